@@ -1,0 +1,39 @@
+"""What the training loop consumes: batches of inputs, labels and the teacher's answers."""
+
+from collections.abc import Iterator
+from typing import NamedTuple, Protocol
+
+from torch import Tensor
+
+
+class Batch(NamedTuple):
+    """One batch of B samples.
+
+    Attributes:
+        inputs: Normalised images, (B, channels, height, width), float.
+        labels: Class indices, (B,), int64.
+        teacher_logits: The teacher's logits on these very inputs, (B, C); None where no teacher
+            is asked.
+    """
+
+    inputs: Tensor
+    labels: Tensor
+    teacher_logits: Tensor | None
+
+
+class TrainingBatches(Protocol):
+    """The batches of a run, the same for whoever asks again."""
+
+    @property
+    def steps_per_epoch(self) -> int:
+        """How many batches an epoch has."""
+
+    def epoch(self, epoch: int) -> Iterator[Batch]:
+        """Yields the batches of epoch 0, 1, ... in order."""
+
+
+class MetaBatches(Protocol):
+    """The held-out batches that judge a look-ahead."""
+
+    def at(self, step: int) -> Batch:
+        """Returns the meta batch of a training step."""

@@ -1,0 +1,78 @@
+"""The one canonical schema of the results store.
+
+Two tables. ``trials`` holds one row per finished trial; ``steps`` holds that trial's curve, one
+wide row per logged step. Columns are only ever added: a reader that passes these schemas sees null
+for what an older file lacks. Accuracies are fractions in [0, 1], times are seconds (``_s``).
+"""
+
+import pyarrow as pa
+
+SCHEMA_VERSION = 1
+
+TRIALS = pa.schema(
+    [
+        pa.field("trial_id", pa.string(), nullable=False),
+        # Joins the trials that are compared with each other: a setting and a seed.
+        pa.field("pair_id", pa.string(), nullable=False),
+        pa.field("name", pa.string()),
+        pa.field("status", pa.string()),
+        # The setting.
+        pa.field("dataset", pa.string()),
+        pa.field("scale", pa.float64()),
+        pa.field("augmentation", pa.string()),
+        pa.field("teacher", pa.string()),  # null: the method asks no teacher
+        pa.field("student", pa.string()),
+        pa.field("seed", pa.int32()),
+        # How the student was taught: "ce", "kd" (fixed temperatures) or "mkd" (learned).
+        pa.field("method", pa.string()),
+        pa.field("tau_s_init", pa.float64()),
+        pa.field("tau_t_init", pa.float64()),
+        pa.field("tau_s_last", pa.float64()),
+        pa.field("tau_t_last", pa.float64()),
+        pa.field("alpha", pa.float64()),
+        # What it reached: at the last epoch (headline), and at the epoch that validation chose.
+        pa.field("val_acc_last", pa.float64()),
+        pa.field("test_acc_last", pa.float64()),
+        pa.field("val_acc_selected", pa.float64()),
+        pa.field("test_acc_selected", pa.float64()),
+        pa.field("selected_epoch", pa.int32()),
+        pa.field("train_samples", pa.int64()),
+        pa.field("validation_samples", pa.int64()),
+        pa.field("test_samples", pa.int64()),
+        # What it cost.
+        pa.field("epochs", pa.int32()),
+        pa.field("steps", pa.int64()),
+        pa.field("meta_steps", pa.int64()),
+        pa.field("step_equivalents", pa.float64()),
+        pa.field("student_compute_s", pa.float64()),
+        pa.field("wall_s", pa.float64()),
+        # Where it came from.
+        pa.field("started", pa.timestamp("us", tz="UTC")),
+        pa.field("ended", pa.timestamp("us", tz="UTC")),
+        pa.field("host", pa.string()),
+        pa.field("device", pa.string()),
+        pa.field("config_json", pa.string()),
+        pa.field("versions_json", pa.string()),
+        pa.field("git_commit", pa.string()),
+    ]
+)
+
+STEPS = pa.schema(
+    [
+        pa.field("trial_id", pa.string(), nullable=False),
+        pa.field("step", pa.int64()),
+        pa.field("epoch", pa.int32()),
+        pa.field("train_loss", pa.float32()),
+        pa.field("ce_loss", pa.float32()),
+        pa.field("kd_loss", pa.float32()),
+        pa.field("meta_loss", pa.float32()),
+        pa.field("val_acc", pa.float32()),
+        pa.field("val_loss", pa.float32()),
+        pa.field("tau_s", pa.float32()),
+        pa.field("tau_t", pa.float32()),
+        pa.field("meta_grad_tau_s", pa.float32()),
+        pa.field("meta_grad_tau_t", pa.float32()),
+        pa.field("lr", pa.float32()),
+        pa.field("elapsed_s", pa.float64()),
+    ]
+)

@@ -1,0 +1,129 @@
+"""The loop, on a toy task: a linear teacher of two-dimensional points."""
+
+from collections.abc import Iterator
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from metakd.core.batches import Batch
+from metakd.core.distillers import CrossEntropyConfig, DistillerConfig, KDConfig, MKDConfig
+from metakd.core.training import EpochRecord, Recipe, train
+
+N, CLASSES, BATCH = 40, 3, 8
+
+
+class ToyBatches:
+    def __init__(self, seed: int = 0, batch_size: int = BATCH, poison: bool = False) -> None:
+        self.batch_size = batch_size
+        generator = torch.Generator().manual_seed(seed)
+        self.inputs = torch.randn(N, 2, generator=generator)
+        self.teacher_logits = self.inputs @ torch.tensor([[4.0, -4.0, 0.0], [0.0, 3.0, -3.0]])
+        self.labels = self.teacher_logits.argmax(dim=1)
+        if poison:
+            self.inputs[5] = torch.nan
+
+    @property
+    def steps_per_epoch(self) -> int:
+        return N // self.batch_size
+
+    def epoch(self, epoch: int) -> Iterator[Batch]:
+        order = torch.randperm(N, generator=torch.Generator().manual_seed(epoch))
+        for rows in order.split(self.batch_size):
+            yield Batch(self.inputs[rows], self.labels[rows], self.teacher_logits[rows])
+
+    def at(self, step: int) -> Batch:
+        rows = torch.arange(step % 5, N, 5)
+        return Batch(self.inputs[rows], self.labels[rows], None)
+
+
+def run(
+    config: DistillerConfig, epochs: int = 6, batch_size: int = BATCH
+) -> tuple[dict[str, Tensor], list[EpochRecord]]:
+    torch.manual_seed(1)
+    student = nn.Sequential(nn.Linear(2, 8), nn.BatchNorm1d(8), nn.ReLU(), nn.Linear(8, CLASSES))
+    records: list[EpochRecord] = []
+    train(
+        student,
+        config.build(),
+        Recipe(epochs=epochs, batch_size=batch_size, lr=0.1),
+        ToyBatches(batch_size=batch_size),
+        ToyBatches(seed=9),
+        records.append,
+    )
+    return student.state_dict(), records
+
+
+@pytest.mark.parametrize("config", [CrossEntropyConfig(), KDConfig(), MKDConfig()])
+def test_the_student_learns_and_the_run_repeats_bitwise(config: DistillerConfig) -> None:
+    state, records = run(config)
+    again, _ = run(config)
+    assert records[-1].ce_loss < 0.6 * records[0].ce_loss
+    assert all(torch.equal(state[name], again[name]) for name in state)
+
+
+def test_learned_temperatures_that_cannot_move_are_fixed_ones_bitwise() -> None:
+    fixed, _ = run(KDConfig(tau_s=4.0, tau_t=4.0))
+    learned, records = run(MKDConfig(tau_s=4.0, tau_t=4.0, meta_lr=1e-30))
+    assert records[-1].meta_steps > 0
+    assert all(torch.equal(fixed[name], learned[name]) for name in fixed)
+
+
+def test_learned_temperatures_move_and_are_recorded() -> None:
+    _, records = run(MKDConfig(meta_lr=0.05))
+    temperatures = [record.temperatures for record in records]
+    assert all(t is not None for t in temperatures)
+    assert len(set(temperatures)) == len(records)
+    assert all(r.meta_loss is not None and r.meta_gradient is not None for r in records)
+
+
+def test_a_meta_step_moves_down_the_held_out_loss() -> None:
+    _, records = run(MKDConfig(meta_lr=0.01), epochs=1, batch_size=N)
+    assert records[0].meta_steps == 1
+    gradient, moved = records[0].meta_gradient, records[0].temperatures
+    assert gradient is not None
+    assert moved is not None
+    for slope, tau in zip(gradient, moved, strict=True):
+        assert slope != 0
+        assert (tau < 4.0) == (slope > 0)
+
+
+def test_cost_counts_plain_steps_and_meta_steps() -> None:
+    _, plain = run(KDConfig())
+    _, learned = run(MKDConfig(interval=2))
+    steps = 6 * (N // BATCH)
+    assert sum(r.step_equivalents for r in plain) == steps
+    assert sum(r.meta_steps for r in learned) == steps // 2
+    # A meta batch as large as the training batch costs one step, the forward-mode pass two thirds.
+    expected = steps + steps // 2 * (1 + 2 / 3)
+    assert sum(r.step_equivalents for r in learned) == pytest.approx(expected)
+
+
+def test_the_rate_falls_along_half_a_cosine() -> None:
+    recipe = Recipe(lr=0.2)
+    assert recipe.lr_at(0, 10) == pytest.approx(0.2)
+    assert recipe.lr_at(5, 10) == pytest.approx(0.1)
+    assert 0 < recipe.lr_at(9, 10) < 0.01
+
+
+def test_a_loss_that_is_not_finite_stops_the_run() -> None:
+    student = nn.Linear(2, CLASSES)
+    with pytest.raises(FloatingPointError, match="epoch 0"):
+        train(student, CrossEntropyConfig().build(), Recipe(), ToyBatches(poison=True))
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: KDConfig(tau_s=0.0), "tau_s=0.0"),
+        (lambda: KDConfig(alpha=1.5), "alpha=1.5"),
+        (lambda: MKDConfig(meta_lr=0.0), "meta_lr=0.0"),
+        (lambda: MKDConfig(interval=0), "interval=0"),
+        (lambda: MKDConfig(tau_t=100.0), "tau_t=100.0"),
+        (lambda: Recipe(epochs=0), "epochs=0"),
+        (lambda: Recipe(lr=-1.0), "lr=-1.0"),
+    ],
+)
+def test_a_value_out_of_range_is_named(make: object, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        make()  # type: ignore[operator]
