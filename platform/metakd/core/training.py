@@ -47,6 +47,7 @@ class Recipe:
             momentum=self.momentum,
             nesterov=self.nesterov and self.momentum > 0,
             weight_decay=self.weight_decay,
+            fused=True,
         )
 
     def lr_at(self, step: int, total_steps: int) -> float:

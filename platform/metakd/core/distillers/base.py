@@ -1,7 +1,7 @@
 """The interface of every way to teach a student."""
 
 from abc import ABC, abstractmethod
-from typing import ClassVar, NamedTuple
+from typing import NamedTuple
 
 from torch import Tensor
 
@@ -26,8 +26,6 @@ class MetaStep(NamedTuple):
 
 class Distiller(ABC):
     """Teaches a student: a loss at its logits, and perhaps a meta step after the student's."""
-
-    asks_teacher: ClassVar[bool] = True
 
     @abstractmethod
     def loss(self, logits: Tensor, batch: Batch) -> Losses:

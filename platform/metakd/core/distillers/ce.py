@@ -16,6 +16,7 @@ class CrossEntropyConfig:
     """Cross-entropy on the labels; nothing to choose."""
 
     method: ClassVar[str] = "ce"
+    asks_teacher: ClassVar[bool] = False
 
     def build(self) -> "CrossEntropy":
         """Returns the distiller."""
@@ -24,8 +25,6 @@ class CrossEntropyConfig:
 
 class CrossEntropy(Distiller):
     """L = CE(z_s, y), the student without a teacher."""
-
-    asks_teacher = False
 
     def loss(self, logits: Tensor, batch: Batch) -> Losses:
         """Returns the batch mean of the cross-entropy."""

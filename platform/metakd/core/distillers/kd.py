@@ -15,6 +15,7 @@ class KDConfig:
     """Fixed temperatures; the defaults are those of the CIFAR literature."""
 
     method: ClassVar[str] = "kd"
+    asks_teacher: ClassVar[bool] = True
 
     tau_s: float = 4.0
     """The student's temperature, above 0."""

@@ -31,6 +31,7 @@ class MKDConfig:
     """Learned temperatures: where they start and how they move."""
 
     method: ClassVar[str] = "mkd"
+    asks_teacher: ClassVar[bool] = True
 
     tau_s: float = 4.0
     """Where the student's temperature starts, in [0.25, 64]."""

@@ -1,0 +1,1 @@
+"""metakd: search for the distillation temperature, or learn it? Evidence from paired studies."""

@@ -1,0 +1,1 @@
+"""Datasets, splits and nested scales, augmentations, the teacher bank."""

@@ -1,0 +1,157 @@
+"""Which samples train, select, judge look-aheads and test; and which of them a scale keeps."""
+
+import heapq
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from metakd.data.counter_random import derive_seed, random_bits
+
+Ids = NDArray[np.int64]
+
+
+class SplitError(ValueError):
+    """A split that cannot be made."""
+
+
+@dataclass(frozen=True)
+class Splits:
+    """Disjoint sorted sample ids that cover the dataset.
+
+    Attributes:
+        train: For the student, and for the teacher.
+        validation: For whatever chooses.
+        meta: For the look-ahead of learned temperatures.
+        test: Read once by a finished trial.
+    """
+
+    train: Ids
+    validation: Ids
+    meta: Ids
+    test: Ids
+
+
+def make_splits(
+    labels: NDArray[np.int64],
+    test_ids: Ids | None,
+    seed: int = 0,
+    test_fraction: float = 0.3,
+    validation_fraction: float = 0.15,
+    meta_fraction: float = 0.10,
+) -> Splits:
+    """Splits a dataset; in each part every class has its share, give or take one sample.
+
+    Args:
+        labels: The class of every sample, (N,).
+        test_ids: The official test set; None draws one.
+        seed: Seed of what is drawn.
+        test_fraction: Share of all samples that is drawn as the test set.
+        validation_fraction: Share of the samples outside the test set.
+        meta_fraction: Share of the samples outside the test set.
+
+    Raises:
+        SplitError: If a fraction is not in [0, 1), or no samples are left to train on.
+    """
+    fractions = {
+        "test_fraction": test_fraction,
+        "validation_fraction": validation_fraction,
+        "meta_fraction": meta_fraction,
+    }
+    for name, fraction in fractions.items():
+        if not 0 <= fraction < 1:
+            raise SplitError(f"{name} must be in [0, 1), got {name}={fraction}")
+    everything = np.arange(len(labels))
+    if test_ids is None:
+        test, pool = _draw(everything, labels, test_fraction, len(labels), seed, "test")
+    else:
+        test, pool = np.sort(test_ids), np.setdiff1d(everything, test_ids)
+    size = len(pool)
+    validation, rest = _draw(pool, labels, validation_fraction, size, seed, "validation")
+    meta, train = _draw(rest, labels, meta_fraction, size, seed, "meta split")
+    if len(train) == 0:
+        raise SplitError(
+            f"validation_fraction={validation_fraction} and meta_fraction={meta_fraction} leave "
+            "nothing to train on: their sum must be below 1"
+        )
+    return Splits(train, validation, meta, test)
+
+
+def nested_subset(train_ids: Ids, labels: NDArray[np.int64], scale: float, seed: int) -> Ids:
+    """Returns the share ``scale`` of the training ids, but at least one sample of every class.
+
+    A smaller scale is a prefix of a larger one with the same seed. Every class has its share, give
+    or take one sample, where no class has a share below one sample.
+
+    Args:
+        train_ids: The training split.
+        labels: The class of every sample of the dataset.
+        scale: Share to keep.
+        seed: Seed of the choice.
+
+    Raises:
+        SplitError: If the scale is not in (0, 1].
+    """
+    if not 0 < scale <= 1:
+        raise SplitError(f"scale must be in (0, 1], got scale={scale}")
+    members = _shuffled_classes(train_ids, labels, derive_seed(seed, "subset"))
+    size = max(round(scale * len(train_ids)), len(members))
+    order = _balanced_order(members, size)
+    first_of_class = np.array([ids[0] for ids in members])
+    others = order[~np.isin(order, first_of_class)]
+    return np.concatenate([first_of_class, others])[:size]
+
+
+def _draw(
+    ids: Ids, labels: NDArray[np.int64], fraction: float, of: int, seed: int, purpose: str
+) -> tuple[Ids, Ids]:
+    size = min(round(fraction * of), len(ids))
+    members = _shuffled_classes(ids, labels, derive_seed(seed, purpose))
+    drawn = np.sort(_balanced_order(members, size))
+    return drawn, np.setdiff1d(ids, drawn)
+
+
+def _shuffled_classes(ids: Ids, labels: NDArray[np.int64], seed: int) -> list[Ids]:
+    keys = random_bits(seed, torch.from_numpy(np.asarray(ids, dtype=np.int64))).numpy()
+    shuffled = ids[np.argsort(keys, kind="stable")]
+    classes = labels[shuffled]
+    return [shuffled[classes == label] for label in np.unique(classes)]
+
+
+def _balanced_order(members: list[Ids], size: int) -> Ids:
+    """Returns ``size`` ids such that every prefix holds each class within one of its share."""
+    remaining = [iter(ids) for ids in members]
+    classes = _balanced_classes([len(ids) for ids in members], size)
+    return np.fromiter((next(remaining[k]) for k in classes), dtype=np.int64, count=size)
+
+
+def _balanced_classes(counts: list[int], size: int) -> Iterator[int]:
+    """Yields classes such that after m of them class k came within one of m·counts[k]/n times.
+
+    Tijdeman's solution of the chairman assignment problem (1980, doi 10.1016/0012-365X(80)90269-1):
+    with ε = 1 / (2K − 2), the j-th sample of class k may come once its share m·counts[k]/n has
+    grown to j − 1 + ε, and has to come before it exceeds j − ε; whichever is due first comes next.
+    """
+    total, slack = sum(counts), max(2 * len(counts) - 2, 1)
+    taken = [0] * len(counts)
+
+    def release(k: int) -> int:
+        return -(-(taken[k] * slack + 1) * total // (slack * counts[k]))  # rounded up
+
+    def deadline(k: int) -> float:
+        return ((taken[k] + 1) * slack - 1) * total / counts[k]
+
+    waiting = [(release(k), k) for k in range(len(counts))]
+    heapq.heapify(waiting)
+    ready: list[tuple[float, int]] = []
+    for place in range(1, size + 1):
+        while waiting and waiting[0][0] <= place:
+            k = heapq.heappop(waiting)[1]
+            heapq.heappush(ready, (deadline(k), k))
+        k = heapq.heappop(ready)[1]
+        taken[k] += 1
+        if taken[k] < counts[k]:
+            heapq.heappush(waiting, (release(k), k))
+        yield k

@@ -1,0 +1,1 @@
+"""timm's models, and the small students and teachers that timm lacks."""

@@ -1,0 +1,93 @@
+"""One function makes every model: our own by name, any other as ``timm:NAME``."""
+
+import ast
+import difflib
+from typing import Any
+
+import torch
+from torch import nn
+
+from metakd.models.catalogue import CATALOGUE
+
+MODEL_NAMES = tuple(CATALOGUE)
+TIMM_PREFIX = "timm:"
+TINY_SIDE, SMALL_SIDE = 16, 64
+"""Images below so many pixels a side get the models for 8×8 and for 32×32 by default."""
+
+ImageShape = tuple[int, int, int]
+
+
+class ModelError(ValueError):
+    """A model that does not exist, or cannot be built for these images."""
+
+
+def create_model(name: str, image_shape: ImageShape, num_classes: int, seed: int) -> nn.Module:
+    """Creates a model with new weights, the same for the same arguments.
+
+    Args:
+        name: One of ``MODEL_NAMES``, or ``timm:NAME`` with options of timm's after commas, for
+            example ``timm:vit_tiny_patch16_224,patch_size=4,depth=6``.
+        image_shape: Shape (C, H, W) of the images that it will see.
+        num_classes: Classes K; the model maps (B, C, H, W) to logits (B, K).
+        seed: Seed of the weights. The caller's random state is left as it was.
+
+    Raises:
+        ModelError: If there is no such model, or timm cannot build it for these images.
+    """
+    with torch.random.fork_rng(devices=[]):
+        # torch.manual_seed would reseed the caller's GPUs as well.
+        torch.default_generator.manual_seed(seed)
+        if name in CATALOGUE:
+            return CATALOGUE[name](image_shape[0], num_classes)
+        return _create_by_timm(name, image_shape, num_classes)
+
+
+def default_student(image_shape: ImageShape) -> str:
+    """Returns the name of a student whose size suits images of shape (C, H, W)."""
+    return _by_side(image_shape, "digit_cnn_tiny", "cifar_cnn_tiny", "timm:resnet18")
+
+
+def default_teacher(image_shape: ImageShape) -> str:
+    """Returns the name of a teacher whose size suits images of shape (C, H, W)."""
+    return _by_side(image_shape, "digit_cnn", "cifar_cnn", "timm:resnet50")
+
+
+def _by_side(image_shape: ImageShape, tiny: str, small: str, large: str) -> str:
+    side = max(image_shape[1:])
+    if side < TINY_SIDE:
+        return tiny
+    return small if side < SMALL_SIDE else large
+
+
+def _create_by_timm(name: str, image_shape: ImageShape, num_classes: int) -> nn.Module:
+    # timm costs seconds to import, and our own models need none of it.
+    from metakd.models.timm_models import build_timm_model, close_names, is_timm_model
+
+    timm_name, *words = name.removeprefix(TIMM_PREFIX).split(",")
+    if not name.startswith(TIMM_PREFIX) or not is_timm_model(timm_name):
+        close = difflib.get_close_matches(name, MODEL_NAMES, n=2) + [
+            TIMM_PREFIX + match for match in close_names(timm_name)
+        ]
+        raise ModelError(
+            f"unknown model {name!r}, expected one of {', '.join(MODEL_NAMES)} or {TIMM_PREFIX}NAME"
+            + (f"; did you mean {', '.join(close)}?" if close else "")
+        )
+    options = {
+        "in_chans": image_shape[0],
+        "num_classes": num_classes,
+        **dict(_parse_option(name, word) for word in words),
+    }
+    try:
+        return build_timm_model(timm_name, image_shape, options)
+    except (TypeError, ValueError, RuntimeError, AssertionError) as error:
+        raise ModelError(f"timm cannot build {name!r} with {options}: {error}") from error
+
+
+def _parse_option(name: str, option: str) -> tuple[str, Any]:
+    key, equals, value = option.partition("=")
+    if not (key.isidentifier() and equals and value):
+        raise ModelError(f"model options are written key=value, got {option!r} in {name!r}")
+    try:
+        return key, ast.literal_eval(value)
+    except (ValueError, SyntaxError):
+        return key, value

@@ -1,0 +1,69 @@
+"""timm's side: its models fitted to these images, and our own made known to it.
+
+After ``import metakd.models.timm_models``, ``timm.create_model("cifar_resnet20")`` works.
+"""
+
+import contextlib
+import difflib
+from collections.abc import Callable
+from typing import Any
+
+import timm
+from timm.models import register_model
+from torch import nn
+
+from metakd.models.catalogue import CATALOGUE
+from metakd.models.classifier import Classifier
+
+SMALL_IMAGE_SIDE = 64
+"""Below this many pixels a patch of 16 leaves a transformer too few tokens."""
+
+
+def is_timm_model(name: str) -> bool:
+    """Says whether timm has a model of this name."""
+    return bool(timm.is_model(name))
+
+
+def close_names(name: str) -> list[str]:
+    """Returns up to two of timm's own names that resemble this one."""
+    of_timm = [known for known in timm.list_models() if known not in CATALOGUE]
+    return difflib.get_close_matches(name, of_timm, n=2)
+
+
+def build_timm_model(
+    name: str, image_shape: tuple[int, int, int], options: dict[str, Any]
+) -> nn.Module:
+    """Returns a new timm model; one that is tied to an image size gets that of ``image_shape``.
+
+    A transformer whose patch size can be chosen gets one that leaves a small image 8 × 8 tokens or,
+    at patches of 2, fewer.
+    """
+    config = timm.get_pretrained_cfg(name)
+    if config is not None and config.fixed_input_size:
+        options = {"img_size": image_shape[1:], **options}
+        if max(image_shape[1:]) < SMALL_IMAGE_SIDE and "patch_size" not in options:
+            # Only the constructor knows whether a model lets its patch size be chosen.
+            with contextlib.suppress(TypeError):
+                return _create(name, {"patch_size": max(2, image_shape[1] // 8), **options})
+    return _create(name, options)
+
+
+def _create(name: str, options: dict[str, Any]) -> nn.Module:
+    model: nn.Module = timm.create_model(name, **options)
+    return model
+
+
+def _register(name: str, build: Callable[[int, int], Classifier]) -> None:
+    def entrypoint(
+        pretrained: bool = False, in_chans: int = 3, num_classes: int = 10, **_: object
+    ) -> Classifier:
+        if pretrained:
+            raise ValueError(f"{name} has no pretrained weights: leave out pretrained=True")
+        return build(in_chans, num_classes)
+
+    entrypoint.__name__ = name
+    register_model(entrypoint)
+
+
+for _name, _build in CATALOGUE.items():
+    _register(_name, _build)

@@ -1,0 +1,109 @@
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from metakd.data.splits import SplitError, Splits, make_splits, nested_subset
+
+label_arrays = st.lists(st.integers(0, 6), min_size=30, max_size=200).map(
+    lambda labels: np.array(labels, dtype=np.int64)
+)
+seeds = st.integers(0, 2**31)
+
+
+def parts(splits: Splits) -> list[np.ndarray]:
+    return [splits.train, splits.validation, splits.meta, splits.test]
+
+
+def worst_share(chosen: np.ndarray, pool: np.ndarray, labels: np.ndarray) -> float:
+    """How far a class is from its share among the chosen, in samples."""
+    classes = np.unique(labels[pool])
+    counts = np.array([(labels[chosen] == k).sum() for k in classes])
+    shares = np.array([(labels[pool] == k).mean() for k in classes]) * len(chosen)
+    return float(np.abs(counts - shares).max())
+
+
+@given(label_arrays, seeds)
+@settings(deadline=None)
+def test_splits_are_disjoint_sorted_cover_everything_and_keep_shares(
+    labels: np.ndarray, seed: int
+) -> None:
+    splits = make_splits(labels, None, seed)
+    assert np.array_equal(np.sort(np.concatenate(parts(splits))), np.arange(len(labels)))
+    for part in parts(splits):
+        assert np.all(np.diff(part) > 0)
+    pool = np.setdiff1d(np.arange(len(labels)), splits.test)
+    assert len(splits.test) == round(0.3 * len(labels))
+    assert len(splits.validation) == round(0.15 * len(pool))
+    assert len(splits.meta) == round(0.10 * len(pool))
+    assert worst_share(splits.test, np.arange(len(labels)), labels) < 1
+    assert worst_share(splits.validation, pool, labels) < 1
+    assert worst_share(splits.meta, np.setdiff1d(pool, splits.validation), labels) < 1
+
+
+def test_the_official_test_set_is_kept() -> None:
+    labels = np.arange(100) % 4
+    test_ids = np.array([90, 3, 5])
+    splits = make_splits(labels, test_ids, seed=1)
+    assert splits.test.tolist() == [3, 5, 90]
+    assert len(splits.validation) == round(0.15 * 97)
+    assert np.array_equal(np.sort(np.concatenate(parts(splits))), np.arange(100))
+
+
+def test_the_seed_decides_the_split() -> None:
+    labels = np.arange(200) % 5
+    first, again, other = (make_splits(labels, None, seed) for seed in (0, 0, 1))
+    assert all(np.array_equal(a, b) for a, b in zip(parts(first), parts(again), strict=True))
+    assert not np.array_equal(first.test, other.test)
+    assert not np.array_equal(first.validation, other.validation)
+
+
+@given(label_arrays, seeds, st.floats(0.01, 1), st.floats(0.01, 1))
+@settings(deadline=None)
+def test_a_smaller_scale_is_a_prefix_of_a_larger_one(
+    labels: np.ndarray, seed: int, one: float, other: float
+) -> None:
+    train = np.arange(len(labels))[::2]
+    small, large = (nested_subset(train, labels, s, seed) for s in sorted((one, other)))
+    assert np.array_equal(small, large[: len(small)])
+    assert len(np.unique(large)) == len(large)
+    assert np.isin(large, train).all()
+
+
+@given(label_arrays, seeds, st.floats(0.01, 1))
+@settings(deadline=None)
+def test_a_scale_has_its_size_and_every_class_its_share(
+    labels: np.ndarray, seed: int, scale: float
+) -> None:
+    train = np.arange(len(labels))
+    chosen = nested_subset(train, labels, scale, seed)
+    counts = np.bincount(labels)
+    counts = counts[counts > 0]
+    assert len(chosen) == max(round(scale * len(train)), len(counts))
+    assert set(labels[chosen]) == set(labels)
+    # Below one sample a class, "at least one of each" comes before the shares.
+    if len(chosen) * counts.min() / len(train) >= 1:
+        assert worst_share(chosen, train, labels) < 1
+
+
+def test_the_whole_scale_is_the_whole_training_split_in_another_order_by_seed() -> None:
+    labels = np.arange(60) % 3
+    train = np.arange(10, 60)
+    first, other = nested_subset(train, labels, 1, 0), nested_subset(train, labels, 1, 1)
+    assert np.array_equal(np.sort(first), train)
+    assert np.array_equal(np.sort(other), train)
+    assert not np.array_equal(first, other)
+
+
+@pytest.mark.parametrize("scale", [0, -0.1, 1.5, float("nan")])
+def test_a_scale_outside_its_range_is_refused(scale: float) -> None:
+    with pytest.raises(SplitError, match=r"scale must be in \(0, 1\], got scale="):
+        nested_subset(np.arange(4), np.zeros(4, dtype=np.int64), scale, 0)
+
+
+def test_fractions_outside_their_range_are_refused() -> None:
+    labels = np.zeros(10, dtype=np.int64)
+    with pytest.raises(SplitError, match=r"test_fraction must be in \[0, 1\)"):
+        make_splits(labels, None, test_fraction=1.2)
+    with pytest.raises(SplitError, match="nothing to train on"):
+        make_splits(labels, None, validation_fraction=0.6, meta_fraction=0.6)
