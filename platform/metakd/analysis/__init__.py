@@ -1,0 +1,1 @@
+"""Statistics of a study: pure functions on score matrices, gathered into one Summary."""

@@ -1,0 +1,116 @@
+"""95 % intervals for a mean of paired differences, by Student's t.
+
+Bootstraps over so few seeds cover 70 to 85 %, and an interval over seeds alone or settings alone
+covers as little when the other factor varies. The two-way interval holds its 95 % in all four
+cases; the tests simulate them.
+"""
+
+import math
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import stats
+
+from metakd.analysis.summary import Interval
+from metakd.analysis.table import Matrix
+
+LEVEL = 0.95
+MIN_PAIRS = 3
+
+
+def paired_interval(differences: NDArray[np.float64]) -> Interval:
+    """Returns the paired t interval of differences (N,) in percentage points, NaN left out.
+
+    Below three pairs there is a mean and no interval. Equal differences give an interval of no
+    width.
+
+    Args:
+        differences: One difference for each seed of a setting.
+    """
+    found = differences[np.isfinite(differences)]
+    if not len(found):
+        return Interval(None, None, None, 0, "no complete pair")
+    mean = float(found.mean())
+    if len(found) < MIN_PAIRS:
+        reason = f"no interval: it needs {MIN_PAIRS} pairs, there are {len(found)}"
+        return Interval(mean, None, None, len(found), reason)
+    variance = float(found.var(ddof=1)) / len(found)
+    half = half_width(variance, len(found) - 1)
+    return Interval(mean, mean - half, mean + half, len(found), f"paired t over {len(found)} seeds")
+
+
+def crossed_interval(differences: Matrix) -> Interval:
+    """Returns the interval for settings and seeds, both seen as samples of more.
+
+    Args:
+        differences: Percentage points, ``[setting, seed]``, NaN where a pair is missing. Of an
+            incomplete matrix the settings and seeds of :func:`complete_block` are used. One
+            setting gives its paired t interval; one seed gives none, as seeds may move all
+            settings together.
+    """
+    rows, columns = complete_block(differences)
+    block = differences[np.ix_(rows, columns)]
+    settings, seeds = block.shape
+    left_out = int(np.isfinite(differences).sum()) - block.size
+    if settings < 2 or not seeds:
+        interval = paired_interval(block.ravel())
+    elif seeds < 2:
+        reason = "no interval: one seed does not show how much seeds differ"
+        interval = Interval(float(block.mean()), None, None, block.size, reason)
+    else:
+        mean, half = float(block.mean()), half_width(*crossed_variance(block))
+        method = f"two-way t over {settings} settings × {seeds} seeds"
+        interval = Interval(mean, mean - half, mean + half, block.size, method)
+    if not left_out:
+        return interval
+    method = f"{interval.method}; {left_out} pairs outside this complete block left out"
+    return Interval(interval.mean_pp, interval.low_pp, interval.high_pp, interval.pairs, method)
+
+
+def crossed_variance(block: Matrix) -> tuple[float, float]:
+    """Returns the variance of the mean, and its degrees of freedom, for crossed random effects.
+
+    With the mean squares of settings, seeds and the rest (REPORTS: crossed two-way),
+    V = max(MS_c + MS_s − MS_e, MS_c, MS_s) / (C S); Satterthwaite's degrees of freedom, never
+    below those of the smaller factor.
+
+    Args:
+        block: Complete differences, ``[setting, seed]``, at least 2 × 2.
+    """
+    C, S = block.shape
+    row_means, column_means = block.mean(axis=1), block.mean(axis=0)
+    rest = block - row_means[:, None] - column_means[None, :] + block.mean()
+    ms_settings = S * float(row_means.var(ddof=1))
+    ms_seeds = C * float(column_means.var(ddof=1))
+    ms_rest = float((rest**2).sum()) / ((C - 1) * (S - 1))
+
+    both = ms_settings + ms_seeds - ms_rest
+    floor = min(C, S) - 1
+    spread = ms_settings**2 / (C - 1) + ms_seeds**2 / (S - 1) + ms_rest**2 / ((C - 1) * (S - 1))
+    freedom = max(both**2 / spread, floor) if both > 0 and spread > 0 else floor
+    return max(both, ms_settings, ms_seeds) / (C * S), freedom
+
+
+def complete_block(differences: Matrix) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """Returns the settings and seeds that remain when the gappiest are dropped, one by one.
+
+    Which go depends on where data are missing, never on their values. On a tie a seed goes.
+
+    Args:
+        differences: ``[setting, seed]``, NaN where a pair is missing.
+    """
+    missing = ~np.isfinite(differences)
+    rows, columns = np.arange(missing.shape[0]), np.arange(missing.shape[1])
+    while (block := missing[np.ix_(rows, columns)]).any():
+        by_row, by_column = block.mean(axis=1), block.mean(axis=0)
+        if by_column.max() >= by_row.max():
+            # The last of equals: the seed that an unfinished study reached last.
+            columns = np.delete(columns, len(columns) - 1 - int(by_column[::-1].argmax()))
+        else:
+            rows = np.delete(rows, int(by_row.argmax()))
+    return rows, columns
+
+
+def half_width(variance: float, freedom: float) -> float:
+    """Returns half the width of a 95 % t interval."""
+    return float(stats.t.ppf((1 + LEVEL) / 2, freedom)) * math.sqrt(variance)

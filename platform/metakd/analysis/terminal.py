@@ -1,0 +1,72 @@
+"""A summary in the terminal."""
+
+from textwrap import wrap
+
+from rich import box
+from rich.table import Table
+from rich.text import Text
+
+from metakd.analysis.summary import Interval, SettingResult, StrategyScore, Summary
+from metakd.analysis.wording import signed_pp
+
+WIDTH = 100
+# Usual keys stay on one line; long ones take more lines, not the room of the numbers.
+KEY_WIDTH = 18
+NONE = "–"
+
+
+def verdict_lines(summary: Summary) -> list[str]:
+    """Returns the headline and its sentences, wrapped at 100 columns."""
+    verdict = summary.verdict
+    paragraphs = (f"{verdict.badge}. {verdict.headline}", *verdict.sentences)
+    return [line for paragraph in paragraphs for line in wrap(paragraph, WIDTH)]
+
+
+def settings_table(summary: Summary) -> Table:
+    """Returns one row for each setting: test accuracies in %, learned minus grid in points."""
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, collapse_padding=True)
+    table.add_column("setting", no_wrap=True)
+    headers = (
+        "n train",
+        "CE",
+        f"τ={summary.fixed_tau:g}",
+        "grid (τ)",
+        "learned (τs, τt)",
+        "learned − grid",
+    )
+    for header in headers:
+        table.add_column(header, justify="right", no_wrap=True)
+    table.add_column("verdict", no_wrap=True)
+    for setting in summary.settings:
+        table.add_row(*(Text(cell) for cell in _cells(setting)))
+    return table
+
+
+def _cells(setting: SettingResult) -> tuple[str, ...]:
+    scores = {score.strategy: score for score in setting.scores}
+    return (
+        "\n".join(wrap(setting.key, KEY_WIDTH)),
+        str(setting.train_samples),
+        _accuracy(scores.get("ce")),
+        _accuracy(scores.get("fixed")),
+        _accuracy(scores.get("grid"), setting.best_tau),
+        _accuracy(scores.get("meta"), setting.learned_tau_s, setting.learned_tau_t),
+        _difference(setting.versus_grid),
+        setting.verdict,
+    )
+
+
+def _accuracy(score: StrategyScore | None, *taus: float | None) -> str:
+    if score is None:
+        return NONE
+    known = ", ".join(f"{tau:.3g}" for tau in taus if tau is not None)
+    return f"{score.test_pp:.2f}" + (f" ({known})" if known else "")
+
+
+def _difference(interval: Interval) -> str:
+    if interval.mean_pp is None:
+        return NONE
+    if interval.low_pp is None or interval.high_pp is None:
+        return signed_pp(interval.mean_pp)
+    bounds = f"[{signed_pp(interval.low_pp)}, {signed_pp(interval.high_pp)}]"
+    return f"{signed_pp(interval.mean_pp)} {bounds}"

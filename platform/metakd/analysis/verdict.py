@@ -1,0 +1,226 @@
+"""The study's answer in words, chosen by fixed rules from numbers that are already there."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from metakd.analysis.summary import Comparison, Inventory, SettingResult, Verdict
+from metakd.analysis.verdict_rule import AHEAD, BEHIND, cost_verdict
+from metakd.analysis.wording import counted, listed, signed_pp, times
+
+BADGES = {
+    "better": "Better",
+    "slightly better": "Slightly better",
+    "equivalent": "Equal",
+    "not worse": "Not worse",
+    "undecided": "Undecided",
+    "slightly worse": "Slightly worse",
+    "worse": "Worse",
+}
+HEADLINES = {
+    "better": "Learning the temperature beats {rival} by more than {margin}",
+    "slightly better": "Learning the temperature is ahead of {rival}, maybe by less than {margin}",
+    "equivalent": "Learning the temperature equals {rival} within ±{margin}",
+    "not worse": "Learning the temperature is not worse than {rival} by more than {margin}",
+    "undecided": "These runs leave open whether learning the temperature matches {rival}",
+    "slightly worse": "Learning the temperature is behind {rival}, maybe by less than {margin}",
+    "worse": "Learning the temperature loses to {rival} by more than {margin}",
+}
+# Settings whose own verdict stands out against the study's.
+EXCEPTIONS = {
+    "better": BEHIND,
+    "slightly better": BEHIND,
+    "equivalent": AHEAD | BEHIND,
+    "not worse": BEHIND,
+    "undecided": AHEAD | BEHIND,
+    "slightly worse": AHEAD,
+    "worse": AHEAD,
+}
+ARTICLES = {"full_grid": "the ", "equal_cost_grid": "a ", "no_search": ""}
+STRATEGY_NAMES = {
+    "ce": "no teacher",
+    "fixed": "the default temperature",
+    "grid": "the grid",
+    "meta": "the learned temperature",
+}
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What a verdict is made from; fields as in :class:`~metakd.analysis.summary.Summary`."""
+
+    strategies: tuple[str, ...]
+    temperatures: tuple[float, ...]
+    fixed_tau: float
+    margin_pp: float
+    comparisons: tuple[Comparison, ...]
+    settings: tuple[SettingResult, ...]
+    inventory: Inventory
+
+
+def make_verdict(evidence: Evidence) -> Verdict:
+    """Words the study's answer: against the full grid, or else against the default temperature."""
+    by_rival = {comparison.rival: comparison for comparison in evidence.comparisons}
+    for name, rival in (
+        ("full_grid", f"the grid of {counted(len(evidence.temperatures), 'temperature')}"),
+        ("no_search", f"the default τ = {evidence.fixed_tau:g}"),
+    ):
+        if by_rival[name].accuracy_verdict != "no data":
+            return _answer(evidence, by_rival[name], rival)
+    return _no_answer(evidence)
+
+
+def _answer(evidence: Evidence, main: Comparison, rival: str) -> Verdict:
+    cost, factor = cost_verdict((main.cost_ratio_steps, main.cost_ratio_seconds))
+    margin = f"{evidence.margin_pp:.2f} points"
+    headline = HEADLINES[main.accuracy_verdict].format(rival=rival, margin=margin)
+    sentences = [
+        _effect_sentence(main, rival, margin),
+        _cost_sentence(main, rival),
+        _others_sentence(evidence, main),
+        _exception_sentence(evidence, main) if main.rival == "full_grid" else None,
+        _missing_sentence(evidence.inventory, main.missing_pairs),
+    ]
+    return Verdict(
+        badge=BADGES[main.accuracy_verdict] + _cost_badge(cost, factor),
+        headline=headline + _cost_clause(cost, factor) + ".",
+        sentences=tuple(sentence for sentence in sentences if sentence),
+    )
+
+
+def _cost_badge(cost: str, factor: float) -> str:
+    if cost in ("cheaper", "dearer"):
+        return f", {times(factor)} {cost}"
+    return ", same cost" if cost == "same" else ""
+
+
+def _cost_clause(cost: str, factor: float) -> str:
+    match cost:
+        case "cheaper":
+            return f"; it costs {100 / factor:.0f} % as much"
+        case "dearer":
+            return f"; it costs {times(factor)} as much"
+        case "same":
+            return "; it costs about the same"
+        case _:
+            return ""
+
+
+def _effect_sentence(main: Comparison, rival: str, margin: str) -> str:
+    effect, selected = main.effect, main.effect_selected
+    assert effect.mean_pp is not None  # "no data" has no answer
+    if effect.low_pp is None or effect.high_pp is None:
+        interval = effect.method
+    else:
+        interval = (
+            f"95 % interval {signed_pp(effect.low_pp)} to {signed_pp(effect.high_pp)}, "
+            f"{effect.method}"
+        )
+    ahead = (
+        ""
+        if main.share_ahead is None
+        else f"; learning is ahead in {100 * main.share_ahead:.0f} % of pairs"
+    )
+    at_selected = (
+        ""
+        if selected.mean_pp is None
+        else f"; at the epoch that validation selects {signed_pp(selected.mean_pp)}"
+    )
+    return (
+        f"On test, learned minus {rival} is {signed_pp(effect.mean_pp)} points ({interval}; "
+        f"margin ±{margin}){ahead}{at_selected}."
+    )
+
+
+def _cost_sentence(main: Comparison, rival: str) -> str | None:
+    ratios = {
+        "the student steps": main.cost_ratio_steps,
+        "the measured seconds": main.cost_ratio_seconds,
+    }
+    known = [f"{times(ratio)} {what}" for what, ratio in ratios.items() if ratio is not None]
+    if not known:
+        return None
+    runs = (
+        "; its runs can go side by side, a learned run cannot be split"
+        if main.rival == "full_grid"
+        else ""
+    )
+    return f"{rival[0].upper()}{rival[1:]} takes {listed(known)} of the learned run{runs}."
+
+
+def _others_sentence(evidence: Evidence, main: Comparison) -> str | None:
+    parts = [
+        f"{signed_pp(other.effect.mean_pp)} ({other.accuracy_verdict}) against "
+        f"{ARTICLES[other.rival]}{other.label[0].lower()}{other.label[1:]}"
+        for other in evidence.comparisons
+        if other is not main and other.effect.mean_pp is not None
+    ]
+    return f"Learning is {listed(parts)}." if parts else None
+
+
+def _exception_sentence(evidence: Evidence, main: Comparison) -> str | None:
+    judged = [s for s in evidence.settings if s.versus_grid.low_pp is not None]
+    if len(evidence.settings) < 2 or not judged:
+        return None
+    exceptions = EXCEPTIONS[main.accuracy_verdict]
+    standing_out = [s for s in judged if s.verdict in exceptions]
+    if not standing_out:
+        return f"By its own interval, no single setting {_shows(exceptions)}."
+    clearest = max(standing_out, key=lambda s: abs(s.versus_grid.mean_pp or 0.0))
+    mean = clearest.versus_grid.mean_pp or 0.0
+    return (
+        f"The clearest exception of {counted(len(standing_out), 'setting')} is {clearest.key}, "
+        f"where learning is {signed_pp(mean)} points {'ahead' if mean > 0 else 'behind'} "
+        "(its own interval, not corrected for looking at many settings)."
+    )
+
+
+def _shows(verdicts: frozenset[str]) -> str:
+    if verdicts >= AHEAD | BEHIND:
+        return "shows a difference"
+    return "is ahead" if verdicts >= AHEAD else "is behind"
+
+
+def _missing_sentence(inventory: Inventory, missing_pairs: int) -> str | None:
+    if missing_pairs:
+        of_all = f"{missing_pairs} of {inventory.planned_pairs}"
+        return f"Missing pairs: {of_all}. {_progress(inventory)}."
+    return f"{_progress(inventory)}." if inventory.failed else None
+
+
+def _progress(inventory: Inventory) -> str:
+    failed = f", {inventory.failed} failed" if inventory.failed else ""
+    return f"Finished: {inventory.finished} of {inventory.planned} planned trials{failed}"
+
+
+def _no_answer(evidence: Evidence) -> Verdict:
+    ran = set(evidence.strategies)
+    if "meta" not in ran:
+        badge = "Nothing learned"
+        headline = "This study ran no learned temperature, so it compares none."
+    elif not ran & {"grid", "fixed"}:
+        badge = "Nothing to compare"
+        headline = "This study ran learned temperatures and nothing to compare them with."
+    else:
+        badge = "No complete pair"
+        headline = "No pair of a learned and a rival run is complete yet."
+    sentences = [_scores_sentence(evidence), f"{_progress(evidence.inventory)}."]
+    return Verdict(badge, headline, tuple(sentence for sentence in sentences if sentence))
+
+
+def _scores_sentence(evidence: Evidence) -> str | None:
+    parts = []
+    for strategy in evidence.strategies:
+        means = [
+            score.test_pp
+            for setting in evidence.settings
+            for score in setting.scores
+            if score.strategy == strategy
+        ]
+        if means:
+            where = counted(len(means), "setting")
+            parts.append(f"{STRATEGY_NAMES[strategy]} {_mean(means):.2f} % ({where})")
+    return f"Mean test accuracy: {listed(parts)}." if parts else None
+
+
+def _mean(values: Sequence[float]) -> float:
+    return sum(values) / len(values)

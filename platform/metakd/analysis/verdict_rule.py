@@ -1,0 +1,61 @@
+"""The rule that turns an interval, or a cost ratio, into one word."""
+
+from collections.abc import Iterable
+
+from metakd.analysis.summary import Interval
+
+AHEAD = frozenset({"better", "slightly better"})
+BEHIND = frozenset({"worse", "slightly worse"})
+
+# Cost ratios nearer to 1 than this say nothing: measured seconds are not that exact.
+SAME_COST = 1.1
+# Accuracies are whole samples: a difference of exactly the margin must not pass it by rounding.
+ROUNDING_PP = 1e-9
+
+
+def accuracy_verdict(interval: Interval, margin_pp: float) -> str:
+    """Names where an interval lies against ±margin (REPORTS: verdict rule).
+
+    Args:
+        interval: Learned minus rival.
+        margin_pp: Differences inside ± this many points count as equal.
+
+    Returns:
+        One of the words of ``Comparison.accuracy_verdict``.
+    """
+    if interval.mean_pp is None:
+        return "no data"
+    if interval.low_pp is None or interval.high_pp is None:
+        return "undecided"
+    low, high, margin = interval.low_pp, interval.high_pp, margin_pp + ROUNDING_PP
+    if low > margin:
+        return "better"
+    if high < -margin:
+        return "worse"
+    if -margin <= low and high <= margin:
+        return "equivalent"
+    if low > ROUNDING_PP:
+        return "slightly better"
+    if high < -ROUNDING_PP:
+        return "slightly worse"
+    return "not worse" if low > -margin_pp else "undecided"
+
+
+def cost_verdict(ratios: Iterable[float | None]) -> tuple[str, float]:
+    """Names what learning costs against a rival, where all currencies agree.
+
+    Args:
+        ratios: Rival's cost over the learned run's, in each currency; None where unknown.
+
+    Returns:
+        "cheaper", "dearer", "same" or "unknown", and the factor that holds in every currency,
+        at least 1.
+    """
+    known = [ratio for ratio in ratios if ratio is not None]
+    if not known:
+        return "unknown", 1.0
+    if min(known) >= SAME_COST:
+        return "cheaper", min(known)
+    if max(known) <= 1 / SAME_COST:
+        return "dearer", 1 / max(known)
+    return "same", 1.0

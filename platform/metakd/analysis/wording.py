@@ -1,0 +1,24 @@
+"""Numbers as readers see them."""
+
+
+def signed_pp(value: float) -> str:
+    """Returns a difference with its sign and two decimals: "+0.15", "−0.08", "0.00"."""
+    text = f"{abs(value):.2f}"
+    if float(text) == 0:
+        return text
+    return ("+" if value > 0 else "−") + text
+
+
+def times(factor: float) -> str:
+    """Returns a factor with two digits: "3.1 times", "0.62 times", "12 times", "120 times"."""
+    return f"{factor:.2g} times" if factor < 99.5 else f"{factor:.0f} times"
+
+
+def counted(number: int, noun: str) -> str:
+    """Returns "1 temperature" or "5 temperatures"."""
+    return f"{number} {noun}{'' if number == 1 else 's'}"
+
+
+def listed(parts: list[str]) -> str:
+    """Returns "a", "a and b" or "a, b and c"."""
+    return " and ".join(filter(None, [", ".join(parts[:-1]), parts[-1]]))

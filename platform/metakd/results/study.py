@@ -1,0 +1,118 @@
+"""What a study is, as kept in ``study.json`` since before it ran, and the folder that holds it."""
+
+import json
+import os
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any, TypedDict
+
+from metakd.results.schema import SCHEMA_VERSION
+
+STUDY_FILE = "study.json"
+
+# What a study may have left before it could write study.json: a dry run keeps decoded datasets.
+OWN_NAMES = frozenset({"datasets", "teachers", "banks", "checkpoints", "trials", "steps"})
+
+
+class StoreError(ValueError):
+    """A results folder that cannot be read or used."""
+
+
+class Setting(TypedDict):
+    """What strategies are compared under."""
+
+    dataset: str
+    scale: float
+    augmentation: str
+    teacher: str | None
+    student: str
+
+
+@dataclass(frozen=True)
+class StudyRecord:
+    """A study as it was planned.
+
+    Attributes:
+        study: Name.
+        created: ISO 8601 time of planning.
+        spec: The question, free form. Analysis reads ``temperatures``, ``fixed_tau``,
+            ``strategies`` (of "ce", "fixed", "grid", "meta") and ``margin_pp``.
+        settings: The settings, in the order of the report.
+        seeds: The seeds run in every setting.
+        planned_trials: Ids of all trials; others in the same folder do not count.
+        versions: Installed versions by package.
+        git_commit: Commit of the code, "" when unknown.
+        command: The command line.
+        schema_version: Version of the store's schema.
+    """
+
+    study: str
+    created: str
+    spec: dict[str, Any]
+    settings: tuple[Setting, ...]
+    seeds: tuple[int, ...]
+    planned_trials: tuple[str, ...]
+    versions: dict[str, str]
+    git_commit: str
+    command: str
+    schema_version: int = SCHEMA_VERSION
+
+
+def read_study(out: Path) -> StudyRecord:
+    """Reads ``study.json``.
+
+    Raises:
+        StoreError: If it is absent, damaged, or of another schema version.
+    """
+    path = out / STUDY_FILE
+    if not path.is_file():
+        raise StoreError(f"{out} holds no study ({STUDY_FILE} is missing): is the path right?")
+    try:
+        values: dict[str, Any] = json.loads(path.read_text())
+        version = values["schema_version"]
+        if version == SCHEMA_VERSION:
+            return StudyRecord(**{f.name: _frozen(values[f.name]) for f in fields(StudyRecord)})
+    except (OSError, ValueError, TypeError, KeyError) as error:
+        raise StoreError(
+            f"{path} is damaged or not of this store: delete it and run the study again"
+        ) from error
+    raise StoreError(
+        f"{path} has schema version {version}, this code reads {SCHEMA_VERSION}: "
+        "use another --out, or the version of metakd that wrote it"
+    )
+
+
+def check_out(out: Path) -> None:
+    """Checks that a folder can take a study's results; makes nothing.
+
+    Raises:
+        StoreError: If ``out`` is a file, cannot be written, holds something else, or holds results
+            of another schema version.
+    """
+    place = _nearest_existing(out)
+    if not place.is_dir():
+        raise StoreError(f"results need a folder, but {place} is a file: choose another --out")
+    if not os.access(place, os.W_OK | os.X_OK):
+        raise StoreError(f"{place} cannot be written: mend its permissions or choose another --out")
+    if not out.exists():
+        return
+    if (out / STUDY_FILE).exists():
+        read_study(out)
+        return
+    foreign = sorted({entry.name for entry in out.iterdir()} - OWN_NAMES)
+    if foreign:
+        raise StoreError(
+            f"{out} holds something else ({foreign[0]}) and no {STUDY_FILE}: "
+            "choose an empty or new folder as --out"
+        )
+
+
+def _frozen(value: Any) -> Any:  # noqa: ANN401 - JSON
+    return tuple(value) if isinstance(value, list) else value
+
+
+def _nearest_existing(path: Path) -> Path:
+    path = path.absolute()
+    while not path.exists():
+        path = path.parent
+    return path

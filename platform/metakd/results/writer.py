@@ -1,0 +1,69 @@
+"""Writes the store: ``study.json``, and a finished trial as two Parquet files."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from functools import partial
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from metakd.results.atomic import atomic_write
+from metakd.results.schema import SCHEMA_VERSION, STEPS, TRIALS
+from metakd.results.study import STUDY_FILE, StoreError, StudyRecord
+
+
+def write_study(out: Path, record: StudyRecord) -> None:
+    """Writes ``study.json``; an older one is replaced."""
+    text = json.dumps(asdict(record), indent=2, sort_keys=True, ensure_ascii=False)
+    atomic_write(out / STUDY_FILE, text.encode() + b"\n")
+
+
+def write_trial(
+    out: Path, row: Mapping[str, object], steps: Sequence[Mapping[str, object]]
+) -> None:
+    """Commits a finished trial: its curve first, then the row that makes it count.
+
+    Args:
+        out: The study's folder.
+        row: Values by column of ``schema.TRIALS``; a column that is absent is null.
+        steps: The curve, rows with columns of ``schema.STEPS``.
+
+    Raises:
+        StoreError: If a column is unknown, an id is missing, or a step is another trial's.
+    """
+    trial = _table("trials", [row], TRIALS)
+    curve = _table("steps", steps, STEPS)
+    trial_id = str(row["trial_id"])
+    others = {str(step["trial_id"]) for step in steps} - {trial_id}
+    if others:
+        raise StoreError(f"the steps of trial {trial_id} name another trial: {min(others)}")
+    atomic_write(out / "steps" / f"{trial_id}.parquet", partial(_write, curve))
+    atomic_write(out / "trials" / f"{trial_id}.parquet", partial(_write, trial))
+
+
+def _table(name: str, rows: Sequence[Mapping[str, object]], schema: pa.Schema) -> pa.Table:
+    unknown = {column for row in rows for column in row} - set(schema.names)
+    if unknown:
+        raise StoreError(f"{name} has no column {min(unknown)!r}: add it to metakd.results.schema")
+    for field in schema:
+        if not field.nullable and any(row.get(field.name) is None for row in rows):
+            raise StoreError(f"every row of {name} needs {field.name!r}, got one without")
+    return pa.Table.from_pylist([dict(row) for row in rows], schema=schema)
+
+
+def _write(table: pa.Table, path: Path) -> None:
+    pq.write_table(
+        table.replace_schema_metadata({"schema_version": str(SCHEMA_VERSION)}),
+        path,
+        compression="zstd",
+        compression_level=3,
+        use_dictionary=[f.name for f in table.schema if pa.types.is_string(f.type)],
+        column_encoding=_encodings(table.schema),
+    )
+
+
+def _encodings(schema: pa.Schema) -> dict[str, str]:
+    floats = {f.name: "BYTE_STREAM_SPLIT" for f in schema if pa.types.is_floating(f.type)}
+    return floats | {f.name: "DELTA_BINARY_PACKED" for f in schema if f.name == "step"}

@@ -1,0 +1,75 @@
+import random
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from metakd.results.atomic import atomic_write
+from metakd.results.reader import finished_trials, read_steps, read_trials
+
+KILLS = 5
+
+WRITE_FOR_EVER = """
+import sys
+from itertools import count
+from pathlib import Path
+from metakd.results.writer import write_trial
+
+out, start = Path(sys.argv[1]), int(sys.argv[2])
+for i in count(start):
+    trial_id = f"t{i:06d}"
+    steps = [{"trial_id": trial_id, "step": step, "train_loss": 0.5} for step in range(200)]
+    write_trial(out, {"trial_id": trial_id, "pair_id": "p", "seed": i}, steps)
+    print(i, flush=True)
+"""
+
+
+def test_bytes_and_functions_are_written(tmp_path: Path) -> None:
+    atomic_write(tmp_path / "new" / "a", b"1")
+
+    def write(path: Path) -> None:
+        path.write_bytes(b"2")
+
+    atomic_write(tmp_path / "new" / "a", write)
+    assert (tmp_path / "new" / "a").read_bytes() == b"2"
+    assert [path.name for path in (tmp_path / "new").iterdir()] == ["a"]
+
+
+def test_a_failed_write_leaves_the_old_file_and_no_draft(tmp_path: Path) -> None:
+    atomic_write(tmp_path / "a", b"old")
+
+    def fail(path: Path) -> None:
+        path.write_bytes(b"half")
+        raise OSError("disk full")
+
+    with pytest.raises(OSError, match="disk full"):
+        atomic_write(tmp_path / "a", fail)
+    assert (tmp_path / "a").read_bytes() == b"old"
+    assert len(list(tmp_path.iterdir())) == 1
+
+
+def test_a_kill_leaves_a_store_that_reads_cleanly(tmp_path: Path) -> None:
+    random_moments = random.Random(0)
+    said: list[str] = []
+    for kill in range(KILLS):
+        writer = subprocess.Popen(
+            [sys.executable, "-c", WRITE_FOR_EVER, str(tmp_path), str(1000 * kill)],
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        assert writer.stdout is not None
+        said.append(writer.stdout.readline())
+        time.sleep(random_moments.uniform(0, 0.1))
+        writer.kill()
+        said += writer.communicate()[0].splitlines()
+        # A kill can cut the last line that was said; it was committed before.
+        committed = {f"t{int(line):06d}" for line in said if line.strip()}
+        assert committed <= finished_trials(tmp_path)
+
+    trials = set(read_trials(tmp_path)["trial_id"].to_pylist())
+    assert trials == finished_trials(tmp_path)
+    assert len(trials) > KILLS
+    rows = read_steps(tmp_path, trials).group_by("trial_id").aggregate([("step", "count")])
+    assert dict(zip(*rows.to_pydict().values(), strict=True)) == dict.fromkeys(trials, 200)
