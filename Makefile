@@ -1,0 +1,29 @@
+# `make study` and `make test` need Python 3.11+ and nothing else of the project.
+PYTHON ?= python3
+BIN := .venv/bin
+
+.PHONY: study test check format clean
+
+study: .venv/installed
+	$(BIN)/python studies/grid_vs_meta.py --cluster auto
+
+test: .venv/installed
+	$(BIN)/python -m pytest
+
+check: .venv/installed
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+format: .venv/installed
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+clean:
+	rm -rf .venv
+
+.venv/installed: pyproject.toml
+	$(PYTHON) -m venv .venv
+	$(BIN)/pip install --quiet --disable-pip-version-check uv
+	$(BIN)/uv pip install --quiet --python $(BIN)/python -e '.[dev]'
+	touch $@

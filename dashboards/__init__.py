@@ -1,0 +1,1 @@
+"""Reports: a study's summary in, one self-contained HTML file out."""

@@ -1,0 +1,135 @@
+"""Finds the Ray cluster to work on, or starts one here."""
+
+import logging
+import os
+import socket
+from dataclasses import dataclass
+from pathlib import Path
+
+import ray
+
+PROBE_TIMEOUT_S = 3.0
+
+
+class ClusterError(ValueError):
+    """The cluster that was named cannot be used."""
+
+
+@dataclass(frozen=True)
+class Cluster:
+    """A connected cluster.
+
+    Attributes:
+        dashboard: Address of the Ray dashboard; None where the cluster has none.
+        cpus: CPUs of all nodes.
+        gpus: GPUs of all nodes.
+        nodes: How many nodes are alive.
+        started_here: Whether this process started it, and ends it with itself.
+    """
+
+    dashboard: str | None
+    cpus: int
+    gpus: int
+    nodes: int
+    started_here: bool
+
+
+def connect(cluster: str) -> Cluster:
+    """Connects to a cluster.
+
+    Args:
+        cluster: "auto": the cluster of RAY_ADDRESS, else one that runs on this machine, else a new
+            local one. "local": a new local one. HOST:PORT: that one.
+
+    Raises:
+        ClusterError: If a cluster that the user named (here or in RAY_ADDRESS) cannot be reached;
+            it never falls back in silence.
+    """
+    address = address_of(cluster)
+    logging.getLogger("ray").setLevel(logging.CRITICAL)
+    if address is None:
+        context = ray.init(
+            address="local",
+            include_dashboard=True,
+            log_to_driver=False,
+            logging_level=logging.CRITICAL,
+        )
+    else:
+        context = _join(address)
+    resources = ray.cluster_resources()
+    url = context.dashboard_url
+    return Cluster(
+        dashboard=f"http://{url}" if url else None,
+        cpus=int(resources.get("CPU", 0)),
+        gpus=int(resources.get("GPU", 0)),
+        nodes=sum(bool(node["Alive"]) for node in ray.nodes()),
+        started_here=address is None,
+    )
+
+
+def address_of(cluster: str) -> str | None:
+    """Returns the address to join, None to start a local cluster; raises as :func:`connect`."""
+    if cluster == "local":
+        return None
+    if cluster == "auto":
+        named = os.environ.get("RAY_ADDRESS")
+        if not named or named in ("auto", "local"):
+            return _running_here() if named != "local" else None
+        return _probed(named, "RAY_ADDRESS")
+    return _probed(cluster, "--cluster")
+
+
+def _probed(address: str, source: str) -> str:
+    """Returns the address if a server answers there: Ray itself would try for minutes."""
+    if address.startswith("ray://"):
+        raise ClusterError(
+            f"{source}={address}: Ray Client (ray://) cannot host Ray Tune and Ray Train drivers; "
+            "name the cluster's own HOST:PORT (6379 by default), or submit the study as a job"
+        )
+    host, _, port = address.rpartition(":")
+    if not host or not port.isdigit() or not 0 < int(port) < 65536:
+        raise ClusterError(
+            f"{source} must be auto, local or HOST:PORT, got {address!r} "
+            "(for example 10.0.0.5:6379)"
+        )
+    if not _answers(host, int(port)):
+        raise ClusterError(
+            f"no Ray cluster answers at {address} ({source}): start one with `ray start --head`, "
+            "or use --cluster local"
+        )
+    return address
+
+
+def _running_here() -> str | None:
+    """Returns the address of a cluster that runs on this machine, None if there is none.
+
+    Ray keeps the address in a file, which outlives a cluster that was killed.
+    """
+    temporary = os.environ.get("RAY_TMPDIR") or os.environ.get("TMPDIR") or "/tmp"
+    record = Path(temporary) / "ray" / "ray_current_cluster"
+    try:
+        address = record.read_text().strip()
+    except OSError:
+        return None
+    host, _, port = address.rpartition(":")
+    return address if port.isdigit() and _answers(host, int(port)) else None
+
+
+def _answers(host: str, port: int) -> bool:
+    try:
+        with socket.create_connection((host, port), timeout=PROBE_TIMEOUT_S):
+            return True
+    except OSError:
+        return False
+
+
+def _join(address: str) -> "ray.runtime_context.RayContext":
+    try:
+        return ray.init(address=address, log_to_driver=False, logging_level=logging.CRITICAL)
+    except (ConnectionError, RuntimeError, ValueError) as error:
+        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        raise ClusterError(
+            f"the cluster at {address} refused the connection: {reason} "
+            "(Ray 2.60 and later ask for a token: set RAY_AUTH_MODE=token and put the cluster's "
+            "token in ~/.ray/auth_token)"
+        ) from error

@@ -1,0 +1,137 @@
+"""The command line that all studies share: words in, a typed spec and typed options out."""
+
+import argparse
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from metakd.data.augmentations import RECIPES
+from metakd.study.presets import PRESETS
+from metakd.study.spec import StudySpec
+from metakd.study.strategies import STRATEGIES
+
+
+@dataclass(frozen=True)
+class RunOptions:
+    """How a study is run; nothing here changes a result."""
+
+    cluster: str
+    """auto, local or HOST:PORT."""
+    out: Path
+    """The results folder."""
+    data_dir: Path | None
+    """Where downloaded datasets lie."""
+    dry_run: bool
+    """Print the plan and its cost, run nothing."""
+    report: bool
+    """Write the HTML report."""
+
+
+def parse(defaults: StudySpec, argv: Sequence[str] | None) -> tuple[StudySpec, RunOptions]:
+    """Returns the spec and the options that the command line asks for.
+
+    Args:
+        defaults: The study's own spec; a preset changes it, options change both.
+        argv: The words after the script's name; None takes those of the process.
+
+    Raises:
+        SpecError: If a value makes no sense.
+        SystemExit: With code 2 if a word is not understood, with 0 after ``--help``.
+    """
+    given = vars(_parser(defaults).parse_args(argv))
+    options = RunOptions(
+        cluster=given.pop("cluster"),
+        out=given.pop("out") or Path("results") / defaults.name,
+        data_dir=given.pop("data_dir"),
+        dry_run=given.pop("dry_run"),
+        report=not given.pop("no_report"),
+    )
+    chosen: dict[str, Any] = dict(PRESETS[given.pop("preset")])
+    chosen.update({k: tuple(v) if isinstance(v, list) else v for k, v in given.items()})
+    return replace(defaults, **chosen), options
+
+
+def _parser(defaults: StudySpec) -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        description="Search for the distillation temperature, or learn it? Runs what is missing of "
+        "the study on Ray, then prints the verdict and writes the report. Running the same command "
+        "again continues where it stopped.",
+        argument_default=argparse.SUPPRESS,
+        allow_abbrev=False,
+    )
+
+    asks = parser.add_argument_group("the question")
+    asks.add_argument(
+        "--dataset", metavar="NAME", help="digits, cifar10 or parquet:PATH (default: digits)"
+    )
+    asks.add_argument(
+        "--scales", nargs="+", type=float, metavar="F", help=f"{_shown(defaults.scales)}"
+    )
+    asks.add_argument(
+        "--augmentations",
+        nargs="+",
+        metavar="NAME",
+        help=f"of {', '.join(RECIPES)}; {_shown(defaults.augmentations)}",
+    )
+    asks.add_argument(
+        "--strategies",
+        nargs="+",
+        metavar="NAME",
+        help=f"of {', '.join(STRATEGIES)}; {_shown(defaults.strategies)}",
+    )
+    asks.add_argument(
+        "--temperatures",
+        nargs="+",
+        type=float,
+        metavar="TAU",
+        help=f"the grid; {_shown(defaults.temperatures)}",
+    )
+    asks.add_argument(
+        "--seeds",
+        type=int,
+        metavar="N",
+        help=f"seeds in every setting (default: {defaults.seeds})",
+    )
+    asks.add_argument("--teacher", metavar="MODEL", help="a model of metakd, or timm:NAME")
+    asks.add_argument("--student", metavar="MODEL", help="a model of metakd, or timm:NAME")
+    asks.add_argument("--epochs", type=int, metavar="N", help="epochs of each student")
+    asks.add_argument("--teacher-epochs", type=int, metavar="N", help="epochs of the teacher")
+    parser.add_argument(
+        "--preset",
+        choices=sorted(PRESETS),
+        default="laptop",
+        help="smoke: a tiny study in under a minute; laptop: the defaults",
+    )
+
+    runs = parser.add_argument_group("the run")
+    runs.add_argument(
+        "--cluster",
+        default="auto",
+        metavar="auto|local|HOST:PORT",
+        help="auto (default): RAY_ADDRESS, else a cluster that runs here, else a new local one",
+    )
+    runs.add_argument(
+        "--out",
+        type=Path,
+        default=None,
+        metavar="DIR",
+        help=f"results folder (default: results/{defaults.name})",
+    )
+    runs.add_argument(
+        "--data-dir", type=Path, default=None, metavar="DIR", help="where downloaded datasets lie"
+    )
+    runs.add_argument(
+        "--dry-run",
+        action="store_true",
+        default=False,
+        help="print the plan and its cost, run nothing",
+    )
+    runs.add_argument(
+        "--no-report", action="store_true", default=False, help="write no HTML report"
+    )
+    return parser
+
+
+def _shown(values: Sequence[object]) -> str:
+    return "default: " + " ".join(f"{v:g}" if isinstance(v, float) else str(v) for v in values)

@@ -1,0 +1,134 @@
+"""A study from its command line to its verdict."""
+
+import os
+import shutil
+import sys
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import ray
+from rich.console import Console
+
+from metakd.analysis.summarise import summarise, write_summary
+from metakd.analysis.summary import Summary
+from metakd.data.datasets import DatasetError, open_dataset
+from metakd.data.splits import SplitError
+from metakd.models.create import ModelError
+from metakd.results.reader import finished_trials
+from metakd.results.study import StoreError, check_out
+from metakd.study.announce import announce_failures, announce_plan, announce_verdict
+from metakd.study.cluster import ClusterError, connect
+from metakd.study.command_line import RunOptions, parse
+from metakd.study.cost import expected_steps
+from metakd.study.plan import Job, Plan, make_plan
+from metakd.study.prepare import prepare
+from metakd.study.progress import TrialProgress, duration
+from metakd.study.record import git_commit, record_study
+from metakd.study.spec import SpecError, StudySpec
+from metakd.study.tuning import Failure, run_jobs, slots
+from metakd.train.folder import StudyFolder
+from metakd.train.teacher_training import TeacherError
+
+USER_ERRORS = (
+    ClusterError,
+    DatasetError,
+    ModelError,
+    SpecError,
+    SplitError,
+    StoreError,
+    TeacherError,
+)
+INTERRUPTED = 130
+
+Render = Callable[[Path, Summary], Path]
+
+
+def main(defaults: StudySpec, render: Render, argv: Sequence[str] | None = None) -> int:
+    """Runs a study's command line and returns the process's exit code.
+
+    0: done. 1: done, but some trials failed. 2: something asked for cannot be had. 130: Ctrl-C.
+
+    Args:
+        defaults: The study's own spec.
+        render: Writes the HTML report of a summary into the results folder, returns its path.
+        argv: The words after the script's name; None takes those of the process.
+    """
+    console = _console()
+    try:
+        spec, options = parse(defaults, argv)
+        return _run(spec, options, render, console)
+    except USER_ERRORS as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        console.print("\nStopped. Finished trials are kept; the same command continues from here.")
+        return INTERRUPTED
+    finally:
+        ray.shutdown()
+
+
+def _console() -> Console:
+    console = Console(highlight=False, soft_wrap=True)
+    # Away from a terminal nothing says how wide a line may be: the table needs this much.
+    return console if console.is_terminal else Console(highlight=False, soft_wrap=True, width=120)
+
+
+def _run(spec: StudySpec, options: RunOptions, render: Render, console: Console) -> int:
+    started = time.monotonic()
+    check_out(options.out)
+    folder = StudyFolder(options.out)
+    dataset = open_dataset(spec.dataset, folder.datasets, options.data_dir)
+    plan = make_plan(spec, dataset)
+    finished = finished_trials(options.out)
+    pending = [job for job in plan.jobs if job.trial.id not in finished]
+    announce_plan(console, plan, dataset, pending, len(os.sched_getaffinity(0)))
+    if options.dry_run:
+        return 0
+
+    record_study(plan, options.out)
+    failures: list[Failure] = []
+    if pending:
+        try:
+            failures = _run_pending(plan, pending, folder, options.cluster, console)
+        finally:
+            # What Ray kept of work in flight; what is finished lies in the store.
+            shutil.rmtree(folder.checkpoints, ignore_errors=True)
+    summary = summarise(options.out)
+    write_summary(options.out, summary)
+    report = render(options.out, summary) if options.report else None
+    announce_verdict(console, summary, options.out, report)
+    announce_failures(console, failures)
+    console.print(f"done in {duration(time.monotonic() - started)}")
+    return 1 if failures else 0
+
+
+def _run_pending(
+    plan: Plan, pending: list[Job], folder: StudyFolder, where: str, console: Console
+) -> list[Failure]:
+    console.print("connecting to Ray ...")
+    cluster = connect(where)
+    console.print(
+        f"cluster      {cluster.cpus} CPUs, {cluster.gpus} GPUs, {cluster.nodes} node(s)"
+        + (", started here" if cluster.started_here else "")
+    )
+    console.print(f"dashboard    {cluster.dashboard or 'none on this cluster'}")
+
+    needed = {job.bank for job in pending if job.bank is not None}
+    console.print("preparing    teacher and bank ...")
+    clock = time.monotonic()
+    teacher = prepare(plan, folder, cluster, needed)
+    if plan.teacher is not None and teacher is not None:
+        console.print(f"teacher      {plan.teacher.model}: {100 * teacher.test_acc:.2f} % on test")
+    console.print(f"prepared     in {duration(time.monotonic() - clock)}")
+
+    work = {job.trial.id: expected_steps(job.trial, plan.train_samples) for job in pending}
+    with TrialProgress(console, len(pending), sum(work.values()), slots(cluster)) as progress:
+        return run_jobs(
+            pending,
+            folder,
+            cluster,
+            git_commit(),
+            on_done=lambda job, acc: progress.finish(job.trial.name, acc, work[job.trial.id]),
+            on_failed=lambda job: progress.fail(work[job.trial.id]),
+        )

@@ -1,0 +1,89 @@
+"""What a study asks: the factors, the strategies and how much each may spend."""
+
+from dataclasses import dataclass, fields
+from typing import Any
+
+from metakd.core.temperature import TAU_MAX, TAU_MIN
+from metakd.data.augmentations import RECIPES
+from metakd.study.strategies import STRATEGIES
+
+
+class SpecError(ValueError):
+    """A study asks for something that does not exist or makes no sense."""
+
+
+@dataclass(frozen=True)
+class StudySpec:
+    """A study's question, complete: the same spec gives the same trials.
+
+    Its trials are all combinations of scale, augmentation, strategy and seed, on one dataset with
+    one teacher and one student.
+    """
+
+    name: str
+    """Names the results folder and the report."""
+    dataset: str = "digits"
+    """digits, cifar10, or parquet:PATH (Hugging Face layout)."""
+    scales: tuple[float, ...] = (0.1, 0.3, 1.0)
+    """Fractions of the training split, each in (0, 1]; smaller ones lie inside larger ones."""
+    augmentations: tuple[str, ...] = ("none", "standard", "strong")
+    """Names of augmentation recipes."""
+    strategies: tuple[str, ...] = ("ce", "fixed", "grid", "meta")
+    """How the temperature is chosen; strategies that need the same trial share it."""
+    temperatures: tuple[float, ...] = (1.0, 2.0, 4.0, 8.0, 16.0)
+    """The grid, each above 0."""
+    fixed_tau: float = 4.0
+    """The temperature of whoever does not search; learned temperatures start there."""
+    alpha: float = 0.9
+    """Weight of the teacher's term, equal for all strategies."""
+    seeds: int = 6
+    """Seeds 0, 1, ... in every setting."""
+    teacher: str | None = None
+    """Model name; None takes the default of the image size."""
+    student: str | None = None
+    """Model name; None takes the default of the image size."""
+    epochs: int | None = None
+    """Epochs of each student; None takes the default of the image size."""
+    teacher_epochs: int | None = None
+    """Epochs of the teacher; None takes the default of the image size."""
+    margin_pp: float = 0.2
+    """Differences inside ± this many points count as equal; fixed before the run."""
+
+    def __post_init__(self) -> None:
+        for name in ("scales", "augmentations", "strategies", "temperatures"):
+            if not getattr(self, name):
+                raise SpecError(f"{name} must name at least one value, got none")
+            if len(set(getattr(self, name))) < len(getattr(self, name)):
+                raise SpecError(f"{name} must not repeat a value, got {list(getattr(self, name))}")
+        for scale in self.scales:
+            if not 0 < scale <= 1:
+                raise SpecError(f"a scale must be in (0, 1], got {scale:g}")
+        for tau in (*self.temperatures, self.fixed_tau):
+            if not tau > 0:
+                raise SpecError(f"a temperature must be above 0, got {tau:g}")
+        if "meta" in self.strategies and not TAU_MIN <= self.fixed_tau <= TAU_MAX:
+            raise SpecError(
+                f"a learned temperature starts in [{TAU_MIN:g}, {TAU_MAX:g}], "
+                f"got {self.fixed_tau:g}"
+            )
+        _known("augmentation", self.augmentations, tuple(RECIPES))
+        _known("strategy", self.strategies, tuple(STRATEGIES))
+        if not 0 <= self.alpha <= 1:
+            raise SpecError(f"alpha must be in [0, 1], got {self.alpha:g}")
+        for name in ("seeds", "epochs", "teacher_epochs"):
+            value = getattr(self, name)
+            if value is not None and value < 1:
+                raise SpecError(f"{name} must be at least 1, got {value}")
+        if not self.margin_pp > 0:
+            raise SpecError(f"margin_pp must be above 0, got {self.margin_pp:g}")
+
+    def as_json(self) -> dict[str, Any]:
+        """Returns the spec as plain JSON values."""
+        values = {f.name: getattr(self, f.name) for f in fields(self)}
+        return {k: list(v) if isinstance(v, tuple) else v for k, v in values.items()}
+
+
+def _known(what: str, names: tuple[str, ...], valid: tuple[str, ...]) -> None:
+    for name in names:
+        if name not in valid:
+            raise SpecError(f"unknown {what} {name!r}: choose from {', '.join(valid)}")

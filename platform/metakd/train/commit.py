@@ -1,0 +1,104 @@
+"""Writes a finished trial into the store: its curve first, then the row that commits it."""
+
+import json
+import socket
+from datetime import UTC, datetime
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any
+
+from metakd.results.writer import write_trial
+from metakd.train.folder import StudyFolder
+from metakd.train.student import Epoch, Outcome
+from metakd.train.trial import Trial
+
+PACKAGES = ("metakd", "torch", "torchvision", "timm", "ray", "numpy", "pyarrow")
+
+
+def commit(trial: Trial, outcome: Outcome, folder: StudyFolder, git_commit: str) -> None:
+    """Commits a trial; from here on it is never run again."""
+    steps = [_curve_row(trial, epoch) for epoch in outcome.epochs]
+    row = {**_content_columns(trial), **_outcome_columns(outcome), "git_commit": git_commit}
+    write_trial(folder.out, row, steps)
+
+
+def package_versions() -> dict[str, str]:
+    """Returns the installed versions of what decides a result."""
+    found = {}
+    for package in PACKAGES:
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:
+            found[package] = "not installed"
+    return found
+
+
+def _content_columns(trial: Trial) -> dict[str, Any]:
+    return {
+        "trial_id": trial.id,
+        "pair_id": trial.pair_id,
+        "name": trial.name,
+        "status": "done",
+        "dataset": trial.data.dataset,
+        "scale": trial.scale,
+        "augmentation": trial.augmentation,
+        "teacher": None if trial.teacher is None else trial.teacher.model,
+        "student": trial.student,
+        "seed": trial.seed,
+        "method": trial.distiller.method,
+        "tau_s_init": getattr(trial.distiller, "tau_s", None),
+        "tau_t_init": getattr(trial.distiller, "tau_t", None),
+        "alpha": getattr(trial.distiller, "alpha", None),
+        "config_json": trial.config_json,
+    }
+
+
+def _outcome_columns(outcome: Outcome) -> dict[str, Any]:
+    records = [epoch.record for epoch in outcome.epochs]
+    last, selected = outcome.epochs[-1], outcome.epochs[outcome.selected_epoch]
+    tau_s, tau_t = last.record.temperatures or (None, None)
+    return {
+        "tau_s_last": tau_s,
+        "tau_t_last": tau_t,
+        "val_acc_last": last.validation.accuracy,
+        "test_acc_last": outcome.test_last.accuracy,
+        "val_acc_selected": selected.validation.accuracy,
+        "test_acc_selected": outcome.test_selected.accuracy,
+        "selected_epoch": outcome.selected_epoch,
+        "train_samples": outcome.train_samples,
+        "validation_samples": outcome.validation_samples,
+        "test_samples": outcome.test_samples,
+        "epochs": len(records),
+        "steps": last.record.step,
+        "meta_steps": sum(record.meta_steps for record in records),
+        "step_equivalents": sum(record.step_equivalents for record in records),
+        "student_compute_s": sum(record.compute_s for record in records),
+        "wall_s": outcome.wall_s,
+        "started": outcome.started,
+        "ended": datetime.now(UTC),
+        "host": socket.gethostname(),
+        "device": outcome.device,
+        "versions_json": json.dumps(package_versions(), sort_keys=True),
+    }
+
+
+def _curve_row(trial: Trial, epoch: Epoch) -> dict[str, Any]:
+    record = epoch.record
+    tau_s, tau_t = record.temperatures or (None, None)
+    meta_grad_tau_s, meta_grad_tau_t = record.meta_gradient or (None, None)
+    return {
+        "trial_id": trial.id,
+        "step": record.step,
+        "epoch": record.epoch,
+        "train_loss": record.train_loss,
+        "ce_loss": record.ce_loss,
+        "kd_loss": record.kd_loss,
+        "meta_loss": record.meta_loss,
+        "val_acc": epoch.validation.accuracy,
+        "val_loss": epoch.validation.loss,
+        "tau_s": tau_s,
+        "tau_t": tau_t,
+        "meta_grad_tau_s": meta_grad_tau_s,
+        "meta_grad_tau_t": meta_grad_tau_t,
+        "lr": record.lr,
+        "elapsed_s": epoch.elapsed_s,
+    }

@@ -1,0 +1,72 @@
+"""Trained teachers: stored by content, opened by whoever asks."""
+
+import io
+import json
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+
+import torch
+from torch import Tensor, nn
+
+from metakd.data.counter_random import derive_seed
+from metakd.models.create import create_model
+from metakd.results.atomic import atomic_write
+from metakd.train.folder import StudyFolder
+from metakd.train.samples import open_samples
+from metakd.train.trial import TeacherSpec
+
+
+@dataclass(frozen=True)
+class TeacherReport:
+    """How good a trained teacher is: accuracies in [0, 1]."""
+
+    val_acc: float
+    test_acc: float
+    train_s: float
+
+
+def read_report(spec: TeacherSpec, folder: StudyFolder) -> TeacherReport | None:
+    """Returns the report of a finished teacher, None if there is none yet."""
+    path = folder.teachers / spec.id / "teacher.json"
+    if not path.exists():
+        return None
+    return TeacherReport(**json.loads(path.read_text()))
+
+
+def new_teacher(spec: TeacherSpec, folder: StudyFolder) -> nn.Module:
+    """Returns the teacher before its training, on this process's device."""
+    samples = open_samples(spec.data, folder)
+    model = create_model(
+        spec.model,
+        samples.dataset.image_shape,
+        samples.dataset.num_classes,
+        seed=derive_seed(spec.seed, "init"),
+    )
+    return model.to(samples.device)
+
+
+def store_teacher(
+    spec: TeacherSpec, folder: StudyFolder, model: nn.Module, report: TeacherReport
+) -> None:
+    """Stores a trained teacher: ``teachers/<id>/model.pt``, then ``teacher.json``."""
+    place = folder.teachers / spec.id
+    state = io.BytesIO()
+    torch.save({name: value.cpu() for name, value in model.state_dict().items()}, state)
+    atomic_write(place / "model.pt", state.getvalue())
+    # The report is the commit: a teacher without one is trained again.
+    atomic_write(place / "teacher.json", json.dumps(asdict(report)).encode())
+
+
+def open_teacher(spec: TeacherSpec, folder: StudyFolder) -> Callable[[Tensor], Tensor]:
+    """Returns a trained teacher as a function from normalised inputs to logits (B, C)."""
+    model = new_teacher(spec, folder)
+    state = torch.load(folder.teachers / spec.id / "model.pt", map_location="cpu")
+    model.load_state_dict(state)
+    model.eval().requires_grad_(False)
+
+    @torch.no_grad()
+    def answer(inputs: Tensor) -> Tensor:
+        logits: Tensor = model(inputs)
+        return logits
+
+    return answer

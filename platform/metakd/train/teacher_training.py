@@ -1,0 +1,102 @@
+"""Ray Train teaches the teachers: plain cross-entropy, DDP over however many workers."""
+
+import time
+from typing import Any
+
+import ray.train
+import ray.train.torch
+import torch
+from torch.nn.parallel import DistributedDataParallel
+
+from metakd.core.distillers import CrossEntropyConfig
+from metakd.core.evaluation import evaluate
+from metakd.core.training import EpochRecord, train
+from metakd.data.counter_random import derive_seed
+from metakd.train.folder import StudyFolder
+from metakd.train.inputs import LiveBatches, dataset_tensors
+from metakd.train.samples import EVALUATION_BATCH, open_samples
+from metakd.train.teacher import TeacherReport, new_teacher, read_report, store_teacher
+from metakd.train.trial import TeacherSpec
+
+
+class TeacherError(RuntimeError):
+    """A teacher could not be trained."""
+
+
+def train_teacher(
+    spec: TeacherSpec, folder: StudyFolder, workers: int, cpus: int, use_gpu: bool
+) -> TeacherReport:
+    """Trains the teacher with DDP on ``workers`` Ray Train workers; does nothing if it is there.
+
+    Args:
+        spec: The teacher.
+        folder: Where it is stored: ``teachers/<id>/model.pt`` and ``teacher.json``.
+        workers: How many workers share each batch.
+        cpus: CPUs, and torch threads, of each worker.
+        use_gpu: Whether each worker has a GPU.
+
+    Raises:
+        TeacherError: If training failed.
+    """
+    found = read_report(spec, folder)
+    if found is not None:
+        return found
+    trainer = ray.train.torch.TorchTrainer(
+        _teach_on_worker,
+        train_loop_config={"spec": spec, "folder": folder, "cpus": cpus},
+        scaling_config=ray.train.ScalingConfig(
+            num_workers=workers, use_gpu=use_gpu, resources_per_worker={"CPU": cpus}
+        ),
+        run_config=ray.train.RunConfig(
+            name=f"teacher-{spec.model}-{spec.id}",
+            storage_path=str(folder.checkpoints.resolve()),
+            failure_config=ray.train.FailureConfig(max_failures=1, controller_failure_limit=2),
+        ),
+    )
+    try:
+        trainer.fit()
+    except ray.train.TrainingFailedError as error:
+        reason = str(error).strip().splitlines()[-1]
+        raise TeacherError(f"the teacher {spec.model} could not be trained: {reason}") from error
+    report = read_report(spec, folder)
+    if report is None:
+        raise TeacherError(f"the teacher {spec.model} was trained, but is not in {folder.teachers}")
+    return report
+
+
+def _teach_on_worker(config: dict[str, Any]) -> None:
+    spec: TeacherSpec = config["spec"]
+    folder: StudyFolder = config["folder"]
+    torch.set_num_threads(config["cpus"])
+    context = ray.train.get_context()
+    started = time.perf_counter()
+
+    samples = open_samples(spec.data, folder)
+    model = ray.train.torch.prepare_model(new_teacher(spec, folder))
+    images, labels = dataset_tensors(samples.dataset, samples.splits.train)
+    batches = LiveBatches(
+        images,
+        torch.from_numpy(samples.splits.train),
+        labels.to(samples.device),
+        spec.augmentation,
+        derive_seed(spec.seed, "augmentation"),
+        teacher=None,
+        batch_size=spec.recipe.batch_size,
+        order_seed=derive_seed(spec.seed, "order"),
+        normalise=samples.normalise,
+        rank=context.get_world_rank(),
+        world_size=context.get_world_size(),
+    )
+
+    def relay(record: EpochRecord) -> None:
+        ray.train.report({"epoch": record.epoch, "train_loss": record.train_loss})
+
+    train(model, CrossEntropyConfig().build(), spec.recipe, batches, on_epoch=relay)
+    if context.get_world_rank() == 0:
+        bare = model.module if isinstance(model, DistributedDataParallel) else model
+        report = TeacherReport(
+            val_acc=evaluate(bare, *samples.validation, EVALUATION_BATCH).accuracy,
+            test_acc=evaluate(bare, *samples.test, EVALUATION_BATCH).accuracy,
+            train_s=time.perf_counter() - started,
+        )
+        store_teacher(spec, folder, bare, report)

@@ -1,0 +1,82 @@
+"""A trial is its content: one student, taught one way, on one setting, from one seed."""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+from metakd.core.distillers import DistillerConfig
+from metakd.core.training import Recipe
+from metakd.train.content import content_id, content_json
+
+
+@dataclass(frozen=True)
+class DataSpec:
+    """Which samples there are, and how they are split. Teachers and students share the split."""
+
+    dataset: str
+    """Name as results show it, for example "digits" or "parquet:cifar10"."""
+    fingerprint: str
+    """Content hash of images and labels: the same data at another path is the same trial."""
+    split_seed: int = 0
+    """Seed of the train / validation / meta / test split."""
+
+
+@dataclass(frozen=True)
+class TeacherSpec:
+    """A teacher and how it was trained, on the whole training split."""
+
+    data: DataSpec
+    model: str
+    augmentation: str
+    recipe: Recipe
+    seed: int = 0
+
+    @cached_property
+    def id(self) -> str:
+        """Content hash; names the folder of the trained teacher."""
+        return content_id(self)
+
+
+@dataclass(frozen=True)
+class Trial:
+    """Everything that decides a student's result, and nothing else.
+
+    The seed decides the subset, the initial weights, the order of batches, the augmented views and
+    the meta batches, each by a seed derived by name: trials that share setting and seed share all
+    of them, whatever their method (common random numbers).
+    """
+
+    data: DataSpec
+    scale: float
+    augmentation: str
+    teacher: TeacherSpec | None
+    student: str
+    recipe: Recipe
+    distiller: DistillerConfig
+    seed: int
+
+    @cached_property
+    def id(self) -> str:
+        """Content hash; names the trial's files."""
+        return content_id(self)
+
+    @cached_property
+    def pair_id(self) -> str:
+        """Shared by the trials that are compared: same data, setting and seed, any method."""
+        return content_id(
+            [self.data, self.scale, self.augmentation, self.teacher, self.student, self.seed]
+        )
+
+    @cached_property
+    def config_json(self) -> str:
+        """The content as canonical JSON."""
+        return content_json(self)
+
+    @property
+    def name(self) -> str:
+        """What a person reads in progress lines and on the Ray dashboard."""
+        temperatures = getattr(self.distiller, "tau_s", None)
+        method = self.distiller.method + ("" if temperatures is None else f"-tau{temperatures:g}")
+        return (
+            f"{self.data.dataset}-{100 * self.scale:g}pct-{self.augmentation}"
+            f"-{method}-seed{self.seed}"
+        )

@@ -1,0 +1,14 @@
+"""Grid search against learned temperatures, across dataset scales and augmentations.
+
+Run it as ``python studies/grid_vs_meta.py --cluster auto``; ``--help`` lists the factors.
+"""
+
+import sys
+
+from dashboards.report import write_report
+
+from metakd.study.main import main
+from metakd.study.spec import StudySpec
+
+if __name__ == "__main__":
+    sys.exit(main(StudySpec(name="grid_vs_meta"), render=write_report))

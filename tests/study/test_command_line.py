@@ -1,0 +1,76 @@
+from pathlib import Path
+
+import pytest
+
+from metakd.study.command_line import parse
+from metakd.study.presets import PRESETS
+from metakd.study.spec import SpecError, StudySpec
+
+STUDY = StudySpec(name="a_study")
+EVERY_WORD = """
+--cluster 10.0.0.5:6379 --out here --dataset parquet:there --data-dir down --scales 0.5 1
+--augmentations none --temperatures 2 3.5 --strategies grid meta --seeds 2
+--teacher timm:resnet18 --student digit_mlp --epochs 4 --teacher-epochs 9 --dry-run --no-report
+"""
+
+
+def test_no_words_ask_for_the_study_as_it_is() -> None:
+    spec, options = parse(STUDY, [])
+    assert spec == STUDY
+    assert options.cluster == "auto"
+    assert options.out == Path("results/a_study")
+    assert options.report
+    assert not options.dry_run
+
+
+def test_every_word_reaches_its_place() -> None:
+    spec, options = parse(STUDY, EVERY_WORD.split())
+    assert spec == StudySpec(
+        name="a_study",
+        dataset="parquet:there",
+        scales=(0.5, 1.0),
+        augmentations=("none",),
+        strategies=("grid", "meta"),
+        temperatures=(2.0, 3.5),
+        seeds=2,
+        teacher="timm:resnet18",
+        student="digit_mlp",
+        epochs=4,
+        teacher_epochs=9,
+    )
+    assert (options.cluster, options.out) == ("10.0.0.5:6379", Path("here"))
+    assert options.data_dir == Path("down")
+    assert options.dry_run
+    assert not options.report
+
+
+def test_a_preset_changes_the_study_and_words_change_the_preset() -> None:
+    spec, _ = parse(STUDY, ["--preset", "smoke"])
+    assert spec.epochs == PRESETS["smoke"]["epochs"]
+    spec, _ = parse(STUDY, ["--preset", "smoke", "--epochs", "2"])
+    assert spec.epochs == 2
+    assert spec.scales == PRESETS["smoke"]["scales"]
+
+
+def test_a_senseless_value_is_a_spec_error() -> None:
+    with pytest.raises(SpecError, match="strategy 'magic'"):
+        parse(STUDY, ["--strategies", "magic"])
+
+
+@pytest.mark.parametrize("words", [["--preset", "huge"], ["--scale", "1"], ["--seeds", "many"]])
+def test_a_word_that_is_not_understood_ends_with_code_2(
+    words: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        parse(STUDY, words)
+    assert ended.value.code == 2
+    assert words[0] in capsys.readouterr().err
+
+
+def test_help_shows_every_option_with_its_values(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        parse(STUDY, ["--help"])
+    assert ended.value.code == 0
+    shown = capsys.readouterr().out
+    for word in ("--cluster", "strong", "meta", "0.1 0.3 1", "1 2 4 8 16", "parquet:PATH"):
+        assert word in shown

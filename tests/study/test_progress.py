@@ -1,0 +1,51 @@
+import io
+
+import pytest
+from rich.console import Console
+
+from metakd.study.progress import TrialProgress, duration
+
+
+def progress(total: int = 4) -> TrialProgress:
+    console = Console(file=io.StringIO(), width=200)
+    return TrialProgress(console, total=total, total_work=100.0, slots=2)
+
+
+def test_it_counts_what_is_done_running_failed_and_best() -> None:
+    with progress() as shown:
+        shown.finish("a", 0.5, 10.0)
+        shown.finish("b", 0.75, 10.0)
+        shown.fail(10.0)
+        words = shown.words()
+    assert "2/4 done" in words
+    assert "1 running" in words
+    assert "1 failed" in words
+    assert "best validation 75.0 % (b)" in words
+
+
+def test_time_left_is_judged_by_work(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = [0.0]
+    monkeypatch.setattr("metakd.study.progress.time.monotonic", lambda: now[0])
+    with progress() as shown:
+        assert shown.seconds_left() is None
+        now[0] = 30.0
+        shown.finish("a", 0.5, 25.0)
+        assert shown.seconds_left() == pytest.approx(90.0)
+
+
+def test_away_from_a_terminal_the_end_is_one_line() -> None:
+    with progress(total=2) as shown:
+        shown.finish("a", 0.5, 50.0)
+        shown.finish("b", 0.6, 50.0)
+    assert isinstance(shown.console.file, io.StringIO)
+    lines = shown.console.file.getvalue().splitlines()
+    assert len(lines) == 1
+    assert lines[0].startswith("2/2 done")
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"),
+    [(0.2, "1 s"), (40, "40 s"), (200, "3 min"), (7800, "2 h 10 min")],
+)
+def test_a_duration_is_said_as_a_person_would(seconds: float, words: str) -> None:
+    assert duration(seconds) == words

@@ -1,0 +1,104 @@
+"""The walls between the layers, read off the imports."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+PACKAGE = ROOT / "platform" / "metakd"
+
+# What a layer may import of this project, beside itself.
+MAY_IMPORT = {
+    "core": set(),
+    "data": {"core"},
+    "models": {"core"},
+    "results": set(),
+    "analysis": {"results"},
+    "train": {"core", "data", "models", "results"},
+    "study": {"core", "data", "models", "results", "analysis", "train"},
+}
+# What it must not import of others.
+FOREIGN = {
+    "core": {"ray", "pyarrow", "plotly", "sklearn", "pandas"},
+    "data": {"ray", "plotly"},
+    "models": {"ray", "pyarrow", "plotly"},
+    "results": {"ray", "torch", "timm", "plotly"},
+    "analysis": {"ray", "torch", "timm", "plotly"},
+    "train": {"plotly", "dashboards"},
+    "study": {"plotly", "dashboards"},
+}
+
+
+def imports(path: Path) -> set[str]:
+    found: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}: imports are absolute here"
+            found.add(node.module or "")
+    return found
+
+
+def files_of(layer: str) -> list[Path]:
+    files = sorted((PACKAGE / layer).rglob("*.py"))
+    assert files, f"the layer {layer} is empty"
+    return files
+
+
+@pytest.mark.parametrize("layer", MAY_IMPORT)
+def test_a_layer_imports_only_what_lies_below_it(layer: str) -> None:
+    for path in files_of(layer):
+        for name in imports(path):
+            top, _, rest = name.partition(".")
+            assert top not in FOREIGN[layer], f"{path} imports {name}"
+            if top == "metakd":
+                imported = rest.partition(".")[0]
+                assert imported in MAY_IMPORT[layer] | {layer}, f"{path} imports {name}"
+
+
+def test_every_layer_is_held() -> None:
+    layers = {path.name for path in PACKAGE.iterdir() if path.is_dir() and path.name[0] != "_"}
+    assert layers == set(MAY_IMPORT) == set(FOREIGN)
+
+
+def test_the_dashboards_read_results_and_analysis_only() -> None:
+    for path in sorted((ROOT / "dashboards").rglob("*.py")):
+        for name in imports(path):
+            assert name.partition(".")[0] not in {"ray", "torch", "timm"}, f"{path} imports {name}"
+            if name.startswith("metakd"):
+                assert name.startswith(("metakd.results", "metakd.analysis")), f"{path}: {name}"
+
+
+def test_the_product_reads_nothing_outside_itself() -> None:
+    for folder in ("platform", "dashboards", "studies"):
+        for path in sorted((ROOT / folder).rglob("*.py")):
+            assert "../shared" not in path.read_text(), path
+
+
+def test_platform_stays_the_standard_library_module() -> None:
+    assert not (ROOT / "platform" / "__init__.py").exists()
+    code = "import platform; print(platform.python_version())"
+    printed = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    assert printed.stdout.strip().startswith("3.")
+
+
+@pytest.mark.parametrize(
+    ("modules", "absent"),
+    [
+        ("metakd.core.training, metakd.core.distillers", {"ray", "pyarrow", "plotly", "timm"}),
+        ("metakd.results.reader, metakd.analysis.summarise", {"ray", "torch", "plotly"}),
+        ("dashboards.report", {"ray", "torch"}),
+    ],
+)
+def test_importing_a_layer_loads_no_heavier_one(modules: str, absent: set[str]) -> None:
+    code = f"import sys, {modules}; print(*{{name.partition('.')[0] for name in sys.modules}})"
+    printed = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    assert not absent & set(printed.stdout.split())

@@ -1,0 +1,73 @@
+"""A trial's identity is its content."""
+
+import dataclasses
+import json
+
+import pytest
+
+from metakd.core.distillers import CrossEntropyConfig, KDConfig, MKDConfig
+from metakd.core.training import Recipe
+from metakd.train.trial import DataSpec, TeacherSpec, Trial
+
+DATA = DataSpec("digits", "f00d")
+TEACHER = TeacherSpec(DATA, "digit_cnn", "standard", Recipe(epochs=3))
+TRIAL = Trial(
+    data=DATA,
+    scale=0.3,
+    augmentation="strong",
+    teacher=TEACHER,
+    student="digit_cnn_tiny",
+    recipe=Recipe(epochs=2),
+    distiller=KDConfig(tau_s=2.0, tau_t=2.0),
+    seed=1,
+)
+
+CHANGES = [
+    {"data": DataSpec("digits", "beef")},
+    {"data": DataSpec("digits", "f00d", split_seed=1)},
+    {"scale": 0.1},
+    {"augmentation": "none"},
+    {"teacher": dataclasses.replace(TEACHER, seed=1)},
+    {"teacher": None},
+    {"student": "digit_mlp"},
+    {"recipe": Recipe(epochs=3)},
+    {"distiller": KDConfig(tau_s=2.0, tau_t=4.0)},
+    {"distiller": MKDConfig(tau_s=2.0, tau_t=2.0)},
+    {"distiller": CrossEntropyConfig()},
+    {"seed": 2},
+]
+
+
+def test_equal_content_is_the_same_trial() -> None:
+    again = dataclasses.replace(TRIAL, distiller=KDConfig(tau_s=2.0, tau_t=2.0))
+    assert again.id == TRIAL.id
+    assert again.config_json == TRIAL.config_json
+
+
+@pytest.mark.parametrize("change", CHANGES, ids=str)
+def test_any_other_content_is_another_trial(change: dict[str, object]) -> None:
+    assert dataclasses.replace(TRIAL, **change).id != TRIAL.id  # type: ignore[arg-type]
+
+
+def test_an_id_stays_what_it_was() -> None:
+    # A store outlives the code that wrote it: a changed id would run everything again.
+    assert TRIAL.id == "c656d7392e32e405"
+    assert TEACHER.id == "b1346a1037db214f"
+
+
+def test_a_pair_is_the_same_setting_and_seed_whatever_the_method() -> None:
+    for distiller in (CrossEntropyConfig(), MKDConfig(), KDConfig(tau_s=8.0)):
+        assert dataclasses.replace(TRIAL, distiller=distiller).pair_id == TRIAL.pair_id
+    assert dataclasses.replace(TRIAL, seed=2).pair_id != TRIAL.pair_id
+    assert dataclasses.replace(TRIAL, scale=0.1).pair_id != TRIAL.pair_id
+
+
+def test_the_content_can_be_read_back() -> None:
+    stored = json.loads(TRIAL.config_json)
+    assert stored["distiller"] == {"method": "kd", "tau_s": 2.0, "tau_t": 2.0, "alpha": 0.9}
+    assert stored["teacher"]["model"] == "digit_cnn"
+
+
+def test_the_name_says_what_it_is() -> None:
+    assert TRIAL.name == "digits-30pct-strong-kd-tau2-seed1"
+    assert dataclasses.replace(TRIAL, distiller=CrossEntropyConfig()).name.endswith("-ce-seed1")
