@@ -5,6 +5,7 @@ from dashboards.figures.panels import Panel, lay_out
 from dashboards.numbers import tau
 from metakd.analysis.summary import Summary, Trajectory
 
+TICKS = tuple(2.0**power for power in range(-2, 7))
 SIDES = (
     ("τ_s, student", "@meta", "@meta-soft", "tau_s"),
     ("τ_t, teacher", "@grid", "@grid-soft", "tau_t"),
@@ -27,7 +28,12 @@ def trajectories_figure(summary: Summary) -> Figure | None:
         summary.settings,
         [trajectory.key for trajectory in shown],
         x={"name": "epoch", "showgrid": False},
-        y={"name": "temperature", "type": "log", "dtick": "D2"},
+        y={
+            "name": "temperature",
+            "type": "log",
+            "tickvals": list(TICKS),
+            "ticktext": [f"{tick:g}" for tick in TICKS],
+        },
     )
     by_key = {trajectory.key: trajectory for trajectory in shown}
     return Figure(

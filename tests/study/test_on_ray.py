@@ -20,7 +20,7 @@ from metakd.train.teacher import read_report
 from metakd.train.teacher_training import train_teacher
 from metakd.train.trial import DataSpec, TeacherSpec
 
-pytestmark = pytest.mark.filterwarnings("default")  # Ray's own
+pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning:ray")
 
 SPEC = StudySpec(
     name="s",

@@ -1,5 +1,6 @@
 """What a study says in the terminal: its plan before, its verdict after."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from rich.console import Console
@@ -7,7 +8,8 @@ from rich.console import Console
 from metakd.analysis.summary import Summary
 from metakd.analysis.terminal import settings_table, verdict_lines
 from metakd.data.datasets import ImageDataset
-from metakd.study.cost import estimate_s, expected_steps, seconds_per_step
+from metakd.models.create import create_model
+from metakd.study.cost import estimate_s
 from metakd.study.plan import Job, Plan
 from metakd.study.progress import duration
 from metakd.study.tuning import Failure
@@ -16,10 +18,23 @@ SHOWN_FAILURES = 3
 
 
 def announce_plan(
-    console: Console, plan: Plan, dataset: ImageDataset, pending: list[Job], cpus: int
+    console: Console,
+    plan: Plan,
+    dataset: ImageDataset,
+    pending: Sequence[Job],
+    teacher_is_trained: bool,
+    cpus: int,
 ) -> None:
-    """Prints what will run and what it is expected to cost on this machine."""
+    """Prints what will run and what it is expected to cost on this machine.
+
+    Raises:
+        ModelError: If the teacher or the student is unknown.
+    """
     spec = plan.spec
+    # Building them first also finds a name that does not exist before anything else is said.
+    models = f"student {_sized(plan.student, dataset)}"
+    if plan.teacher is not None:
+        models = f"teacher {_sized(plan.teacher.model, dataset)}, {models}"
     per_setting = ", ".join(spec.strategies)
     grid = " ".join(f"{tau:g}" for tau in spec.temperatures)
     scales = " ".join(f"{100 * scale:g}%" for scale in spec.scales)
@@ -28,10 +43,7 @@ def announce_plan(
         f"data         {dataset.name}: {plan.train_samples} training samples, scales {scales}, "
         f"augmentations {' '.join(spec.augmentations)}"
     )
-    console.print(
-        f"models       teacher {plan.teacher_model or 'none'}, student {plan.student}, "
-        f"{plan.jobs[0].trial.recipe.epochs} epochs"
-    )
+    console.print(f"models       {models}, {plan.jobs[0].trial.recipe.epochs} epochs")
     console.print(f"strategies   {per_setting} (grid τ: {grid}; fixed τ: {spec.fixed_tau:g})")
     console.print(
         f"trials       {len(plan.jobs)} = {len(plan.settings)} settings × {spec.seeds} seeds × "
@@ -39,14 +51,10 @@ def announce_plan(
         f"{len(plan.jobs) - len(pending)} finished, {len(pending)} to run"
     )
     if pending:
-        step_s = seconds_per_step(plan, dataset.image_shape, dataset.num_classes)
-        steps = sum(expected_steps(job.trial, plan.train_samples) for job in pending)
         mode = "kept on disk" if plan.banks else "too big to keep: made live"
         console.print(f"bank         {plan.bank_bytes / 2**20:.0f} MiB of views, {mode}")
-        console.print(
-            f"estimate     {duration(estimate_s(steps, step_s, cpus))} on the {cpus} CPUs here "
-            f"({steps:,.0f} student steps of {1000 * step_s:.2g} ms)"
-        )
+        expected = estimate_s(plan, pending, dataset, teacher_is_trained, cpus)
+        console.print(f"estimate     {duration(expected)} on the {cpus} CPUs here")
 
 
 def announce_verdict(console: Console, summary: Summary, out: Path, report: Path | None) -> None:
@@ -67,3 +75,8 @@ def announce_failures(console: Console, failures: list[Failure]) -> None:
     console.print(f"{len(failures)} trials failed; the same command tries them again:")
     for failure in failures[:SHOWN_FAILURES]:
         console.print(f"  {failure.name}: {failure.reason}")
+
+
+def _sized(model: str, dataset: ImageDataset) -> str:
+    built = create_model(model, dataset.image_shape, dataset.num_classes, seed=0)
+    return f"{model} ({sum(p.numel() for p in built.parameters()):,} parameters)"

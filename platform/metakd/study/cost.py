@@ -1,21 +1,23 @@
 """What a plan will cost, before it runs: steps counted, seconds measured on a few steps here."""
 
 import time
+from collections.abc import Sequence
 
 import torch
 import torch.nn.functional as F
 
 from metakd.core.distillers import MKDConfig
 from metakd.core.distillers.mkd import JVP_STEP_EQUIVALENTS
+from metakd.data.datasets import ImageDataset
 from metakd.models.create import create_model
-from metakd.study.plan import Plan
+from metakd.study.plan import Job, Plan
 from metakd.train.trial import Trial
 
-WARM_UP_STEPS, TIMED_STEPS = 3, 8
-# The optimiser, evaluation, loading and committing, as a share of a trial's passes.
-AROUND_STEPS = 0.4
-# Ray's start, the first import in each worker, the teacher's worker group, the report.
-START_S = 45.0
+WARM_UP_STEPS, TIMED_STEPS = 2, 4
+# What a step takes beside its passes: the optimiser, the batch, its share of evaluation.
+AROUND_STEP_S = 0.6e-3
+# Ray's start, the first imports of each worker, the teacher's worker group, the report.
+START_S = 70.0
 
 
 def expected_steps(trial: Trial, full_train_samples: int) -> float:
@@ -28,22 +30,42 @@ def expected_steps(trial: Trial, full_train_samples: int) -> float:
     return steps * (1 + (1 + JVP_STEP_EQUIVALENTS) / trial.distiller.interval)
 
 
-def seconds_per_step(plan: Plan, image_shape: tuple[int, int, int], num_classes: int) -> float:
-    """Measures a forward and a backward pass of the student on this machine, on one thread."""
+def seconds_per_step(
+    model: str, batch_size: int, image_shape: tuple[int, int, int], num_classes: int
+) -> float:
+    """Measures a forward and a backward pass of a model on this machine, on one thread."""
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
-    student = create_model(plan.student, image_shape, num_classes, seed=0)
-    inputs = torch.zeros(plan.jobs[0].trial.recipe.batch_size, *image_shape)
-    labels = torch.zeros(len(inputs), dtype=torch.int64)
+    built = create_model(model, image_shape, num_classes, seed=0)
+    inputs = torch.zeros(batch_size, *image_shape)
+    labels = torch.zeros(batch_size, dtype=torch.int64)
     for step in range(WARM_UP_STEPS + TIMED_STEPS):
         if step == WARM_UP_STEPS:
             started = time.perf_counter()
-        F.cross_entropy(student(inputs), labels).backward()
+        F.cross_entropy(built(inputs), labels).backward()
     seconds = (time.perf_counter() - started) / TIMED_STEPS
     torch.set_num_threads(threads)
     return seconds
 
 
-def estimate_s(steps: float, step_s: float, slots: int) -> float:
-    """Returns the expected wall-clock of so many step equivalents on so many workers."""
-    return START_S + steps * step_s * (1 + AROUND_STEPS) / max(slots, 1)
+def estimate_s(
+    plan: Plan,
+    pending: Sequence[Job],
+    dataset: ImageDataset,
+    teacher_is_trained: bool,
+    cpus: int,
+) -> float:
+    """Returns the expected wall-clock of what is still to run on so many CPUs like those here."""
+    shape, classes = dataset.image_shape, dataset.num_classes
+    recipe = pending[0].trial.recipe
+    steps = sum(expected_steps(job.trial, plan.train_samples) for job in pending)
+    step_s = seconds_per_step(plan.student, recipe.batch_size, shape, classes) + AROUND_STEP_S
+    work_s = steps * step_s
+    if plan.teacher is not None and not teacher_is_trained:
+        batch = plan.teacher.recipe.batch_size
+        teacher_s = seconds_per_step(plan.teacher.model, batch, shape, classes)
+        epochs = plan.teacher.recipe.epochs * (plan.train_samples / batch)
+        # A forward pass is a third of a step.
+        answers = sum(bank.views * len(bank.sample_ids) for bank in plan.banks) / batch / 3
+        work_s += teacher_s * (epochs + answers)
+    return START_S + work_s / max(cpus, 1)

@@ -25,7 +25,7 @@ def recipes_for(image_shape: tuple[int, int, int]) -> Recipes:
     if side < SMALL_SIDE:
         return Recipes(
             student=Recipe(epochs=30, batch_size=64, lr=0.05),
-            teacher=Recipe(epochs=10, batch_size=128, lr=0.1),
+            teacher=Recipe(epochs=8, batch_size=128, lr=0.1),
         )
     return Recipes(
         student=Recipe(epochs=100, batch_size=256, lr=0.1, weight_decay=1e-4),

@@ -23,11 +23,12 @@ from metakd.study.command_line import RunOptions, parse
 from metakd.study.cost import expected_steps
 from metakd.study.plan import Job, Plan, make_plan
 from metakd.study.prepare import prepare
-from metakd.study.progress import TrialProgress, duration
+from metakd.study.progress import StageProgress, TrialProgress, duration
 from metakd.study.record import git_commit, record_study
 from metakd.study.spec import SpecError, StudySpec
 from metakd.study.tuning import Failure, run_jobs, slots
 from metakd.train.folder import StudyFolder
+from metakd.train.teacher import read_report
 from metakd.train.teacher_training import TeacherError
 
 USER_ERRORS = (
@@ -77,12 +78,14 @@ def _console() -> Console:
 def _run(spec: StudySpec, options: RunOptions, render: Render, console: Console) -> int:
     started = time.monotonic()
     check_out(options.out)
-    folder = StudyFolder(options.out)
+    # Workers have working directories of their own.
+    folder = StudyFolder(options.out.absolute())
     dataset = open_dataset(spec.dataset, folder.datasets, options.data_dir)
     plan = make_plan(spec, dataset)
     finished = finished_trials(options.out)
     pending = [job for job in plan.jobs if job.trial.id not in finished]
-    announce_plan(console, plan, dataset, pending, len(os.sched_getaffinity(0)))
+    trained = plan.teacher is not None and read_report(plan.teacher, folder) is not None
+    announce_plan(console, plan, dataset, pending, trained, cpus=os.cpu_count() or 1)
     if options.dry_run:
         return 0
 
@@ -115,9 +118,9 @@ def _run_pending(
     console.print(f"dashboard    {cluster.dashboard or 'none on this cluster'}")
 
     needed = {job.bank for job in pending if job.bank is not None}
-    console.print("preparing    teacher and bank ...")
     clock = time.monotonic()
-    teacher = prepare(plan, folder, cluster, needed)
+    with StageProgress(console) as stages:
+        teacher = prepare(plan, folder, cluster, needed, stages.show)
     if plan.teacher is not None and teacher is not None:
         console.print(f"teacher      {plan.teacher.model}: {100 * teacher.test_acc:.2f} % on test")
     console.print(f"prepared     in {duration(time.monotonic() - clock)}")

@@ -1,6 +1,6 @@
-"""What trials share, made once before them: the views, the teacher, its answers on the views."""
+"""What trials share, made once before them: views, the teacher, its answers on the views."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 
 import ray
 import torch
@@ -17,17 +17,20 @@ from metakd.train.trial import DataSpec, TeacherSpec
 
 
 def prepare(
-    plan: Plan, folder: StudyFolder, cluster: Cluster, needed: Collection[str]
+    plan: Plan,
+    folder: StudyFolder,
+    cluster: Cluster,
+    needed: Collection[str],
+    on_stage: Callable[[str], None] = lambda stage: None,
 ) -> TeacherReport | None:
-    """Makes what is not there of the teacher and the banks, on the whole cluster.
-
-    The views need no teacher: they are made while it is trained.
+    """Makes what is not there of the banks and the teacher, each on the whole cluster.
 
     Args:
         plan: The study's plan.
         folder: Where everything goes.
         cluster: Where to work.
         needed: Ids of the banks that trials still to run ask for.
+        on_stage: Told in words what is being made.
 
     Returns:
         How good the teacher is; None where no strategy asks one.
@@ -35,18 +38,24 @@ def prepare(
     Raises:
         TeacherError: If training failed.
     """
-    banks = [bank for bank in plan.banks if bank.id in needed]
-    # Small models gain nothing from exchanging gradients between CPU processes.
-    workers = cluster.gpus or cluster.nodes
-    others = max(1, cluster.cpus - workers)
-    views = [_make_views.remote(part, plan.data, folder) for part in _parts(banks, others)]
-    report = None
-    if plan.teacher is not None:
-        report = train_teacher(plan.teacher, folder, workers, cpus=1, use_gpu=cluster.gpus > 0)
-    ray.get(views)
-    if plan.teacher is not None:
-        parts = _parts(banks, cluster.cpus)
-        ray.get([_ask_teacher.remote(part, plan.teacher, folder) for part in parts])
+    parts = _parts([bank for bank in plan.banks if bank.id in needed], cluster.cpus)
+    on_stage("augmented views")
+    ray.get([_make_views.remote(part, plan.data, folder) for part in parts])
+    if plan.teacher is None:
+        return None
+    name, epochs = plan.teacher.model, plan.teacher.recipe.epochs
+    on_stage(f"teacher {name}")
+    report = train_teacher(
+        plan.teacher,
+        folder,
+        # On CPUs a worker a node, with all its threads: exchanging gradients gains nothing there.
+        workers=cluster.gpus or cluster.nodes,
+        cpus=1 if cluster.gpus else max(1, cluster.cpus // cluster.nodes),
+        use_gpu=cluster.gpus > 0,
+        on_epoch=lambda done: on_stage(f"teacher {name}, epoch {done} of {epochs}"),
+    )
+    on_stage("the teacher's answers")
+    ray.get([_ask_teacher.remote(part, plan.teacher, folder) for part in parts])
     return report
 
 

@@ -12,6 +12,32 @@ PLAIN_INTERVAL_S = 20.0
 JUDGED_FROM = 0.03
 
 
+class StageProgress:
+    """Says what is being prepared: a live line in a terminal, a line now and then elsewhere."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._status = console.status("preparing    ...")
+        self._last_line = time.monotonic()
+
+    def __enter__(self) -> "StageProgress":
+        if self._console.is_terminal:
+            self._status.start()
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self._status.stop()
+
+    def show(self, stage: str) -> None:
+        """Shows a stage."""
+        words = f"preparing    {stage}"
+        if self._console.is_terminal:
+            self._status.update(words)
+        elif time.monotonic() - self._last_line > PLAIN_INTERVAL_S:
+            self._last_line = time.monotonic()
+            self._console.print(words)
+
+
 @dataclass
 class TrialProgress:
     """Counts a study's trials while they run.

@@ -1,6 +1,9 @@
 """Ray Train teaches the teachers: plain cross-entropy, DDP over however many workers."""
 
+import threading
 import time
+from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import ray.train
@@ -12,11 +15,15 @@ from metakd.core.distillers import CrossEntropyConfig
 from metakd.core.evaluation import evaluate
 from metakd.core.training import EpochRecord, train
 from metakd.data.counter_random import derive_seed
+from metakd.results.atomic import atomic_write
 from metakd.train.folder import StudyFolder
 from metakd.train.inputs import LiveBatches, dataset_tensors
 from metakd.train.samples import EVALUATION_BATCH, open_samples
 from metakd.train.teacher import TeacherReport, new_teacher, read_report, store_teacher
 from metakd.train.trial import TeacherSpec
+
+EPOCHS_FILE = "epochs-done.txt"
+WATCH_INTERVAL_S = 1.0
 
 
 class TeacherError(RuntimeError):
@@ -24,7 +31,12 @@ class TeacherError(RuntimeError):
 
 
 def train_teacher(
-    spec: TeacherSpec, folder: StudyFolder, workers: int, cpus: int, use_gpu: bool
+    spec: TeacherSpec,
+    folder: StudyFolder,
+    workers: int,
+    cpus: int,
+    use_gpu: bool,
+    on_epoch: Callable[[int], None] = lambda done: None,
 ) -> TeacherReport:
     """Trains the teacher with DDP on ``workers`` Ray Train workers; does nothing if it is there.
 
@@ -34,6 +46,7 @@ def train_teacher(
         workers: How many workers share each batch.
         cpus: CPUs, and torch threads, of each worker.
         use_gpu: Whether each worker has a GPU.
+        on_epoch: Called now and then with the number of epochs that are done.
 
     Raises:
         TeacherError: If training failed.
@@ -54,7 +67,7 @@ def train_teacher(
         ),
     )
     try:
-        trainer.fit()
+        _fit(trainer, folder.teachers / spec.id / EPOCHS_FILE, on_epoch)
     except ray.train.TrainingFailedError as error:
         reason = str(error).strip().splitlines()[-1]
         raise TeacherError(f"the teacher {spec.model} could not be trained: {reason}") from error
@@ -62,6 +75,31 @@ def train_teacher(
     if report is None:
         raise TeacherError(f"the teacher {spec.model} was trained, but is not in {folder.teachers}")
     return report
+
+
+def _fit(
+    trainer: ray.train.torch.TorchTrainer, epochs_file: Path, on_epoch: Callable[[int], None]
+) -> None:
+    """Fits in a thread, relaying the epochs that rank 0 notes in a file meanwhile.
+
+    In the main thread Ray would take over Ctrl-C, keep it after the fit, and exit with code 0.
+    """
+    failures: list[BaseException] = []
+
+    def fit() -> None:
+        try:
+            trainer.fit()
+        except BaseException as error:
+            failures.append(error)
+
+    thread = threading.Thread(target=fit, daemon=True)
+    thread.start()
+    while thread.is_alive():
+        thread.join(WATCH_INTERVAL_S)
+        if epochs_file.exists():
+            on_epoch(int(epochs_file.read_text()))
+    if failures:
+        raise failures[0]
 
 
 def _teach_on_worker(config: dict[str, Any]) -> None:
@@ -89,6 +127,9 @@ def _teach_on_worker(config: dict[str, Any]) -> None:
     )
 
     def relay(record: EpochRecord) -> None:
+        if context.get_world_rank() == 0:
+            note = folder.teachers / spec.id / EPOCHS_FILE
+            atomic_write(note, str(record.epoch + 1).encode())
         ray.train.report({"epoch": record.epoch, "train_loss": record.train_loss})
 
     train(model, CrossEntropyConfig().build(), spec.recipe, batches, on_epoch=relay)

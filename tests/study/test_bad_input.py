@@ -1,0 +1,71 @@
+"""A user's mistake is one line and exit code 2, before any work."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from metakd.study.main import main
+from metakd.study.spec import StudySpec
+
+STUDY = StudySpec(name="s", scales=(0.3,), augmentations=("none",), seeds=1, epochs=1)
+
+
+def never(out: Path, summary: object) -> Path:
+    raise AssertionError("nothing may be rendered")
+
+
+def fails(words: list[str], capsys: pytest.CaptureFixture[str]) -> str:
+    assert main(STUDY, never, words) == 2
+    error = capsys.readouterr().err
+    assert error.startswith("error: ")
+    assert error.count("\n") == 1, "one line"
+    return error
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        ("--dataset mnist", "unknown dataset 'mnist', expected digits, cifar10 or parquet:PATH"),
+        ("--dataset parquet:nowhere", "nowhere"),
+        ("--student cnn", "unknown model 'cnn'"),
+        ("--teacher timm:resnet1888", "did you mean timm:resnet18"),
+        ("--strategies magic", "choose from ce, fixed, grid, meta"),
+        ("--augmentations heavy", "choose from none, standard, strong"),
+        ("--temperatures 0 4", "above 0, got 0"),
+        ("--scales 0", "(0, 1], got 0"),
+        ("--scales 1.5", "(0, 1], got 1.5"),
+        ("--cluster 127.0.0.1:9", "no Ray cluster answers"),
+        ("--cluster ray://h:1", "Ray Client"),
+        ("--cluster moon", "auto, local or HOST:PORT"),
+    ],
+)
+def test_it_is_named_in_one_line(
+    words: str, message: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    error = fails([*words.split(), "--out", str(tmp_path / "out")], capsys)
+    assert message in error
+
+
+def test_a_store_of_another_schema_is_left_alone(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "study.json").write_text(json.dumps({"schema_version": 99}))
+    assert "schema version 99" in fails(["--out", str(tmp_path)], capsys)
+
+
+def test_a_folder_of_something_else_is_left_alone(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "thesis.txt").write_text("mine")
+    assert "something else" in fails(["--out", str(tmp_path)], capsys)
+
+
+def test_a_file_is_no_folder(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "file").write_text("")
+    assert "is a file" in fails(["--out", str(tmp_path / "file")], capsys)
+
+
+def test_cifar10_without_its_folder(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    words = ["--dataset", "cifar10", "--data-dir", str(tmp_path / "none"), "--out"]
+    assert "cifar10 is not in" in fails([*words, str(tmp_path / "out")], capsys)
