@@ -16,7 +16,7 @@ from dashboards.figures.figure import Figure
 from dashboards.svg import compute_plot, interval_bar, reach
 from dashboards.theme import DARK, LIGHT, LOOKS
 from metakd.analysis.summary import Summary
-from metakd.results.atomic import atomic_write
+from metakd.atomic import new_file
 
 HERE = Path(__file__).parent
 REPORT_FILE = "report.html"
@@ -39,7 +39,8 @@ def write_report(out: Path, summary: Summary, file: Path | None = None) -> Path:
         file: Where to write; None writes ``report.html`` into the folder.
     """
     path = file or out / REPORT_FILE
-    atomic_write(path, render(summary).encode())
+    with new_file(path) as draft:
+        draft.write_text(render(summary), encoding="utf-8")
     return path
 
 

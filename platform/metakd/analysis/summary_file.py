@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, get_args, get_origin, get_type_hints
 
 from metakd.analysis.summary import SUMMARY_VERSION, Summary
-from metakd.results.atomic import atomic_write
+from metakd.atomic import new_file
 from metakd.results.study import StoreError
 
 SUMMARY_FILE = "summary.json"
@@ -20,7 +20,8 @@ def write_summary(out: Path, summary: Summary) -> None:
     text = json.dumps(
         _plain(summary), indent=1, sort_keys=True, ensure_ascii=False, allow_nan=False
     )
-    atomic_write(out / SUMMARY_FILE, text.encode() + b"\n")
+    with new_file(out / SUMMARY_FILE) as draft:
+        draft.write_text(text + "\n", encoding="utf-8")
 
 
 def read_summary(out: Path) -> Summary:
@@ -33,7 +34,7 @@ def read_summary(out: Path) -> Summary:
     if not path.is_file():
         raise StoreError(f"{out} holds no {SUMMARY_FILE}: run the analysis of this study first")
     try:
-        values = json.loads(path.read_text())
+        values = json.loads(path.read_text(encoding="utf-8"))
         if values["summary_version"] == SUMMARY_VERSION:
             summary: Summary = _typed(Summary, values)
             return summary

@@ -24,7 +24,7 @@ from numpy.lib.format import open_memmap
 from numpy.typing import NDArray
 from torch import Tensor
 
-from metakd.data.atomic import new_file, new_folder
+from metakd.atomic import new_file, new_folder
 from metakd.data.augmentations import VERSION, is_constant, make_views
 from metakd.data.datasets import ImageDataset
 

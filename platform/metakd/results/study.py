@@ -68,7 +68,7 @@ def read_study(out: Path) -> StudyRecord:
     if not path.is_file():
         raise StoreError(f"{out} holds no study ({STUDY_FILE} is missing): is the path right?")
     try:
-        values: dict[str, Any] = json.loads(path.read_text())
+        values: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
         version = values["schema_version"]
         if version == SCHEMA_VERSION:
             return StudyRecord(**{f.name: _frozen(values[f.name]) for f in fields(StudyRecord)})

@@ -3,13 +3,12 @@
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
-from functools import partial
 from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from metakd.results.atomic import atomic_write
+from metakd.atomic import new_file
 from metakd.results.schema import SCHEMA_VERSION, STEPS, TRIALS
 from metakd.results.study import STUDY_FILE, StoreError, StudyRecord
 
@@ -17,7 +16,8 @@ from metakd.results.study import STUDY_FILE, StoreError, StudyRecord
 def write_study(out: Path, record: StudyRecord) -> None:
     """Writes ``study.json``; an older one is replaced."""
     text = json.dumps(asdict(record), indent=2, sort_keys=True, ensure_ascii=False)
-    atomic_write(out / STUDY_FILE, text.encode() + b"\n")
+    with new_file(out / STUDY_FILE) as draft:
+        draft.write_text(text + "\n", encoding="utf-8")
 
 
 def write_trial(
@@ -39,8 +39,10 @@ def write_trial(
     others = {str(step["trial_id"]) for step in steps} - {trial_id}
     if others:
         raise StoreError(f"the steps of trial {trial_id} name another trial: {min(others)}")
-    atomic_write(out / "steps" / f"{trial_id}.parquet", partial(_write, curve))
-    atomic_write(out / "trials" / f"{trial_id}.parquet", partial(_write, trial))
+    with new_file(out / "steps" / f"{trial_id}.parquet") as draft:
+        _write(curve, draft)
+    with new_file(out / "trials" / f"{trial_id}.parquet") as draft:
+        _write(trial, draft)
 
 
 def _table(name: str, rows: Sequence[Mapping[str, object]], schema: pa.Schema) -> pa.Table:

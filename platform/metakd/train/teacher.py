@@ -1,6 +1,5 @@
 """Trained teachers: stored by content, opened by whoever asks."""
 
-import io
 import json
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
@@ -8,9 +7,9 @@ from dataclasses import asdict, dataclass
 import torch
 from torch import Tensor, nn
 
+from metakd.atomic import new_file
 from metakd.data.counter_random import derive_seed
 from metakd.models.create import create_model
-from metakd.results.atomic import atomic_write
 from metakd.train.folder import StudyFolder
 from metakd.train.samples import open_samples
 from metakd.train.trial import TeacherSpec
@@ -50,11 +49,11 @@ def store_teacher(
 ) -> None:
     """Stores a trained teacher: ``teachers/<id>/model.pt``, then ``teacher.json``."""
     place = folder.teachers / spec.id
-    state = io.BytesIO()
-    torch.save({name: value.cpu() for name, value in model.state_dict().items()}, state)
-    atomic_write(place / "model.pt", state.getvalue())
+    with new_file(place / "model.pt") as draft:
+        torch.save({name: value.cpu() for name, value in model.state_dict().items()}, draft)
     # The report is the commit: a teacher without one is trained again.
-    atomic_write(place / "teacher.json", json.dumps(asdict(report)).encode())
+    with new_file(place / "teacher.json") as draft:
+        draft.write_text(json.dumps(asdict(report)))
 
 
 def open_teacher(spec: TeacherSpec, folder: StudyFolder) -> Callable[[Tensor], Tensor]:

@@ -11,11 +11,11 @@ import ray.train.torch
 import torch
 from torch.nn.parallel import DistributedDataParallel
 
+from metakd.atomic import new_file
 from metakd.core.distillers import CrossEntropyConfig
 from metakd.core.evaluation import evaluate
 from metakd.core.training import EpochRecord, train
 from metakd.data.counter_random import derive_seed
-from metakd.results.atomic import atomic_write
 from metakd.train.folder import StudyFolder
 from metakd.train.inputs import LiveBatches, dataset_tensors
 from metakd.train.samples import EVALUATION_BATCH, open_samples
@@ -128,8 +128,8 @@ def _teach_on_worker(config: dict[str, Any]) -> None:
 
     def relay(record: EpochRecord) -> None:
         if context.get_world_rank() == 0:
-            note = folder.teachers / spec.id / EPOCHS_FILE
-            atomic_write(note, str(record.epoch + 1).encode())
+            with new_file(folder.teachers / spec.id / EPOCHS_FILE) as draft:
+                draft.write_text(str(record.epoch + 1))
         ray.train.report({"epoch": record.epoch, "train_loss": record.train_loss})
 
     train(model, CrossEntropyConfig().build(), spec.recipe, batches, on_epoch=relay)

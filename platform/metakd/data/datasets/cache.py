@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from metakd.data.atomic import new_file, new_folder
+from metakd.atomic import new_file, new_folder
 from metakd.data.datasets.image_dataset import DatasetError, Decoded, ImageDataset, Source
 
 HASH_LENGTH = 16

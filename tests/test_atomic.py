@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from metakd.data.atomic import new_file, new_folder
+from metakd.atomic import new_file, new_folder
 
 
 def test_a_file_appears_whole_and_replaces_the_old_one(tmp_path: Path) -> None:

@@ -11,12 +11,18 @@ from uuid import uuid4
 
 @contextmanager
 def new_file(place: Path) -> Iterator[Path]:
-    """Yields a path to write a file at; after the block it is flushed and renamed to ``place``."""
+    """Yields a path to write a file at; after the block it is flushed and renamed to ``place``.
+
+    Whoever reads ``place`` sees the old file or the new one, never a part. A kill can leave a draft
+    behind; its name starts with a dot and keeps no suffix, so that no reader takes it for a result.
+    """
     draft = _draft_beside(place)
     try:
         yield draft
         _flush(draft)
         draft.replace(place)
+        # Without this a power cut can undo the rename.
+        _flush(place.parent)
     finally:
         draft.unlink(missing_ok=True)
 
@@ -38,6 +44,7 @@ def new_folder(place: Path) -> Iterator[Path]:
             draft.rename(place)
         if not place.is_dir():
             raise OSError(f"cannot rename {draft} to {place}")
+        _flush(place.parent)
     finally:
         shutil.rmtree(draft, ignore_errors=True)
 
@@ -47,6 +54,9 @@ def _draft_beside(place: Path) -> Path:
     return place.with_name(f".{place.name}.{uuid4().hex}")
 
 
-def _flush(file: Path) -> None:
-    with file.open("rb") as handle:
-        os.fsync(handle.fileno())
+def _flush(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

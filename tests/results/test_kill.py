@@ -1,12 +1,11 @@
+"""The store against kill -9."""
+
 import random
 import subprocess
 import sys
 import time
 from pathlib import Path
 
-import pytest
-
-from metakd.results.atomic import atomic_write
 from metakd.results.reader import finished_trials, read_steps, read_trials
 
 KILLS = 5
@@ -24,30 +23,6 @@ for i in count(start):
     write_trial(out, {"trial_id": trial_id, "pair_id": "p", "seed": i}, steps)
     print(i, flush=True)
 """
-
-
-def test_bytes_and_functions_are_written(tmp_path: Path) -> None:
-    atomic_write(tmp_path / "new" / "a", b"1")
-
-    def write(path: Path) -> None:
-        path.write_bytes(b"2")
-
-    atomic_write(tmp_path / "new" / "a", write)
-    assert (tmp_path / "new" / "a").read_bytes() == b"2"
-    assert [path.name for path in (tmp_path / "new").iterdir()] == ["a"]
-
-
-def test_a_failed_write_leaves_the_old_file_and_no_draft(tmp_path: Path) -> None:
-    atomic_write(tmp_path / "a", b"old")
-
-    def fail(path: Path) -> None:
-        path.write_bytes(b"half")
-        raise OSError("disk full")
-
-    with pytest.raises(OSError, match="disk full"):
-        atomic_write(tmp_path / "a", fail)
-    assert (tmp_path / "a").read_bytes() == b"old"
-    assert len(list(tmp_path.iterdir())) == 1
 
 
 def test_a_kill_leaves_a_store_that_reads_cleanly(tmp_path: Path) -> None:
