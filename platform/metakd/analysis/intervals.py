@@ -9,7 +9,7 @@ import math
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import stats
+from scipy.special import stdtrit
 
 from metakd.analysis.summary import Interval
 from metakd.analysis.table import Matrix
@@ -113,4 +113,4 @@ def complete_block(differences: Matrix) -> tuple[NDArray[np.intp], NDArray[np.in
 
 def half_width(variance: float, freedom: float) -> float:
     """Returns half the width of a 95 % t interval."""
-    return float(stats.t.ppf((1 + LEVEL) / 2, freedom)) * math.sqrt(variance)
+    return float(stdtrit(freedom, (1 + LEVEL) / 2)) * math.sqrt(variance)

@@ -101,7 +101,7 @@ def _parser(defaults: StudySpec) -> argparse.ArgumentParser:
         "--preset",
         choices=sorted(PRESETS),
         default="laptop",
-        help="smoke: a tiny study in under a minute; laptop: the defaults",
+        help="smoke: a tiny study in about a minute; laptop: the defaults",
     )
 
     runs = parser.add_argument_group("the run")

@@ -15,6 +15,9 @@ from metakd.train.teacher import TeacherReport, open_teacher
 from metakd.train.teacher_training import train_teacher
 from metakd.train.trial import DataSpec, TeacherSpec
 
+# A task's process takes seconds to import torch: as long as this many views take it.
+VIEWS_PER_TASK = 50_000
+
 
 def prepare(
     plan: Plan,
@@ -38,10 +41,11 @@ def prepare(
     Raises:
         TeacherError: If training failed.
     """
-    parts = _parts([bank for bank in plan.banks if bank.id in needed], cluster.cpus)
+    parts = _parts([bank for bank in plan.banks if bank.id in needed], at_most=cluster.cpus)
     on_stage("augmented views")
-    ray.get([_make_views.remote(part, plan.data, folder) for part in parts])
+    views = [_make_views.remote(part, plan.data, folder) for part in parts]
     if plan.teacher is None:
+        ray.get(views)
         return None
     name, epochs = plan.teacher.model, plan.teacher.recipe.epochs
     on_stage(f"teacher {name}")
@@ -54,15 +58,18 @@ def prepare(
         use_gpu=cluster.gpus > 0,
         on_epoch=lambda done: on_stage(f"teacher {name}, epoch {done} of {epochs}"),
     )
+    # Not waited for before: Ray Train's own start needs no CPU of the cluster.
+    ray.get(views)
     on_stage("the teacher's answers")
     ray.get([_ask_teacher.remote(part, plan.teacher, folder) for part in parts])
     return report
 
 
-def _parts(banks: Sequence[BankSpec], count: int) -> list[list[BankSpec]]:
-    """Deals the banks out to so many tasks at most."""
-    parts = [list(banks[start::count]) for start in range(count)]
-    return [part for part in parts if part]
+def _parts(banks: Sequence[BankSpec], at_most: int) -> list[list[BankSpec]]:
+    """Deals the banks out to tasks that have enough to do to be worth their start."""
+    views = sum(len(bank.sample_ids) * bank.views for bank in banks)
+    count = min(at_most, 1 + views // VIEWS_PER_TASK)
+    return [list(banks[start::count]) for start in range(min(count, len(banks)))]
 
 
 @ray.remote(num_cpus=1)

@@ -5,11 +5,11 @@ from typing import Any
 PRESETS: dict[str, dict[str, Any]] = {
     "laptop": {},
     "smoke": {
-        "scales": (0.3, 1.0),
+        "scales": (0.3,),
         "augmentations": ("none", "standard"),
         "temperatures": (1.0, 4.0, 16.0),
         "seeds": 3,
-        "epochs": 6,
-        "teacher_epochs": 10,
+        "epochs": 5,
+        "teacher_epochs": 6,
     },
 }
