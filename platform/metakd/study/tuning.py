@@ -87,8 +87,11 @@ def distil(
     """The Tune trainable: trains and commits the student of one job."""
     job = jobs[config["job"]]
     torch.set_num_threads(CPUS_PER_TRIAL)
+    # A reused actor keeps one name on Ray's dashboard: its log there says which trial it runs.
+    print(f"{job.trial.name} {job.trial.id}: started", flush=True)
     outcome = run_trial(job.trial, folder, job.bank)
     commit(job.trial, outcome, folder, git_commit)
+    print(f"{job.trial.name} {job.trial.id}: committed", flush=True)
     tune.report({"val_acc": outcome.epochs[-1].validation.accuracy, "wall_s": outcome.wall_s})
 
 
