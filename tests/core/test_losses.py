@@ -1,9 +1,10 @@
+import pytest
 import torch
 import torch.nn.functional as F
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from metakd.core.losses import distillation_loss, tempered_divergence
+from metakd.core.losses import Scale, distillation_loss, tempered_divergence
 
 taus = st.floats(0.25, 64)
 
@@ -56,3 +57,58 @@ def test_the_teacher_that_agrees_costs_nothing() -> None:
     assert parts.kd is not None
     assert abs(float(parts.kd)) < 1e-12
     torch.testing.assert_close(parts.total, 0.1 * parts.ce, rtol=0, atol=1e-12)
+
+
+def gradient_of_kd(tau_s: float, tau_t: float, scale: Scale) -> torch.Tensor:
+    z, y = logits(1).requires_grad_(), torch.tensor([0, 1, 2, 3, 4])
+    kd = distillation_loss(z, logits(0), y, tau_s, tau_t, 0.9, scale).kd
+    assert kd is not None
+    return torch.autograd.grad(kd, z)[0].flatten()
+
+
+@given(taus, taus)
+@settings(max_examples=25, deadline=None)
+def test_scale_free_temperatures_turn_the_gradient_and_keep_its_size(
+    tau_s: float, tau_t: float
+) -> None:
+    free, product = gradient_of_kd(tau_s, tau_t, "free"), gradient_of_kd(tau_s, tau_t, "product")
+    reference = gradient_of_kd(4.0, 4.0, "product")
+    torch.testing.assert_close(free.norm(), reference.norm())
+    torch.testing.assert_close(F.cosine_similarity(free, product, dim=0).item(), 1.0)
+
+
+def test_a_detached_factor_has_the_same_gradient_at_the_logits_and_another_at_tau() -> None:
+    found = {}
+    for scale in ("product", "detached"):
+        tau = torch.tensor(3.0, dtype=torch.float64, requires_grad=True)
+        z = logits(1).requires_grad_()
+        kd = distillation_loss(z, logits(0), torch.zeros(5).long(), tau, tau, 0.9, scale).kd
+        assert kd is not None
+        found[scale] = torch.autograd.grad(kd, [z, tau])
+    torch.testing.assert_close(found["product"][0], found["detached"][0])
+    # d(τ² KL)/dτ = 2τ KL + τ² dKL/dτ: the detached factor lacks the first term.
+    kl = tempered_divergence(logits(1), logits(0), 3.0, 3.0).mean()
+    torch.testing.assert_close(found["product"][1] - found["detached"][1], 6.0 * kl)
+
+
+def test_a_sample_may_have_its_own_temperatures() -> None:
+    taus_s, taus_t = torch.arange(1.0, 6.0).double(), torch.arange(2.0, 7.0).double()
+    z, teacher, y = logits(1), logits(0), torch.arange(5)
+    together = distillation_loss(z, teacher, y, taus_s, taus_t, 0.9)
+    alone = [
+        distillation_loss(z[i : i + 1], teacher[i : i + 1], y[i : i + 1], i + 1.0, i + 2.0, 0.9)
+        for i in range(5)
+    ]
+    torch.testing.assert_close(together.total, torch.stack([one.total for one in alone]).mean())
+
+
+def test_labels_may_be_probabilities() -> None:
+    y = torch.tensor([0, 1, 2, 3, 4])
+    hard = distillation_loss(logits(1), logits(0), y, 2.0, 3.0, 0.5)
+    soft = distillation_loss(logits(1), logits(0), F.one_hot(y, 7).double(), 2.0, 3.0, 0.5)
+    torch.testing.assert_close(hard, soft)
+
+
+def test_logits_of_different_widths_are_named() -> None:
+    with pytest.raises(ValueError, match=r"\(5, 7\) and \(5, 3\): give both heads"):
+        distillation_loss(logits(0), logits(1)[:, :3], torch.zeros(5).long(), 4.0, 4.0, 0.9)

@@ -1,5 +1,6 @@
 """The loop, on a toy task: a linear teacher of two-dimensional points."""
 
+import re
 from collections.abc import Iterator
 
 import pytest
@@ -8,6 +9,7 @@ from torch import Tensor, nn
 
 from metakd.core.batches import Batch
 from metakd.core.distillers import CrossEntropyConfig, DistillerConfig, KDConfig, MKDConfig
+from metakd.core.meta_temperature.config import RuleName
 from metakd.core.training import EpochRecord, Recipe, train
 
 N, CLASSES, BATCH = 40, 3, 8
@@ -64,13 +66,14 @@ def test_the_student_learns_and_the_run_repeats_bitwise(config: DistillerConfig)
 
 def test_learned_temperatures_that_cannot_move_are_fixed_ones_bitwise() -> None:
     fixed, _ = run(KDConfig(tau_s=4.0, tau_t=4.0))
-    learned, records = run(MKDConfig(tau_s=4.0, tau_t=4.0, meta_lr=1e-30))
-    assert records[-1].meta_steps > 0
+    learned, records = run(MKDConfig(rule="gradient", scale="product", meta_lr=1e-30))
+    assert sum(record.meta_steps for record in records) > 0
     assert all(torch.equal(fixed[name], learned[name]) for name in fixed)
 
 
-def test_learned_temperatures_move_and_are_recorded() -> None:
-    _, records = run(MKDConfig(meta_lr=0.05))
+@pytest.mark.parametrize("rule", ["search", "gradient"])
+def test_learned_temperatures_move_and_are_recorded(rule: RuleName) -> None:
+    _, records = run(MKDConfig(rule=rule, interval=2))
     temperatures = [record.temperatures for record in records]
     assert all(t is not None for t in temperatures)
     assert len(set(temperatures)) == len(records)
@@ -78,7 +81,7 @@ def test_learned_temperatures_move_and_are_recorded() -> None:
 
 
 def test_a_meta_step_moves_down_the_held_out_loss() -> None:
-    _, records = run(MKDConfig(meta_lr=0.01), epochs=1, batch_size=N)
+    _, records = run(MKDConfig(rule="gradient"), epochs=1, batch_size=N)
     assert records[0].meta_steps == 1
     gradient, moved = records[0].meta_gradient, records[0].temperatures
     assert gradient is not None
@@ -90,13 +93,36 @@ def test_a_meta_step_moves_down_the_held_out_loss() -> None:
 
 def test_cost_counts_plain_steps_and_meta_steps() -> None:
     _, plain = run(KDConfig())
-    _, learned = run(MKDConfig(interval=2))
+    _, learned = run(MKDConfig(interval=2, meta_fraction=0.5))
     steps = 6 * (N // BATCH)
     assert sum(r.step_equivalents for r in plain) == steps
     assert sum(r.meta_steps for r in learned) == steps // 2
-    # A meta batch as large as the training batch costs one step, the forward-mode pass two thirds.
-    expected = steps + steps // 2 * (1 + 2 / 3)
+    # A forward and a backward pass of half a batch, and a forward-mode pass of half of it.
+    expected = steps + steps // 2 * (1 / 2 + 1 / 2 * 2 / 3)
     assert sum(r.step_equivalents for r in learned) == pytest.approx(expected)
+
+
+def test_the_next_training_batch_can_judge() -> None:
+    _, held_out = run(MKDConfig(interval=1))
+    _, training = run(MKDConfig(interval=1, meta_data="train"))
+    assert training[0].temperatures != held_out[0].temperatures
+    # What follows the last step never comes.
+    steps = 6 * (N // BATCH)
+    assert sum(r.meta_steps for r in training) == steps - 1
+
+
+@pytest.mark.parametrize("horizon", [2, 3])
+def test_a_longer_horizon_runs_and_differs(horizon: int) -> None:
+    _, short = run(MKDConfig(interval=4, rule="gradient"))
+    _, long = run(MKDConfig(interval=4, rule="gradient", horizon=horizon))
+    assert sum(r.meta_steps for r in short) == 8
+    assert sum(r.meta_steps for r in long) == {2: 8, 3: 7}[horizon]
+    assert long[-1].temperatures != short[-1].temperatures
+
+
+def test_a_look_ahead_on_the_meta_split_needs_one() -> None:
+    with pytest.raises(ValueError, match="need meta_batches"):
+        train(nn.Linear(2, CLASSES), MKDConfig().build(), Recipe(), ToyBatches())
 
 
 def test_the_rate_falls_along_half_a_cosine() -> None:
@@ -118,6 +144,21 @@ def test_a_loss_that_is_not_finite_stops_the_run() -> None:
         (lambda: KDConfig(tau_s=0.0), "tau_s=0.0"),
         (lambda: KDConfig(alpha=1.5), "alpha=1.5"),
         (lambda: MKDConfig(meta_lr=0.0), "meta_lr=0.0"),
+        (lambda: MKDConfig(meta_fraction=0.0), "meta_fraction=0.0"),
+        (lambda: MKDConfig(meta_fraction=1.5), "meta_fraction=1.5"),
+        (lambda: MKDConfig(horizon=6), "horizon=6"),
+        (lambda: MKDConfig(confidence=0.0), "confidence=0.0"),
+        (lambda: MKDConfig(search_range=(4.0, 2.0)), "search_range=(4.0, 2.0)"),
+        (lambda: MKDConfig(search_range=(0.0, 2.0)), "search_range[0]=0.0"),
+        (lambda: MKDConfig(tau_s=-1.0), "tau_s=-1.0"),
+        (lambda: MKDConfig(tau_s=2.0, form="shared"), "tau_s=2.0, tau_t=4.0"),
+        (lambda: MKDConfig(rule="guess"), "got rule='guess'"),
+        (lambda: MKDConfig(scale="large"), "got scale='large'"),
+        (lambda: MKDConfig(estimator="exact"), "got estimator='exact'"),
+        (lambda: MKDConfig(meta_data="test"), "got meta_data='test'"),
+        (lambda: MKDConfig(form="odd"), "got form='odd'"),
+        (lambda: MKDConfig(rule="search", learn_alpha=True), "learn_alpha=True"),
+        (lambda: MKDConfig(form="per_class"), "need num_classes"),
         (lambda: MKDConfig(interval=0), "interval=0"),
         (lambda: MKDConfig(tau_t=100.0), "tau_t=100.0"),
         (lambda: Recipe(epochs=0), "epochs=0"),
@@ -125,5 +166,5 @@ def test_a_loss_that_is_not_finite_stops_the_run() -> None:
     ],
 )
 def test_a_value_out_of_range_is_named(make: object, message: str) -> None:
-    with pytest.raises(ValueError, match=message):
+    with pytest.raises(ValueError, match=re.escape(message)):
         make()  # type: ignore[operator]

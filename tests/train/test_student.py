@@ -150,7 +150,8 @@ def test_a_committed_trial_is_in_the_store_as_it_ran(prepared: Any) -> None:
     assert row["method"] == "mkd"
     assert (row["tau_s_init"], row["teacher"]) == (4.0, "digit_mlp")
     assert row["steps"] == 3 * (row["train_samples"] // 32)
-    assert row["meta_steps"] == row["steps"]
+    assert row["meta_steps"] == row["steps"] // MKDConfig().interval
+    assert row["meta_steps_skipped"] == 0
     steps = read_steps(folder.out, [trial.id]).to_pylist()
     assert [step["epoch"] for step in steps] == [0, 1, 2]
     assert steps[-1]["tau_s"] == pytest.approx(row["tau_s_last"])

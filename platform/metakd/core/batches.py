@@ -20,6 +20,15 @@ class Batch(NamedTuple):
     labels: Tensor
     teacher_logits: Tensor | None
 
+    def first(self, samples: int) -> "Batch":
+        """Returns the batch's first so many samples."""
+        logits = self.teacher_logits
+        return Batch(
+            self.inputs[:samples],
+            self.labels[:samples],
+            None if logits is None else logits[:samples],
+        )
+
 
 class TrainingBatches(Protocol):
     """The batches of a run, the same for whoever asks again."""

@@ -1,14 +1,22 @@
 """The distillation loss with one temperature for each side.
 
-Shapes: B samples, C classes; logits are (B, C), labels (B,).
+Shapes: B samples, C classes; logits are (B, C). Labels are class indices (B,), or class
+probabilities (B, C) as mixup and label smoothing make them. A temperature is one number, or one for
+each sample, (B,).
 """
 
-from typing import NamedTuple
+from collections.abc import Callable
+from typing import Literal, NamedTuple
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 Temperature = float | Tensor
+TaskLoss = Callable[[Tensor, Tensor], Tensor]
+Scale = Literal["product", "detached", "free"]
+
+REFERENCE_TAU = 4.0
 
 
 class Losses(NamedTuple):
@@ -31,6 +39,16 @@ class Losses(NamedTuple):
         return Losses(self.total.detach(), self.ce.detach(), kd)
 
 
+def require_same_classes(student_logits: Tensor, teacher_logits: Tensor) -> None:
+    """Raises ``ValueError`` unless both sides have logits of one shape."""
+    if student_logits.shape != teacher_logits.shape:
+        raise ValueError(
+            "student and teacher must give logits of the same shape (B, C), got "
+            f"{tuple(student_logits.shape)} and {tuple(teacher_logits.shape)}: give both heads the "
+            "same classes, and both models the same batch"
+        )
+
+
 def tempered_divergence(
     student_logits: Tensor, teacher_logits: Tensor, tau_s: Temperature, tau_t: Temperature
 ) -> Tensor:
@@ -39,8 +57,8 @@ def tempered_divergence(
     Source: Hinton et al. 2015 (arXiv 1503.02531), section 2, with the two temperatures apart as in
     MKD (arXiv 2202.07940).
     """
-    log_p = F.log_softmax(teacher_logits / tau_t, dim=1)
-    log_q = F.log_softmax(student_logits / tau_s, dim=1)
+    log_p = F.log_softmax(teacher_logits / _for_rows(tau_t), dim=1)
+    log_q = F.log_softmax(student_logits / _for_rows(tau_s), dim=1)
     return F.kl_div(log_q, log_p, reduction="none", log_target=True).sum(dim=1)
 
 
@@ -50,15 +68,63 @@ def distillation_loss(
     labels: Tensor,
     tau_s: Temperature,
     tau_t: Temperature,
-    alpha: float,
+    alpha: float | Tensor,
+    scale: Scale = "product",
+    task_loss: TaskLoss = F.cross_entropy,
 ) -> Losses:
-    """Returns (1−α) CE(z_s, y) + α τ_s τ_t KL(softmax(z_t/τ_t) ‖ softmax(z_s/τ_s)), batch mean.
+    """Returns (1−α) CE(z_s, y) + α s KL(softmax(z_t/τ_t) ‖ softmax(z_s/τ_s)), batch mean.
 
-    At τ_s = τ_t = τ this is Hinton's loss with its τ². The factor keeps the size of the gradient at
-    the logits comparable over temperatures, and it is differentiated with them: detached or left
-    out, a meta-gradient can switch the teacher off by raising τ.
+    Args:
+        student_logits: z_s, (B, C).
+        teacher_logits: z_t, (B, C).
+        labels: Class indices (B,), or probabilities (B, C).
+        tau_s: The student's temperature.
+        tau_t: The teacher's temperature.
+        alpha: Weight of the teacher's term, in [0, 1].
+        scale: What multiplies the divergence, so that its gradient at the logits keeps its size:
+            ``product`` is s = τ_s τ_t, Hinton's τ² where both are equal, differentiated with them;
+            ``detached`` the same without its derivative;
+            ``free`` the factor that gives the batch the gradient norm which Hinton's term has at
+            τ = 4, so that temperatures turn the gradient and cannot stand in for α or a rate.
+        task_loss: What stands in for CE, of logits and labels; a scalar.
+
+    Raises:
+        ValueError: If the logits differ in shape.
     """
-    ce = F.cross_entropy(student_logits, labels)
+    require_same_classes(student_logits, teacher_logits)
+    ce = task_loss(student_logits, labels)
     divergence = tempered_divergence(student_logits, teacher_logits, tau_s, tau_t)
-    kd = tau_s * tau_t * divergence.mean()
+    match scale:
+        case "product":
+            factor = tau_s * tau_t
+        case "detached":
+            product = tau_s * tau_t
+            factor = product.detach() if isinstance(product, Tensor) else product
+        case "free":
+            factor = _equalising_factor(student_logits.detach(), teacher_logits, tau_s, tau_t)
+    kd = (factor * divergence).mean()
     return Losses((1 - alpha) * ce + alpha * kd, ce, kd)
+
+
+def _equalising_factor(
+    student_logits: Tensor, teacher_logits: Tensor, tau_s: Temperature, tau_t: Temperature
+) -> Tensor:
+    """Returns s with ‖∂ (s KL) / ∂z‖ over the batch equal to that of τ² KL at τ = 4."""
+    present = _gradient(student_logits, teacher_logits, tau_s, tau_t)
+    reference = _gradient(student_logits, teacher_logits, REFERENCE_TAU, REFERENCE_TAU)
+    tiny = torch.finfo(present.dtype).tiny
+    factor: Tensor = REFERENCE_TAU**2 * reference.norm() / present.norm().clamp_min(tiny)
+    return factor
+
+
+def _gradient(
+    student_logits: Tensor, teacher_logits: Tensor, tau_s: Temperature, tau_t: Temperature
+) -> Tensor:
+    """Returns ∂KL/∂z_s of each sample, (B, C)."""
+    q = F.softmax(student_logits / _for_rows(tau_s), dim=1)
+    p = F.softmax(teacher_logits / _for_rows(tau_t), dim=1)
+    return (q - p) / _for_rows(tau_s)
+
+
+def _for_rows(tau: Temperature) -> Temperature:
+    return tau[:, None] if isinstance(tau, Tensor) and tau.dim() == 1 else tau

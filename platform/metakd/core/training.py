@@ -10,9 +10,10 @@ from torch import Tensor, nn
 from torch.optim import SGD, Optimizer
 
 from metakd.core.batches import MetaBatches, TrainingBatches
-from metakd.core.distillers.base import Distiller, MetaStep
-from metakd.core.hypergradient import LookAhead
+from metakd.core.distillers.base import Distiller
+from metakd.core.hypergradient import TakenStep
 from metakd.core.losses import Losses
+from metakd.core.meta_temperature import MetaStep
 
 
 @dataclass(frozen=True)
@@ -73,6 +74,7 @@ class EpochRecord:
     meta_loss: float | None
     meta_gradient: tuple[float, float] | None
     meta_steps: int
+    meta_steps_skipped: int
     step_equivalents: float
     compute_s: float
 
@@ -98,19 +100,23 @@ def train(
     Raises:
         FloatingPointError: If the training loss stops being finite.
     """
+    distiller.to(next(student.parameters()).device)
     optimiser = recipe.optimiser(student)
     total_steps = recipe.epochs * batches.steps_per_epoch
     step = 0
+    awaits_next_batch = False
     student.train()
     for epoch in range(recipe.epochs):
         started = time.perf_counter()
         seen: list[Losses] = []
         meta_seen: list[MetaStep] = []
         for batch in batches.epoch(epoch):
+            if awaits_next_batch:
+                meta_seen.append(distiller.meta_step(batch.first(distiller.meta_samples(batch))))
             lr = recipe.lr_at(step, total_steps)
             for group in optimiser.param_groups:
                 group["lr"] = lr
-            look_ahead = LookAhead(student, optimiser) if distiller.is_meta_step(step) else None
+            taken = TakenStep(student, optimiser) if distiller.remembers(step) else None
 
             logits = student(batch.inputs)
             losses = distiller.loss(logits, batch)
@@ -118,12 +124,15 @@ def train(
             losses.total.backward()
             optimiser.step()
 
-            if look_ahead is not None:
+            if taken is not None:
+                distiller.remember(taken, batch)
+            is_due = distiller.is_meta_step(step)
+            awaits_next_batch = is_due and distiller.meta_data == "train"
+            if is_due and not awaits_next_batch:
                 if meta_batches is None:
-                    raise ValueError("a distiller with meta steps needs meta_batches")
-                meta_seen.append(
-                    distiller.meta_step(look_ahead, batch, logits, meta_batches.at(step))
-                )
+                    raise ValueError("look-aheads on the meta split need meta_batches")
+                meta_batch = meta_batches.at(step).first(distiller.meta_samples(batch))
+                meta_seen.append(distiller.meta_step(meta_batch))
             seen.append(losses.detach())
             step += 1
         record = _summarise(epoch, step, lr, seen, meta_seen, distiller, started)
@@ -157,6 +166,7 @@ def _summarise(
         meta_loss=None if meta_loss is None else float(meta_loss),
         meta_gradient=None if gradient is None else (float(gradient[0]), float(gradient[1])),
         meta_steps=len(meta_seen),
+        meta_steps_skipped=sum(m.is_skipped for m in meta_seen),
         step_equivalents=len(seen) + sum(m.step_equivalents for m in meta_seen),
         compute_s=time.perf_counter() - started,
     )

@@ -43,6 +43,7 @@ TRIALS = pa.schema(
         pa.field("epochs", pa.int32()),
         pa.field("steps", pa.int64()),
         pa.field("meta_steps", pa.int64()),
+        pa.field("meta_steps_skipped", pa.int64()),  # their gradient was not finite
         pa.field("step_equivalents", pa.float64()),
         pa.field("student_compute_s", pa.float64()),
         pa.field("wall_s", pa.float64()),

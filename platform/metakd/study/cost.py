@@ -7,7 +7,7 @@ import torch
 import torch.nn.functional as F
 
 from metakd.core.distillers import MKDConfig
-from metakd.core.distillers.mkd import JVP_STEP_EQUIVALENTS
+from metakd.core.meta_temperature import meta_step_equivalents
 from metakd.data.datasets import ImageDataset
 from metakd.models.create import create_model
 from metakd.study.plan import Job, Plan
@@ -27,7 +27,9 @@ def expected_steps(trial: Trial, full_train_samples: int) -> float:
     steps = trial.recipe.epochs * (samples // batch)
     if not isinstance(trial.distiller, MKDConfig):
         return float(steps)
-    return steps * (1 + (1 + JVP_STEP_EQUIVALENTS) / trial.distiller.interval)
+    config = trial.distiller
+    each = meta_step_equivalents(config, batch, config.samples_of(batch))
+    return steps + config.look_aheads(steps) * each
 
 
 def seconds_per_step(

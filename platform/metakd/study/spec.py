@@ -3,7 +3,7 @@
 from dataclasses import dataclass, fields
 from typing import Any
 
-from metakd.core.temperature import TAU_MAX, TAU_MIN
+from metakd.core.temperatures import TAU_MAX, TAU_MIN
 from metakd.data.augmentations import RECIPES
 from metakd.study.strategies import STRATEGIES
 

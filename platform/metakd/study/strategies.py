@@ -42,7 +42,7 @@ def grid(choices: Choices) -> tuple[DistillerConfig, ...]:
 
 def meta(choices: Choices) -> tuple[DistillerConfig, ...]:
     """Both temperatures learned while the student trains: one run."""
-    return (MKDConfig(choices.fixed_tau, choices.fixed_tau, choices.alpha),)
+    return (MKDConfig(tau_s=choices.fixed_tau, tau_t=choices.fixed_tau, alpha=choices.alpha),)
 
 
 def _kd(tau: float, choices: Choices) -> DistillerConfig:

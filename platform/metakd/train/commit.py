@@ -70,6 +70,7 @@ def _outcome_columns(outcome: Outcome) -> dict[str, Any]:
         "epochs": len(records),
         "steps": last.record.step,
         "meta_steps": sum(record.meta_steps for record in records),
+        "meta_steps_skipped": sum(record.meta_steps_skipped for record in records),
         "step_equivalents": sum(record.step_equivalents for record in records),
         "student_compute_s": sum(record.compute_s for record in records),
         "wall_s": outcome.wall_s,

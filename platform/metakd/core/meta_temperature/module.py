@@ -1,0 +1,292 @@
+"""Learned temperatures as a module: the loss, the look-ahead, the move."""
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+from typing import Any, NamedTuple, Self
+
+import torch
+import torch.distributed as dist
+from torch import Tensor, nn
+from torch.nn import functional as F
+from torch.optim import Optimizer
+
+from metakd.core.hypergradient import MetaLoss, TakenStep, look_ahead
+from metakd.core.losses import Losses, TaskLoss
+from metakd.core.meta_temperature.config import MetaTemperatureConfig
+from metakd.core.meta_temperature.cost import meta_step_equivalents
+from metakd.core.meta_temperature.gradient import GradientRule
+from metakd.core.meta_temperature.rule import MetaRule, SeenStep
+from metakd.core.meta_temperature.search import AlignmentSearch
+from metakd.core.meta_temperature.tempered_loss import TemperedLoss
+from metakd.core.meta_temperature.watch import Watch
+from metakd.core.temperatures import make_temperatures
+
+_logger = logging.getLogger(__name__)
+
+
+class MetaStep(NamedTuple):
+    """What a look-ahead saw.
+
+    Attributes:
+        meta_loss: M(θ'), scalar.
+        gradient: dM/d(log τ_s, log τ_t), of a common relative change of all temperatures, (2,).
+        step_equivalents: Its cost, in forward and backward passes of one training batch.
+        is_skipped: Whether it moved nothing, because M or its gradient was not finite.
+    """
+
+    meta_loss: Tensor
+    gradient: Tensor
+    step_equivalents: float
+    is_skipped: bool
+
+
+@dataclass(frozen=True)
+class BatchLoss:
+    """A batch's loss as a function of the student's logits (B, C), with the graph to φ.
+
+    Attributes:
+        tempered: L(·; φ).
+        teacher_logits: z_t, (B, C).
+        labels: Class indices (B,), or probabilities (B, C).
+        shift: See ``TemperedLoss.forward``.
+    """
+
+    tempered: TemperedLoss
+    teacher_logits: Tensor
+    labels: Tensor
+    shift: Tensor
+
+    def __call__(self, student_logits: Tensor) -> Tensor:
+        """Returns the scalar batch mean."""
+        losses: Losses = self.tempered(student_logits, self.teacher_logits, self.labels, self.shift)
+        return losses.total
+
+
+class MetaTemperature(nn.Module):
+    """Softmax temperatures that are learned while the student trains, in anyone's loop.
+
+    Example:
+        >>> temps = MetaTemperature(init=4.0).watch(student, optimiser)  # doctest: +SKIP
+        >>> for x, y in batches:  # doctest: +SKIP
+        ...     loss = temps.loss(student(x), teacher(x), y)
+        ...     optimiser.zero_grad()
+        ...     loss.backward()
+        ...     optimiser.step()
+        ...     if temps.is_due:
+        ...         temps.meta_step(*next(held_out))
+
+    Save and load it with ``state_dict`` beside the student and the optimiser: a resumed run is the
+    same run, to the bit on a CPU.
+
+    Args:
+        init: Where the temperature starts, or one for the student and one for the teacher. The
+            default rule, search, has no start: it trains at the middle of ``search_range`` (τ = 4)
+            until its first look-ahead, and judges the whole range from there on.
+        **settings: Further fields of ``MetaTemperatureConfig``.
+
+    Raises:
+        ValueError: If a setting is out of its range.
+
+    Attributes:
+        config: The settings.
+        steps: How many steps of the student were seen.
+        skipped: How many look-aheads moved nothing because they were not finite.
+    """
+
+    def __init__(self, init: float | tuple[float, float] = 4.0, **settings: Any) -> None:  # noqa: ANN401
+        super().__init__()
+        tau_s, tau_t = init if isinstance(init, tuple) else (init, init)
+        self.config = c = MetaTemperatureConfig(tau_s=tau_s, tau_t=tau_t, **settings)
+        self.steps = 0
+        self.skipped = 0
+        self._tempered = TemperedLoss(
+            make_temperatures(c.form, *c.start, c.num_classes), c.alpha, c.learn_alpha, c.scale
+        )
+        # φ takes gradients inside a look-ahead only: the student's own backward pass leaves it out.
+        self._require_grad(False)
+        self._rule: MetaRule
+        if c.effective_rule == "search":
+            self._rule = AlignmentSearch(*c.search_range, c.confidence, c.form == "shared")
+        else:
+            self._rule = GradientRule(self._tempered.phi, c.meta_lr)
+        self._watch: Watch | None = None
+
+    @classmethod
+    def of(cls, config: MetaTemperatureConfig) -> Self:
+        """Returns temperatures with these settings."""
+        settings = {field.name: getattr(config, field.name) for field in fields(config)}
+        return cls(init=(settings.pop("tau_s"), settings.pop("tau_t")), **settings)
+
+    def loss(self, student_logits: Tensor, teacher_logits: Tensor, labels: Tensor) -> Tensor:
+        """Returns the loss that the student descends, at the temperatures as they stand; scalar.
+
+        Args:
+            student_logits: z_s, (B, C).
+            teacher_logits: z_t, (B, C); no gradient flows back into them.
+            labels: Class indices (B,), or probabilities (B, C).
+
+        Raises:
+            ValueError: If the logits differ in shape.
+        """
+        return self.losses(student_logits, teacher_logits, labels).total
+
+    def losses(self, student_logits: Tensor, teacher_logits: Tensor, labels: Tensor) -> Losses:
+        """Returns ``loss`` with its parts."""
+        losses: Losses = self._tempered(student_logits, teacher_logits.detach(), labels)
+        if self._watch is not None:
+            self._watch.saw_answers(teacher_logits.detach(), labels)
+        return losses
+
+    def use_task_loss(self, task_loss: TaskLoss) -> None:
+        """Puts another loss of logits and labels in the place of cross-entropy."""
+        self._tempered.task_loss = task_loss
+
+    @property
+    def temperatures(self) -> tuple[float, float]:
+        """The present (τ_s, τ_t); geometric means where each class or sample has its own."""
+        return self._tempered.temperatures.summary()
+
+    @property
+    def alpha(self) -> float:
+        """The present weight of the teacher's term."""
+        return self._tempered.alpha
+
+    def watch(self, student: nn.Module, optimiser: Optimizer) -> Self:
+        """Remembers, from now on, the student's steps that look-aheads need.
+
+        Args:
+            student: The module that the loop calls, wrapped by DDP or ``torch.compile`` or not. It
+                maps one argument to logits (B, C).
+            optimiser: The optimiser that moves it.
+
+        Raises:
+            UnknownOptimiserError: If the optimiser's step cannot be differentiated.
+            ValueError: If the optimiser moves no parameter of the student.
+        """
+        if self._watch is not None:
+            self._watch.end()
+        self._watch = Watch(self, student, optimiser)
+        return self
+
+    @property
+    def is_due(self) -> bool:
+        """Whether the step just taken is one that ``meta_step`` would look back at."""
+        return self._watch is not None and self._watch.is_due
+
+    def meta_step(
+        self,
+        inputs: Tensor,
+        labels: Tensor,
+        objective: TaskLoss = F.cross_entropy,
+    ) -> MetaStep | None:
+        """Moves the temperatures after the student's step, if a look-ahead is due.
+
+        Args:
+            inputs: Held-out samples that judge the step, (B', ...), or the next training batch.
+            labels: Their classes, (B',).
+            objective: The meta loss of logits and labels, a scalar.
+
+        Returns:
+            What was seen, or None when none is due.
+
+        Raises:
+            RuntimeError: If ``watch`` was not called.
+        """
+        if self._watch is None:
+            raise RuntimeError("call watch(student, optimiser) before the loop")
+        if not self._watch.is_due:
+            return None
+        steps = self._watch.take()
+        with self._watch.looking_back():
+            return self.learn(
+                steps,
+                lambda forward: objective(forward(inputs), labels),
+                meta_samples=len(labels),
+                group=self._watch.group,
+            )
+
+    def complete(
+        self, step: TakenStep, inputs: Tensor, teacher_logits: Tensor, labels: Tensor
+    ) -> TakenStep:
+        """Completes a remembered step with the part of its batch that the look-ahead passes again.
+
+        Args:
+            step: The step, just taken.
+            inputs: Its whole batch, (B, ...).
+            teacher_logits: z_t, (B, C).
+            labels: (B,), or (B, C).
+        """
+        rows = self.config.samples_of(len(inputs))
+        shift = torch.zeros(2, device=teacher_logits.device, dtype=self._dtype, requires_grad=True)
+        loss = BatchLoss(self._tempered, teacher_logits[:rows].detach(), labels[:rows], shift)
+        return step.complete(inputs[:rows], loss, batch_size=len(inputs))
+
+    def learn(
+        self,
+        steps: Sequence[TakenStep],
+        meta_loss: MetaLoss,
+        meta_samples: int,
+        group: dist.ProcessGroup | None = None,
+    ) -> MetaStep:
+        """Moves the temperatures by a look-ahead over steps that ``complete`` made.
+
+        A meta loss or gradient that is not finite moves nothing: it is counted in ``skipped``, the
+        log says so, and training goes on.
+
+        Args:
+            steps: The last ``horizon`` steps of the student, oldest first.
+            meta_loss: See ``look_ahead``.
+            meta_samples: How many samples it is taken over.
+            group: The ranks of a DDP student.
+        """
+        phi = self._tempered.phi
+        losses = [step.loss for step in steps]
+        shifts = [loss.shift for loss in losses if isinstance(loss, BatchLoss)]
+        self._require_grad(True)
+        found = look_ahead(steps, meta_loss, self.config.estimator, group)
+        gradients = found.gradients([*phi, *shifts], group)
+        self._require_grad(False)
+
+        common = torch.stack(gradients[len(phi) :]).sum(dim=0)
+        finite = torch.stack([g.isfinite().all() for g in (found.meta_loss, *gradients)]).all()
+        is_skipped = not bool(finite)
+        if is_skipped:
+            self._skip(float(found.meta_loss))
+        else:
+            seen = [
+                SeenStep(linearised, loss.teacher_logits)
+                for linearised, loss in zip(found.passes, losses, strict=True)
+                if isinstance(loss, BatchLoss)
+            ]
+            self._rule.move(phi, gradients[: len(phi)], seen, group)
+            self._tempered.clamp_()
+        batch_size = steps[-1].batch_size or meta_samples
+        cost = meta_step_equivalents(self.config, batch_size, meta_samples)
+        return MetaStep(found.meta_loss, common, cost, is_skipped)
+
+    def get_extra_state(self) -> dict[str, int]:
+        """Returns the counters, for the state dict."""
+        return {"steps": self.steps, "skipped": self.skipped}
+
+    def set_extra_state(self, state: dict[str, int]) -> None:
+        """Takes the counters from a state dict."""
+        self.steps, self.skipped = state["steps"], state["skipped"]
+
+    @property
+    def _dtype(self) -> torch.dtype:
+        return self._tempered.phi[0].dtype
+
+    def _require_grad(self, required: bool) -> None:
+        for parameter in self._tempered.phi:
+            parameter.requires_grad_(required)
+
+    def _skip(self, meta_loss: float) -> None:
+        self.skipped += 1
+        if self.skipped == 1:
+            _logger.warning(
+                "the meta gradient is not finite (meta loss %g): this look-ahead is skipped, the "
+                "temperatures stay, and training goes on; MetaTemperature.skipped counts further "
+                "ones",
+                meta_loss,
+            )

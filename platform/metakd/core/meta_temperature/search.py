@@ -1,0 +1,114 @@
+r"""The rule without a start: judge every temperature of a range at once, at each look-ahead.
+
+The hypergradient is the slope, at the present τ, of ⟨J u, g(τ)⟩, with g(τ) the gradient that the
+teacher's term has at the logits and u the direction in which the student's step moves the meta
+loss. J u is what costs; g(τ) is a difference of two softmaxes. So the whole curve over τ costs no
+more than its slope at one point, and no temperature has to travel.
+
+What is scored is the cosine between −J u and g(τ): how well the push of the teacher's term, at
+these temperatures, agrees with what the held-out samples want of the student's function. Its size
+plays no part, which the loss's ``scale="free"`` matches.
+
+Scores of single batches are noisy. The rule keeps their running mean and variance and believes in
+each temperature pair with weight ∝ exp(confidence · √n · mean / deviation) over a range that is
+uniform in log τ; the learned temperatures are the mean of log τ under that belief. Before any
+evidence that is the middle of the range, and each look-ahead narrows it.
+"""
+
+import math
+from collections.abc import Sequence
+
+import torch
+import torch.distributed as dist
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from metakd.core.hypergradient import mean_over_ranks
+from metakd.core.meta_temperature.rule import MetaRule, SeenStep
+
+POINTS = 9
+
+
+class AlignmentSearch(MetaRule):
+    """Believes in the temperatures whose teacher gradient agrees with the look-ahead.
+
+    Args:
+        low: The lowest temperature judged.
+        high: The highest temperature judged.
+        confidence: How fast the belief narrows; below 1 because scores of consecutive steps repeat
+            each other.
+        shared: Whether both sides have the same temperature.
+    """
+
+    log_taus: Tensor
+    count: Tensor
+    mean: Tensor
+    variance: Tensor
+
+    def __init__(self, low: float, high: float, confidence: float, shared: bool) -> None:
+        super().__init__()
+        self._confidence = confidence
+        self._shared = shared
+        log_taus = torch.linspace(math.log(low), math.log(high), POINTS, dtype=torch.float64)
+        scores = torch.zeros(POINTS, POINTS, dtype=torch.float64)
+        self.register_buffer("log_taus", log_taus, persistent=False)
+        self.register_buffer("count", torch.zeros((), dtype=torch.float64))
+        self.register_buffer("mean", scores)
+        self.register_buffer("variance", torch.zeros((), dtype=torch.float64))
+
+    @torch.no_grad()
+    def move(
+        self,
+        phi: Sequence[nn.Parameter],
+        gradients: Sequence[Tensor],
+        seen: Sequence[SeenStep],
+        group: dist.ProcessGroup | None,
+    ) -> None:
+        """Adds the look-ahead's scores to the evidence, and sets log τ to its mean."""
+        self._learn(self._scores(seen, group))
+        belief = self.belief()
+        log_tau = torch.stack(
+            [(belief.sum(dim=1) * self.log_taus).sum(), (belief.sum(dim=0) * self.log_taus).sum()]
+        )
+        (parameter,) = phi
+        parameter.copy_(log_tau[0] if self._shared else log_tau)
+
+    def belief(self) -> Tensor:
+        """Returns the weight of each (τ_s, τ_t) of the range, (9, 9), summing to 1."""
+        certainty = self._confidence * self.count.sqrt() / self.variance.sqrt().clamp_min(1e-12)
+        # One look-ahead alone says nothing of its own noise.
+        logits = torch.where(self.count > 1, certainty * self.mean, 0.0)
+        if self._shared:
+            return torch.diag(F.softmax(logits.diagonal(), dim=0))
+        return F.softmax(logits.flatten(), dim=0).view_as(logits)
+
+    def _learn(self, scores: Tensor) -> None:
+        compared = scores.diagonal() if self._shared else scores
+        scores = scores - compared.mean()
+        self.count += 1
+        change = scores - self.mean
+        self.mean += change / self.count
+        spread = (
+            (change * (scores - self.mean)).diagonal()
+            if self._shared
+            else change * (scores - self.mean)
+        )
+        self.variance += (spread.mean() - self.variance) / self.count
+
+    def _scores(self, seen: Sequence[SeenStep], group: dist.ProcessGroup | None) -> Tensor:
+        """Returns the cosine between −J u and g(τ_s, τ_t) over the steps, (9, 9)."""
+        taus = self.log_taus.exp()[:, None, None]
+        sums: dict[str, Tensor] = {}
+        for linearised, teacher_logits in seen:
+            wanted = -linearised.tangent.double().flatten()
+            q = F.softmax(linearised.logits.double() / taus, dim=-1).flatten(1)
+            p = F.softmax(teacher_logits.double() / taus, dim=-1).flatten(1)
+            parts = {
+                "inner": (q @ wanted)[:, None] - (p @ wanted)[None, :],
+                "squares": q.square().sum(1)[:, None] + p.square().sum(1)[None, :] - 2 * q @ p.T,
+                "wanted": wanted.square().sum(),
+            }
+            sums = {name: sums.get(name, 0) + part for name, part in parts.items()}
+        sums = mean_over_ranks(sums, group)
+        norms = (sums["squares"].clamp_min(0) * sums["wanted"]).sqrt()
+        return sums["inner"] / norms.clamp_min(1e-30)

@@ -1,0 +1,48 @@
+"""Two ranks on gloo: the same temperatures on both, and those of one process with all the data."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+LOOP = Path(__file__).parent / "ddp_loop.py"
+EXACT = ("search", "gradient", "two steps", "per sample")
+
+
+def run(world: int, folder: Path) -> list[dict[str, Any]]:
+    outs = [folder / f"{world}-{rank}.json" for rank in range(world)]
+    processes = [
+        subprocess.Popen(
+            [sys.executable, "-W", "ignore", LOOP, str(rank), str(world), folder / "store", out]
+        )
+        for rank, out in enumerate(outs)
+    ]
+    assert [process.wait(timeout=240) for process in processes] == [0] * world
+    return [json.loads(out.read_text()) for out in outs]
+
+
+@pytest.fixture(scope="module")
+def learned(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> tuple[list[dict[str, Any]], dict[str, Any]]:
+    folder = tmp_path_factory.mktemp("ddp")
+    return run(2, folder), run(1, folder)[0]
+
+
+@pytest.mark.parametrize("name", [*EXACT, "defaults"])
+def test_all_ranks_have_learned_the_same_to_the_bit(learned: Any, name: str) -> None:
+    (first, second), _ = learned
+    assert first[name]["phi"] == second[name]["phi"]
+    assert first[name]["taus"] != [4.0, 4.0]
+
+
+@pytest.mark.parametrize("name", EXACT)
+def test_two_ranks_learn_what_one_process_learns_from_the_whole_batch(
+    learned: Any, name: str
+) -> None:
+    (first, _), alone = learned
+    mine, other = ([float.fromhex(x) for x in run[name]["phi"]] for run in (first, alone))
+    assert mine == pytest.approx(other, rel=1e-9, abs=1e-9)
