@@ -9,6 +9,7 @@ from metakd.analysis.summary import Summary
 from metakd.analysis.terminal import settings_table, verdict_lines
 from metakd.data.datasets import ImageDataset
 from metakd.models.create import create_model
+from metakd.results.reader import read_trials
 from metakd.study.cost import estimate_s
 from metakd.study.plan import Job, Plan
 from metakd.study.progress import duration
@@ -75,6 +76,18 @@ def announce_failures(console: Console, failures: list[Failure]) -> None:
     console.print(f"{len(failures)} trials failed; the same command tries them again:")
     for failure in failures[:SHOWN_FAILURES]:
         console.print(f"  {failure.name}: {failure.reason}")
+
+
+def announce_skipped(console: Console, out: Path, trial_ids: Sequence[str]) -> None:
+    """Prints how many look-aheads moved nothing, if any: their gradient was not finite."""
+    skipped = read_trials(out, trial_ids).column("meta_steps_skipped").to_pylist()
+    trials = sum(bool(count) for count in skipped)
+    if trials:
+        total = sum(count or 0 for count in skipped)
+        console.print(
+            f"note         {total} look-aheads in {trials} trials were skipped: their gradient was "
+            "not finite"
+        )
 
 
 def _sized(model: str, dataset: ImageDataset) -> str:

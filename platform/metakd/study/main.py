@@ -17,7 +17,12 @@ from metakd.data.splits import SplitError
 from metakd.models.create import ModelError
 from metakd.results.reader import finished_trials
 from metakd.results.study import StoreError, check_out
-from metakd.study.announce import announce_failures, announce_plan, announce_verdict
+from metakd.study.announce import (
+    announce_failures,
+    announce_plan,
+    announce_skipped,
+    announce_verdict,
+)
 from metakd.study.cluster import ClusterError, connect
 from metakd.study.command_line import RunOptions, parse
 from metakd.study.cost import expected_steps
@@ -101,6 +106,7 @@ def _run(spec: StudySpec, options: RunOptions, render: Render, console: Console)
     write_summary(options.out, summary)
     report = render(options.out, summary) if options.report else None
     announce_verdict(console, summary, options.out, report)
+    announce_skipped(console, options.out, plan.trial_ids)
     announce_failures(console, failures)
     console.print(f"done in {duration(time.monotonic() - started)}")
     return 1 if failures else 0

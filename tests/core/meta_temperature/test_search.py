@@ -20,6 +20,12 @@ def seen(seed: int = 0, tangent: Tensor | None = None) -> SeenStep:
     return SeenStep(Linearised(student, random if tangent is None else tangent, None), teacher)
 
 
+def doubled(step: SeenStep) -> SeenStep:
+    linearised = step.linearised
+    double = Linearised(linearised.logits.double(), linearised.tangent.double(), None)
+    return SeenStep(double, step.teacher_logits.double())
+
+
 def teacher_gradient(step: SeenStep, tau_s: float, tau_t: float) -> Tensor:
     logits = step.linearised.logits.double().requires_grad_()
     labels = torch.zeros(len(logits), dtype=torch.int64)
@@ -38,9 +44,9 @@ def move(rule: AlignmentSearch, phi: nn.Parameter, *steps: SeenStep) -> None:
 
 
 def test_a_score_is_the_cosine_between_the_look_ahead_and_the_teachers_gradient() -> None:
-    rule, _ = make()
+    rule = make()[0].double()
     step = seen()
-    scores = rule._scores([step], None)
+    scores = rule._scores([doubled(step)], None)
     taus = rule.log_taus.exp().tolist()
     for i in (0, 3, 8):
         for j in (0, 5, 8):
@@ -50,6 +56,18 @@ def test_a_score_is_the_cosine_between_the_look_ahead_and_the_teachers_gradient(
                 dim=0,
             )
             assert float(scores[i, j]) == pytest.approx(float(expected), rel=1e-9)
+
+
+def test_single_precision_is_enough_where_both_sides_nearly_agree() -> None:
+    rule, _ = make()
+    step = seen()
+    close = step._replace(teacher_logits=step.linearised.logits + 1e-2 * step.teacher_logits)
+    torch.testing.assert_close(
+        rule._scores([close], None),
+        make()[0].double()._scores([doubled(close)], None).float(),
+        rtol=1e-3,
+        atol=1e-3,
+    )
 
 
 def test_several_steps_score_as_one_batch() -> None:

@@ -21,7 +21,9 @@ Use it around the ordinary step::
 """
 
 from metakd.core.hypergradient.linearised import Linearised
-from metakd.core.hypergradient.look_ahead import (
+from metakd.core.hypergradient.optimiser_step import UnknownOptimiserError
+from metakd.core.hypergradient.ranks import mean_over_ranks
+from metakd.core.hypergradient.sweep import (
     ESTIMATORS,
     Estimator,
     Forward,
@@ -31,8 +33,6 @@ from metakd.core.hypergradient.look_ahead import (
     hypergradient,
     look_ahead,
 )
-from metakd.core.hypergradient.optimiser_step import UnknownOptimiserError
-from metakd.core.hypergradient.ranks import mean_over_ranks
 from metakd.core.hypergradient.taken_step import LossOfLogits, NoStepError, TakenStep, bare
 
 __all__ = [

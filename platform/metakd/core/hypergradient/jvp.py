@@ -35,8 +35,13 @@ def _forward_over_reverse(step: TakenStep, direction: Direction) -> Linearised:
         return step.loss(logits), logits
 
     slope = torch.func.grad(loss_and_logits, has_aux=True)
-    with repeated(step):
-        outputs = torch.func.jvp(slope, (step.theta,), (direction,))
+    try:
+        with repeated(step):
+            outputs = torch.func.jvp(slope, (step.theta,), (direction,))
+    except RuntimeError as error:
+        if "autograd.Function" in str(error):  # what torch.func says of an operator without rules
+            raise NotImplementedError(str(error)) from error
+        raise
     (_, logits), (product, tangent) = outputs[0], outputs[1]
     product = {name: value.detach() for name, value in product.items()}
     return Linearised(logits.detach(), tangent.detach(), product)

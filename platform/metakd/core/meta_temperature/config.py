@@ -49,8 +49,8 @@ class MetaTemperatureConfig:
     """Share of the training batch that the look-ahead passes once more, in (0, 1]; the metakd loop
     takes meta batches of the same size."""
     horizon: int = 1
-    """Steps of the student that a look-ahead reaches back over, 1 to 5; more than 1 needs the whole
-    batch's Hessian products and costs accordingly."""
+    """Steps of the student that a look-ahead reaches back over, 1 to 5; each beyond the first costs
+    a Hessian product, about two passes of the look-ahead's share."""
     meta_data: MetaData = "meta"
     """What judges a look-ahead in the metakd loop: the held-out meta split, or the next training
     batch."""

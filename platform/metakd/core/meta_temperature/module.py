@@ -1,7 +1,8 @@
 """Learned temperatures as a module: the loss, the look-ahead, the move."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, fields
 from typing import Any, NamedTuple, Self
 
@@ -103,8 +104,8 @@ class MetaTemperature(nn.Module):
         self._tempered = TemperedLoss(
             make_temperatures(c.form, *c.start, c.num_classes), c.alpha, c.learn_alpha, c.scale
         )
-        # φ takes gradients inside a look-ahead only: the student's own backward pass leaves it out.
-        self._require_grad(False)
+        for parameter in self._tempered.phi:
+            parameter.requires_grad_(False)
         self._rule: MetaRule
         if c.effective_rule == "search":
             self._rule = AlignmentSearch(*c.search_range, c.confidence, c.form == "shared")
@@ -243,10 +244,9 @@ class MetaTemperature(nn.Module):
         phi = self._tempered.phi
         losses = [step.loss for step in steps]
         shifts = [loss.shift for loss in losses if isinstance(loss, BatchLoss)]
-        self._require_grad(True)
-        found = look_ahead(steps, meta_loss, self.config.estimator, group)
-        gradients = found.gradients([*phi, *shifts], group)
-        self._require_grad(False)
+        with self._graph_to_phi():
+            found = look_ahead(steps, meta_loss, self.config.estimator, group)
+            gradients = found.gradients([*phi, *shifts], group)
 
         common = torch.stack(gradients[len(phi) :]).sum(dim=0)
         finite = torch.stack([g.isfinite().all() for g in (found.meta_loss, *gradients)]).all()
@@ -277,9 +277,16 @@ class MetaTemperature(nn.Module):
     def _dtype(self) -> torch.dtype:
         return self._tempered.phi[0].dtype
 
-    def _require_grad(self, required: bool) -> None:
-        for parameter in self._tempered.phi:
-            parameter.requires_grad_(required)
+    @contextmanager
+    def _graph_to_phi(self) -> Iterator[None]:
+        """Lets φ take gradients inside only: the student's own backward pass leaves it out."""
+        try:
+            for parameter in self._tempered.phi:
+                parameter.requires_grad_(True)
+            yield
+        finally:
+            for parameter in self._tempered.phi:
+                parameter.requires_grad_(False)
 
     def _skip(self, meta_loss: float) -> None:
         self.skipped += 1

@@ -24,6 +24,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from metakd.core.hypergradient import mean_over_ranks
+from metakd.core.hypergradient.linearised import at_least_float32
 from metakd.core.meta_temperature.rule import MetaRule, SeenStep
 
 POINTS = 9
@@ -49,12 +50,11 @@ class AlignmentSearch(MetaRule):
         super().__init__()
         self._confidence = confidence
         self._shared = shared
-        log_taus = torch.linspace(math.log(low), math.log(high), POINTS, dtype=torch.float64)
-        scores = torch.zeros(POINTS, POINTS, dtype=torch.float64)
+        log_taus = torch.linspace(math.log(low), math.log(high), POINTS)
         self.register_buffer("log_taus", log_taus, persistent=False)
-        self.register_buffer("count", torch.zeros((), dtype=torch.float64))
-        self.register_buffer("mean", scores)
-        self.register_buffer("variance", torch.zeros((), dtype=torch.float64))
+        self.register_buffer("count", torch.zeros(()))
+        self.register_buffer("mean", torch.zeros(POINTS, POINTS))
+        self.register_buffer("variance", torch.zeros(()))
 
     @torch.no_grad()
     def move(
@@ -97,18 +97,25 @@ class AlignmentSearch(MetaRule):
 
     def _scores(self, seen: Sequence[SeenStep], group: dist.ProcessGroup | None) -> Tensor:
         """Returns the cosine between −J u and g(τ_s, τ_t) over the steps, (9, 9)."""
-        taus = self.log_taus.exp()[:, None, None]
         sums: dict[str, Tensor] = {}
         for linearised, teacher_logits in seen:
-            wanted = -linearised.tangent.double().flatten()
-            q = F.softmax(linearised.logits.double() / taus, dim=-1).flatten(1)
-            p = F.softmax(teacher_logits.double() / taus, dim=-1).flatten(1)
+            wanted = -linearised.tangent.flatten()
+            q, p = self._softened(linearised.logits), self._softened(teacher_logits)
             parts = {
                 "inner": (q @ wanted)[:, None] - (p @ wanted)[None, :],
                 "squares": q.square().sum(1)[:, None] + p.square().sum(1)[None, :] - 2 * q @ p.T,
                 "wanted": wanted.square().sum(),
             }
-            sums = {name: sums.get(name, 0) + part for name, part in parts.items()}
+            sums = {name: sums[name] + part if sums else part for name, part in parts.items()}
         sums = mean_over_ranks(sums, group)
         norms = (sums["squares"].clamp_min(0) * sums["wanted"]).sqrt()
-        return sums["inner"] / norms.clamp_min(1e-30)
+        return (sums["inner"] / norms.clamp_min(1e-30)).to(self.mean.dtype)
+
+    def _softened(self, logits: Tensor) -> Tensor:
+        """Returns softmax(z/τ) − 1/C for each τ of the range, (9, B C).
+
+        What both sides have in common is taken off before they are subtracted from each other.
+        """
+        taus = self.log_taus.exp()[:, None, None].to(at_least_float32(logits).dtype)
+        softened = F.softmax(at_least_float32(logits) / taus, dim=-1) - 1 / logits.shape[-1]
+        return softened.flatten(1)

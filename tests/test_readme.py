@@ -1,0 +1,79 @@
+"""The README's Python runs as it stands there, given what it names."""
+
+import itertools
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import timm
+import torch
+from torch import Tensor, nn
+
+README = Path(__file__).parent.parent / "README.md"
+BLOCKS = re.findall(r"```python\n(.*?)```", README.read_text(encoding="utf-8"), re.DOTALL)
+STEPS, BATCH, CLASSES = 20, 16, 5
+
+
+def models() -> tuple[nn.Module, nn.Module]:
+    torch.manual_seed(0)
+    student, teacher = (
+        timm.create_model(
+            "vit_tiny_patch16_224",
+            img_size=16,
+            patch_size=8,
+            num_classes=CLASSES,
+            embed_dim=width,
+            depth=1,
+            num_heads=2,
+        )
+        for width in (8, 16)
+    )
+    return student, teacher
+
+
+def batches(seed: int) -> Iterator[tuple[Tensor, Tensor]]:
+    for step in itertools.count(seed):
+        generator = torch.Generator().manual_seed(step)
+        yield (
+            torch.randn(BATCH, 3, 16, 16, generator=generator),
+            torch.randint(CLASSES, (BATCH,), generator=generator),
+        )
+
+
+def run(block: str, names: dict[str, Any]) -> dict[str, Any]:
+    exec(compile(block, str(README), "exec"), names)
+    return names
+
+
+def test_the_loop(capsys: pytest.CaptureFixture[str]) -> None:
+    (block,) = [block for block in BLOCKS if "MetaTemperature(" in block]
+    student, teacher = models()
+    names = run(
+        block,
+        {
+            "torch": torch,
+            "student": student.train(),
+            "teacher": teacher.eval(),
+            "optimiser": torch.optim.AdamW(student.parameters(), lr=1e-3),
+            "loader": list(itertools.islice(batches(0), STEPS)),
+            "held_out": batches(1000),
+        },
+    )
+    assert names["temps"].temperatures != (4.0, 4.0)
+    assert names["temps"].steps == STEPS
+    assert str(names["temps"].temperatures) in capsys.readouterr().out
+
+
+def test_timms_task() -> None:
+    (block,) = [block for block in BLOCKS if "MetaTemperatureTask(" in block]
+    student, teacher = models()
+    task = run(block, {"torch": torch, "student": student, "teacher": teacher})["task"].train()
+    optimiser = torch.optim.SGD(student.parameters(), lr=0.01, momentum=0.9)
+    for images, target in itertools.islice(batches(0), STEPS):
+        optimiser.zero_grad()
+        task(images, target)["loss"].backward()
+        optimiser.step()
+    assert task.temperatures.temperatures != (4.0, 4.0)
+    assert len(BLOCKS) == 2, "a new block needs a test here"
