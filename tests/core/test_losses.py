@@ -112,3 +112,19 @@ def test_labels_may_be_probabilities() -> None:
 def test_logits_of_different_widths_are_named() -> None:
     with pytest.raises(ValueError, match=r"\(5, 7\) and \(5, 3\): give both heads"):
         distillation_loss(logits(0), logits(1)[:, :3], torch.zeros(5).long(), 4.0, 4.0, 0.9)
+
+
+@pytest.mark.parametrize("gap", [0.0, 1e-3, 1e-1])
+@pytest.mark.parametrize("certainty", [1.0, 40.0, 1000.0])
+def test_scale_free_stays_finite_where_both_sides_agree(gap: float, certainty: float) -> None:
+    """Certain of the same classes, q − p underflows to zero, and nothing is left to scale up."""
+    teacher = certainty * F.one_hot(torch.arange(5), 7).float()
+    tau = torch.tensor(1.0, requires_grad=True)
+    z = (teacher + gap * logits(1).float()).requires_grad_()
+    kd = distillation_loss(z, teacher, torch.arange(5), tau, tau, 0.9, "free").kd
+    assert kd is not None
+    (slope,) = torch.autograd.grad(kd, z, create_graph=True)
+    (curvature,) = torch.autograd.grad(slope.square().sum(), tau)
+    assert kd.isfinite()
+    assert slope.isfinite().all()
+    assert curvature.isfinite()

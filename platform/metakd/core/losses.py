@@ -17,6 +17,7 @@ TaskLoss = Callable[[Tensor, Tensor], Tensor]
 Scale = Literal["product", "detached", "free"]
 
 REFERENCE_TAU = 4.0
+LARGEST_GAIN = 1000.0
 
 
 class Losses(NamedTuple):
@@ -109,11 +110,15 @@ def distillation_loss(
 def _equalising_factor(
     student_logits: Tensor, teacher_logits: Tensor, tau_s: Temperature, tau_t: Temperature
 ) -> Tensor:
-    """Returns s with ‖∂ (s KL) / ∂z‖ over the batch equal to that of τ² KL at τ = 4."""
-    present = _gradient(student_logits, teacher_logits, tau_s, tau_t)
-    reference = _gradient(student_logits, teacher_logits, REFERENCE_TAU, REFERENCE_TAU)
-    tiny = torch.finfo(present.dtype).tiny
-    factor: Tensor = REFERENCE_TAU**2 * reference.norm() / present.norm().clamp_min(tiny)
+    """Returns s with ‖∂ (s KL) / ∂z‖ over the batch equal to that of τ² KL at τ = 4.
+
+    Where both sides are certain of the same class the gradient vanishes, and has no direction left
+    that could be scaled up: s stays below ``LARGEST_GAIN`` times its value at τ = 4.
+    """
+    present = _gradient(student_logits, teacher_logits, tau_s, tau_t).norm()
+    reference = _gradient(student_logits, teacher_logits, REFERENCE_TAU, REFERENCE_TAU).norm()
+    least = (reference / LARGEST_GAIN).clamp_min(torch.finfo(present.dtype).tiny)
+    factor: Tensor = REFERENCE_TAU**2 * reference / torch.maximum(present, least)
     return factor
 
 

@@ -101,21 +101,24 @@ class AlignmentSearch(MetaRule):
         for linearised, teacher_logits in seen:
             wanted = -linearised.tangent.flatten()
             q, p = self._softened(linearised.logits), self._softened(teacher_logits)
+            # Subtracted before they are squared: where both sides agree, the squares' difference
+            # would be all rounding.
+            gaps = [at_tau_s - p for at_tau_s in q]
             parts = {
-                "inner": (q @ wanted)[:, None] - (p @ wanted)[None, :],
-                "squares": q.square().sum(1)[:, None] + p.square().sum(1)[None, :] - 2 * q @ p.T,
+                "inner": torch.stack([gap @ wanted for gap in gaps]),
+                "squares": torch.stack([gap.square().sum(dim=1) for gap in gaps]),
                 "wanted": wanted.square().sum(),
             }
             sums = {name: sums[name] + part if sums else part for name, part in parts.items()}
         sums = mean_over_ranks(sums, group)
-        norms = (sums["squares"].clamp_min(0) * sums["wanted"]).sqrt()
-        return (sums["inner"] / norms.clamp_min(1e-30)).to(self.mean.dtype)
+        gap_norms, wanted_norm = sums["squares"].sqrt(), sums["wanted"].sqrt()
+        # A gap below the rounding of a probability points nowhere.
+        precision = torch.finfo(gap_norms.dtype).eps
+        cosines = torch.where(gap_norms > precision, sums["inner"] / (gap_norms * wanted_norm), 0.0)
+        return cosines.nan_to_num(nan=0.0).to(self.mean.dtype)
 
     def _softened(self, logits: Tensor) -> Tensor:
-        """Returns softmax(z/τ) − 1/C for each τ of the range, (9, B C).
-
-        What both sides have in common is taken off before they are subtracted from each other.
-        """
-        taus = self.log_taus.exp()[:, None, None].to(at_least_float32(logits).dtype)
-        softened = F.softmax(at_least_float32(logits) / taus, dim=-1) - 1 / logits.shape[-1]
-        return softened.flatten(1)
+        """Returns softmax(z/τ) for each τ of the range, (9, B C)."""
+        logits = at_least_float32(logits)
+        taus = self.log_taus.exp()[:, None, None].to(logits.dtype)
+        return F.softmax(logits / taus, dim=-1).flatten(1)
