@@ -50,7 +50,7 @@ class Watch:
         self._is_looking_back = False
         self.group = ddp.process_group if (ddp := _ddp_inside(student)) is not None else None
         self._hooks = [
-            student.register_forward_pre_hook(self._before_forward),
+            student.register_forward_pre_hook(self._before_forward, with_kwargs=True),
             optimiser.register_step_post_hook(self._after_step),
         ]
 
@@ -87,10 +87,18 @@ class Watch:
         for hook in self._hooks:
             hook.remove()
 
-    def _before_forward(self, module: nn.Module, args: tuple[Tensor, ...]) -> None:
-        is_training_pass = module.training and torch.is_grad_enabled() and len(args) > 0
+    def _before_forward(
+        self, module: nn.Module, args: tuple[Tensor, ...], kwargs: dict[str, object]
+    ) -> None:
+        is_training_pass = module.training and torch.is_grad_enabled()
         if self._is_looking_back or not is_training_pass:
             return
+        if len(args) != 1 or kwargs:
+            raise TypeError(
+                "a watched student takes one positional argument, so that a look-ahead can pass it "
+                f"again, got {len(args)} and the keywords {sorted(kwargs)}: wrap it in a module "
+                "that maps one tensor to logits"
+            )
         if self._temperature.config.remembers(self._temperature.steps):
             self._begun = TakenStep(self._student, self._optimiser)
             self._inputs = args[0].detach()
