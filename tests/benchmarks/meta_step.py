@@ -3,10 +3,11 @@
 Run it with ``python tests/benchmarks/meta_step.py --models resnet20 --batches 64``.
 
 Every row trains the same student on the same random batch, with the teacher's logits given, and is
-timed in turn with the others: 8 steps a round, which hold one look-ahead of an interval of 8. A
-ratio compares a row with the plain step of the same round; the table has the median of the rounds,
-the least and the greatest. Memory is what 9 steps need at their peak beyond the student and its
-data: allocated memory on a GPU, resident memory of a process of its own on a CPU.
+timed in turn with the others: in each round 8 steps, which hold one look-ahead of an interval of 8,
+or 2 where every step has one. A ratio compares a row with the plain step of the same round; the
+table has the median of the rounds, the least and the greatest. Memory is what these steps need at
+their peak beyond the student and its data: allocated memory on a GPU, resident memory of a process
+of its own on a CPU.
 
 The rivals differentiate first and take the real step afterwards, at the moved temperatures, as such
 code is written: 1.00 of their ratio is that step.
@@ -18,6 +19,7 @@ import gc
 import importlib.util
 import json
 import multiprocessing
+import os
 import platform
 import resource
 import statistics
@@ -25,11 +27,12 @@ import sys
 import time
 import warnings
 from collections.abc import Callable, Sequence
-from concurrent.futures import ProcessPoolExecutor
+from copy import deepcopy
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from functools import partial
 from itertools import product
+from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -43,13 +46,11 @@ if importlib.util.find_spec("metakd") is None:
 from rivals import ALPHA, CLASSES, IMAGE_SHAPE, RIVALS, Task, learning_step
 
 from metakd.core import MetaTemperature
-from metakd.core.hypergradient import TakenStep
 from metakd.core.losses import distillation_loss
 from metakd.models.create import ModelError, create_model
 
 MODELS = {"resnet20": "cifar_resnet20", "vit_tiny": "timm:vit_tiny_patch16_224,patch_size=4"}
 PLAIN, DEFAULT = "plain KD step", "MetaTemperature, default settings"
-REFERENCE = "double backward, every step"
 EVERY_STEP: dict[str, Any] = {"rule": "gradient", "interval": 1, "meta_fraction": 1.0}
 OURS: dict[str, dict[str, Any]] = {
     DEFAULT: {},
@@ -57,13 +58,12 @@ OURS: dict[str, dict[str, Any]] = {
     "JVP, every step, quarter batch": {**EVERY_STEP, "meta_fraction": 0.25},
     "JVP, every 8th step, whole batch": {**EVERY_STEP, "interval": 8},
     "finite difference, every step": {**EVERY_STEP, "estimator": "finite_difference"},
-    REFERENCE: {**EVERY_STEP, "estimator": "double_backward"},
+    "double backward, every step": {**EVERY_STEP, "estimator": "double_backward"},
 }
 ROWS = (PLAIN, *OURS, *RIVALS)
 
 PRECISIONS = ("float32", "bf16")
-
-WARM_UP, STEPS = 2, 8
+WARM_UP = 2
 TARGET = 1.10
 MIB = 2**20
 STATUS, CLEAR_REFS = Path("/proc/self/status"), Path("/proc/self/clear_refs")
@@ -138,6 +138,16 @@ class Row:
         """The median ratio."""
         return statistics.median(self.ratios)
 
+    def as_json(self) -> dict[str, Any]:
+        """Returns everything; the median ratio is null where there are no numbers."""
+        return {**asdict(self), "ratio": self.ratio if self.ratios else None}
+
+
+def steps_of(name: str) -> int:
+    """Returns how many steps of a row are timed: a whole interval, or two where all are alike."""
+    settings = EVERY_STEP if name in RIVALS else OURS.get(name, {})
+    return max(2, settings.get("interval", 8))
+
 
 def make_step(case: Case, name: str) -> Step:
     """Returns a row's step of a new student."""
@@ -146,8 +156,7 @@ def make_step(case: Case, name: str) -> Step:
     task = case.task()
     if name == PLAIN:
         return partial(task.step, partial(plain_loss, task))
-    temps = MetaTemperature(**OURS[name]).to(case.device)
-    return reference_step(task, temps) if name == REFERENCE else our_step(task, temps)
+    return our_step(task, MetaTemperature(**OURS[name]).to(case.device))
 
 
 def plain_loss(task: Task, logits: Tensor) -> Tensor:
@@ -167,87 +176,70 @@ def our_step(task: Task, temps: MetaTemperature) -> Step:
     return step
 
 
-def reference_step(task: Task, temps: MetaTemperature) -> Step:
-    """Returns a step and its look-ahead without a watch, as metakd's own loop takes them.
-
-    A watch takes the passes of this estimator, which have a graph, for training.
-    """
-
-    def step() -> None:
-        taken = TakenStep(task.student, task.optimiser)
-        task.step(lambda logits: temps.loss(logits, task.teacher_logits, task.labels))
-        temps.complete(taken, task.inputs, task.teacher_logits, task.labels)
-        temps.learn([taken], task.meta_loss, meta_samples=len(task.meta_labels))
-
-    return step
-
-
-def measure(case: Case, rounds: int, agreements: dict[str, float | str]) -> list[Row]:
-    """Returns all rows of a case.
-
-    Args:
-        case: What is trained.
-        rounds: How often each row is timed.
-        agreements: For each rival how far it is from us, or why it is missing.
-    """
+def empty_rows() -> list[Row]:
+    """Returns all rows, with how far the rivals are from us, or why they are missing."""
     rows = [Row(name) for name in ROWS]
     for row in rows:
-        found = agreements.get(row.name)
-        if isinstance(found, str):
-            row.missing = found
-        else:
-            row.agrees_to = found
+        if row.name in RIVALS:
+            row.missing = RIVALS[row.name].why_missing()
+            row.agrees_to = None if row.missing else RIVALS[row.name].disagreement()
+    return rows
+
+
+def measure(case: Case, rows: Sequence[Row], rounds: int) -> None:
+    """Fills in the rows of a case, each timed in so many rounds."""
     present = [row for row in rows if row.missing is None]
     time_in_turn(case, present, rounds)
     for row in present:
         row.memory_mib = memory_of(case, row.name)
         row.memory_ratio = row.memory_mib / max(rows[0].memory_mib, 1.0)
         print(f"{case}: {row.name} takes {row.ratio:.2f}", file=sys.stderr)
-    return rows
 
 
 def time_in_turn(case: Case, rows: Sequence[Row], rounds: int) -> None:
-    """Times the rows in turn, the plain step first, so that a slow spell of the machine hits all.
-
-    Args:
-        case: What is trained.
-        rows: What is timed; gets the times and ratios.
-        rounds: How often.
-    """
+    """Times the rows in turn, so that a slow spell of the machine hits all of them."""
     steps = [make_step(case, row.name) for row in rows]
     for step in steps:
         seconds_per_step(step, WARM_UP, case.device)
     for _ in range(rounds):
         for row, step in zip(rows, steps, strict=True):
-            row.seconds.append(seconds_per_step(step, STEPS, case.device))
+            step()  # after another row's, it finds cold caches
+            row.seconds.append(seconds_per_step(step, steps_of(row.name), case.device))
             row.ratios.append(row.seconds[-1] / rows[0].seconds[-1])
 
 
 def seconds_per_step(step: Step, steps: int, device: str) -> float:
     """Takes some steps and returns the seconds of one."""
     gc.collect()  # what the row before left behind is not this row's
-    synchronise(device)
+    wait = torch.cuda.synchronize if device == "cuda" else torch.cpu.synchronize
+    wait()
     start = time.perf_counter()
     for _ in range(steps):
         step()
-    synchronise(device)
+    wait()
     return (time.perf_counter() - start) / steps
-
-
-def synchronise(device: str) -> None:
-    """Waits for a GPU."""
-    if device == "cuda":
-        torch.cuda.synchronize()
 
 
 def memory_of(case: Case, name: str) -> float:
     """Returns the MiB that a row needs beyond the student and its data."""
     if case.device == "cuda":
         return peak_memory(case, name)
+    # Freed tensors go back to the system at once, so that resident memory is that of live ones.
+    os.environ["MALLOC_MMAP_THRESHOLD_"] = "65536"
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(["torch._dynamo"])  # a first step imports it, for seconds
-    with ProcessPoolExecutor(1, mp_context=context) as fresh_process:
-        return fresh_process.submit(peak_memory, case, name).result()
+    receiver, sender = context.Pipe(duplex=False)
+    fresh_process = context.Process(target=send_peak_memory, args=(sender, case, name))
+    fresh_process.start()
+    sender.close()  # so that a process that dies ends the wait
+    found: float = receiver.recv()
+    fresh_process.join()
+    return found
+
+
+def send_peak_memory(sender: Connection, case: Case, name: str) -> None:
+    """Sends ``peak_memory`` to another process."""
+    sender.send(peak_memory(case, name))
 
 
 def peak_memory(case: Case, name: str) -> float:
@@ -258,7 +250,7 @@ def peak_memory(case: Case, name: str) -> float:
     step = make_step(case, name)
     gc.collect()
     before = reset_peak(case.device)
-    seconds_per_step(step, 1 + STEPS, case.device)
+    seconds_per_step(step, 1 + steps_of(name), case.device)
     return (peak_bytes(case.device) - before) / MIB
 
 
@@ -281,11 +273,6 @@ def peak_bytes(device: str) -> int:
         (line,) = (x for x in STATUS.read_text().splitlines() if x.startswith("VmHWM"))
         return int(line.split()[1]) * 1024
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-
-
-def agreements_with_us() -> dict[str, float | str]:
-    """Returns for each rival how far its hypergradient is from ours, or why it is missing."""
-    return {name: rival.why_missing() or rival.disagreement() for name, rival in RIVALS.items()}
 
 
 def table(case: Case, rows: Sequence[Row]) -> str:
@@ -337,7 +324,7 @@ def parse_arguments() -> argparse.Namespace:
     add = parser.add_argument
     add("--models", nargs="+", default=[*MODELS], help=f"{', '.join(MODELS)}, or any of metakd's")
     add("--batches", nargs="+", type=int, help="default 64 128, on a GPU also 512")
-    add("--repeats", type=int, default=5, help="rounds, default %(default)s")
+    add("--repeats", type=int, default=3, help="rounds, default %(default)s")
     add("--device", choices=("auto", "cpu", "cuda"), default="auto")
     add("--precision", nargs="+", choices=PRECISIONS, help="default float32, on a GPU both")
     add("--threads", type=int, default=1, help="of PyTorch on a CPU, default %(default)s")
@@ -368,18 +355,19 @@ def main() -> None:
     """Measures every case, prints the tables and writes the JSON."""
     options = parse_arguments()
     torch.set_num_threads(options.threads)
-    agreements = agreements_with_us()
-    rows: list[dict[str, Any]] = []
+    empty = empty_rows()
+    results: list[dict[str, Any]] = []
     for model, batch, precision in product(options.models, options.batches, options.precision):
         case = Case(model, batch, precision, options.device, options.threads)
-        measured = measure(case, options.repeats, agreements)
-        print(table(case, measured))
-        rows += [{**asdict(case), **asdict(row)} for row in measured]
+        rows = deepcopy(empty)
+        measure(case, rows, options.repeats)
+        print(table(case, rows), flush=True)
+        results += [{**asdict(case), **row.as_json()} for row in rows]
     report = {
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
         "machine": machine(options.device, options.threads),
         "target": TARGET,
-        "rows": rows,
+        "rows": results,
     }
     options.out.write_text(json.dumps(report, indent=1) + "\n")
 

@@ -110,7 +110,7 @@ def by_hand(task: Task) -> Differentiate:
     lr = task.optimiser.param_groups[0]["lr"]
 
     def gradient(log_tau: Tensor) -> Tensor:
-        theta = dict(task.student.named_parameters())
+        theta: dict[str, Tensor] = dict(task.student.named_parameters())
         # The look-ahead is not training: BatchNorm's running statistics belong to the real step.
         # Fused attention has no double backward.
         with frozen_running_statistics(task.student), sdpa_kernel(SDPBackend.MATH):
@@ -129,7 +129,7 @@ def by_hand(task: Task) -> Differentiate:
 
 def by_higher(task: Task) -> Differentiate:
     """Unrolls a step of the task's SGD, momentum included, with ``higher``."""
-    import higher
+    import higher  # type: ignore[import-untyped]
 
     # A base of (ABC, Module) leaves a student of (Module, ABC), like ours, without an MRO.
     base = higher.patch._MonkeyPatchBase

@@ -154,7 +154,7 @@ class MetaTemperature(nn.Module):
         return self._tempered.alpha
 
     def watch(self, student: nn.Module, optimiser: Optimizer) -> Self:
-        """Remembers, from now on, the student's steps that look-aheads need.
+        """Remembers, from now on, the student's steps that look-aheads need; moves to its device.
 
         Args:
             student: The module that the loop calls, wrapped by DDP or ``torch.compile`` or not. It
@@ -168,7 +168,7 @@ class MetaTemperature(nn.Module):
         if self._watch is not None:
             self._watch.end()
         self._watch = Watch(self, student, optimiser)
-        return self
+        return self.to(next(student.parameters()).device)
 
     @property
     def is_due(self) -> bool:
