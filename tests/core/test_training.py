@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from metakd.core.batches import Batch
 from metakd.core.distillers import CrossEntropyConfig, DistillerConfig, KDConfig, MKDConfig
 from metakd.core.meta_temperature.config import RuleName
+from metakd.core.meta_temperature.cost import PASS_EQUIVALENTS
 from metakd.core.training import EpochRecord, Recipe, train
 
 N, CLASSES, BATCH = 40, 3, 8
@@ -98,7 +99,7 @@ def test_cost_counts_plain_steps_and_meta_steps() -> None:
     assert sum(r.step_equivalents for r in plain) == steps
     assert sum(r.meta_steps for r in learned) == steps // 2
     # A forward and a backward pass of half a batch, and a forward-mode pass of half of it.
-    expected = steps + steps // 2 * (1 / 2 + 1 / 2 * 2 / 3)
+    expected = steps + steps // 2 * (1 + PASS_EQUIVALENTS["jvp"]) / 2
     assert sum(r.step_equivalents for r in learned) == pytest.approx(expected)
 
 

@@ -2,10 +2,10 @@
 
 from metakd.core.meta_temperature.config import MetaTemperatureConfig
 
-# A forward and a backward pass are one step; a forward pass alone a third of it. A pass of dual
-# numbers and two forward passes are both two forward passes; a double backward adds to a forward
-# and a backward pass one more backward through each.
-PASS_EQUIVALENTS = {"jvp": 2 / 3, "finite_difference": 2 / 3, "double_backward": 7 / 3}
+# What the pass along the look-ahead's direction takes for a whole batch, as measured on ResNet-20
+# (tests/benchmarks/meta_step.py, one CPU core, batch 64), rounded. Counted in operations a pass of
+# dual numbers is two forward passes, 2/3; PyTorch does it in more and smaller ones.
+PASS_EQUIVALENTS = {"jvp": 1.25, "finite_difference": 1.0, "double_backward": 4.0}
 HESSIAN_EQUIVALENTS = 2.0
 
 
