@@ -36,22 +36,21 @@ from metakd.atomic import new_file
 from metakd.core.distillers import DistillerConfig, KDConfig, MKDConfig
 from metakd.core.evaluation import evaluate
 from metakd.core.training import train
-from metakd.data.bank import ViewBank
+from metakd.data.bank import BankError, open_answers
 from metakd.data.counter_random import derive_seed
-from metakd.data.datasets import open_dataset
-from metakd.data.splits import nested_subset
+from metakd.data.datasets import DatasetOptions, open_dataset
 from metakd.models.create import create_model
-from metakd.study.plan import Job, make_plan
+from metakd.study.plan import Job, Plan, make_plan
 from metakd.study.spec import StudySpec
 from metakd.train.content import content_id
 from metakd.train.folder import StudyFolder
-from metakd.train.inputs import BankBatches, HeldOutMetaBatches, dataset_tensors
+from metakd.train.inputs import HeldOutMetaBatches
 from metakd.train.samples import open_samples
+from metakd.train.student import training_batches
 
 STARTS = (1.0, 2.0, 4.0, 8.0, 16.0)
 DEFAULT_START = 4.0
 HELD_OUT_AT_MOST = 4000
-EVALUATION_BATCH = 500
 
 WHOLE = {"interval": 1, "meta_fraction": 1.0}
 ARMS: dict[str, dict[str, object]] = {
@@ -93,7 +92,7 @@ class Run:
     @property
     def setting(self) -> tuple[float, str]:
         """Scale and augmentation."""
-        return self.job.trial.scale, self.job.trial.augmentation
+        return self.job.trial.sampling.scale, self.job.trial.sampling.augmentation
 
     @property
     def file(self) -> Path:
@@ -166,16 +165,24 @@ def _jobs(options: argparse.Namespace, folder: StudyFolder) -> list[Job]:
         strategies=("fixed",),
         seeds=options.seeds,
     )
-    plan = make_plan(spec, open_dataset(spec.dataset, folder.datasets, options.data_dir))
-    assert plan.teacher is not None
-    answers = [folder.banks / bank.id / f"logits-{plan.teacher.id}.npy" for bank in plan.banks]
-    if not all(file.exists() for file in answers):
+    dataset = open_dataset(spec.dataset, folder.datasets, DatasetOptions(options.data_dir))
+    plan = make_plan(spec, dataset)
+    banks = [bank.id for bank in plan.banks if bank.mode != "live"]
+    if any(_lacks_answers(bank, plan, folder) for bank in banks):
         from metakd.study.cluster import connect
         from metakd.study.prepare import prepare
 
-        banks = {bank.id for bank in plan.banks}
         prepare(plan, folder, connect("local"), banks, lambda stage: print(f"preparing {stage}"))
     return list(plan.jobs)
+
+
+def _lacks_answers(bank: str, plan: Plan, folder: StudyFolder) -> bool:
+    assert plan.teacher is not None
+    try:
+        open_answers(folder.banks, bank, plan.teacher.id, plan.spec.logits)
+    except BankError:
+        return True
+    return False
 
 
 def _run_all(pending: list[Run], workers: int, console: Console) -> None:
@@ -192,10 +199,6 @@ def _run(run: Run) -> None:
     torch.set_num_threads(1)
     trial, folder = run.job.trial, run.folder
     samples = open_samples(trial.data, folder)
-    ids = nested_subset(samples.splits.train, samples.dataset.labels, trial.scale, trial.seed)
-    _, labels = dataset_tensors(samples.dataset, ids)
-    assert trial.teacher is not None
-    assert run.job.bank is not None
     student = create_model(
         trial.student,
         samples.dataset.image_shape,
@@ -208,18 +211,12 @@ def _run(run: Run) -> None:
         student,
         distiller,
         trial.recipe,
-        BankBatches(
-            ViewBank.open(folder.banks, run.job.bank, trial.teacher.id),
-            labels.to(samples.device),
-            trial.recipe.batch_size,
-            derive_seed(trial.seed, "order"),
-            samples.normalise,
-        ),
-        HeldOutMetaBatches(*samples.meta, trial.recipe.batch_size, trial.seed),
+        training_batches(trial, folder, samples, run.job.bank),
+        HeldOutMetaBatches(samples.meta, trial.recipe.batch_size, trial.seed),
     )
     validation, test = (
-        evaluate(student, x[:HELD_OUT_AT_MOST], y[:HELD_OUT_AT_MOST], EVALUATION_BATCH).accuracy
-        for x, y in (samples.validation, samples.test)
+        evaluate(student, held_out.first(HELD_OUT_AT_MOST)).accuracy
+        for held_out in (samples.validation, samples.test)
     )
     result = Result(validation, test, *(distiller.temperatures() or (np.nan, np.nan)))
     run.file.parent.mkdir(parents=True, exist_ok=True)

@@ -4,7 +4,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from metakd.data.augmentations import RECIPES, AugmentationError, is_constant, make_views
+from metakd.data.augmentations import (
+    BASES,
+    RECIPES,
+    AugmentationError,
+    find_recipe,
+    make_views,
+)
 
 SHAPES = [(1, 8, 8), (3, 32, 32), (1, 28, 28), (3, 16, 24)]
 RANDOM_RECIPES = ["standard", "strong"]
@@ -27,7 +33,7 @@ def share_different(a: Tensor, b: Tensor) -> float:
     return float((a != b).flatten(1).any(dim=1).double().mean())
 
 
-@pytest.mark.parametrize("recipe", RECIPES)
+@pytest.mark.parametrize("recipe", BASES)
 @pytest.mark.parametrize("shape", SHAPES)
 @given(st.data())
 @settings(max_examples=15, deadline=None)
@@ -68,7 +74,7 @@ def test_sample_view_seed_and_recipe_decide_the_view(
 def test_none_is_the_image_and_the_only_constant_recipe() -> None:
     images = random_images(5, (3, 32, 32))
     assert torch.equal(view(images, "none", number=9), images)
-    assert [recipe for recipe in RECIPES if is_constant(recipe)] == ["none"]
+    assert [name for name, recipe in RECIPES.items() if recipe.is_constant] == ["none"]
 
 
 def test_standard_pictures_are_crops_and_flips_exactly() -> None:
@@ -104,4 +110,4 @@ def test_strong_changes_an_image_more_than_standard() -> None:
 
 def test_an_unknown_recipe_is_refused() -> None:
     with pytest.raises(AugmentationError, match="'weak', expected one of none, standard, strong"):
-        view(random_images(1, (1, 8, 8)), "weak")
+        find_recipe("weak")

@@ -1,10 +1,15 @@
 import io
+from dataclasses import replace
 from pathlib import Path
 
 from rich.console import Console
 
+from metakd.data.datasets import ImageDataset, open_dataset
 from metakd.results.writer import write_trial
-from metakd.study.announce import announce_skipped
+from metakd.study.announce import announce_plan, announce_skipped
+from metakd.study.banks import BankPolicy
+from metakd.study.plan import make_plan
+from metakd.study.spec import StudySpec
 
 
 def told(out: Path, skipped: dict[str, int | None]) -> str:
@@ -23,3 +28,30 @@ def test_skipped_look_aheads_are_told(tmp_path: Path) -> None:
 
 def test_nothing_is_said_where_none_was(tmp_path: Path) -> None:
     assert told(tmp_path, {"a": 0, "b": None}) == ""
+
+
+def planned(dataset: ImageDataset, policy: BankPolicy) -> str:
+    spec = StudySpec("s", scales=(0.3,), augmentations=("none", "strong"), seeds=2, epochs=30)
+    plan = make_plan(spec, dataset, policy)
+    text = io.StringIO()
+    announce_plan(Console(file=text, width=200), plan, dataset, plan.jobs, False, 2, 5 * 2**30)
+    return text.getvalue()
+
+
+def test_the_plan_says_what_will_be_kept_and_how_much_room_there_is(tmp_path: Path) -> None:
+    digits = open_dataset("digits", tmp_path)
+    # 2 seeds × 283 samples × 31 views × 10 logits × 2 bytes, and 64 bytes for each view kept.
+    assert "bank         1 MiB of none full, strong full; the disk has 5.0 GiB" in planned(
+        digits, BankPolicy()
+    )
+    assert "bank         0 MiB of none full, strong logits" in planned(
+        digits, BankPolicy(limit_bytes=500_000)
+    )
+    assert "none live, strong live" in planned(digits, BankPolicy("live"))
+
+
+def test_images_that_were_left_out_are_told_each_time(tmp_path: Path) -> None:
+    digits = open_dataset("digits", tmp_path)
+    assert "decoded and are left out" not in planned(digits, BankPolicy())
+    told_of = planned(replace(digits, skipped=3), BankPolicy())
+    assert "note         3 images could not be decoded and are left out" in told_of

@@ -1,10 +1,14 @@
 """A user's mistake is one line and exit code 2, before any work."""
 
 import json
+import shutil
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
+from metakd.study import banks
 from metakd.study.main import main
 from metakd.study.spec import StudySpec
 
@@ -26,7 +30,7 @@ def fails(words: list[str], capsys: pytest.CaptureFixture[str]) -> str:
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        ("--dataset mnist", "unknown dataset 'mnist', expected digits, cifar10 or parquet:PATH"),
+        ("--dataset mnist", "unknown dataset 'mnist', expected one of digits, cifar10,"),
         ("--dataset parquet:nowhere", "nowhere"),
         ("--student cnn", "unknown model 'cnn'"),
         ("--teacher timm:resnet1888", "did you mean timm:resnet18"),
@@ -66,6 +70,28 @@ def test_a_file_is_no_folder(tmp_path: Path, capsys: pytest.CaptureFixture[str])
     assert "is a file" in fails(["--out", str(tmp_path / "file")], capsys)
 
 
+def test_banks_that_the_disk_does_not_hold(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    usage = shutil.disk_usage(tmp_path)._replace(free=100_000)
+    monkeypatch.setattr(banks.shutil, "disk_usage", lambda place: usage)
+    words = ["--bank", "full", "--out", str(tmp_path / "out")]
+    error = fails([*words, "--augmentations", "standard", "--epochs", "9", "--dry-run"], capsys)
+    assert "the banks need 0.0" in error
+    assert "choose --bank logits or live" in error
+    assert not (tmp_path / "out" / "study.json").exists()
+
+
+def test_a_parquet_file_of_other_columns(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pq.write_table(pa.table({"pixels": [b"1"], "kind": [0]}), tmp_path / "a.parquet")
+    words = ["--dataset", f"parquet:{tmp_path / 'a.parquet'}", "--out", str(tmp_path / "out")]
+    error = fails(words, capsys)
+    assert "pixels, kind" in error
+    assert "--image-column" in error
+
+
 def test_cifar10_without_its_folder(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     words = ["--dataset", "cifar10", "--data-dir", str(tmp_path / "none"), "--out"]
-    assert "cifar10 is not in" in fails([*words, str(tmp_path / "out")], capsys)
+    assert "cifar10 cannot be read from" in fails([*words, str(tmp_path / "out")], capsys)

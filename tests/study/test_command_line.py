@@ -2,6 +2,8 @@ from pathlib import Path
 
 import pytest
 
+from metakd.data.datasets import DatasetOptions
+from metakd.study.banks import BankPolicy
 from metakd.study.command_line import parse
 from metakd.study.presets import PRESETS
 from metakd.study.spec import SpecError, StudySpec
@@ -11,6 +13,8 @@ EVERY_WORD = """
 --cluster 10.0.0.5:6379 --out here --dataset parquet:there --data-dir down --scales 0.5 1
 --augmentations none --temperatures 2 3.5 --strategies grid meta --seeds 2
 --teacher timm:resnet18 --student digit_mlp --epochs 4 --teacher-epochs 9 --dry-run --no-report
+--match steps --views 3 --logits float32 --bank logits --bank-gib 0.5
+--image-column pixels --label-column kind --corrupt-images skip
 """
 
 
@@ -37,11 +41,31 @@ def test_every_word_reaches_its_place() -> None:
         student="digit_mlp",
         epochs=4,
         teacher_epochs=9,
+        match="steps",
+        views=3,
+        logits="float32",
     )
     assert (options.cluster, options.out) == ("10.0.0.5:6379", Path("here"))
-    assert options.data_dir == Path("down")
+    assert options.data == DatasetOptions(Path("down"), "pixels", "kind", "skip")
+    assert options.banks == BankPolicy("logits", 2**29)
     assert options.dry_run
     assert not options.report
+
+
+def test_scales_are_fractions_or_images_of_each_class() -> None:
+    spec, _ = parse(STUDY, ["--images-per-class", "5", "20"])
+    assert spec.images_per_class == (5, 20)
+    with pytest.raises(SpecError, match="--scales or --images-per-class, not both"):
+        parse(STUDY, ["--images-per-class", "5", "--scales", "0.5"])
+    with pytest.raises(SpecError, match="images_per_class must be at least 1, got 0"):
+        parse(STUDY, ["--images-per-class", "0"])
+
+
+def test_what_is_kept_is_chosen_by_size_unless_asked_for() -> None:
+    assert parse(STUDY, [])[1].banks == BankPolicy(None, 4 * 2**30)
+    assert parse(STUDY, ["--bank", "live"])[1].banks.mode == "live"
+    with pytest.raises(SpecError, match="bank-gib must be above 0, got -1"):
+        parse(STUDY, ["--bank-gib", "-1"])
 
 
 def test_a_preset_changes_the_study_and_words_change_the_preset() -> None:

@@ -11,6 +11,7 @@ from metakd.core.training import Recipe
 from metakd.data.datasets import open_dataset
 from metakd.train.folder import StudyFolder
 from metakd.train.samples import open_samples
+from metakd.train.sampling import Sampling
 from metakd.train.teacher import TeacherReport, new_teacher, store_teacher
 from metakd.train.trial import DataSpec, TeacherSpec, Trial
 
@@ -32,8 +33,7 @@ def prepared(tmp_path_factory: pytest.TempPathFactory) -> Prepared:
     open_samples(data, folder)
     trial = Trial(
         data=data,
-        scale=0.3,
-        augmentation="strong",
+        sampling=Sampling(scale=0.3, augmentation="strong"),
         teacher=teacher,
         student="digit_cnn_tiny",
         recipe=Recipe(epochs=3, batch_size=32),

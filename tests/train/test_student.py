@@ -1,6 +1,6 @@
 """A trial's run: fair, repeatable, and the same from the bank as live."""
 
-import dataclasses
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -8,41 +8,47 @@ import torch
 
 from metakd.core.distillers import CrossEntropyConfig, DistillerConfig, KDConfig, MKDConfig
 from metakd.core.evaluation import Evaluation
-from metakd.data.bank import build_logits, build_views
-from metakd.data.counter_random import derive_seed
-from metakd.data.splits import nested_subset
+from metakd.data.augmentations import find_recipe
+from metakd.data.bank import AnswerType, build_answers, build_views
 from metakd.results.reader import finished_trials, read_steps, read_trials
 from metakd.train import student as student_module
 from metakd.train.commit import commit
-from metakd.train.inputs import HeldOutMetaBatches, LiveBatches, dataset_tensors
+from metakd.train.folder import StudyFolder
+from metakd.train.inputs import HeldOutMetaBatches, ShuffledBatches
 from metakd.train.samples import open_samples
-from metakd.train.student import Outcome, run_trial
+from metakd.train.sampling import training_views
+from metakd.train.student import Bank, Outcome, run_trial, training_batches
 from metakd.train.teacher import open_teacher
 from metakd.train.trial import Trial
 
 
-def build_bank(folder: Any, trial: Trial, scale: float) -> str:
+def build_bank(folder: StudyFolder, trial: Trial, scale: float, has_views: bool) -> Bank:
+    """Builds the bank that serves the trial, perhaps of a larger scale."""
     samples = open_samples(trial.data, folder)
-    ids = nested_subset(samples.splits.train, samples.dataset.labels, scale, trial.seed)
-    place = build_views(
-        folder.banks,
+    views = training_views(
+        replace(trial.sampling, scale=scale),
+        trial.recipe,
+        trial.seed,
         samples.dataset,
-        trial.augmentation,
-        derive_seed(trial.seed, "augmentation"),
-        ids,
-        trial.recipe.epochs,
+        samples.splits.train,
     )
+    if has_views:
+        build_views(folder.banks, views)
     assert trial.teacher is not None
     ask = open_teacher(trial.teacher, folder)
-    build_logits(
-        folder.banks, place.name, trial.teacher.id, lambda images: ask(samples.normalise(images))
+    build_answers(
+        folder.banks,
+        views,
+        trial.teacher.id,
+        lambda images: {"logits": ask(samples.normalise(images))},
+        trial.sampling.logits,
     )
-    return place.name
+    return Bank(views.id, has_views)
 
 
 def numbers(outcome: Outcome) -> list[Any]:
     """All that a run computes, without what depends on time."""
-    records = [dataclasses.replace(epoch.record, compute_s=0.0) for epoch in outcome.epochs]
+    records = [replace(epoch.record, compute_s=0.0) for epoch in outcome.epochs]
     return [
         records,
         [e.validation for e in outcome.epochs],
@@ -51,12 +57,80 @@ def numbers(outcome: Outcome) -> list[Any]:
     ]
 
 
-def test_the_bank_and_the_live_teacher_give_the_same_run_bitwise(prepared: Any) -> None:
+@pytest.mark.parametrize("logits", ["float32", "float16"])
+@pytest.mark.parametrize("augmentation", ["none", "strong", "mixup+cutmix", "vit"])
+def test_the_bank_and_the_live_teacher_give_the_same_run_bitwise(
+    prepared: Any, augmentation: str, logits: AnswerType
+) -> None:
     folder, trial = prepared
-    live = run_trial(trial, folder, bank=None)
-    for scale in (trial.scale, 1.0):  # a bank of a larger scale serves the smaller one
-        banked = run_trial(trial, folder, bank=build_bank(folder, trial, scale))
-        assert numbers(banked) == numbers(live)
+    trial = replace(
+        trial,
+        sampling=replace(trial.sampling, augmentation=augmentation, logits=logits),
+        recipe=replace(trial.recipe, epochs=2),
+    )
+    live = numbers(run_trial(trial, folder, bank=None))
+    # Without mixing in pairs a bank of a larger scale serves the smaller one.
+    is_mixed = find_recipe(augmentation).mixing is not None
+    for scale in [trial.sampling.scale] if is_mixed else [trial.sampling.scale, 1.0]:
+        for has_views in (False, True):
+            bank = build_bank(folder, trial, scale, has_views)
+            assert numbers(run_trial(trial, folder, bank)) == live
+
+
+def test_a_grid_of_temperatures_asks_the_teacher_once(
+    prepared: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder, trial = prepared
+    bank = build_bank(folder, trial, trial.sampling.scale, has_views=False)
+    monkeypatch.setattr(student_module, "open_teacher", lambda *_: pytest.fail("asked again"))
+    for distiller in (KDConfig(1.0, 1.0), KDConfig(16.0, 16.0), MKDConfig()):
+        run_trial(replace(trial, distiller=distiller), folder, bank)
+    with pytest.raises(pytest.fail.Exception, match="asked again"):
+        run_trial(trial, folder, None)
+
+
+def test_a_teacher_kept_in_half_precision_is_another_trial(prepared: Any) -> None:
+    folder, trial = prepared
+    exact = replace(trial, sampling=replace(trial.sampling, logits="float32"))
+    assert exact.id != trial.id
+    half, full = (numbers(run_trial(t, folder, None))[0][-1] for t in (trial, exact))
+    assert half.kd_loss != full.kd_loss
+    assert half.kd_loss == pytest.approx(full.kd_loss, rel=1e-2)
+
+
+def test_fewer_views_come_round_again(prepared: Any) -> None:
+    folder, trial = prepared
+    trial = replace(trial, sampling=replace(trial.sampling, views=2))
+    samples = open_samples(trial.data, folder)
+    batches = training_batches(trial, folder, samples, None)
+
+    def seen(epoch: int) -> set[bytes]:
+        return {x.numpy().tobytes() for batch in batches.epoch(epoch) for x in batch.inputs}
+
+    # An epoch leaves out the last incomplete batch, each time of other samples.
+    assert len(seen(0) & seen(2)) > 0.6 * len(seen(0))
+    assert not seen(0) & seen(1)
+
+
+def test_as_many_steps_for_fewer_samples(prepared: Any) -> None:
+    folder, trial = prepared
+    trial = replace(trial, sampling=replace(trial.sampling, match="steps"))
+    samples = open_samples(trial.data, folder)
+    batches = training_batches(trial, folder, samples, None)
+    assert batches.steps_per_epoch == len(samples.splits.train) // trial.recipe.batch_size
+    steps = [batch for epoch in range(2) for batch in batches.epoch(epoch)]
+    assert len(steps) == 2 * batches.steps_per_epoch
+    # Pass by pass, over the borders of epochs: each sample once before any comes again.
+    in_a_pass = batches.samples // trial.recipe.batch_size
+    for start in range(0, len(steps) - in_a_pass, in_a_pass):
+        labels = torch.cat([step.labels for step in steps[start : start + in_a_pass]])
+        others = torch.cat([step.labels for step in steps[:in_a_pass]])
+        assert (labels.bincount() - others.bincount()).abs().max() <= trial.recipe.batch_size
+    inputs = torch.cat([step.inputs for step in steps])
+    assert len(inputs.flatten(1).unique(dim=0)) == len(inputs)
+    assert numbers(run_trial(trial, folder, build_bank(folder, trial, 0.3, True))) == numbers(
+        run_trial(trial, folder, None)
+    )
 
 
 @pytest.mark.parametrize("distiller", [KDConfig(), MKDConfig(), CrossEntropyConfig()])
@@ -65,13 +139,13 @@ def test_the_same_trial_gives_the_same_run_bitwise(
 ) -> None:
     folder, trial = prepared
     teacher = trial.teacher if distiller.asks_teacher else None
-    trial = dataclasses.replace(trial, distiller=distiller, teacher=teacher)
+    trial = replace(trial, distiller=distiller, teacher=teacher)
     assert numbers(run_trial(trial, folder, None)) == numbers(run_trial(trial, folder, None))
 
 
 def test_another_seed_is_another_run(prepared: Any) -> None:
     folder, trial = prepared
-    other = dataclasses.replace(trial, seed=5)
+    other = replace(trial, seed=5)
     assert numbers(run_trial(trial, folder, None)) != numbers(run_trial(other, folder, None))
 
 
@@ -91,9 +165,7 @@ def test_every_method_starts_from_the_same_weights_and_sees_the_same_batches(
     for distiller in (CrossEntropyConfig(), KDConfig(tau_s=1.0), MKDConfig()):
         teacher = trial.teacher if distiller.asks_teacher else None
         with pytest.raises(InterruptedError):
-            run_trial(
-                dataclasses.replace(trial, distiller=distiller, teacher=teacher), folder, None
-            )
+            run_trial(replace(trial, distiller=distiller, teacher=teacher), folder, None)
     (weights, stream), *others = seen
     for other_weights, other_stream in others:
         assert all(torch.equal(a, b) for a, b in zip(weights, other_weights, strict=True))
@@ -109,8 +181,8 @@ def test_test_data_are_read_only_after_the_last_step(
     samples = open_samples(trial.data, folder)
     order: list[str] = []
 
-    def spy(model, inputs, labels, batch_size) -> Evaluation:
-        order.append("test" if inputs is samples.test[0] else "validation")
+    def spy(model, batches) -> Evaluation:
+        order.append("test" if batches is samples.test else "validation")
         return Evaluation(0.5, 1.0)
 
     monkeypatch.setattr(student_module, "evaluate", spy)
@@ -122,11 +194,11 @@ def test_the_selected_epoch_is_the_first_best_on_validation(
     prepared: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     folder, trial = prepared
-    trial = dataclasses.replace(trial, recipe=dataclasses.replace(trial.recipe, epochs=5))
+    trial = replace(trial, recipe=replace(trial.recipe, epochs=5))
     told = iter([0.2, 0.8, 0.5, 0.8, 0.3])
     states: list[torch.Tensor] = []
 
-    def spy(model, inputs, labels, batch_size) -> Evaluation:
+    def spy(model, batches) -> Evaluation:
         states.append(next(iter(model.parameters())).detach().clone())
         return Evaluation(next(told, 0.0), 1.0)
 
@@ -140,7 +212,7 @@ def test_the_selected_epoch_is_the_first_best_on_validation(
 
 def test_a_committed_trial_is_in_the_store_as_it_ran(prepared: Any) -> None:
     folder, trial = prepared
-    trial = dataclasses.replace(trial, distiller=MKDConfig())
+    trial = replace(trial, distiller=MKDConfig())
     outcome = run_trial(trial, folder, None)
     commit(trial, outcome, folder, git_commit="abc")
     assert trial.id in finished_trials(folder.out)
@@ -162,13 +234,10 @@ def test_workers_share_a_batch_without_overlap(prepared: Any) -> None:
     folder, trial = prepared
     samples = open_samples(trial.data, folder)
     ids = samples.splits.train[:100]
-    images, labels = dataset_tensors(samples.dataset, ids)
+    views = samples.views("standard", 1, ids, passes=2)
 
     def stream(rank: int, world_size: int) -> list[torch.Tensor]:
-        batches = LiveBatches(
-            images, torch.from_numpy(ids), labels, "standard", 1, None, 32, 2,
-            samples.normalise, rank, world_size,
-        )  # fmt: skip
+        batches = ShuffledBatches(views, 32, 2, samples.normalise, rank=rank, world_size=world_size)
         return [batch.inputs for batch in batches.epoch(1)]
 
     alone = stream(0, 1)
@@ -177,12 +246,14 @@ def test_workers_share_a_batch_without_overlap(prepared: Any) -> None:
         assert torch.equal(whole[1::2], second)
 
 
-def test_meta_batches_are_a_function_of_the_step_and_cover_the_split() -> None:
-    inputs, labels = torch.arange(10.0)[:, None], torch.arange(10)
-    batches = HeldOutMetaBatches(inputs, labels, batch_size=3, seed=0)
-    forward = [batches.at(step).labels for step in range(7)]
-    backward = [batches.at(step).labels for step in reversed(range(7))][::-1]
+def test_meta_batches_are_a_function_of_the_step_and_cover_the_split(prepared: Any) -> None:
+    folder, trial = prepared
+    samples = open_samples(trial.data, folder)
+    ten = samples.meta.first(10)
+    batches = HeldOutMetaBatches(ten, batch_size=3, seed=0)
+    forward = [batches.at(step).inputs for step in range(7)]
+    backward = [batches.at(step).inputs for step in reversed(range(7))][::-1]
     assert all(torch.equal(a, b) for a, b in zip(forward, backward, strict=True))
-    assert len(set(torch.cat(forward[:3]).tolist())) == 9
-    tiny = HeldOutMetaBatches(inputs[:2], labels[:2], batch_size=64, seed=0)
-    assert sorted(tiny.at(5).labels.tolist()) == [0, 1]
+    assert len(torch.cat(forward[:3]).flatten(1).unique(dim=0)) == 9
+    tiny = HeldOutMetaBatches(samples.meta.first(2), batch_size=64, seed=0)
+    assert len(tiny.at(5).labels) == 2

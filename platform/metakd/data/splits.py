@@ -76,6 +76,12 @@ def make_splits(
             f"validation_fraction={validation_fraction} and meta_fraction={meta_fraction} leave "
             "nothing to train on: their sum must be below 1"
         )
+    untrained = np.setdiff1d(labels, labels[train])
+    if len(untrained) > 0:
+        raise SplitError(
+            f"class {untrained[0]} has {np.sum(labels == untrained[0])} images and none of them is "
+            "left to train on: give it more, or leave the class out of the dataset"
+        )
     return Splits(train, validation, meta, test)
 
 
@@ -102,6 +108,32 @@ def nested_subset(train_ids: Ids, labels: NDArray[np.int64], scale: float, seed:
     first_of_class = np.array([ids[0] for ids in members])
     others = order[~np.isin(order, first_of_class)]
     return np.concatenate([first_of_class, others])[:size]
+
+
+def nested_per_class(
+    train_ids: Ids, labels: NDArray[np.int64], images_per_class: int, seed: int
+) -> Ids:
+    """Returns so many training ids of every class; fewer of each are a prefix of more.
+
+    Args:
+        train_ids: The training split.
+        labels: The class of every sample of the dataset.
+        images_per_class: How many of each class.
+        seed: Seed of the choice.
+
+    Raises:
+        SplitError: If a class has fewer, or none is asked for.
+    """
+    if images_per_class < 1:
+        raise SplitError(f"images_per_class must be at least 1, got {images_per_class}")
+    members = _shuffled_classes(train_ids, labels, derive_seed(seed, "subset"))
+    smallest = min(len(ids) for ids in members)
+    if images_per_class > smallest:
+        raise SplitError(
+            f"images_per_class={images_per_class} is more than the {smallest} training images of "
+            f"class {labels[min(members, key=len)[0]]}: choose at most {smallest}"
+        )
+    return np.stack([ids[:images_per_class] for ids in members], axis=1).reshape(-1)
 
 
 def _draw(

@@ -10,6 +10,7 @@ from metakd.analysis.terminal import settings_table, verdict_lines
 from metakd.data.datasets import ImageDataset
 from metakd.models.create import create_model
 from metakd.results.reader import read_trials
+from metakd.study.banks import BankSpec
 from metakd.study.cost import estimate_s
 from metakd.study.plan import Job, Plan
 from metakd.study.progress import duration
@@ -25,6 +26,7 @@ def announce_plan(
     pending: Sequence[Job],
     teacher_is_trained: bool,
     cpus: int,
+    free: int,
 ) -> None:
     """Prints what will run and what it is expected to cost on this machine.
 
@@ -38,12 +40,17 @@ def announce_plan(
         models = f"teacher {_sized(plan.teacher.model, dataset)}, {models}"
     per_setting = ", ".join(spec.strategies)
     grid = " ".join(f"{tau:g}" for tau in spec.temperatures)
-    scales = " ".join(f"{100 * scale:g}%" for scale in spec.scales)
+    scales = " ".join(f"{100 * s:.3g}%" for s in dict.fromkeys(s for s, _ in plan.settings))
+    matched = ", as many steps at each" if spec.match == "steps" else ""
     console.print(f"study        {spec.name}: search for the temperature, or learn it?")
     console.print(
-        f"data         {dataset.name}: {plan.train_samples} training samples, scales {scales}, "
-        f"augmentations {' '.join(spec.augmentations)}"
+        f"data         {dataset.name}: {plan.train_samples} training samples, scales {scales}"
+        f"{matched}, augmentations {' '.join(spec.augmentations)}"
     )
+    if dataset.skipped:
+        console.print(
+            f"note         {dataset.skipped} images could not be decoded and are left out"
+        )
     console.print(f"models       {models}, {plan.jobs[0].trial.recipe.epochs} epochs")
     console.print(f"strategies   {per_setting} (grid τ: {grid}; fixed τ: {spec.fixed_tau:g})")
     console.print(
@@ -52,8 +59,7 @@ def announce_plan(
         f"{len(plan.jobs) - len(pending)} finished, {len(pending)} to run"
     )
     if pending:
-        mode = "kept on disk" if plan.banks else "too big to keep: made live"
-        console.print(f"bank         {plan.bank_bytes / 2**20:.0f} MiB of views, {mode}")
+        console.print(f"bank         {_banks(plan.banks)}; the disk has {_size(free)} free")
         expected = estimate_s(plan, pending, dataset, teacher_is_trained, cpus)
         console.print(f"estimate     {duration(expected)} on the {cpus} CPUs here")
 
@@ -88,6 +94,16 @@ def announce_skipped(console: Console, out: Path, trial_ids: Sequence[str]) -> N
             f"note         {total} look-aheads in {trials} trials were skipped: their gradient was "
             "not finite"
         )
+
+
+def _banks(banks: Sequence[BankSpec]) -> str:
+    modes = dict.fromkeys((bank.augmentation, bank.mode) for bank in banks)
+    by_augmentation = ", ".join(f"{augmentation} {mode}" for augmentation, mode in modes)
+    return f"{_size(sum(bank.kept_bytes for bank in banks))} of {by_augmentation}"
+
+
+def _size(count: int) -> str:
+    return f"{count / 2**20:.0f} MiB" if count < 2**30 else f"{count / 2**30:.1f} GiB"
 
 
 def _sized(model: str, dataset: ImageDataset) -> str:

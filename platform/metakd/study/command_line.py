@@ -4,12 +4,16 @@ import argparse
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from metakd.data.augmentations import RECIPES
+from metakd.data.bank import AnswerType
+from metakd.data.datasets import SOURCES, DatasetOptions
+from metakd.study.banks import MODES, BankPolicy
 from metakd.study.presets import PRESETS
-from metakd.study.spec import StudySpec
+from metakd.study.spec import SpecError, StudySpec
 from metakd.study.strategies import STRATEGIES
+from metakd.train.sampling import Match
 
 
 @dataclass(frozen=True)
@@ -20,8 +24,10 @@ class RunOptions:
     """auto, local or HOST:PORT."""
     out: Path
     """The results folder."""
-    data_dir: Path | None
-    """Where downloaded datasets lie."""
+    data: DatasetOptions
+    """How the dataset is found and read."""
+    banks: BankPolicy
+    """What is kept of views and of the teacher's answers."""
     dry_run: bool
     """Print the plan and its cost, run nothing."""
     report: bool
@@ -43,10 +49,24 @@ def parse(defaults: StudySpec, argv: Sequence[str] | None) -> tuple[StudySpec, R
     options = RunOptions(
         cluster=given.pop("cluster"),
         out=given.pop("out") or Path("results") / defaults.name,
-        data_dir=given.pop("data_dir"),
+        data=DatasetOptions(
+            data_dir=given.pop("data_dir"),
+            image_column=given.pop("image_column"),
+            label_column=given.pop("label_column"),
+            corrupt_images=given.pop("corrupt_images"),
+        ),
+        banks=BankPolicy(
+            mode=None if given["bank"] == "auto" else given["bank"],
+            limit_bytes=round(given.pop("bank_gib") * 2**30),
+        ),
         dry_run=given.pop("dry_run"),
         report=not given.pop("no_report"),
     )
+    del given["bank"]
+    if not options.banks.limit_bytes > 0:
+        raise SpecError(f"bank-gib must be above 0, got {options.banks.limit_bytes / 2**30:g}")
+    if "scales" in given and "images_per_class" in given:
+        raise SpecError("give --scales or --images-per-class, not both")
     chosen: dict[str, Any] = dict(PRESETS[given.pop("preset")])
     chosen.update({k: tuple(v) if isinstance(v, list) else v for k, v in given.items()})
     return replace(defaults, **chosen), options
@@ -63,10 +83,28 @@ def _parser(defaults: StudySpec) -> argparse.ArgumentParser:
 
     asks = parser.add_argument_group("the question")
     asks.add_argument(
-        "--dataset", metavar="NAME", help="digits, cifar10 or parquet:PATH (default: digits)"
+        "--dataset",
+        metavar="NAME",
+        help=f"of {', '.join(SOURCES)}; parquet:PATH, imagefolder:PATH (default: digits)",
     )
     asks.add_argument(
-        "--scales", nargs="+", type=float, metavar="F", help=f"{_shown(defaults.scales)}"
+        "--scales",
+        nargs="+",
+        type=float,
+        metavar="F",
+        help=f"fractions of the training split; {_shown(defaults.scales)}",
+    )
+    asks.add_argument(
+        "--images-per-class",
+        nargs="+",
+        type=int,
+        metavar="N",
+        help="instead of --scales: so many training images of each class",
+    )
+    asks.add_argument(
+        "--match",
+        choices=get_args(Match),
+        help="smaller scales train for as many epochs (default) or optimiser steps as scale 1",
     )
     asks.add_argument(
         "--augmentations",
@@ -97,6 +135,14 @@ def _parser(defaults: StudySpec) -> argparse.ArgumentParser:
     asks.add_argument("--student", metavar="MODEL", help="a model of metakd, or timm:NAME")
     asks.add_argument("--epochs", type=int, metavar="N", help="epochs of each student")
     asks.add_argument("--teacher-epochs", type=int, metavar="N", help="epochs of the teacher")
+    asks.add_argument(
+        "--views", type=int, metavar="N", help="views of each sample (default: new ones each pass)"
+    )
+    asks.add_argument(
+        "--logits",
+        choices=get_args(AnswerType),
+        help="type in which the teacher's answers are kept (default: float16)",
+    )
     parser.add_argument(
         "--preset",
         choices=sorted(PRESETS),
@@ -120,6 +166,38 @@ def _parser(defaults: StudySpec) -> argparse.ArgumentParser:
     )
     runs.add_argument(
         "--data-dir", type=Path, default=None, metavar="DIR", help="where downloaded datasets lie"
+    )
+    runs.add_argument(
+        "--image-column",
+        default=None,
+        metavar="NAME",
+        help="of Parquet files (default: img, image)",
+    )
+    runs.add_argument(
+        "--label-column",
+        default=None,
+        metavar="NAME",
+        help="of Parquet files (default: label, fine_label)",
+    )
+    runs.add_argument(
+        "--corrupt-images",
+        choices=("fail", "skip"),
+        default="fail",
+        help="what is done about images that cannot be decoded (default: fail)",
+    )
+    runs.add_argument(
+        "--bank",
+        choices=("auto", *MODES),
+        default="auto",
+        help="what is kept: views and teacher's answers (full), answers (logits), nothing (live); "
+        "auto (default) chooses by size",
+    )
+    runs.add_argument(
+        "--bank-gib",
+        type=float,
+        default=BankPolicy.limit_bytes / 2**30,
+        metavar="GIB",
+        help="room that auto may take (default: %(default)g)",
     )
     runs.add_argument(
         "--dry-run",

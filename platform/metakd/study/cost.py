@@ -22,9 +22,9 @@ START_S = 70.0
 
 def expected_steps(trial: Trial, full_train_samples: int) -> float:
     """Returns a trial's cost in student-step equivalents."""
-    samples = round(trial.scale * full_train_samples)
+    samples = round(trial.sampling.scale * full_train_samples)
     batch = min(trial.recipe.batch_size, samples)
-    steps = trial.recipe.epochs * (samples // batch)
+    steps = trial.recipe.epochs * trial.sampling.steps_per_epoch(batch, samples, full_train_samples)
     if not isinstance(trial.distiller, MKDConfig):
         return float(steps)
     config = trial.distiller
@@ -68,6 +68,6 @@ def estimate_s(
         teacher_s = seconds_per_step(plan.teacher.model, batch, shape, classes)
         epochs = plan.teacher.recipe.epochs * (plan.train_samples / batch)
         # A forward pass is a third of a step.
-        answers = sum(bank.views * len(bank.sample_ids) for bank in plan.banks) / batch / 3
+        answers = sum(bank.passes * len(bank.sample_ids) for bank in plan.banks) / batch / 3
         work_s += teacher_s * (epochs + answers)
     return START_S + work_s / max(cpus, 1)

@@ -12,6 +12,7 @@ from rich.console import Console
 
 from metakd.analysis.summarise import summarise, write_summary
 from metakd.analysis.summary import Summary
+from metakd.data.bank import BankError
 from metakd.data.datasets import DatasetError, open_dataset
 from metakd.data.splits import SplitError
 from metakd.models.create import ModelError
@@ -23,6 +24,7 @@ from metakd.study.announce import (
     announce_skipped,
     announce_verdict,
 )
+from metakd.study.banks import RoomError, check_room, free_bytes
 from metakd.study.cluster import ClusterError, connect
 from metakd.study.command_line import RunOptions, parse
 from metakd.study.cost import expected_steps
@@ -37,9 +39,11 @@ from metakd.train.teacher import read_report
 from metakd.train.teacher_training import TeacherError
 
 USER_ERRORS = (
+    BankError,
     ClusterError,
     DatasetError,
     ModelError,
+    RoomError,
     SpecError,
     SplitError,
     StoreError,
@@ -85,12 +89,16 @@ def _run(spec: StudySpec, options: RunOptions, render: Render, console: Console)
     check_out(options.out)
     # Workers have working directories of their own.
     folder = StudyFolder(options.out.absolute())
-    dataset = open_dataset(spec.dataset, folder.datasets, options.data_dir)
-    plan = make_plan(spec, dataset)
+    dataset = open_dataset(spec.dataset, folder.datasets, options.data)
+    plan = make_plan(spec, dataset, options.banks)
     finished = finished_trials(options.out)
     pending = [job for job in plan.jobs if job.trial.id not in finished]
     trained = plan.teacher is not None and read_report(plan.teacher, folder) is not None
-    announce_plan(console, plan, dataset, pending, trained, cpus=os.cpu_count() or 1)
+    announce_plan(
+        console, plan, dataset, pending, trained, os.cpu_count() or 1, free_bytes(folder.banks)
+    )
+    needed = {job.bank.id for job in pending if job.bank is not None}
+    check_room([bank for bank in plan.banks if bank.id in needed], folder.banks)
     if options.dry_run:
         return 0
 
@@ -98,7 +106,7 @@ def _run(spec: StudySpec, options: RunOptions, render: Render, console: Console)
     failures: list[Failure] = []
     if pending:
         try:
-            failures = _run_pending(plan, pending, folder, options.cluster, console)
+            failures = _run_pending(plan, pending, needed, folder, options.cluster, console)
         finally:
             # What Ray kept of work in flight; what is finished lies in the store.
             shutil.rmtree(folder.checkpoints, ignore_errors=True)
@@ -113,7 +121,12 @@ def _run(spec: StudySpec, options: RunOptions, render: Render, console: Console)
 
 
 def _run_pending(
-    plan: Plan, pending: list[Job], folder: StudyFolder, where: str, console: Console
+    plan: Plan,
+    pending: list[Job],
+    needed: set[str],
+    folder: StudyFolder,
+    where: str,
+    console: Console,
 ) -> list[Failure]:
     console.print("connecting to Ray ...")
     cluster = connect(where)
@@ -123,7 +136,6 @@ def _run_pending(
     )
     console.print(f"dashboard    {cluster.dashboard or 'none on this cluster'}")
 
-    needed = {job.bank for job in pending if job.bank is not None}
     clock = time.monotonic()
     with StageProgress(console) as stages:
         teacher = prepare(plan, folder, cluster, needed, stages.show)

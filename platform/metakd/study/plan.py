@@ -1,45 +1,30 @@
 """From a study's spec to the trials that answer it, and to what they share."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import product
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import Any
 
 from metakd.core.training import Recipe
-from metakd.data.augmentations import is_constant
-from metakd.data.bank import bank_bytes, views_id
-from metakd.data.counter_random import derive_seed
 from metakd.data.datasets import ImageDataset
-from metakd.data.splits import Splits, make_splits, nested_subset
+from metakd.data.splits import Splits, make_splits
 from metakd.models.create import default_student, default_teacher
+from metakd.study.banks import CHOSEN_BY_SIZE, BankPolicy, BankSpec, bank_of, choose_modes
 from metakd.study.defaults import recipes_for
 from metakd.study.spec import StudySpec
 from metakd.study.strategies import STRATEGIES
+from metakd.train.sampling import Sampling, training_views
+from metakd.train.student import Bank
 from metakd.train.trial import DataSpec, TeacherSpec, Trial
-
-# Above this size the views and the teacher's answers are made live.
-BANK_LIMIT_BYTES = 4 * 2**30
-
-
-@dataclass(frozen=True)
-class BankSpec:
-    """The views of one augmentation and seed, for the largest scale; smaller ones are prefixes."""
-
-    id: str
-    augmentation: str
-    seed: int
-    sample_ids: NDArray[np.int64]
-    views: int
 
 
 @dataclass(frozen=True)
 class Job:
-    """A trial and the bank that serves it; None makes its views live."""
+    """A trial and what was made before it; None makes views and answers live."""
 
     trial: Trial
-    bank: str | None
+    bank: Bank | None
 
 
 @dataclass(frozen=True)
@@ -52,8 +37,7 @@ class Plan:
         teacher: The teacher; None when no strategy asks one.
         student: Name of the student's model.
         jobs: All trials, seed by seed: what is finished early is complete pairs.
-        banks: What is made before them; empty when the views are made live.
-        bank_bytes: How much the banks take, or would take.
+        banks: Their views and answers, and what of them is kept.
         train_samples: Size of the training split, at scale 1.
     """
 
@@ -63,7 +47,6 @@ class Plan:
     student: str
     jobs: tuple[Job, ...]
     banks: tuple[BankSpec, ...]
-    bank_bytes: int
     train_samples: int
 
     @property
@@ -79,19 +62,31 @@ class Plan:
     @property
     def settings(self) -> list[tuple[float, str]]:
         """Scale and augmentation of every setting."""
-        return list(product(self.spec.scales, self.spec.augmentations))
+        return list(dict.fromkeys((s.scale, s.augmentation) for s in self.samplings))
+
+    @property
+    def samplings(self) -> list[Sampling]:
+        """What students are shown, setting by setting."""
+        return list(dict.fromkeys(job.trial.sampling for job in self.jobs))
 
 
-def make_plan(spec: StudySpec, dataset: ImageDataset) -> Plan:
+def make_plan(
+    spec: StudySpec, dataset: ImageDataset, bank_policy: BankPolicy = CHOSEN_BY_SIZE
+) -> Plan:
     """Lays out all trials of a study on an opened dataset.
+
+    Args:
+        spec: The question.
+        dataset: The images.
+        bank_policy: What is kept of views and answers; it changes no result.
 
     Raises:
         ModelError: If the teacher or the student is unknown.
+        SplitError: If the dataset is too small for a scale.
     """
     data = DataSpec(dataset.name, dataset.fingerprint)
     splits = make_splits(dataset.labels, dataset.test_ids, data.split_seed)
     recipes = recipes_for(dataset.image_shape)
-    recipe = _for_epochs(recipes.student, spec.epochs)
     student = spec.student or default_student(dataset.image_shape)
     teacher = TeacherSpec(
         data=data,
@@ -102,43 +97,46 @@ def make_plan(spec: StudySpec, dataset: ImageDataset) -> Plan:
     trials = {
         trial.id: trial
         for seed in range(spec.seeds)
-        for scale, augmentation in product(spec.scales, spec.augmentations)
+        for sampling in _samplings(spec, dataset, len(splits.train))
         for strategy in spec.strategies
         for distiller in STRATEGIES[strategy](spec)
         for trial in [
             Trial(
                 data=data,
-                scale=scale,
-                augmentation=augmentation,
+                sampling=sampling,
                 teacher=teacher if distiller.asks_teacher else None,
                 student=student,
-                recipe=recipe,
+                recipe=_for_epochs(recipes.student, spec.epochs),
                 distiller=distiller,
                 seed=seed,
             )
         ]
     }
-    banks = _banks(spec, dataset, splits, recipe.epochs)
-    size = sum(
-        bank_bytes(len(bank.sample_ids), bank.views, dataset.image_shape, dataset.num_classes)
-        for bank in banks.values()
-    )
-    fits = size <= BANK_LIMIT_BYTES
-    jobs = tuple(
-        Job(trial, banks[trial.augmentation, trial.seed].id if fits else None)
-        for trial in trials.values()
-    )
     asked = any(trial.teacher for trial in trials.values())
+    banks, serving = _banks(list(trials.values()), dataset, splits, asked, bank_policy)
     return Plan(
         spec=spec,
         data=data,
         teacher=teacher if asked else None,
         student=student,
-        jobs=jobs,
-        banks=tuple(banks.values()) if fits else (),
-        bank_bytes=size,
+        jobs=tuple(
+            Job(trial, banks[serving[trial.sampling, trial.seed]].for_trials)
+            for trial in trials.values()
+        ),
+        banks=tuple(banks.values()),
         train_samples=len(splits.train),
     )
+
+
+def _samplings(spec: StudySpec, dataset: ImageDataset, train_samples: int) -> list[Sampling]:
+    scales: list[tuple[float, int | None]] = [(scale, None) for scale in spec.scales]
+    if spec.images_per_class:
+        counts = [(count * dataset.num_classes, count) for count in spec.images_per_class]
+        scales = [(min(1.0, samples / train_samples), count) for samples, count in counts]
+    return [
+        Sampling(scale, augmentation, k, spec.match, spec.views, spec.logits)
+        for (scale, k), augmentation in product(scales, spec.augmentations)
+    ]
 
 
 def _for_epochs(recipe: Recipe, epochs: int | None) -> Recipe:
@@ -146,18 +144,25 @@ def _for_epochs(recipe: Recipe, epochs: int | None) -> Recipe:
 
 
 def _banks(
-    spec: StudySpec, dataset: ImageDataset, splits: Splits, epochs: int
-) -> dict[tuple[str, int], BankSpec]:
-    banks = {}
-    for augmentation, seed in product(spec.augmentations, range(spec.seeds)):
-        ids = nested_subset(splits.train, dataset.labels, max(spec.scales), seed)
-        views = 1 if is_constant(augmentation) else epochs
-        view_seed = derive_seed(seed, "augmentation")
-        banks[augmentation, seed] = BankSpec(
-            views_id(dataset.fingerprint, augmentation, view_seed, ids, views),
-            augmentation,
-            view_seed,
-            ids,
-            views,
-        )
-    return banks
+    trials: Sequence[Trial], dataset: ImageDataset, splits: Splits, asked: bool, policy: BankPolicy
+) -> tuple[dict[str, BankSpec], dict[tuple[Sampling, int], str]]:
+    """Returns the banks by id, and which serves a trial of this sampling and seed."""
+    largest: dict[Any, BankSpec] = {}
+    family: dict[tuple[Sampling, int], Any] = {}
+    for trial in trials:
+        case = trial.sampling, trial.seed
+        if case in family:
+            continue
+        views = training_views(trial.sampling, trial.recipe, trial.seed, dataset, splits.train)
+        bank = bank_of(views, asked, trial.sampling.logits)
+        # Smaller scales are prefixes of larger ones, but partners come from a scale's own samples.
+        is_nested = views.recipe.mixing is None
+        key = (bank.augmentation, bank.seed, bank.passes) if is_nested else bank.id
+        family[case] = key
+        if key not in largest or len(bank.sample_ids) > len(largest[key].sample_ids):
+            largest[key] = bank
+    modes = choose_modes(list(largest.values()), policy)
+    return (
+        {bank.id: bank for bank in modes},
+        {case: largest[key].id for case, key in family.items()},
+    )

@@ -1,14 +1,19 @@
 """What trials share, made once before them: views, the teacher, its answers on the views."""
 
 from collections.abc import Callable, Collection, Sequence
+from contextlib import suppress
 
 import ray
 import torch
+from ray.exceptions import RayTaskError
 from torch import Tensor
 
-from metakd.data.bank import build_logits, build_views
+from metakd.data.bank import AnswerType, BankError, build_answers, build_views
+from metakd.data.bank.stored import answers_parts, views_parts
+from metakd.data.datasets import DatasetError
+from metakd.study.banks import BankSpec
 from metakd.study.cluster import Cluster
-from metakd.study.plan import BankSpec, Plan
+from metakd.study.plan import Plan
 from metakd.train.folder import StudyFolder
 from metakd.train.samples import open_samples
 from metakd.train.teacher import TeacherReport, open_teacher
@@ -17,6 +22,8 @@ from metakd.train.trial import DataSpec, TeacherSpec
 
 # A task's process takes seconds to import torch: as long as this many views take it.
 VIEWS_PER_TASK = 50_000
+TELL_INTERVAL_S = 2.0
+PLAIN_ERRORS = (BankError, DatasetError)
 
 
 def prepare(
@@ -40,12 +47,17 @@ def prepare(
 
     Raises:
         TeacherError: If training failed.
+        BankError: If the teacher's answers cannot be kept.
+        DatasetError: If an image cannot be read.
     """
-    parts = _parts([bank for bank in plan.banks if bank.id in needed], at_most=cluster.cpus)
+    banks = [bank for bank in plan.banks if bank.mode != "live" and bank.id in needed]
+    with_views = [bank for bank in banks if bank.mode == "full"]
+    views = [
+        _make_views.remote(part, plan.data, folder) for part in _deal(with_views, cluster.cpus)
+    ]
     on_stage("augmented views")
-    views = [_make_views.remote(part, plan.data, folder) for part in parts]
     if plan.teacher is None:
-        ray.get(views)
+        _wait(views, lambda: on_stage(f"augmented views {_done(with_views, folder, None)}"))
         return None
     name, epochs = plan.teacher.model, plan.teacher.recipe.epochs
     on_stage(f"teacher {name}")
@@ -59,37 +71,75 @@ def prepare(
         on_epoch=lambda done: on_stage(f"teacher {name}, epoch {done} of {epochs}"),
     )
     # Not waited for before: Ray Train's own start needs no CPU of the cluster.
-    ray.get(views)
-    on_stage("the teacher's answers")
-    ray.get([_ask_teacher.remote(part, plan.teacher, folder) for part in parts])
+    _wait(views, lambda: on_stage(f"augmented views {_done(with_views, folder, None)}"))
+    ask = _ask_teacher.options(num_gpus=1 if cluster.gpus else 0)
+    kept_as, teacher = plan.spec.logits, plan.teacher
+    answers = [
+        ask.remote(part, teacher, kept_as, folder)
+        for part in _deal(banks, cluster.gpus or cluster.cpus)
+    ]
+    _wait(
+        answers,
+        lambda: on_stage(f"the teacher's answers {_done(banks, folder, (teacher, kept_as))}"),
+    )
     return report
 
 
-def _parts(banks: Sequence[BankSpec], at_most: int) -> list[list[BankSpec]]:
+def _deal(banks: Sequence[BankSpec], at_most: int) -> list[list[BankSpec]]:
     """Deals the banks out to tasks that have enough to do to be worth their start."""
-    views = sum(len(bank.sample_ids) * bank.views for bank in banks)
+    views = sum(len(bank.sample_ids) * bank.passes for bank in banks)
     count = min(at_most, 1 + views // VIEWS_PER_TASK)
     return [list(banks[start::count]) for start in range(min(count, len(banks)))]
+
+
+def _wait(tasks: list[ray.ObjectRef], tell: Callable[[], None]) -> None:
+    """Waits for all tasks, and tells now and then how far they are."""
+    waiting = tasks
+    while waiting:
+        ready, waiting = ray.wait(waiting, num_returns=len(waiting), timeout=TELL_INTERVAL_S)
+        try:
+            ray.get(ready)
+        except RayTaskError as error:
+            # Ray's own text is a traceback of the worker; these causes speak for themselves.
+            raise error.cause if isinstance(error.cause, PLAIN_ERRORS) else error from None
+        tell()
+
+
+def _done(
+    banks: Sequence[BankSpec], folder: StudyFolder, asked: tuple[TeacherSpec, AnswerType] | None
+) -> str:
+    """Returns in words how much of some banks is there."""
+    done = total = 0
+    for bank in banks:
+        with suppress(BankError):
+            parts = (
+                views_parts(folder.banks, bank.id)
+                if asked is None
+                else answers_parts(folder.banks, bank.id, asked[0].id, "logits", asked[1])
+            )
+            done += parts.done()
+            total += parts.count
+    return f"{100 * done / max(total, 1):.0f} %"
 
 
 @ray.remote(num_cpus=1)
 def _make_views(banks: Sequence[BankSpec], data: DataSpec, folder: StudyFolder) -> None:
     torch.set_num_threads(1)
-    dataset = open_samples(data, folder).dataset
+    samples = open_samples(data, folder)
     for bank in banks:
-        build_views(
-            folder.banks, dataset, bank.augmentation, bank.seed, bank.sample_ids, bank.views
-        )
+        build_views(folder.banks, bank.views(samples))
 
 
 @ray.remote(num_cpus=1)
-def _ask_teacher(banks: Sequence[BankSpec], teacher: TeacherSpec, folder: StudyFolder) -> None:
+def _ask_teacher(
+    banks: Sequence[BankSpec], teacher: TeacherSpec, kept_as: AnswerType, folder: StudyFolder
+) -> None:
     torch.set_num_threads(1)
     samples = open_samples(teacher.data, folder)
-    answer = open_teacher(teacher, folder)
+    ask = open_teacher(teacher, folder)
 
-    def logits(images: Tensor) -> Tensor:
-        return answer(samples.normalise(images.to(samples.device))).cpu()
+    def answers(images: Tensor) -> dict[str, Tensor]:
+        return {"logits": ask(samples.normalise(images))}
 
     for bank in banks:
-        build_logits(folder.banks, bank.id, teacher.id, logits)
+        build_answers(folder.banks, bank.views(samples), teacher.id, answers, kept_as)

@@ -1,11 +1,13 @@
 """What a study asks: the factors, the strategies and how much each may spend."""
 
 from dataclasses import dataclass, fields
-from typing import Any
+from typing import Any, get_args
 
 from metakd.core.temperatures import TAU_MAX, TAU_MIN
 from metakd.data.augmentations import RECIPES
+from metakd.data.bank import AnswerType
 from metakd.study.strategies import STRATEGIES
+from metakd.train.sampling import Match
 
 
 class SpecError(ValueError):
@@ -23,11 +25,19 @@ class StudySpec:
     name: str
     """Names the results folder and the report."""
     dataset: str = "digits"
-    """digits, cifar10, or parquet:PATH (Hugging Face layout)."""
+    """Name of a dataset, with its argument after a colon where it takes one."""
     scales: tuple[float, ...] = (0.1, 0.3, 1.0)
     """Fractions of the training split, each in (0, 1]; smaller ones lie inside larger ones."""
+    images_per_class: tuple[int, ...] = ()
+    """Scales as so many training images of each class; if given, they stand for the fractions."""
+    match: Match = "epochs"
+    """Smaller scales train for as many epochs, or for as many optimiser steps, as scale 1."""
     augmentations: tuple[str, ...] = ("none", "standard", "strong")
     """Names of augmentation recipes."""
+    views: int | None = None
+    """Different views of each sample, seen in turn; None makes a new one for each pass."""
+    logits: AnswerType = "float16"
+    """The type in which the teacher's answers are kept."""
     strategies: tuple[str, ...] = ("ce", "fixed", "grid", "meta")
     """How the temperature is chosen; strategies that need the same trial share it."""
     temperatures: tuple[float, ...] = (1.0, 2.0, 4.0, 8.0, 16.0)
@@ -53,8 +63,14 @@ class StudySpec:
         for name in ("scales", "augmentations", "strategies", "temperatures"):
             if not getattr(self, name):
                 raise SpecError(f"{name} must name at least one value, got none")
+        for name in ("scales", "images_per_class", "augmentations", "strategies", "temperatures"):
             if len(set(getattr(self, name))) < len(getattr(self, name)):
                 raise SpecError(f"{name} must not repeat a value, got {list(getattr(self, name))}")
+        _known("match", (self.match,), get_args(Match))
+        _known("type of logits", (self.logits,), get_args(AnswerType))
+        for count in self.images_per_class:
+            if count < 1:
+                raise SpecError(f"images_per_class must be at least 1, got {count}")
         for scale in self.scales:
             if not 0 < scale <= 1:
                 raise SpecError(f"a scale must be in (0, 1], got {scale:g}")
@@ -70,7 +86,7 @@ class StudySpec:
         _known("strategy", self.strategies, tuple(STRATEGIES))
         if not 0 <= self.alpha <= 1:
             raise SpecError(f"alpha must be in [0, 1], got {self.alpha:g}")
-        for name in ("seeds", "epochs", "teacher_epochs"):
+        for name in ("seeds", "epochs", "teacher_epochs", "views"):
             value = getattr(self, name)
             if value is not None and value < 1:
                 raise SpecError(f"{name} must be at least 1, got {value}")

@@ -1,12 +1,11 @@
 """The batches of a run: which samples, in which order, seen through which views.
 
-Order and views depend on seeds, epochs and samples alone, so that every method of a setting sees
+Order and views depend on seeds, passes and samples alone, so that every method of a setting sees
 the same batches, and a view from the bank is the view made live.
 """
 
-from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -14,12 +13,12 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from metakd.core.batches import Batch
-from metakd.data.augmentations import make_views
-from metakd.data.bank import ViewBank
+from metakd.data.bank import Stored
 from metakd.data.counter_random import derive_seed
-from metakd.data.datasets import ImageDataset
+from metakd.data.views import Views
+from metakd.train.image_stream import ImageStream
 
-Teacher = Callable[[Tensor], Tensor]
+EVALUATION_BATCH = 1024
 
 
 @dataclass(frozen=True)
@@ -39,134 +38,138 @@ class Normaliser:
         )
 
     def __call__(self, images: Tensor) -> Tensor:
-        """Maps (B, C, H, W) uint8 to float32 of the same shape."""
-        return images.float().div_(255).sub_(self.mean).div_(self.std)
+        """Maps (B, C, H, W) uint8 to float32 of the same shape, on its own device."""
+        return images.to(self.mean.device).float().div_(255).sub_(self.mean).div_(self.std)
 
 
 def epoch_order(seed: int, epoch: int, samples: int) -> Tensor:
-    """Returns a permutation of the samples, (samples,) int64, for one epoch of one seed."""
+    """Returns a permutation of the samples, (samples,) int64, for one pass of one seed."""
     generator = torch.Generator().manual_seed(derive_seed(seed, f"order of epoch {epoch}"))
     return torch.randperm(samples, generator=generator)
 
 
-class _ShuffledBatches(ABC):
-    """Batches in a seeded order, or one worker's share of each."""
+class ShuffledBatches:
+    """Batches in a seeded order, or one worker's share of each.
+
+    Args:
+        views: What the samples are seen through.
+        batch_size: Samples a step, over all workers; fewer where there are fewer samples.
+        order_seed: Seed of the order.
+        normalise: From images to inputs.
+        stored_views: Where the views were made before; None makes them now.
+        answers: The teacher: kept answers to the views, or a function from inputs to logits (B, C);
+            None where no teacher is asked.
+        steps_per_epoch: Steps that count as an epoch; None takes one pass over the samples.
+        workers: Processes that make views; 0 makes them in this one.
+        rank: Which worker this is.
+        world_size: How many workers share each batch.
+
+    Attributes:
+        samples: How many samples there are.
+    """
 
     def __init__(
         self,
-        labels: Tensor,
+        views: Views,
         batch_size: int,
         order_seed: int,
         normalise: Normaliser,
+        stored_views: Stored | None = None,
+        answers: Stored | Callable[[Tensor], Tensor] | None = None,
+        steps_per_epoch: int | None = None,
+        workers: int = 0,
         rank: int = 0,
         world_size: int = 1,
     ) -> None:
-        self._labels = labels
-        self._batch_size = min(batch_size, len(labels)) // world_size * world_size
+        self._views = views
+        self.samples = len(views.sample_ids)
+        self._batch_size = min(batch_size, self.samples) // world_size * world_size
         self._order_seed = order_seed
         self._normalise = normalise
+        self._stream = ImageStream(stored_views or views, workers)
+        self._answers = answers
+        self._steps_per_pass = self.samples // self._batch_size
+        self._steps_per_epoch = steps_per_epoch or self._steps_per_pass
         self._rank = rank
         self._world_size = world_size
 
     @property
     def steps_per_epoch(self) -> int:
         """How many full batches an epoch has."""
-        return len(self._labels) // self._batch_size
+        return self._steps_per_epoch
 
     def epoch(self, epoch: int) -> Iterator[Batch]:
-        """Yields the (share of the) batches of an epoch; the incomplete last one is left out."""
-        order = epoch_order(self._order_seed, epoch, len(self._labels))
-        for step in range(self.steps_per_epoch):
-            rows = order[step * self._batch_size : (step + 1) * self._batch_size]
-            yield self._batch(rows[self._rank :: self._world_size], epoch)
+        """Yields the (share of the) batches of an epoch; a pass's incomplete last is left out."""
+        first = epoch * self._steps_per_epoch
+        asked = list(self._rows(first, first + self._steps_per_epoch))
+        for (rows, number), images in zip(asked, self._stream.of(asked), strict=True):
+            yield self._batch(rows, number, images)
 
-    @abstractmethod
-    def _batch(self, rows: Tensor, epoch: int) -> Batch: ...
+    def _rows(self, start: int, stop: int) -> Iterator[tuple[Tensor, int]]:
+        """Yields rows and view number of the steps from start to stop."""
+        pass_, order = -1, torch.empty(0)
+        for step in range(start, stop):
+            if step // self._steps_per_pass != pass_:
+                pass_ = step // self._steps_per_pass
+                order = epoch_order(self._order_seed, pass_, self.samples)
+            place = step % self._steps_per_pass * self._batch_size
+            rows = order[place : place + self._batch_size]
+            yield rows[self._rank :: self._world_size], self._views.number(pass_)
 
-
-class BankBatches(_ShuffledBatches):
-    """Batches from the bank: views made before, and the teacher's answers where it has them."""
-
-    def __init__(
-        self,
-        bank: ViewBank,
-        labels: Tensor,
-        batch_size: int,
-        order_seed: int,
-        normalise: Normaliser,
-    ) -> None:
-        super().__init__(labels, batch_size, order_seed, normalise)
-        self._bank = bank
-
-    def _batch(self, rows: Tensor, epoch: int) -> Batch:
-        views, logits = self._bank.batch(rows, epoch)
-        device = self._labels.device
-        return Batch(
-            self._normalise(views.to(device)),
-            self._labels[rows],
-            None if logits is None else logits.to(device),
-        )
+    def _batch(self, rows: Tensor, number: int, images: Tensor) -> Batch:
+        inputs = self._normalise(images)
+        labels = self._views.labels(rows, number).to(inputs.device)
+        if self._answers is None:
+            return Batch(inputs, labels, None)
+        if isinstance(self._answers, Stored):
+            return Batch(inputs, labels, self._answers.take(rows, number).to(inputs.device).float())
+        return Batch(inputs, labels, self._answers(inputs))
 
 
-class LiveBatches(_ShuffledBatches):
-    """Batches made on the spot: augmented now, and the teacher asked now.
+class HeldOut:
+    """Samples that nobody trains on, as they are.
 
     Args:
-        images: All images that rows refer to, (n, C, H, W) uint8.
-        sample_ids: Their ids in the dataset, (n,); a view's randomness is keyed by them.
-        labels: Their classes, (n,).
-        augmentation: Name of the recipe.
-        view_seed: Seed of the views.
-        teacher: Maps normalised inputs to logits (B, C); None where no teacher is asked.
-        batch_size: Samples a step, over all workers.
-        order_seed: Seed of the order.
+        views: The samples under the recipe "none".
         normalise: From images to inputs.
-        rank: Which worker this is.
-        world_size: How many workers share each batch.
+        workers: Processes that read them; 0 reads them in this one.
     """
 
-    def __init__(
-        self,
-        images: Tensor,
-        sample_ids: Tensor,
-        labels: Tensor,
-        augmentation: str,
-        view_seed: int,
-        teacher: Teacher | None,
-        batch_size: int,
-        order_seed: int,
-        normalise: Normaliser,
-        rank: int = 0,
-        world_size: int = 1,
-    ) -> None:
-        super().__init__(labels, batch_size, order_seed, normalise, rank, world_size)
-        self._images = images
-        self._sample_ids = sample_ids
-        self._augmentation = augmentation
-        self._view_seed = view_seed
-        self._teacher = teacher
+    def __init__(self, views: Views, normalise: Normaliser, workers: int = 0) -> None:
+        self._views = views
+        self._normalise = normalise
+        self._workers = workers
+        self._stream = ImageStream(views, workers)
 
-    def _batch(self, rows: Tensor, epoch: int) -> Batch:
-        views = make_views(
-            self._images[rows],
-            self._sample_ids[rows],
-            torch.full_like(rows, epoch),
-            self._augmentation,
-            self._view_seed,
-        )
-        inputs = self._normalise(views.to(self._labels.device))
-        logits = None if self._teacher is None else self._teacher(inputs)
-        return Batch(inputs, self._labels[rows], logits)
+    def first(self, samples: int) -> "HeldOut":
+        """Returns the first so many samples alone."""
+        fewer = replace(self._views, sample_ids=self._views.sample_ids[:samples])
+        return HeldOut(fewer, self._normalise, self._workers)
+
+    def __len__(self) -> int:
+        return len(self._views.sample_ids)
+
+    def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
+        """Yields inputs and labels of all samples, in large batches."""
+        asked = [(rows, 0) for rows in torch.arange(len(self)).split(EVALUATION_BATCH)]
+        for (rows, _), images in zip(asked, self._stream.of(asked), strict=True):
+            yield self._normalise(images), self._labels(rows)
+
+    def batch(self, rows: Tensor) -> Batch:
+        """Returns some of the samples."""
+        return Batch(self._normalise(self._views.images(rows, 0)), self._labels(rows), None)
+
+    def _labels(self, rows: Tensor) -> Tensor:
+        return self._views.labels(rows, 0).to(self._normalise.mean.device)
 
 
 class HeldOutMetaBatches:
-    """Meta batches: the meta split in seeded order, without augmentation, round after round."""
+    """Meta batches: held-out samples in seeded order, round after round."""
 
-    def __init__(self, inputs: Tensor, labels: Tensor, batch_size: int, seed: int) -> None:
-        self._inputs = inputs
-        self._labels = labels
-        self._batch_size = min(batch_size, len(labels))
-        self._per_round = len(labels) // self._batch_size
+    def __init__(self, samples: HeldOut, batch_size: int, seed: int) -> None:
+        self._samples = samples
+        self._batch_size = min(batch_size, len(samples))
+        self._per_round = len(samples) // self._batch_size
         self._seed = derive_seed(seed, "meta")
         self._round = -1
         self._order = torch.empty(0, dtype=torch.int64)
@@ -176,11 +179,6 @@ class HeldOutMetaBatches:
         round_, place = divmod(step, self._per_round)
         if round_ != self._round:
             self._round = round_
-            self._order = epoch_order(self._seed, round_, len(self._labels))
+            self._order = epoch_order(self._seed, round_, len(self._samples))
         rows = self._order[place * self._batch_size : (place + 1) * self._batch_size]
-        return Batch(self._inputs[rows], self._labels[rows], None)
-
-
-def dataset_tensors(dataset: ImageDataset, ids: NDArray[np.int64]) -> tuple[Tensor, Tensor]:
-    """Returns images (n, C, H, W) uint8 and labels (n,) of some samples of a dataset."""
-    return torch.from_numpy(dataset.images[ids]), torch.from_numpy(dataset.labels[ids])
+        return self._samples.batch(rows)

@@ -6,49 +6,66 @@ Opening costs more than a short trial, and a reused actor runs hundreds: each pr
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 
+import numpy as np
 import torch
-from torch import Tensor
+from numpy.typing import NDArray
 
 from metakd.data.datasets import ImageDataset, channel_statistics, open_cached
 from metakd.data.splits import Splits, make_splits
+from metakd.data.views import Views
 from metakd.train.folder import StudyFolder
-from metakd.train.inputs import Normaliser, dataset_tensors
+from metakd.train.inputs import HeldOut, Normaliser
 from metakd.train.trial import DataSpec
 
-EVALUATION_BATCH = 1024
+DECODING_WORKERS = 2
+"""Processes beside each student's own that read files, where images do not lie decoded."""
 
 
 @dataclass(frozen=True)
 class Samples:
-    """One dataset under one split, on one device."""
+    """One dataset under one split.
+
+    Attributes:
+        dataset: The images.
+        splits: Who sees which of them.
+        device: Where models and small images are.
+        workers: Processes that decode files; 0 where the images lie decoded.
+    """
 
     dataset: ImageDataset
     splits: Splits
     device: str
+    workers: int
 
     @cached_property
     def normalise(self) -> Normaliser:
-        """By the channel statistics of the training split alone."""
+        """By the channel statistics of the training split alone, unless the dataset's are known."""
         return Normaliser.of(*channel_statistics(self.dataset, self.splits.train), self.device)
 
     @cached_property
-    def validation(self) -> tuple[Tensor, Tensor]:
-        """Inputs and labels of the validation split: for whatever chooses."""
-        return self._held_out("validation")
+    def validation(self) -> HeldOut:
+        """The validation split: for whatever chooses."""
+        return self._held_out(self.splits.validation)
 
     @cached_property
-    def meta(self) -> tuple[Tensor, Tensor]:
-        """Inputs and labels of the meta split: for the look-ahead."""
-        return self._held_out("meta")
+    def meta(self) -> HeldOut:
+        """The meta split: for the look-ahead."""
+        return self._held_out(self.splits.meta)
 
     @cached_property
-    def test(self) -> tuple[Tensor, Tensor]:
-        """Inputs and labels of the test split: read once by a finished trial."""
-        return self._held_out("test")
+    def test(self) -> HeldOut:
+        """The test split: read once by a finished trial."""
+        return self._held_out(self.splits.test)
 
-    def _held_out(self, split: str) -> tuple[Tensor, Tensor]:
-        images, labels = dataset_tensors(self.dataset, getattr(self.splits, split))
-        return self.normalise(images.to(self.device)), labels.to(self.device)
+    def views(
+        self, augmentation: str, seed: int, sample_ids: NDArray[np.int64], passes: int
+    ) -> Views:
+        """Returns the views of some samples."""
+        device = self.device if self.dataset.is_decoded else "cpu"
+        return Views(self.dataset, augmentation, seed, sample_ids, passes, device)
+
+    def _held_out(self, ids: NDArray[np.int64]) -> HeldOut:
+        return HeldOut(self.views("none", 0, ids, passes=1), self.normalise, self.workers)
 
 
 @lru_cache(maxsize=2)
@@ -56,4 +73,6 @@ def open_samples(data: DataSpec, folder: StudyFolder) -> Samples:
     """Opens a prepared dataset; within a process, the same call returns the same object."""
     dataset = open_cached(folder.datasets, data.fingerprint)
     splits = make_splits(dataset.labels, dataset.test_ids, data.split_seed)
-    return Samples(dataset, splits, "cuda" if torch.cuda.is_available() else "cpu")
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    workers = 0 if dataset.is_decoded else DECODING_WORKERS
+    return Samples(dataset, splits, device, workers)

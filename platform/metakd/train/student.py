@@ -5,21 +5,20 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import NamedTuple
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
+from torch import Tensor
 
-from metakd.core.batches import TrainingBatches
 from metakd.core.evaluation import Evaluation, evaluate
 from metakd.core.training import EpochRecord, train
-from metakd.data.bank import ViewBank
+from metakd.data.bank import Stored, open_answers, open_views
 from metakd.data.counter_random import derive_seed
-from metakd.data.splits import nested_subset
 from metakd.models.create import create_model
 from metakd.train.folder import StudyFolder
-from metakd.train.inputs import BankBatches, HeldOutMetaBatches, LiveBatches, dataset_tensors
-from metakd.train.samples import EVALUATION_BATCH, Samples, open_samples
+from metakd.train.inputs import HeldOutMetaBatches, ShuffledBatches
+from metakd.train.samples import Samples, open_samples
+from metakd.train.sampling import training_views
 from metakd.train.teacher import open_teacher
 from metakd.train.trial import Trial
 
@@ -31,6 +30,13 @@ class Epoch:
     record: EpochRecord
     validation: Evaluation
     elapsed_s: float
+
+
+class Bank(NamedTuple):
+    """What of a trial was made before it: the teacher's answers, and perhaps the views."""
+
+    id: str
+    has_views: bool
 
 
 @dataclass(frozen=True)
@@ -65,7 +71,7 @@ class Outcome:
 def run_trial(
     trial: Trial,
     folder: StudyFolder,
-    bank: str | None,
+    bank: Bank | None,
     on_epoch: Callable[[Epoch], None] = lambda epoch: None,
 ) -> Outcome:
     """Trains the trial's student from its first step to its last, and reads the test set.
@@ -73,7 +79,8 @@ def run_trial(
     Args:
         trial: The content.
         folder: The study's folder, with the dataset and the teacher in it.
-        bank: Id of the bank that holds the trial's views; None makes them live.
+        bank: What of the trial's views and of the teacher's answers was made before; None makes
+            them live.
         on_epoch: Called after each epoch.
 
     Raises:
@@ -81,13 +88,17 @@ def run_trial(
     """
     started, clock = datetime.now(UTC), time.perf_counter()
     samples = open_samples(trial.data, folder)
-    ids = nested_subset(samples.splits.train, samples.dataset.labels, trial.scale, trial.seed)
-    student = create_model(
-        trial.student,
-        samples.dataset.image_shape,
-        samples.dataset.num_classes,
-        seed=derive_seed(trial.seed, "init"),
-    ).to(samples.device)
+    batches = training_batches(trial, folder, samples, bank)
+    student = (
+        create_model(
+            trial.student,
+            samples.dataset.image_shape,
+            samples.dataset.num_classes,
+            seed=derive_seed(trial.seed, "init"),
+        )
+        .to(samples.device)
+        .to(memory_format=torch.channels_last)
+    )
     torch.manual_seed(derive_seed(trial.seed, "dropout"))
 
     epochs: list[Epoch] = []
@@ -95,7 +106,7 @@ def run_trial(
 
     def after_epoch(record: EpochRecord) -> None:
         nonlocal selected_epoch, selected_state
-        validation = evaluate(student, *samples.validation, EVALUATION_BATCH)
+        validation = evaluate(student, samples.validation)
         if not epochs or validation.accuracy > epochs[selected_epoch].validation.accuracy:
             selected_epoch, selected_state = record.epoch, copy.deepcopy(student.state_dict())
         epochs.append(Epoch(record, validation, time.perf_counter() - clock))
@@ -105,18 +116,18 @@ def run_trial(
         student,
         trial.distiller.build(),
         trial.recipe,
-        _training_batches(trial, folder, samples, ids, bank),
-        HeldOutMetaBatches(*samples.meta, trial.recipe.batch_size, trial.seed),
+        batches,
+        HeldOutMetaBatches(samples.meta, trial.recipe.batch_size, trial.seed),
         after_epoch,
     )
-    test_last = evaluate(student, *samples.test, EVALUATION_BATCH)
+    test_last = evaluate(student, samples.test)
     student.load_state_dict(selected_state)
     return Outcome(
         epochs=tuple(epochs),
         selected_epoch=selected_epoch,
         test_last=test_last,
-        test_selected=evaluate(student, *samples.test, EVALUATION_BATCH),
-        train_samples=len(ids),
+        test_selected=evaluate(student, samples.test),
+        train_samples=batches.samples,
         validation_samples=len(samples.splits.validation),
         test_samples=len(samples.splits.test),
         started=started,
@@ -125,28 +136,40 @@ def run_trial(
     )
 
 
-def _training_batches(
-    trial: Trial, folder: StudyFolder, samples: Samples, ids: NDArray[np.int64], bank: str | None
-) -> TrainingBatches:
-    images, labels = dataset_tensors(samples.dataset, ids)
-    order_seed = derive_seed(trial.seed, "order")
-    teacher = trial.teacher
-    if bank is not None:
-        return BankBatches(
-            ViewBank.open(folder.banks, bank, None if teacher is None else teacher.id),
-            labels.to(samples.device),
-            trial.recipe.batch_size,
-            order_seed,
-            samples.normalise,
-        )
-    return LiveBatches(
-        images,
-        torch.from_numpy(ids),
-        labels.to(samples.device),
-        trial.augmentation,
-        derive_seed(trial.seed, "augmentation"),
-        None if teacher is None else open_teacher(teacher, folder),
+def training_batches(
+    trial: Trial, folder: StudyFolder, samples: Samples, bank: Bank | None
+) -> ShuffledBatches:
+    """Returns the batches that a trial's student trains on.
+
+    Args:
+        trial: The content.
+        folder: The study's folder.
+        samples: The trial's dataset, opened.
+        bank: What was made before; None makes all of it live.
+
+    Raises:
+        BankError: If the bank does not hold what it should.
+    """
+    sampling, train_ids = trial.sampling, samples.splits.train
+    views = training_views(
+        sampling, trial.recipe, trial.seed, samples.dataset, train_ids, samples.device
+    )
+    answers: Stored | Callable[[Tensor], Tensor] | None = None
+    if trial.teacher is not None:
+        if bank is None:
+            answers = open_teacher(trial.teacher, folder, sampling.logits)
+        else:
+            answers = open_answers(folder.banks, bank.id, trial.teacher.id, sampling.logits)
+    stored = open_views(folder.banks, bank.id) if bank is not None and bank.has_views else None
+    return ShuffledBatches(
+        views,
         trial.recipe.batch_size,
-        order_seed,
+        derive_seed(trial.seed, "order"),
         samples.normalise,
+        stored,
+        answers,
+        sampling.steps_per_epoch(
+            trial.recipe.batch_size, len(views.sample_ids), len(samples.splits.train)
+        ),
+        0 if stored else samples.workers,
     )

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from metakd.atomic import new_file
+from metakd.data.bank import AnswerType
 from metakd.data.counter_random import derive_seed
 from metakd.models.create import create_model
 from metakd.train.folder import StudyFolder
@@ -41,7 +42,7 @@ def new_teacher(spec: TeacherSpec, folder: StudyFolder) -> nn.Module:
         samples.dataset.num_classes,
         seed=derive_seed(spec.seed, "init"),
     )
-    return model.to(samples.device)
+    return model.to(samples.device).to(memory_format=torch.channels_last)
 
 
 def store_teacher(
@@ -56,16 +57,25 @@ def store_teacher(
         draft.write_text(json.dumps(asdict(report)))
 
 
-def open_teacher(spec: TeacherSpec, folder: StudyFolder) -> Callable[[Tensor], Tensor]:
-    """Returns a trained teacher as a function from normalised inputs to logits (B, C)."""
+def open_teacher(
+    spec: TeacherSpec, folder: StudyFolder, rounded_to: AnswerType = "float32"
+) -> Callable[[Tensor], Tensor]:
+    """Returns a trained teacher as a function from normalised inputs to logits (B, C).
+
+    Args:
+        spec: The teacher.
+        folder: Where it is stored.
+        rounded_to: The type that its answers are rounded to; they come as float32.
+    """
     model = new_teacher(spec, folder)
     state = torch.load(folder.teachers / spec.id / "model.pt", map_location="cpu")
     model.load_state_dict(state)
     model.eval().requires_grad_(False)
+    dtype = getattr(torch, rounded_to)
 
     @torch.no_grad()
     def answer(inputs: Tensor) -> Tensor:
         logits: Tensor = model(inputs)
-        return logits
+        return logits.to(dtype).float()
 
     return answer

@@ -17,8 +17,8 @@ from metakd.core.evaluation import evaluate
 from metakd.core.training import EpochRecord, train
 from metakd.data.counter_random import derive_seed
 from metakd.train.folder import StudyFolder
-from metakd.train.inputs import LiveBatches, dataset_tensors
-from metakd.train.samples import EVALUATION_BATCH, open_samples
+from metakd.train.inputs import ShuffledBatches
+from metakd.train.samples import open_samples
 from metakd.train.teacher import TeacherReport, new_teacher, read_report, store_teacher
 from metakd.train.trial import TeacherSpec
 
@@ -111,17 +111,18 @@ def _teach_on_worker(config: dict[str, Any]) -> None:
 
     samples = open_samples(spec.data, folder)
     model = ray.train.torch.prepare_model(new_teacher(spec, folder))
-    images, labels = dataset_tensors(samples.dataset, samples.splits.train)
-    batches = LiveBatches(
-        images,
-        torch.from_numpy(samples.splits.train),
-        labels.to(samples.device),
+    views = samples.views(
         spec.augmentation,
         derive_seed(spec.seed, "augmentation"),
-        teacher=None,
-        batch_size=spec.recipe.batch_size,
-        order_seed=derive_seed(spec.seed, "order"),
-        normalise=samples.normalise,
+        samples.splits.train,
+        passes=spec.recipe.epochs,
+    )
+    batches = ShuffledBatches(
+        views,
+        spec.recipe.batch_size,
+        derive_seed(spec.seed, "order"),
+        samples.normalise,
+        workers=samples.workers,
         rank=context.get_world_rank(),
         world_size=context.get_world_size(),
     )
@@ -136,8 +137,8 @@ def _teach_on_worker(config: dict[str, Any]) -> None:
     if context.get_world_rank() == 0:
         bare = model.module if isinstance(model, DistributedDataParallel) else model
         report = TeacherReport(
-            val_acc=evaluate(bare, *samples.validation, EVALUATION_BATCH).accuracy,
-            test_acc=evaluate(bare, *samples.test, EVALUATION_BATCH).accuracy,
+            val_acc=evaluate(bare, samples.validation).accuracy,
+            test_acc=evaluate(bare, samples.test).accuracy,
             train_s=time.perf_counter() - started,
         )
         store_teacher(spec, folder, bare, report)

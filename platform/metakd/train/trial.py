@@ -6,6 +6,7 @@ from functools import cached_property
 from metakd.core.distillers import DistillerConfig
 from metakd.core.training import Recipe
 from metakd.train.content import content_id, content_json
+from metakd.train.sampling import Sampling
 
 
 @dataclass(frozen=True)
@@ -46,8 +47,7 @@ class Trial:
     """
 
     data: DataSpec
-    scale: float
-    augmentation: str
+    sampling: Sampling
     teacher: TeacherSpec | None
     student: str
     recipe: Recipe
@@ -63,7 +63,7 @@ class Trial:
     def pair_id(self) -> str:
         """Shared by the trials that are compared: same data, setting and seed, any method."""
         return content_id(
-            [self.data, self.scale, self.augmentation, self.teacher, self.student, self.seed]
+            [self.data, self.sampling, self.teacher, self.student, self.recipe, self.seed]
         )
 
     @cached_property
@@ -77,6 +77,6 @@ class Trial:
         temperatures = getattr(self.distiller, "tau_s", None)
         method = self.distiller.method + ("" if temperatures is None else f"-tau{temperatures:g}")
         return (
-            f"{self.data.dataset}-{100 * self.scale:g}pct-{self.augmentation}"
+            f"{self.data.dataset}-{self.sampling.label}-{self.sampling.augmentation}"
             f"-{method}-seed{self.seed}"
         )

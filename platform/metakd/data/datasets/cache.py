@@ -1,81 +1,157 @@
-"""Decoded datasets on disk: one folder by content hash, and for each source a pointer to it.
+"""Datasets on disk: one folder by fingerprint, and for each decoded source a pointer to it.
 
-``<cache>/<fingerprint>/`` holds ``images.npy``, ``labels.npy``, ``dataset.json``, and
-``test_ids.npy`` where there is an official test set. ``<cache>/sources/<hash of key>.json`` says
-which folder a source was decoded into.
+``<cache>/<fingerprint>/`` holds ``labels.npy``, ``dataset.json``, ``test_ids.npy`` where there is
+an official test set, and ``images.npy`` of a decoded dataset or ``files.npy``, the names of the
+image files, of a folder. ``<cache>/sources/<hash of key>.json`` says which folder a source was
+decoded into.
+
+The fingerprint of a decoded dataset is a hash of its pixels, labels and names. That of a folder is
+a hash of its files' names and sizes, of the class names and the image size: what the files contain
+is not read.
 """
 
 import hashlib
 import json
+import math
 from dataclasses import replace
 from pathlib import Path
+from shutil import disk_usage
+from tempfile import TemporaryDirectory
+from typing import Any
 
 import numpy as np
 
 from metakd.atomic import new_file, new_folder
-from metakd.data.datasets.image_dataset import DatasetError, Decoded, ImageDataset, Source
+from metakd.data.datasets.folder_dataset import FolderDataset
+from metakd.data.datasets.image_dataset import DatasetError, DecodedDataset, ImageDataset
+from metakd.data.datasets.source import Decoded, DecodedSource, FolderSource, Source
 
 HASH_LENGTH = 16
 
 
 def open_cached(cache_dir: Path, fingerprint: str) -> ImageDataset:
-    """Opens a dataset that was decoded before; its images are a read-only memory map.
+    """Opens a dataset that was opened by name before; large arrays are read-only memory maps.
 
     Raises:
-        DatasetError: If the cache does not hold it.
+        DatasetError: If the cache does not hold it, or its folder of images is gone.
     """
     folder = cache_dir / fingerprint
     if not folder.is_dir():
         raise DatasetError(f"dataset {fingerprint} is not in {cache_dir}: open it by name first")
     about = json.loads((folder / "dataset.json").read_text())
     test_ids = folder / "test_ids.npy"
-    return ImageDataset(
-        images=np.load(folder / "images.npy", mmap_mode="r"),
-        labels=np.load(folder / "labels.npy"),
-        class_names=tuple(about["class_names"]),
-        test_ids=np.load(test_ids) if test_ids.exists() else None,
-        name=about["name"],
-        fingerprint=fingerprint,
-    )
+    common: dict[str, Any] = {
+        "labels": np.load(folder / "labels.npy"),
+        "class_names": tuple(about["class_names"]),
+        "test_ids": np.load(test_ids) if test_ids.exists() else None,
+        "name": about["name"],
+        "fingerprint": fingerprint,
+        "skipped": about.get("skipped", 0),
+    }
+    if (folder / "images.npy").exists():
+        return DecodedDataset(images=np.load(folder / "images.npy", mmap_mode="r"), **common)
+    root = Path(about["root"])
+    if not root.is_dir():
+        raise DatasetError(f"the images of {about['name']} were in {root}, which is gone")
+    files = np.load(folder / "files.npy", mmap_mode="r")
+    return FolderDataset(root=root, files=files, image_size=about["image_size"], **common)
 
 
 def open_source(cache_dir: Path, source: Source) -> ImageDataset:
-    """Opens a dataset from the cache, after decoding it if this source was not decoded yet."""
-    pointer = cache_dir / "sources" / f"{_hash(source.key.encode())}.json"
-    fingerprint = json.loads(pointer.read_text())["fingerprint"] if pointer.exists() else None
-    if fingerprint is None or not (cache_dir / fingerprint).is_dir():
-        fingerprint = _store(cache_dir, source)
-        with new_file(pointer) as draft:
-            content = {"name": source.name, "key": source.key, "fingerprint": fingerprint}
-            draft.write_text(json.dumps(content, indent=2))
+    """Opens a dataset from the cache, after storing it there if it is not there yet."""
+    if isinstance(source, FolderSource):
+        fingerprint = _store_index(cache_dir, source)
+    else:
+        fingerprint = _find_decoded(cache_dir, source)
     # The same content may have been stored first under the name of another source.
     return replace(open_cached(cache_dir, fingerprint), name=source.name)
 
 
-def _store(cache_dir: Path, source: Source) -> str:
-    content = source.decode()
-    fingerprint = _fingerprint(content)
-    if not (cache_dir / fingerprint).is_dir():
-        with new_folder(cache_dir / fingerprint) as draft:
-            np.save(draft / "images.npy", content.images)
-            np.save(draft / "labels.npy", content.labels)
-            if content.test_ids is not None:
-                np.save(draft / "test_ids.npy", content.test_ids)
-            about = {"name": source.name, "class_names": content.class_names}
-            (draft / "dataset.json").write_text(json.dumps(about, indent=2))
+def _find_decoded(cache_dir: Path, source: DecodedSource) -> str:
+    key_hash = hashlib.sha256(source.key.encode()).hexdigest()[:HASH_LENGTH]
+    pointer = cache_dir / "sources" / f"{key_hash}.json"
+    if pointer.exists():
+        known: str = json.loads(pointer.read_text())["fingerprint"]
+        if (cache_dir / known).is_dir():
+            return known
+    fingerprint = _store_decoded(cache_dir, source)
+    with new_file(pointer) as draft:
+        content = {"name": source.name, "key": source.key, "fingerprint": fingerprint}
+        draft.write_text(json.dumps(content, indent=2))
     return fingerprint
 
 
-def _fingerprint(content: Decoded) -> str:
-    about = json.dumps([content.images.shape, content.class_names])
-    arrays = [content.images, content.labels]
+def _store_decoded(cache_dir: Path, source: DecodedSource) -> str:
+    content = source.decode()
+    cache_dir.mkdir(parents=True, exist_ok=True)
+    needed, free = len(content.labels) * math.prod(content.image_shape), disk_usage(cache_dir).free
+    if needed > free:
+        raise DatasetError(
+            f"{source.name} takes {needed / 2**30:.1f} GiB decoded, but {cache_dir} has "
+            f"{free / 2**30:.1f} GiB free: choose another --out"
+        )
+    # Its name is known only when the last chunk was seen.
+    with TemporaryDirectory(dir=cache_dir, prefix=".decoding.") as unnamed:
+        fingerprint = _write_images(content, Path(unnamed) / "images.npy")
+        place = cache_dir / fingerprint
+        if not place.is_dir():
+            with new_folder(place) as draft:
+                (Path(unnamed) / "images.npy").rename(draft / "images.npy")
+                about = {
+                    "name": source.name,
+                    "class_names": content.class_names,
+                    "skipped": content.skipped,
+                }
+                _write_rest(content, about, draft)
+    return fingerprint
+
+
+def _write_images(content: Decoded, file: Path) -> str:
+    shape = (len(content.labels), *content.image_shape)
+    described: list[object] = [shape, content.class_names]
+    if content.skipped:
+        described.append(content.skipped)
+    digest = hashlib.sha256(json.dumps(described).encode())
+    with file.open("wb") as stream:
+        # Written, not mapped: a full disk is an error here, and a crash under a memory map.
+        header = {"descr": "|u1", "fortran_order": False, "shape": shape}
+        np.lib.format.write_array_header_1_0(stream, header)
+        for chunk in content.chunks:
+            data = np.ascontiguousarray(chunk).data
+            stream.write(data)
+            digest.update(data)
+    digest.update(content.labels.data)
     if content.test_ids is not None:
-        arrays.append(content.test_ids)
-    return _hash(about.encode(), *(np.ascontiguousarray(array).data for array in arrays))
-
-
-def _hash(*parts: bytes | memoryview) -> str:
-    digest = hashlib.sha256()
-    for part in parts:
-        digest.update(part)
+        digest.update(content.test_ids.data)
     return digest.hexdigest()[:HASH_LENGTH]
+
+
+def _store_index(cache_dir: Path, source: FolderSource) -> str:
+    described = [source.files.dtype.str, len(source.files), source.class_names, source.image_size]
+    digest = hashlib.sha256(json.dumps(described).encode())
+    digest.update(source.files.tobytes())
+    digest.update(source.file_sizes.data)
+    fingerprint = digest.hexdigest()[:HASH_LENGTH]
+    place = cache_dir / fingerprint
+    about = {
+        "name": source.name,
+        "class_names": source.class_names,
+        "root": str(source.root),
+        "image_size": source.image_size,
+    }
+    if place.is_dir():
+        # The same images may lie elsewhere now.
+        with new_file(place / "dataset.json") as file:
+            file.write_text(json.dumps(about, indent=2))
+    else:
+        with new_folder(place) as draft:
+            np.save(draft / "files.npy", source.files)
+            _write_rest(source, about, draft)
+    return fingerprint
+
+
+def _write_rest(content: Decoded | FolderSource, about: dict[str, Any], folder: Path) -> None:
+    np.save(folder / "labels.npy", content.labels)
+    if content.test_ids is not None:
+        np.save(folder / "test_ids.npy", content.test_ids)
+    (folder / "dataset.json").write_text(json.dumps(about, indent=2))

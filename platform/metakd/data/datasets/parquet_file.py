@@ -1,13 +1,12 @@
 """One Parquet file of images: its columns found, its rows decoded.
 
-An image column ``img`` or ``image`` of {bytes, path}, an integer column ``label`` or
-``fine_label``, and class names in the schema's metadata under ``huggingface``.
+An image column of {bytes, path}, by default ``img`` or ``image``; an integer column, by default
+``label`` or ``fine_label``; and class names in the schema's metadata under ``huggingface``.
 """
 
 import io
 import json
 from concurrent.futures import Executor
-from functools import partial
 from itertools import chain
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -19,6 +18,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from metakd.data.datasets.image_dataset import DatasetError
+from metakd.data.datasets.source import DatasetOptions
 
 IMAGE_COLUMNS = ("img", "image")
 LABEL_COLUMNS = ("label", "fine_label")
@@ -29,52 +29,73 @@ Image8 = NDArray[np.uint8]
 
 
 class DecodedFile(NamedTuple):
-    """The rows of a file; ``class_names`` is None where the file does not name them."""
+    """The rows of a file whose images could be decoded, and what is wrong with the others.
+
+    ``images`` are (C, H, W), all of one shape; ``class_names`` is None where the file does not name
+    them; ``faults`` are sentences that name file and row.
+    """
 
     file: Path
-    images: NDArray[np.uint8]
+    images: list[Image8]
     labels: NDArray[np.int64]
     class_names: tuple[str, ...] | None
+    faults: list[str]
 
 
-def decode_file(file: Path, pool: Executor) -> DecodedFile:
+def decode_file(file: Path, pool: Executor, options: DatasetOptions) -> DecodedFile:
     """Decodes all images of a file, on the threads of ``pool``.
 
     Raises:
-        DatasetError: If the file is not Parquet, lacks a column, or a row cannot be used.
+        DatasetError: If the file is not Parquet, has no rows, lacks a column, has a label out of
+            range or images of several shapes.
     """
     try:
         with pq.ParquetFile(file) as table:
-            return _decode_table(file, table, pool)
+            return _decode_table(file, table, pool, options)
     except pa.ArrowException as error:
         raise DatasetError(f"{file} is not a readable Parquet file: {error}") from error
 
 
-def _decode_table(file: Path, table: pq.ParquetFile, pool: Executor) -> DecodedFile:
+def _decode_table(
+    file: Path, table: pq.ParquetFile, pool: Executor, options: DatasetOptions
+) -> DecodedFile:
     schema = table.schema_arrow
-    image_column = _find_column(file, schema, IMAGE_COLUMNS)
-    label_column = _find_column(file, schema, LABEL_COLUMNS)
+    image_column = _find_column(file, schema, options.image_column, IMAGE_COLUMNS)
+    label_column = _find_column(file, schema, options.label_column, LABEL_COLUMNS)
     _check_types(file, schema, image_column, label_column)
     class_names = _class_names(schema, label_column)
     batches = list(table.iter_batches(ROWS_AT_ONCE, columns=[image_column, label_column]))
     encoded = [batch.column(image_column).field("bytes").to_pylist() for batch in batches]
-    first_rows = np.cumsum([0, *map(len, batches)])
-    decoded = pool.map(partial(_decode_rows, file), first_rows, encoded)
-    images = list(chain.from_iterable(decoded))
-    labels = [label for batch in batches for label in batch.column(label_column).to_pylist()]
-    if not images:
+    decoded = list(chain.from_iterable(pool.map(_decode_rows, encoded)))
+    if not decoded:
         raise DatasetError(f"{file} has no rows")
+    values = [label for batch in batches for label in batch.column(label_column).to_pylist()]
+    labels = _check_labels(file, values, class_names)
+    images = {row: image for row, image in enumerate(decoded) if not isinstance(image, str)}
+    _check_shapes(file, images)
     return DecodedFile(
-        file, _stack(file, images), _check_labels(file, labels, class_names), class_names
+        file,
+        images=list(images.values()),
+        labels=labels[list(images)],
+        class_names=class_names,
+        faults=[
+            f"{file}, row {row}: {fault}"
+            for row, fault in enumerate(decoded)
+            if isinstance(fault, str)
+        ],
     )
 
 
-def _find_column(file: Path, schema: pa.Schema, expected: tuple[str, ...]) -> str:
-    for name in expected:
+def _find_column(
+    file: Path, schema: pa.Schema, named: str | None, expected: tuple[str, ...]
+) -> str:
+    wanted = expected if named is None else (named,)
+    for name in wanted:
         if name in schema.names:
             return name
     raise DatasetError(
-        f"{file} has no column {' or '.join(expected)}: its columns are {', '.join(schema.names)}"
+        f"{file} has no column {' or '.join(wanted)}: its columns are {', '.join(schema.names)}; "
+        "name them with --image-column and --label-column"
     )
 
 
@@ -95,29 +116,30 @@ def _class_names(schema: pa.Schema, label_column: str) -> tuple[str, ...] | None
     return None if names is None else tuple(names)
 
 
-def _decode_rows(file: Path, first_row: int, encoded: list[bytes | None]) -> list[Image8]:
-    return [_decode_image(file, first_row + row, data) for row, data in enumerate(encoded)]
+def _decode_rows(encoded: list[bytes | None]) -> list[Image8 | str]:
+    return [_decode_image(data) for data in encoded]
 
 
-def _decode_image(file: Path, row: int, data: bytes | None) -> Image8:
+def _decode_image(data: bytes | None) -> Image8 | str:
+    """Returns the pixels (C, H, W), or says why there are none."""
     if data is None:
-        raise DatasetError(f"{file}, row {row}: the image has no bytes")
+        return "the image has no bytes"
     try:
         with Image.open(io.BytesIO(data)) as image:
             pixels = np.asarray(image.convert("L" if image.mode in ("1", "L") else "RGB"))
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-        raise DatasetError(f"{file}, row {row}: the image cannot be decoded: {error}") from error
+        return f"the image cannot be decoded: {error}"
     return pixels[None] if pixels.ndim == 2 else pixels.transpose(2, 0, 1)
 
 
-def _stack(file: Path, images: list[Image8]) -> NDArray[np.uint8]:
-    for row, image in enumerate(images):
-        if image.shape != images[0].shape:
+def _check_shapes(file: Path, images: dict[int, Image8]) -> None:
+    rows = list(images)
+    for row in rows:
+        if images[row].shape != images[rows[0]].shape:
             raise DatasetError(
-                f"all images must have one shape, but {file} has {images[0].shape} in row 0 "
-                f"and {image.shape} in row {row} (channels, height, width)"
+                f"all images must have one shape, but {file} has {images[rows[0]].shape} in row "
+                f"{rows[0]} and {images[row].shape} in row {row} (channels, height, width)"
             )
-    return np.stack(images)
 
 
 def _check_labels(

@@ -1,4 +1,4 @@
-"""What the recipes do to pictures and to glyphs.
+"""What is done to pictures and to glyphs.
 
 Each maps images (B, C, H, W) uint8 and the random numbers of their views to images of the same
 shape and type.

@@ -1,0 +1,114 @@
+"""Makes what a bank lacks."""
+
+import json
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from metakd.atomic import new_file
+from metakd.data.bank.parts import BankError
+from metakd.data.bank.size import AnswerType
+from metakd.data.bank.stored import answers_parts, open_views, views_parts
+from metakd.data.views import Views
+
+VIEWS_AT_ONCE = 4096
+
+Answers = Mapping[str, Tensor]
+"""What a teacher says of B views, by name, each (B, ...): "logits", or feature maps on request."""
+Teacher = Callable[[Tensor], Answers]
+"""Maps views (B, C, H, W) uint8 to its answers."""
+Look = Callable[[Tensor, int], Tensor]
+"""Shows views (B, C, H, W) by rows and number."""
+
+
+def build_views(root: Path, views: Views) -> None:
+    """Makes the views that a bank lacks, and again those that are damaged.
+
+    Args:
+        root: Where banks are kept.
+        views: The views.
+    """
+    _describe(root, views)
+    parts = views_parts(root, views.id)
+    parts.check()
+    for part in parts.missing():
+        numbers = parts.numbers_of(part)
+        made = np.empty((len(numbers), *views.shape[1:]), dtype=np.uint8)
+        for place, number in enumerate(numbers):
+            for rows in torch.arange(parts.samples).split(VIEWS_AT_ONCE):
+                images = views.images(rows.to(views.device), number)
+                made[place, int(rows[0]) : int(rows[-1]) + 1] = images.cpu().numpy()
+        parts.write(part, made)
+
+
+def build_answers(
+    root: Path,
+    views: Views,
+    teacher_id: str,
+    teacher: Teacher,
+    kept_as: AnswerType = "float16",
+    names: tuple[str, ...] = ("logits",),
+    batch_size: int = 1024,
+) -> None:
+    """Asks a teacher about every view, unless its answers are there and whole.
+
+    Args:
+        root: Where banks are kept.
+        views: What it is asked about; read from the bank where the bank has them.
+        teacher_id: Content hash of the teacher.
+        teacher: The teacher.
+        kept_as: In which type its answers are kept.
+        names: Which of its answers are kept.
+        batch_size: How many views it is asked about at once.
+
+    Raises:
+        BankError: If an answer is not a finite number in that type.
+    """
+    _describe(root, views)
+    kept = {name: answers_parts(root, views.id, teacher_id, name, kept_as) for name in names}
+    for parts in kept.values():
+        parts.check()
+    look = _viewer(root, views)
+    for part in sorted({part for parts in kept.values() for part in parts.missing()}):
+        numbers = kept[names[0]].numbers_of(part)
+        answers = [_ask(teacher, look, number, views.shape[1], batch_size) for number in numbers]
+        for name, parts in kept.items():
+            # What is too large becomes infinite, and is told of below.
+            with np.errstate(over="ignore"):
+                values = np.stack([answer[name] for answer in answers]).astype(kept_as)
+            if not np.isfinite(values).all():
+                raise BankError(
+                    f"{name} of teacher {teacher_id} are not finite numbers as {kept_as}"
+                    + (": keep them as float32" if kept_as == "float16" else "")
+                )
+            parts.write(part, values)
+
+
+def _viewer(root: Path, views: Views) -> Look:
+    """Returns what shows views by rows and number: the bank, or whoever makes them."""
+    if views_parts(root, views.id).missing():
+        return lambda rows, number: views.images(rows.to(views.device), number)
+    return open_views(root, views.id).take
+
+
+@torch.no_grad()
+def _ask(
+    teacher: Teacher, look: Look, number: int, samples: int, batch_size: int
+) -> dict[str, NDArray[np.float32]]:
+    said: dict[str, list[Tensor]] = {}
+    for rows in torch.arange(samples).split(batch_size):
+        for name, answer in teacher(look(rows, number)).items():
+            said.setdefault(name, []).append(answer.float().cpu())
+    return {name: torch.cat(answers).numpy() for name, answers in said.items()}
+
+
+def _describe(root: Path, views: Views) -> None:
+    place = root / views.id / "about.json"
+    if not place.exists():
+        with new_file(place) as draft:
+            about = {**views.key, "dataset": views.dataset.name, "shape": views.shape}
+            draft.write_text(json.dumps(about, indent=2))

@@ -1,0 +1,89 @@
+"""Images that stay in their files and are decoded whenever they are asked for."""
+
+import os
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from PIL import Image
+from torch import Tensor
+
+from metakd.data.counter_random import derive_seed, random_bits
+from metakd.data.datasets.folder_transforms import find_transform, seeded
+from metakd.data.datasets.image_dataset import DatasetError, ImageDataset, Statistics
+
+
+@dataclass(frozen=True, kw_only=True)
+class FolderDataset(ImageDataset):
+    """Image files of any size, seen through timm's transforms as squares of one size.
+
+    Attributes:
+        root: The folder.
+        files: Names of the files relative to it, (N,) bytes in the file system's encoding.
+        image_size: Side of the squares in pixels.
+    """
+
+    root: Path
+    files: NDArray[np.bytes_]
+    image_size: int
+
+    @property
+    def image_shape(self) -> tuple[int, int, int]:
+        """The shape (3, S, S) of every image."""
+        return 3, self.image_size, self.image_size
+
+    @property
+    def is_decoded(self) -> bool:
+        """False: each read decodes a file."""
+        return False
+
+    @property
+    def statistics(self) -> Statistics | None:
+        """Those of ImageNet, which timm's pretrained models expect as well."""
+        # timm costs seconds to import.
+        from timm.data.constants import IMAGENET_DEFAULT_MEAN, IMAGENET_DEFAULT_STD
+
+        mean, std = IMAGENET_DEFAULT_MEAN, IMAGENET_DEFAULT_STD
+        return np.array(mean, dtype=np.float32), np.array(std, dtype=np.float32)
+
+    def pixels(self, ids: NDArray[np.int64]) -> Tensor:
+        """Returns images through the evaluation transform, (n, 3, S, S) uint8."""
+        transform = find_transform("none", self.image_size)
+        with ThreadPoolExecutor(os.cpu_count()) as pool:
+            return self._stack(len(ids), pool.map(lambda id_: transform(self._read(id_)), ids))
+
+    def views(self, ids: Tensor, numbers: Tensor, recipe: str, seed: int) -> Tensor:
+        """Returns views by timm's transforms, (B, 3, S, S) uint8.
+
+        timm draws from Python's, numpy's and torch's default generators: each view seeds them, and
+        they are left as they were. What other threads draw meanwhile is not random.
+        """
+        if recipe == "none":
+            return self.pixels(ids.numpy())
+        transform = find_transform(recipe, self.image_size)
+        seeds = random_bits(derive_seed(seed, f"recipe {recipe}"), ids, numbers)
+
+        def view(id_: int, view_seed: int) -> Tensor:
+            image = self._read(id_)
+            with seeded(view_seed):
+                return transform(image)
+
+        return self._stack(len(ids), map(view, ids.tolist(), seeds.tolist()))
+
+    def _stack(self, count: int, images: Iterable[Tensor]) -> Tensor:
+        stacked = torch.empty((count, *self.image_shape), dtype=torch.uint8)
+        for row, image in zip(stacked, images, strict=True):
+            row.copy_(image)
+        return stacked
+
+    def _read(self, id_: int) -> Image.Image:
+        file = self.root / os.fsdecode(self.files[id_])
+        try:
+            with Image.open(file) as image:
+                return image.convert("RGB")
+        except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+            raise DatasetError(f"{file} cannot be decoded: {error}") from error

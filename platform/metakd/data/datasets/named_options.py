@@ -1,0 +1,34 @@
+"""Options in a dataset's name, written ``key=value`` with commas between."""
+
+import re
+
+from metakd.data.datasets.image_dataset import DatasetError
+
+
+def split_options(argument: str) -> tuple[str, str]:
+    """Splits "PATH,key=value,key=value" into path and options; commas in the path stay there."""
+    path = re.sub(r"(,\w+=[^,/]*)+$", "", argument)
+    return path, argument[len(path) + 1 :]
+
+
+def read_numbers(dataset: str, options: str, defaults: dict[str, int]) -> dict[str, int]:
+    """Returns the defaults with what the options say in their place.
+
+    Args:
+        dataset: Its name, for the error.
+        options: For example "size=224,seed=3"; may be empty.
+        defaults: All options there are.
+
+    Raises:
+        DatasetError: If an option does not exist, or is no whole number from 0 on.
+    """
+    numbers = dict(defaults)
+    for option in options.split(",") if options else []:
+        key, _, value = option.partition("=")
+        if key not in defaults:
+            known = ", ".join(f"{name}=NUMBER" for name in defaults) or "none"
+            raise DatasetError(f"{dataset} has no option {option!r}, its options are: {known}")
+        if not re.fullmatch("[0-9]+", value):
+            raise DatasetError(f"{dataset}: {key} must be a whole number, got {value!r}")
+        numbers[key] = int(value)
+    return numbers

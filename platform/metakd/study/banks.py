@@ -1,0 +1,139 @@
+"""Which views and answers a study keeps, how much room they take, and whether there is room."""
+
+import shutil
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from metakd.data.bank import AnswerType, logits_bytes
+from metakd.data.views import Views
+from metakd.train.samples import Samples
+from metakd.train.student import Bank
+
+Mode = Literal["full", "logits", "live"]
+
+MODES: tuple[Mode, ...] = ("full", "logits", "live")
+DISK_SHARE = 0.9
+"""A study's banks fill at most this share of what is free."""
+
+
+class RoomError(ValueError):
+    """What a study would keep does not fit on the disk."""
+
+
+@dataclass(frozen=True)
+class BankPolicy:
+    """What of views and answers is kept."""
+
+    mode: Mode | None = None
+    """full: both; logits: the answers, views are made anew; live: neither. None chooses by size."""
+    limit_bytes: int = 4 * 2**30
+    """Room for all banks where the mode is chosen by size."""
+
+
+CHOSEN_BY_SIZE = BankPolicy()
+
+
+@dataclass(frozen=True)
+class BankSpec:
+    """The views of one augmentation and seed, and what is kept of them and of the answers.
+
+    Where views are not mixed in pairs, those of the largest scale serve the smaller ones.
+    """
+
+    id: str
+    augmentation: str
+    seed: int
+    sample_ids: NDArray[np.int64]
+    passes: int
+    views_bytes: int
+    answers_bytes: int
+    mode: Mode = "live"
+
+    @property
+    def kept_bytes(self) -> int:
+        """What it takes on disk."""
+        return {
+            "full": self.views_bytes + self.answers_bytes,
+            "logits": self.answers_bytes,
+            "live": 0,
+        }[self.mode]
+
+    @property
+    def for_trials(self) -> Bank | None:
+        """What trials are told of it."""
+        return None if self.mode == "live" else Bank(self.id, has_views=self.mode == "full")
+
+    def views(self, samples: Samples) -> Views:
+        """Returns its views, of the opened dataset."""
+        return samples.views(self.augmentation, self.seed, self.sample_ids, self.passes)
+
+
+def bank_of(views: Views, asks_teacher: bool, kept_as: AnswerType) -> BankSpec:
+    """Describes the bank of some views; nothing of it is kept yet."""
+    answers = logits_bytes(len(views.sample_ids), views.count, views.dataset.num_classes, kept_as)
+    return BankSpec(
+        id=views.id,
+        augmentation=views.recipe_name,
+        seed=views.seed,
+        sample_ids=views.sample_ids,
+        passes=views.count,
+        views_bytes=views.image_bytes,
+        answers_bytes=answers if asks_teacher else 0,
+    )
+
+
+def choose_modes(banks: Sequence[BankSpec], policy: BankPolicy) -> list[BankSpec]:
+    """Decides what is kept, by augmentation: all answers if they fit, then the smallest views.
+
+    Args:
+        banks: All banks of a study.
+        policy: What the user wants.
+    """
+    if policy.mode is not None:
+        return [replace(bank, mode=policy.mode) for bank in banks]
+    room = policy.limit_bytes - sum(bank.answers_bytes for bank in banks)
+    if room < 0:
+        return [replace(bank, mode="live") for bank in banks]
+    modes: dict[str, Mode] = {}
+    for augmentation, size in sorted(_views_bytes(banks).items(), key=lambda item: item[1]):
+        modes[augmentation] = "full" if size <= room else "logits"
+        room -= size if size <= room else 0
+    return [replace(bank, mode=modes[bank.augmentation]) for bank in banks]
+
+
+def free_bytes(place: Path) -> int:
+    """Returns what is free on the disk where a folder is or will be."""
+    there = next(path for path in (place.absolute(), *place.absolute().parents) if path.exists())
+    return shutil.disk_usage(there).free
+
+
+def check_room(banks: Iterable[BankSpec], folder: Path) -> None:
+    """Refuses banks that the disk does not hold; what is there already counts as held.
+
+    Raises:
+        RoomError: If they are too large.
+    """
+    missing = sum(max(0, bank.kept_bytes - _size(folder / bank.id)) for bank in banks)
+    free = free_bytes(folder)
+    if missing > DISK_SHARE * free:
+        raise RoomError(
+            f"the banks need {missing / 2**30:.1f} GiB more, but {folder} has "
+            f"{free / 2**30:.1f} GiB free: choose --bank logits or live, fewer scales, "
+            "augmentations or seeds, or another --out"
+        )
+
+
+def _views_bytes(banks: Sequence[BankSpec]) -> dict[str, int]:
+    sizes: dict[str, int] = {}
+    for bank in banks:
+        sizes[bank.augmentation] = sizes.get(bank.augmentation, 0) + bank.views_bytes
+    return sizes
+
+
+def _size(folder: Path) -> int:
+    return sum(file.stat().st_size for file in folder.rglob("*.npy"))

@@ -1,0 +1,68 @@
+"""Images in a given order, made in this process or ahead of time by processes of their own."""
+
+import multiprocessing
+from collections.abc import Iterator, Sequence
+from functools import cache
+from multiprocessing.context import ForkServerContext
+
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset
+
+from metakd.data.bank import Stored
+from metakd.data.views import Views
+
+Asked = Sequence[tuple[Tensor, int]]
+"""Rows (B,) and the number of their view, batch after batch."""
+
+
+class ImageStream:
+    """Streams batches of images.
+
+    Args:
+        source: Views that are made, or kept ones.
+        workers: How many processes make them ahead; 0 makes each when it is asked for, which is
+            right wherever no file has to be decoded. They stay between calls.
+    """
+
+    def __init__(self, source: Views | Stored, workers: int = 0) -> None:
+        self._source = _Source(source)
+        self._asked: list[tuple[Tensor, int]] = []
+        self._loader: DataLoader[Tensor] | None = None
+        if workers > 0:
+            self._loader = DataLoader(
+                self._source,
+                batch_size=None,
+                sampler=self._asked,
+                num_workers=workers,
+                persistent_workers=True,
+                multiprocessing_context=_fork_server(),
+            )
+
+    def of(self, asked: Asked) -> Iterator[Tensor]:
+        """Yields images (B, C, H, W) uint8, one batch for each that is asked for."""
+        if self._loader is None:
+            return map(self._source.__getitem__, asked)
+        self._asked[:] = asked
+        return iter(self._loader)
+
+
+@cache
+def _fork_server() -> ForkServerContext:
+    """Returns what starts processes: Ray's actors have threads, which a plain fork breaks."""
+    context = multiprocessing.get_context("forkserver")
+    # Imported once, not by every process.
+    context.set_forkserver_preload(["timm.data", __name__])
+    return context
+
+
+class _Source(Dataset[Tensor]):
+    """Answers to rows and a number with images."""
+
+    def __init__(self, source: Views | Stored) -> None:
+        self._source = source
+
+    def __getitem__(self, asked: tuple[Tensor, int]) -> Tensor:
+        rows, number = asked
+        if isinstance(self._source, Stored):
+            return self._source.take(rows, number)
+        return self._source.images(rows, number)

@@ -1,0 +1,101 @@
+"""Which training samples a student sees, in how many steps, and through which views."""
+
+import math
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from metakd.core.training import Recipe
+from metakd.data.bank import AnswerType
+from metakd.data.counter_random import derive_seed
+from metakd.data.datasets import ImageDataset
+from metakd.data.splits import nested_per_class, nested_subset
+from metakd.data.views import Views
+
+Match = Literal["epochs", "steps"]
+
+
+@dataclass(frozen=True)
+class Sampling:
+    """The part of a trial's content that says what the student is shown."""
+
+    scale: float
+    """Fraction of the training split, in (0, 1]."""
+    augmentation: str
+    """Name of the recipe."""
+    images_per_class: int | None = None
+    """So many of each class make the scale; None takes the fraction, stratified."""
+    match: Match = "epochs"
+    """Fewer samples are seen for as many epochs, or for as many optimiser steps, as all are."""
+    views: int | None = None
+    """Different views of each sample, seen in turn; None makes a new one for each pass."""
+    logits: AnswerType = "float16"
+    """The type in which a teacher's answers are kept, and rounded to where it is asked live."""
+
+    @property
+    def label(self) -> str:
+        """The scale as names of trials have it."""
+        if self.images_per_class is not None:
+            return f"{self.images_per_class}perclass"
+        return f"{100 * self.scale:g}pct"
+
+    def sample_ids(
+        self, train_ids: NDArray[np.int64], labels: NDArray[np.int64], seed: int
+    ) -> NDArray[np.int64]:
+        """Returns the samples of this scale, (n,); those of a smaller one come first.
+
+        Args:
+            train_ids: The training split.
+            labels: The class of every sample of the dataset.
+            seed: The trial's seed.
+
+        Raises:
+            SplitError: If there is no such subset.
+        """
+        if self.images_per_class is not None:
+            return nested_per_class(train_ids, labels, self.images_per_class, seed)
+        return nested_subset(train_ids, labels, self.scale, seed)
+
+    def steps_per_epoch(self, batch_size: int, samples: int, train_samples: int) -> int:
+        """Returns the optimiser steps of an epoch on ``samples`` of ``train_samples``."""
+        counted = train_samples if self.match == "steps" else samples
+        return counted // min(batch_size, counted)
+
+    def passes(self, recipe: Recipe, samples: int, train_samples: int) -> int:
+        """Returns how often each sample is seen, the last time perhaps not every one."""
+        steps = recipe.epochs * self.steps_per_epoch(recipe.batch_size, samples, train_samples)
+        return math.ceil(steps / (samples // min(recipe.batch_size, samples)))
+
+
+def training_views(
+    sampling: Sampling,
+    recipe: Recipe,
+    seed: int,
+    dataset: ImageDataset,
+    train_ids: NDArray[np.int64],
+    device: str = "cpu",
+) -> Views:
+    """Returns the views that a trial's student sees.
+
+    Args:
+        sampling: What it is shown.
+        recipe: How long it trains.
+        seed: The trial's seed.
+        dataset: The images.
+        train_ids: The training split.
+        device: Where views are made.
+
+    Raises:
+        SplitError: If there is no such subset.
+    """
+    ids = sampling.sample_ids(train_ids, dataset.labels, seed)
+    return Views(
+        dataset,
+        sampling.augmentation,
+        derive_seed(seed, "augmentation"),
+        ids,
+        sampling.views or sampling.passes(recipe, len(ids), len(train_ids)),
+        device if dataset.is_decoded else "cpu",
+    )
