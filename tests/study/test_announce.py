@@ -41,13 +41,12 @@ def planned(dataset: ImageDataset, policy: BankPolicy) -> str:
 def test_the_plan_says_what_will_be_kept_and_how_much_room_there_is(tmp_path: Path) -> None:
     digits = open_dataset("digits", tmp_path)
     # 2 seeds × 283 samples × 31 views × 10 logits × 2 bytes, and 64 bytes for each view kept.
-    assert "bank         1 MiB of none full, strong full; the disk has 5.0 GiB" in planned(
-        digits, BankPolicy()
-    )
-    assert "bank         0 MiB of none full, strong logits" in planned(
-        digits, BankPolicy(limit_bytes=500_000)
-    )
-    assert "none live, strong live" in planned(digits, BankPolicy("live"))
+    whole = planned(digits, BankPolicy())
+    assert "images 112 KiB, bank 1 MiB (none full, strong full)" in whole
+    assert "disk         5.0 GiB free" in whole
+    answers = planned(digits, BankPolicy(limit_bytes=500_000))
+    assert "bank 378 KiB (none full, strong logits)" in answers
+    assert "bank 0 KiB (none live, strong live)" in planned(digits, BankPolicy("live"))
 
 
 def test_images_that_were_left_out_are_told_each_time(tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """What a study says in the terminal: its plan before, its verdict after."""
 
+import math
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -59,7 +60,10 @@ def announce_plan(
         f"{len(plan.jobs) - len(pending)} finished, {len(pending)} to run"
     )
     if pending:
-        console.print(f"bank         {_banks(plan.banks)}; the disk has {_size(free)} free")
+        pixels = len(dataset.labels) * math.prod(dataset.image_shape)
+        images = f"images {_size(pixels)}" if dataset.is_decoded else "images stay in their files"
+        console.print(f"kept         {images}, bank {_banks(plan.banks)}")
+        console.print(f"disk         {_size(free)} free")
         expected = estimate_s(plan, pending, dataset, teacher_is_trained, cpus)
         console.print(f"estimate     {duration(expected)} on the {cpus} CPUs here")
 
@@ -99,10 +103,12 @@ def announce_skipped(console: Console, out: Path, trial_ids: Sequence[str]) -> N
 def _banks(banks: Sequence[BankSpec]) -> str:
     modes = dict.fromkeys((bank.augmentation, bank.mode) for bank in banks)
     by_augmentation = ", ".join(f"{augmentation} {mode}" for augmentation, mode in modes)
-    return f"{_size(sum(bank.kept_bytes for bank in banks))} of {by_augmentation}"
+    return f"{_size(sum(bank.kept_bytes for bank in banks))} ({by_augmentation})"
 
 
 def _size(count: int) -> str:
+    if count < 2**20:
+        return f"{count / 2**10:.0f} KiB"
     return f"{count / 2**20:.0f} MiB" if count < 2**30 else f"{count / 2**30:.1f} GiB"
 
 
