@@ -15,6 +15,7 @@ from metakd.study.banks import BankSpec
 from metakd.study.cluster import Cluster
 from metakd.study.plan import Plan
 from metakd.train.folder import StudyFolder
+from metakd.train.inputs import forward_batch
 from metakd.train.samples import open_samples
 from metakd.train.teacher import TeacherReport, open_teacher
 from metakd.train.teacher_training import train_teacher
@@ -141,5 +142,7 @@ def _ask_teacher(
     def answers(images: Tensor) -> dict[str, Tensor]:
         return {"logits": ask(samples.normalise(images))}
 
+    at_once = forward_batch(samples.dataset.image_shape, samples.device)
     for bank in banks:
-        build_answers(folder.banks, bank.views(samples), teacher.id, answers, kept_as)
+        views = bank.views(samples)
+        build_answers(folder.banks, views, teacher.id, answers, kept_as, batch_size=at_once)

@@ -18,7 +18,17 @@ from metakd.data.counter_random import derive_seed
 from metakd.data.views import Views
 from metakd.train.image_stream import ImageStream
 
-EVALUATION_BATCH = 1024
+PIXELS_IN_CACHE = 2**16
+"""So many pixels of input have layers that stay in a CPU's cache: ResNet-20 answers 1,600 images a
+second at 64 images of 32×32 at once, 570 at 1,024."""
+ON_GPU, AT_LEAST = 1024, 16
+
+
+def forward_batch(image_shape: tuple[int, int, int], device: str) -> int:
+    """Returns how many images of shape (C, H, W) a pass without gradients best takes at once."""
+    if device != "cpu":
+        return ON_GPU
+    return max(AT_LEAST, PIXELS_IN_CACHE // (image_shape[1] * image_shape[2]))
 
 
 @dataclass(frozen=True)
@@ -150,8 +160,9 @@ class HeldOut:
         return len(self._views.sample_ids)
 
     def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
-        """Yields inputs and labels of all samples, in large batches."""
-        asked = [(rows, 0) for rows in torch.arange(len(self)).split(EVALUATION_BATCH)]
+        """Yields inputs and labels of all samples."""
+        at_once = forward_batch(self._views.dataset.image_shape, self._normalise.mean.device.type)
+        asked = [(rows, 0) for rows in torch.arange(len(self)).split(at_once)]
         for (rows, _), images in zip(asked, self._stream.of(asked), strict=True):
             yield self._normalise(images), self._labels(rows)
 

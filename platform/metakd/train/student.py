@@ -121,12 +121,15 @@ def run_trial(
         after_epoch,
     )
     test_last = evaluate(student, samples.test)
-    student.load_state_dict(selected_state)
+    test_selected = test_last
+    if selected_epoch < epochs[-1].record.epoch:
+        student.load_state_dict(selected_state)
+        test_selected = evaluate(student, samples.test)
     return Outcome(
         epochs=tuple(epochs),
         selected_epoch=selected_epoch,
         test_last=test_last,
-        test_selected=evaluate(student, samples.test),
+        test_selected=test_selected,
         train_samples=batches.samples,
         validation_samples=len(samples.splits.validation),
         test_samples=len(samples.splits.test),

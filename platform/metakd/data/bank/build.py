@@ -52,7 +52,7 @@ def build_answers(
     teacher: Teacher,
     kept_as: AnswerType = "float16",
     names: tuple[str, ...] = ("logits",),
-    batch_size: int = 1024,
+    batch_size: int = 64,
 ) -> None:
     """Asks a teacher about every view, unless its answers are there and whole.
 
