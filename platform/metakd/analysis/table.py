@@ -147,7 +147,7 @@ def setting_keys(settings: tuple[Setting, ...]) -> tuple[str, ...]:
     others = [name for name in names if len({dict(setting).get(name) for setting in settings}) > 1]
     return tuple(
         " · ".join(
-            [f"{100 * setting['scale']:g} %", setting["augmentation"]]
+            [f"{100 * setting['scale']:.3g} %", setting["augmentation"]]
             + [str(dict(setting)[name]) for name in others]
         )
         for setting in settings
