@@ -2,6 +2,8 @@
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
 
 import pytest
 import torch
@@ -11,7 +13,7 @@ from metakd.core.batches import Batch
 from metakd.core.distillers import CrossEntropyConfig, DistillerConfig, KDConfig, MKDConfig
 from metakd.core.meta_temperature.config import RuleName
 from metakd.core.meta_temperature.cost import PASS_EQUIVALENTS
-from metakd.core.training import EpochRecord, Recipe, train
+from metakd.core.training import EpochRecord, Recipe, Training, train
 
 N, CLASSES, BATCH = 40, 3, 8
 
@@ -169,3 +171,72 @@ def test_a_loss_that_is_not_finite_stops_the_run() -> None:
 def test_a_value_out_of_range_is_named(make: object, message: str) -> None:
     with pytest.raises(ValueError, match=re.escape(message)):
         make()  # type: ignore[operator]
+
+
+def new_training(config: DistillerConfig, seed: int = 1) -> tuple[nn.Module, Training]:
+    torch.manual_seed(seed)
+    student = nn.Sequential(
+        nn.Linear(2, 8), nn.BatchNorm1d(8), nn.ReLU(), nn.Dropout(0.2), nn.Linear(8, CLASSES)
+    )
+    recipe = Recipe(epochs=6, batch_size=BATCH, lr=0.1)
+    return student, Training(student, config.build(), recipe, ToyBatches(), ToyBatches(seed=9))
+
+
+@pytest.mark.parametrize(
+    "config",
+    [
+        CrossEntropyConfig(),
+        KDConfig(),
+        MKDConfig(interval=2),
+        MKDConfig(interval=3, rule="gradient"),
+        MKDConfig(interval=4, rule="gradient", horizon=2),
+        MKDConfig(interval=3, meta_data="train"),
+    ],
+    ids=str,
+)
+def test_a_training_that_was_saved_goes_on_bitwise(config: DistillerConfig, tmp_path: Path) -> None:
+    whole, training = new_training(config)
+    expected = [training.run_epoch() for _ in range(6)]
+    _, training = new_training(config)
+    saved, cut = 0, 0
+    for epoch in range(5):
+        training.run_epoch()
+        if training.can_be_saved:
+            saved, cut = saved + 1, epoch + 1
+            torch.save(training.state_dict(), tmp_path / "state.pt")
+    assert saved >= 2
+    # The process that goes on starts from other weights and another random state.
+    student, training = new_training(config, seed=77)
+    training.load_state_dict(torch.load(tmp_path / "state.pt"))
+    assert training.epochs_done == cut
+    found = []
+    while not training.is_done:
+        found.append(training.run_epoch())
+    assert [replace(r, compute_s=0) for r in found] == [
+        replace(r, compute_s=0) for r in expected[cut:]
+    ]
+    for name, value in whole.state_dict().items():
+        assert torch.equal(student.state_dict()[name], value)
+
+
+def test_a_look_ahead_under_way_is_not_saved() -> None:
+    # Five steps an epoch: the look-ahead after the fifth awaits the next epoch's first batch.
+    _, training = new_training(MKDConfig(interval=4, meta_data="train"))
+    training.run_epoch()
+    assert not training.can_be_saved
+    with pytest.raises(RuntimeError, match="save after another epoch"):
+        training.state_dict()
+    training.run_epoch()
+    assert training.can_be_saved
+
+
+@pytest.mark.parametrize("interval", [1, 3, 4])
+@pytest.mark.parametrize("horizon", [1, 2, 3])
+def test_steps_are_held_exactly_while_a_look_ahead_to_come_needs_them(
+    interval: int, horizon: int
+) -> None:
+    config = MKDConfig(interval=interval, horizon=horizon, rule="gradient")
+    distiller = config.build()
+    for step in range(1, 20):
+        due = next(later for later in range(step, 99) if config.is_due(later))
+        assert distiller.holds_steps(step) == (due - horizon + 1 < step)

@@ -3,11 +3,18 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from metakd.data.splits import SplitError, Splits, make_splits, nested_subset
-
-label_arrays = st.lists(st.integers(0, 6), min_size=30, max_size=200).map(
-    lambda labels: np.array(labels, dtype=np.int64)
+from metakd.data.splits import (
+    SplitError,
+    Splits,
+    make_splits,
+    nested_per_class,
+    nested_subset,
 )
+
+# Of six samples of a class at least one is left to train on.
+label_arrays = st.tuples(
+    st.integers(1, 7), st.lists(st.integers(0, 6), min_size=24, max_size=200)
+).map(lambda drawn: np.array([*range(drawn[0])] * 6 + [k % drawn[0] for k in drawn[1]], np.int64))
 seeds = st.integers(0, 2**31)
 
 
@@ -107,3 +114,33 @@ def test_fractions_outside_their_range_are_refused() -> None:
         make_splits(labels, None, test_fraction=1.2)
     with pytest.raises(SplitError, match="nothing to train on"):
         make_splits(labels, None, validation_fraction=0.6, meta_fraction=0.6)
+
+
+@given(label_arrays, seeds, st.integers(1, 3), st.integers(0, 3))
+@settings(deadline=None)
+def test_images_per_class_are_exact_and_nested(
+    labels: np.ndarray, seed: int, few: int, more: int
+) -> None:
+    train = np.arange(len(labels))
+    small = nested_per_class(train, labels, few, seed)
+    large = nested_per_class(train, labels, few + more, seed)
+    assert np.array_equal(large[: len(small)], small)
+    for chosen, count in ((small, few), (large, few + more)):
+        assert len(np.unique(chosen)) == len(chosen)
+        classes, counts = np.unique(labels[chosen], return_counts=True)
+        assert np.array_equal(classes, np.unique(labels))
+        assert set(counts) == {count}
+
+
+def test_more_images_of_a_class_than_there_are_are_refused() -> None:
+    labels = np.array([0] * 9 + [1] * 4)
+    with pytest.raises(SplitError, match="more than the 4 training images of class 1: choose at"):
+        nested_per_class(np.arange(13), labels, 5, seed=0)
+    with pytest.raises(SplitError, match="at least 1, got 0"):
+        nested_per_class(np.arange(13), labels, 0, seed=0)
+
+
+def test_a_class_that_nothing_is_left_of_to_train_on_is_refused() -> None:
+    labels = np.array([0] * 50 + [1] * 50 + [2])
+    with pytest.raises(SplitError, match="class 2 has 1 images and none of them is left to train"):
+        make_splits(labels, np.array([100, 3, 60]))

@@ -2,14 +2,15 @@
 
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.optim import SGD, Optimizer
 
-from metakd.core.batches import MetaBatches, TrainingBatches
+from metakd.core.batches import Batch, MetaBatches, TrainingBatches
 from metakd.core.distillers.base import Distiller
 from metakd.core.hypergradient import TakenStep
 from metakd.core.losses import Losses
@@ -79,6 +80,128 @@ class EpochRecord:
     compute_s: float
 
 
+class Training:
+    """A student between its first step and its last, epoch by epoch.
+
+    Between epochs it can be saved, and a new one that takes that state goes on as if nothing had
+    happened: on a CPU with the same numbers, bit for bit.
+
+    Args:
+        student: The model; a DDP wrapper will do where the distiller takes no meta steps.
+        distiller: How it is taught.
+        recipe: How long, and by what optimiser.
+        batches: The training batches, with the teacher's logits where the distiller asks for them.
+        meta_batches: The held-out batches; needed where the distiller takes meta steps.
+
+    Attributes:
+        epochs_done: How many epochs lie behind.
+    """
+
+    def __init__(
+        self,
+        student: nn.Module,
+        distiller: Distiller,
+        recipe: Recipe,
+        batches: TrainingBatches,
+        meta_batches: MetaBatches | None = None,
+    ) -> None:
+        distiller.to(next(student.parameters()).device)
+        self.epochs_done = 0
+        self._student = student
+        self._distiller = distiller
+        self._recipe = recipe
+        self._batches = batches
+        self._meta_batches = meta_batches
+        self._optimiser = recipe.optimiser(student)
+        self._step = 0
+        self._awaits_next_batch = False
+
+    @property
+    def is_done(self) -> bool:
+        """Whether the last epoch lies behind."""
+        return self.epochs_done >= self._recipe.epochs
+
+    @property
+    def can_be_saved(self) -> bool:
+        """Whether no look-ahead to come needs steps that were taken already."""
+        return not (self._awaits_next_batch or self._distiller.holds_steps(self._step))
+
+    def state_dict(self) -> dict[str, Any]:
+        """Returns everything that the epochs to come depend on.
+
+        Raises:
+            RuntimeError: If it cannot be saved here.
+        """
+        if not self.can_be_saved:
+            raise RuntimeError("a look-ahead is under way: save after another epoch")
+        return {
+            "epochs_done": self.epochs_done,
+            "step": self._step,
+            "student": self._student.state_dict(),
+            "optimiser": self._optimiser.state_dict(),
+            "distiller": self._distiller.state_dict(),
+            "random": torch.get_rng_state(),
+            "random_cuda": torch.cuda.get_rng_state_all() if torch.cuda.is_available() else [],
+        }
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Goes on from a state of the same training."""
+        self.epochs_done, self._step = state["epochs_done"], state["step"]
+        self._student.load_state_dict(state["student"])
+        self._optimiser.load_state_dict(state["optimiser"])
+        self._distiller.load_state_dict(state["distiller"])
+        torch.set_rng_state(state["random"])
+        if state["random_cuda"]:
+            torch.cuda.set_rng_state_all(state["random_cuda"])
+
+    def run_epoch(self) -> EpochRecord:
+        """Trains for one more epoch.
+
+        Raises:
+            FloatingPointError: If the training loss stops being finite.
+        """
+        started = time.perf_counter()
+        epoch, distiller = self.epochs_done, self._distiller
+        total_steps = self._recipe.epochs * self._batches.steps_per_epoch
+        seen: list[Losses] = []
+        meta_seen: list[MetaStep] = []
+        self._student.train()
+        for batch in self._batches.epoch(epoch):
+            if self._awaits_next_batch:
+                meta_seen.append(distiller.meta_step(batch.first(distiller.meta_samples(batch))))
+            lr = self._recipe.lr_at(self._step, total_steps)
+            for group in self._optimiser.param_groups:
+                group["lr"] = lr
+            remembers = distiller.remembers(self._step)
+            taken = TakenStep(self._student, self._optimiser) if remembers else None
+
+            losses = distiller.loss(self._student(batch.inputs), batch)
+            self._optimiser.zero_grad()
+            losses.total.backward()
+            self._optimiser.step()
+
+            if taken is not None:
+                distiller.remember(taken, batch)
+            is_due = distiller.is_meta_step(self._step)
+            self._awaits_next_batch = is_due and distiller.meta_data == "train"
+            if is_due and not self._awaits_next_batch:
+                meta_seen.append(distiller.meta_step(self._meta_batch(batch)))
+            seen.append(losses.detach())
+            self._step += 1
+        self.epochs_done += 1
+        record = _summarise(epoch, self._step, lr, seen, meta_seen, distiller, started)
+        if not math.isfinite(record.train_loss):
+            raise FloatingPointError(
+                f"the training loss is {record.train_loss} in epoch {epoch}: lower the rate"
+            )
+        return record
+
+    def _meta_batch(self, batch: Batch) -> Batch:
+        if self._meta_batches is None:
+            raise ValueError("look-aheads on the meta split need meta_batches")
+        return self._meta_batches.at(self._step).first(self._distiller.meta_samples(batch))
+
+
 def train(
     student: nn.Module,
     distiller: Distiller,
@@ -87,60 +210,22 @@ def train(
     meta_batches: MetaBatches | None = None,
     on_epoch: Callable[[EpochRecord], None] = lambda record: None,
 ) -> None:
-    """Trains the student in place.
+    """Trains the student in place, from its first epoch to its last.
 
     Args:
-        student: The model; a DDP wrapper will do where the distiller takes no meta steps.
+        student: As ``Training`` has it; so are the distiller, the recipe and the batches.
         distiller: How it is taught.
         recipe: How long, and by what optimiser.
-        batches: The training batches, with the teacher's logits where the distiller asks for them.
-        meta_batches: The held-out batches; needed where the distiller takes meta steps.
+        batches: The training batches.
+        meta_batches: The held-out batches.
         on_epoch: Called after each epoch.
 
     Raises:
         FloatingPointError: If the training loss stops being finite.
     """
-    distiller.to(next(student.parameters()).device)
-    optimiser = recipe.optimiser(student)
-    total_steps = recipe.epochs * batches.steps_per_epoch
-    step = 0
-    awaits_next_batch = False
-    student.train()
-    for epoch in range(recipe.epochs):
-        started = time.perf_counter()
-        seen: list[Losses] = []
-        meta_seen: list[MetaStep] = []
-        for batch in batches.epoch(epoch):
-            if awaits_next_batch:
-                meta_seen.append(distiller.meta_step(batch.first(distiller.meta_samples(batch))))
-            lr = recipe.lr_at(step, total_steps)
-            for group in optimiser.param_groups:
-                group["lr"] = lr
-            taken = TakenStep(student, optimiser) if distiller.remembers(step) else None
-
-            logits = student(batch.inputs)
-            losses = distiller.loss(logits, batch)
-            optimiser.zero_grad()
-            losses.total.backward()
-            optimiser.step()
-
-            if taken is not None:
-                distiller.remember(taken, batch)
-            is_due = distiller.is_meta_step(step)
-            awaits_next_batch = is_due and distiller.meta_data == "train"
-            if is_due and not awaits_next_batch:
-                if meta_batches is None:
-                    raise ValueError("look-aheads on the meta split need meta_batches")
-                meta_batch = meta_batches.at(step).first(distiller.meta_samples(batch))
-                meta_seen.append(distiller.meta_step(meta_batch))
-            seen.append(losses.detach())
-            step += 1
-        record = _summarise(epoch, step, lr, seen, meta_seen, distiller, started)
-        if not math.isfinite(record.train_loss):
-            raise FloatingPointError(
-                f"the training loss is {record.train_loss} in epoch {epoch}: lower the rate"
-            )
-        on_epoch(record)
+    training = Training(student, distiller, recipe, batches, meta_batches)
+    while not training.is_done:
+        on_epoch(training.run_epoch())
 
 
 def _summarise(

@@ -1,6 +1,8 @@
 """The interface of every way to teach a student."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -38,6 +40,17 @@ class Distiller(ABC):
     def remember(self, step: TakenStep, batch: Batch) -> None:
         """Takes a step that a look-ahead will need, just taken on a batch."""
         raise NotImplementedError(f"{type(self).__name__} learns nothing but the student")
+
+    def holds_steps(self, step: int) -> bool:
+        """Says whether a look-ahead still to come, at ``step`` or later, needs steps before it."""
+        return False
+
+    def state_dict(self) -> dict[str, Any]:
+        """Returns what is learned beside the student; empty where nothing is."""
+        return {}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:  # noqa: B027 - most have none
+        """Takes what was learned beside the student."""
 
     def is_meta_step(self, step: int) -> bool:
         """Says whether a look-ahead follows the step."""

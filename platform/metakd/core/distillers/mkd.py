@@ -6,8 +6,9 @@ during training by the gradient of the learning objective. What it leaves open i
 """
 
 from collections import deque
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import torch
 import torch.nn.functional as F
@@ -64,6 +65,18 @@ class MKD(Distiller):
         self._remembered.append(
             self._temperature.complete(step, batch.inputs, batch.teacher_logits, batch.labels)
         )
+
+    def holds_steps(self, step: int) -> bool:
+        """Says yes where the next look-ahead reaches back behind the step."""
+        return self._config.look_ahead_after(step) - self._config.horizon + 1 < step
+
+    def state_dict(self) -> dict[str, Any]:
+        """Returns the temperatures and what their rule remembers."""
+        return self._temperature.state_dict()
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Takes the temperatures and what their rule remembers."""
+        self._temperature.load_state_dict(state)
 
     def is_meta_step(self, step: int) -> bool:
         """Says yes to every ``interval``-th step."""

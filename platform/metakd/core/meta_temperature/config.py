@@ -123,6 +123,11 @@ class MetaTemperatureConfig:
         """Says whether a look-ahead follows step 0, 1, ..."""
         return step >= self.horizon - 1 and (self.horizon - 1 - step) % self.interval == 0
 
+    def look_ahead_after(self, step: int) -> int:
+        """Returns the first step, this one or later, that a look-ahead follows."""
+        first = max(step, self.horizon - 1)
+        return first + (self.horizon - 1 - first) % self.interval
+
 
 def _require(holds: bool, rule: str, name: str, value: object) -> None:
     if not holds:
