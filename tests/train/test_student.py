@@ -155,13 +155,13 @@ def test_every_method_starts_from_the_same_weights_and_sees_the_same_batches(
     folder, trial = prepared
     seen: list[Any] = []
 
-    def spy(student, distiller, recipe, batches, meta_batches, on_epoch):
+    def spy(student, distiller, recipe, batches, meta_batches):
         weights = [p.detach().clone() for p in student.parameters()]
         stream = [(b.inputs, b.labels) for epoch in range(2) for b in batches.epoch(epoch)]
         seen.append((weights, stream))
         raise InterruptedError
 
-    monkeypatch.setattr(student_module, "train", spy)
+    monkeypatch.setattr(student_module, "Training", spy)
     for distiller in (CrossEntropyConfig(), KDConfig(tau_s=1.0), MKDConfig()):
         teacher = trial.teacher if distiller.asks_teacher else None
         with pytest.raises(InterruptedError):

@@ -11,7 +11,7 @@ from metakd.results.schema import SCHEMA_VERSION
 STUDY_FILE = "study.json"
 
 # What a study may have left before it could write study.json: a dry run keeps decoded datasets.
-OWN_NAMES = frozenset({"datasets", "teachers", "banks", "checkpoints", "trials", "steps"})
+OWN_NAMES = frozenset({"datasets", "teachers", "banks", "checkpoints", "ray", "trials", "steps"})
 
 
 class StoreError(ValueError):

@@ -35,6 +35,7 @@ from metakd.study.record import git_commit, record_study
 from metakd.study.spec import SpecError, StudySpec
 from metakd.study.tuning import Failure, run_jobs, slots
 from metakd.train.folder import StudyFolder
+from metakd.train.in_flight import sweep_finished
 from metakd.train.teacher import read_report
 from metakd.train.teacher_training import TeacherError
 
@@ -108,8 +109,8 @@ def _run(spec: StudySpec, options: RunOptions, render: Render, console: Console)
         try:
             failures = _run_pending(plan, pending, needed, folder, options.cluster, console)
         finally:
-            # What Ray kept of work in flight; what is finished lies in the store.
-            shutil.rmtree(folder.checkpoints, ignore_errors=True)
+            shutil.rmtree(folder.ray, ignore_errors=True)
+            sweep_finished(folder.checkpoints, finished_trials(options.out))
     summary = summarise(options.out)
     write_summary(options.out, summary)
     report = render(options.out, summary) if options.report else None

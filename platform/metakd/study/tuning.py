@@ -69,7 +69,7 @@ def run_jobs(
         ),
         run_config=tune.RunConfig(
             name="students",
-            storage_path=str(folder.checkpoints.resolve()),
+            storage_path=str(folder.ray.resolve()),
             verbose=0,
             callbacks=[_Watch(jobs, on_done, on_failed)],
         ),

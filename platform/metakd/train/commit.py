@@ -8,17 +8,20 @@ from typing import Any
 
 from metakd.results.writer import write_trial
 from metakd.train.folder import StudyFolder
-from metakd.train.student import Epoch, Outcome
+from metakd.train.in_flight import InFlight
+from metakd.train.progress import Epoch
+from metakd.train.student import Outcome
 from metakd.train.trial import Trial
 
 PACKAGES = ("metakd", "torch", "torchvision", "timm", "ray", "numpy", "pyarrow")
 
 
 def commit(trial: Trial, outcome: Outcome, folder: StudyFolder, git_commit: str) -> None:
-    """Commits a trial; from here on it is never run again."""
+    """Commits a trial; from here on it is never run again, and what was kept of it is removed."""
     steps = [_curve_row(trial, epoch) for epoch in outcome.epochs]
     row = {**_content_columns(trial), **_outcome_columns(outcome), "git_commit": git_commit}
     write_trial(folder.out, row, steps)
+    InFlight(folder.checkpoints / trial.id).forget()
 
 
 def package_versions() -> dict[str, str]:

@@ -27,5 +27,10 @@ class StudyFolder:
 
     @property
     def checkpoints(self) -> Path:
-        """What Ray keeps while work is in flight."""
+        """States of trials in flight, one folder by trial id."""
         return self.out / "checkpoints"
+
+    @property
+    def ray(self) -> Path:
+        """What Ray keeps for itself while work is in flight."""
+        return self.out / "ray"

@@ -1,6 +1,5 @@
 """Trains the student of one trial."""
 
-import copy
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -8,28 +7,24 @@ from datetime import UTC, datetime
 from typing import NamedTuple
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from metakd.core.evaluation import Evaluation, evaluate
-from metakd.core.training import EpochRecord, train
+from metakd.core.training import Training
 from metakd.data.bank import Stored, open_answers, open_views
 from metakd.data.counter_random import derive_seed
 from metakd.models.create import create_model
 from metakd.train.folder import StudyFolder
+from metakd.train.in_flight import InFlight
 from metakd.train.inputs import HeldOutMetaBatches, ShuffledBatches
+from metakd.train.progress import Epoch, Progress
 from metakd.train.samples import Samples, open_samples
 from metakd.train.sampling import training_views
 from metakd.train.teacher import open_teacher
 from metakd.train.trial import Trial
 
-
-@dataclass(frozen=True)
-class Epoch:
-    """One epoch of a trial: what the loop recorded, and validation at its end."""
-
-    record: EpochRecord
-    validation: Evaluation
-    elapsed_s: float
+SAVE_INTERVAL_S = 20.0
+"""A trial's state is kept that often, at an epoch's end; a shorter trial is run again instead."""
 
 
 class Bank(NamedTuple):
@@ -74,7 +69,9 @@ def run_trial(
     bank: Bank | None,
     on_epoch: Callable[[Epoch], None] = lambda epoch: None,
 ) -> Outcome:
-    """Trains the trial's student from its first step to its last, and reads the test set.
+    """Trains the trial's student to its last step, and reads the test set.
+
+    It begins at the first step, or where the last one who ran this trial was stopped.
 
     Args:
         trial: The content.
@@ -86,57 +83,60 @@ def run_trial(
     Raises:
         FloatingPointError: If the training loss stops being finite.
     """
-    started, clock = datetime.now(UTC), time.perf_counter()
     samples = open_samples(trial.data, folder)
     batches = training_batches(trial, folder, samples, bank)
-    student = (
-        create_model(
-            trial.student,
-            samples.dataset.image_shape,
-            samples.dataset.num_classes,
-            seed=derive_seed(trial.seed, "init"),
-        )
-        .to(samples.device)
-        .to(memory_format=torch.channels_last)
-    )
+    student = _new_student(trial, samples)
     torch.manual_seed(derive_seed(trial.seed, "dropout"))
+    meta_batches = HeldOutMetaBatches(samples.meta, trial.recipe.batch_size, trial.seed)
+    training = Training(student, trial.distiller.build(), trial.recipe, batches, meta_batches)
 
-    epochs: list[Epoch] = []
-    selected_epoch, selected_state = -1, copy.deepcopy(student.state_dict())
-
-    def after_epoch(record: EpochRecord) -> None:
-        nonlocal selected_epoch, selected_state
+    in_flight = InFlight(folder.checkpoints / trial.id)
+    progress = Progress(started=datetime.now(UTC))
+    kept = in_flight.latest()
+    if kept is not None:
+        training.load_state_dict(kept["training"])
+        progress = Progress.restored(kept["progress"])
+    clock = time.perf_counter() - progress.elapsed_s
+    saved_at = time.perf_counter()
+    while not training.is_done:
+        record = training.run_epoch()
         validation = evaluate(student, samples.validation)
-        if not epochs or validation.accuracy > epochs[selected_epoch].validation.accuracy:
-            selected_epoch, selected_state = record.epoch, copy.deepcopy(student.state_dict())
-        epochs.append(Epoch(record, validation, time.perf_counter() - clock))
-        on_epoch(epochs[-1])
+        progress.elapsed_s = time.perf_counter() - clock
+        progress.add(record, validation, student)
+        on_epoch(progress.epochs[-1])
+        is_due = time.perf_counter() - saved_at >= SAVE_INTERVAL_S
+        if is_due and training.can_be_saved and not training.is_done:
+            state = {"training": training.state_dict(), "progress": progress.as_state()}
+            in_flight.save(training.epochs_done, state)
+            saved_at = time.perf_counter()
 
-    train(
-        student,
-        trial.distiller.build(),
-        trial.recipe,
-        batches,
-        HeldOutMetaBatches(samples.meta, trial.recipe.batch_size, trial.seed),
-        after_epoch,
-    )
     test_last = evaluate(student, samples.test)
     test_selected = test_last
-    if selected_epoch < epochs[-1].record.epoch:
-        student.load_state_dict(selected_state)
+    if progress.selected_epoch < training.epochs_done - 1:
+        student.load_state_dict(progress.selected_state)
         test_selected = evaluate(student, samples.test)
     return Outcome(
-        epochs=tuple(epochs),
-        selected_epoch=selected_epoch,
+        epochs=tuple(progress.epochs),
+        selected_epoch=progress.selected_epoch,
         test_last=test_last,
         test_selected=test_selected,
         train_samples=batches.samples,
         validation_samples=len(samples.splits.validation),
         test_samples=len(samples.splits.test),
-        started=started,
+        started=progress.started,
         wall_s=time.perf_counter() - clock,
         device=samples.device,
     )
+
+
+def _new_student(trial: Trial, samples: Samples) -> nn.Module:
+    model = create_model(
+        trial.student,
+        samples.dataset.image_shape,
+        samples.dataset.num_classes,
+        seed=derive_seed(trial.seed, "init"),
+    )
+    return model.to(samples.device).to(memory_format=torch.channels_last)
 
 
 def training_batches(

@@ -62,7 +62,7 @@ def train_teacher(
         ),
         run_config=ray.train.RunConfig(
             name=f"teacher-{spec.model}-{spec.id}",
-            storage_path=str(folder.checkpoints.resolve()),
+            storage_path=str(folder.ray.resolve()),
             failure_config=ray.train.FailureConfig(max_failures=1, controller_failure_limit=2),
         ),
     )

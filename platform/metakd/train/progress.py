@@ -1,0 +1,75 @@
+"""How far a trial is: its curve, and the best of its epochs so far."""
+
+import copy
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from datetime import datetime
+from typing import Any
+
+from torch import Tensor, nn
+
+from metakd.core.evaluation import Evaluation
+from metakd.core.training import EpochRecord
+
+
+@dataclass(frozen=True)
+class Epoch:
+    """One epoch of a trial: what the loop recorded, and validation at its end."""
+
+    record: EpochRecord
+    validation: Evaluation
+    elapsed_s: float
+
+
+@dataclass
+class Progress:
+    """What a trial has brought so far.
+
+    Attributes:
+        started: When it began, UTC.
+        elapsed_s: Time spent on what is in it; what a stop threw away is not counted.
+        epochs: Its curve.
+        selected_epoch: The first epoch with the best validation accuracy.
+        selected_state: The student's weights after it.
+    """
+
+    started: datetime
+    elapsed_s: float = 0.0
+    epochs: list[Epoch] = field(default_factory=list)
+    selected_epoch: int = -1
+    selected_state: dict[str, Tensor] = field(default_factory=dict)
+
+    def add(self, record: EpochRecord, validation: Evaluation, student: nn.Module) -> None:
+        """Adds an epoch that has just ended."""
+        best = self.epochs[self.selected_epoch].validation.accuracy if self.epochs else -1.0
+        if validation.accuracy > best:
+            self.selected_epoch = record.epoch
+            self.selected_state = copy.deepcopy(student.state_dict())
+        self.epochs.append(Epoch(record, validation, self.elapsed_s))
+
+    def as_state(self) -> dict[str, Any]:
+        """Returns it as plain values and tensors."""
+        return {
+            "started": self.started.isoformat(),
+            "elapsed_s": self.elapsed_s,
+            "epochs": [
+                (asdict(epoch.record), tuple(epoch.validation), epoch.elapsed_s)
+                for epoch in self.epochs
+            ],
+            "selected_epoch": self.selected_epoch,
+            "selected_state": self.selected_state,
+        }
+
+    @staticmethod
+    def restored(state: Mapping[str, Any]) -> "Progress":
+        """Returns what ``as_state`` was asked of."""
+        return Progress(
+            datetime.fromisoformat(state["started"]),
+            state["elapsed_s"],
+            [
+                Epoch(EpochRecord(**record), Evaluation(*validation), elapsed_s)
+                for record, validation, elapsed_s in state["epochs"]
+            ],
+            state["selected_epoch"],
+            dict(state["selected_state"]),
+        )
