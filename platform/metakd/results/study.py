@@ -9,9 +9,12 @@ from typing import Any, TypedDict
 from metakd.results.schema import SCHEMA_VERSION
 
 STUDY_FILE = "study.json"
+LOCK_FILE = ".lock"
 
 # What a study may have left before it could write study.json: a dry run keeps decoded datasets.
-OWN_NAMES = frozenset({"datasets", "teachers", "banks", "checkpoints", "ray", "trials", "steps"})
+OWN_NAMES = frozenset(
+    {"datasets", "teachers", "banks", "checkpoints", "ray", "trials", "steps", LOCK_FILE}
+)
 
 
 class StoreError(ValueError):

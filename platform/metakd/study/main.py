@@ -5,6 +5,7 @@ import shutil
 import sys
 import time
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from pathlib import Path
 
 import ray
@@ -28,6 +29,7 @@ from metakd.study.banks import RoomError, check_room, free_bytes
 from metakd.study.cluster import ClusterError, connect
 from metakd.study.command_line import RunOptions, parse
 from metakd.study.cost import expected_steps
+from metakd.study.lock import LockError, only_study_in
 from metakd.study.plan import Job, Plan, make_plan
 from metakd.study.prepare import prepare
 from metakd.study.progress import StageProgress, TrialProgress, duration
@@ -43,6 +45,7 @@ USER_ERRORS = (
     BankError,
     ClusterError,
     DatasetError,
+    LockError,
     ModelError,
     RoomError,
     SpecError,
@@ -86,8 +89,13 @@ def _console() -> Console:
 
 
 def _run(spec: StudySpec, options: RunOptions, render: Render, console: Console) -> int:
-    started = time.monotonic()
     check_out(options.out)
+    with nullcontext() if options.dry_run else only_study_in(options.out):
+        return _plan_and_run(spec, options, render, console)
+
+
+def _plan_and_run(spec: StudySpec, options: RunOptions, render: Render, console: Console) -> int:
+    started = time.monotonic()
     # Workers have working directories of their own.
     folder = StudyFolder(options.out.absolute())
     dataset = open_dataset(spec.dataset, folder.datasets, options.data)
