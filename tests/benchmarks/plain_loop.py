@@ -74,6 +74,7 @@ def plain_loop(
         shuffle=True,
         drop_last=True,
         num_workers=WORKERS,
+        multiprocessing_context="fork",
     )
     stream = iter(loader)
 

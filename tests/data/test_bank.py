@@ -223,9 +223,11 @@ def test_a_damaged_part_is_never_served_and_made_again(tmp_path: Path, damage: s
 
 
 def test_builders_at_the_same_time_make_one_bank(tmp_path: Path) -> None:
+    teacher = Linear()
+
     def build(_: int) -> None:
         build_views(tmp_path, views_of())
-        build_answers(tmp_path, views_of(), "t1", Linear())
+        build_answers(tmp_path, views_of(), "t1", teacher)
 
     with ThreadPoolExecutor(4) as pool:
         list(pool.map(build, range(8)))

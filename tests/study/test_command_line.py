@@ -14,7 +14,7 @@ EVERY_WORD = """
 --augmentations none --temperatures 2 3.5 --strategies grid meta --seeds 2
 --teacher timm:resnet18 --student digit_mlp --epochs 4 --teacher-epochs 9 --dry-run --no-report
 --match steps --views 3 --logits float32 --bank logits --bank-gib 0.5
---image-column pixels --label-column kind --corrupt-images skip
+--image-column pixels --label-column kind --corrupt-images skip --max-failures 4
 """
 
 
@@ -48,6 +48,7 @@ def test_every_word_reaches_its_place() -> None:
     assert (options.cluster, options.out) == ("10.0.0.5:6379", Path("here"))
     assert options.data == DatasetOptions(Path("down"), "pixels", "kind", "skip")
     assert options.banks == BankPolicy("logits", 2**29)
+    assert options.max_failures == 4
     assert options.dry_run
     assert not options.report
 

@@ -12,7 +12,6 @@ import torch
 
 from metakd.core.distillers import MKDConfig
 from metakd.results.reader import finished_trials
-from metakd.train import student as student_module
 from metakd.train.commit import commit
 from metakd.train.folder import StudyFolder
 from metakd.train.in_flight import InFlight, sweep_finished
@@ -25,11 +24,10 @@ from pathlib import Path
 import torch
 from metakd.train import student
 torch.set_num_threads(1)
-student.SAVE_INTERVAL_S = 0
 trial, folder = pickle.loads(Path(sys.argv[1]).read_bytes())
 def say(epoch):
     print(epoch.record.epoch, flush=True)
-student.run_trial(trial, folder, None, say)
+student.run_trial(trial, folder, None, say, save_interval_s=0)
 time.sleep(600)
 """
 
@@ -53,7 +51,7 @@ def kept(folder: StudyFolder, trial: Trial) -> list[str]:
 
 
 def test_killed_three_times_it_ends_as_undisturbed(
-    longer: tuple[StudyFolder, Trial], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    longer: tuple[StudyFolder, Trial], tmp_path: Path
 ) -> None:
     folder, trial = longer
     undisturbed = run_trial(trial, folder, None)
@@ -78,13 +76,12 @@ def test_killed_three_times_it_ends_as_undisturbed(
     assert first_epochs[0] == 0
     assert first_epochs[1] >= 8
     assert first_epochs[2] >= 16
-    monkeypatch.setattr(student_module, "SAVE_INTERVAL_S", 0)
     seen: list[int] = []
 
     def note(epoch: Epoch) -> None:
         seen.append(epoch.record.epoch)
 
-    outcome = run_trial(trial, folder, None, note)
+    outcome = run_trial(trial, folder, None, note, save_interval_s=0)
     assert seen[0] >= 24
     assert numbers(outcome) == numbers(undisturbed)
     times = [epoch.elapsed_s for epoch in outcome.epochs]

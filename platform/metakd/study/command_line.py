@@ -28,6 +28,8 @@ class RunOptions:
     """How the dataset is found and read."""
     banks: BankPolicy
     """What is kept of views and of the teacher's answers."""
+    max_failures: int
+    """How often a trial is tried again after it failed."""
     dry_run: bool
     """Print the plan and its cost, run nothing."""
     report: bool
@@ -59,12 +61,15 @@ def parse(defaults: StudySpec, argv: Sequence[str] | None) -> tuple[StudySpec, R
             mode=None if given["bank"] == "auto" else given["bank"],
             limit_bytes=round(given.pop("bank_gib") * 2**30),
         ),
+        max_failures=given.pop("max_failures"),
         dry_run=given.pop("dry_run"),
         report=not given.pop("no_report"),
     )
     del given["bank"]
     if not options.banks.limit_bytes > 0:
         raise SpecError(f"bank-gib must be above 0, got {options.banks.limit_bytes / 2**30:g}")
+    if options.max_failures < 0:
+        raise SpecError(f"max-failures must be at least 0, got {options.max_failures}")
     if "scales" in given and "images_per_class" in given:
         raise SpecError("give --scales or --images-per-class, not both")
     chosen: dict[str, Any] = dict(PRESETS[given.pop("preset")])
@@ -198,6 +203,13 @@ def _parser(defaults: StudySpec) -> argparse.ArgumentParser:
         default=BankPolicy.limit_bytes / 2**30,
         metavar="GIB",
         help="room that auto may take (default: %(default)g)",
+    )
+    runs.add_argument(
+        "--max-failures",
+        type=int,
+        default=1,
+        metavar="N",
+        help="how often a trial that failed is tried again (default: %(default)s)",
     )
     runs.add_argument(
         "--dry-run",

@@ -115,7 +115,7 @@ def _plan_and_run(spec: StudySpec, options: RunOptions, render: Render, console:
     failures: list[Failure] = []
     if pending:
         try:
-            failures = _run_pending(plan, pending, needed, folder, options.cluster, console)
+            failures = _run_pending(plan, pending, needed, folder, options, console)
         finally:
             shutil.rmtree(folder.ray, ignore_errors=True)
             sweep_finished(folder.checkpoints, finished_trials(options.out))
@@ -134,11 +134,11 @@ def _run_pending(
     pending: list[Job],
     needed: set[str],
     folder: StudyFolder,
-    where: str,
+    options: RunOptions,
     console: Console,
 ) -> list[Failure]:
     console.print("connecting to Ray ...")
-    cluster = connect(where)
+    cluster = connect(options.cluster)
     console.print(
         f"cluster      {cluster.cpus} CPUs, {cluster.gpus} GPUs, {cluster.nodes} node(s)"
         + (", started here" if cluster.started_here else "")
@@ -161,4 +161,5 @@ def _run_pending(
             git_commit(),
             on_done=lambda job, acc: progress.finish(job.trial.name, acc, work[job.trial.id]),
             on_failed=lambda job: progress.fail(work[job.trial.id]),
+            max_failures=options.max_failures,
         )

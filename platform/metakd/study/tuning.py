@@ -14,7 +14,7 @@ from metakd.study.cluster import Cluster
 from metakd.study.plan import Job
 from metakd.train.commit import commit
 from metakd.train.folder import StudyFolder
-from metakd.train.student import run_trial
+from metakd.train.student import SAVE_INTERVAL_S, run_trial
 
 CPUS_PER_TRIAL = 1
 
@@ -39,6 +39,8 @@ def run_jobs(
     git_commit: str,
     on_done: Callable[[Job, float], None],
     on_failed: Callable[[Job], None],
+    max_failures: int = 1,
+    save_interval_s: float = SAVE_INTERVAL_S,
 ) -> list[Failure]:
     """Runs jobs on the cluster; each commits its trial to the store when it is finished.
 
@@ -49,6 +51,9 @@ def run_jobs(
         git_commit: Recorded with each trial.
         on_done: Called with each finished job and its validation accuracy.
         on_failed: Called with each failed job.
+        max_failures: How often a job is tried again after it failed or its process died; it goes
+            on from its last kept state.
+        save_interval_s: At least so much time lies between two states of a trial.
 
     Returns:
         The trials that failed; the others are in the store.
@@ -56,7 +61,13 @@ def run_jobs(
     logging.getLogger("ray").setLevel(logging.CRITICAL)
     logging.getLogger("ray.tune").setLevel(logging.CRITICAL)
     resources = {"cpu": CPUS_PER_TRIAL, "gpu": 1 if cluster.gpus else 0}
-    trainable = tune.with_parameters(distil, jobs=jobs, folder=folder, git_commit=git_commit)
+    trainable = tune.with_parameters(
+        distil,
+        jobs=jobs,
+        folder=folder,
+        git_commit=git_commit,
+        save_interval_s=save_interval_s,
+    )
     tuner = tune.Tuner(
         tune.with_resources(trainable, resources),
         # Tune hands on only plain values as they are: a trial gets its job by number.
@@ -71,6 +82,7 @@ def run_jobs(
             name="students",
             storage_path=str(folder.ray.resolve()),
             verbose=0,
+            failure_config=tune.FailureConfig(max_failures=max_failures),
             callbacks=[_Watch(jobs, on_done, on_failed)],
         ),
     )
@@ -82,14 +94,18 @@ def run_jobs(
 
 
 def distil(
-    config: Mapping[str, int], jobs: Sequence[Job], folder: StudyFolder, git_commit: str
+    config: Mapping[str, int],
+    jobs: Sequence[Job],
+    folder: StudyFolder,
+    git_commit: str,
+    save_interval_s: float,
 ) -> None:
     """The Tune trainable: trains and commits the student of one job."""
     job = jobs[config["job"]]
     torch.set_num_threads(CPUS_PER_TRIAL)
     # A reused actor keeps one name on Ray's dashboard: its log there says which trial it runs.
     print(f"{job.trial.name} {job.trial.id}: started", flush=True)
-    outcome = run_trial(job.trial, folder, job.bank)
+    outcome = run_trial(job.trial, folder, job.bank, save_interval_s=save_interval_s)
     commit(job.trial, outcome, folder, git_commit)
     print(f"{job.trial.name} {job.trial.id}: committed", flush=True)
     tune.report({"val_acc": outcome.epochs[-1].validation.accuracy, "wall_s": outcome.wall_s})

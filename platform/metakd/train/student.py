@@ -68,6 +68,7 @@ def run_trial(
     folder: StudyFolder,
     bank: Bank | None,
     on_epoch: Callable[[Epoch], None] = lambda epoch: None,
+    save_interval_s: float = SAVE_INTERVAL_S,
 ) -> Outcome:
     """Trains the trial's student to its last step, and reads the test set.
 
@@ -79,6 +80,7 @@ def run_trial(
         bank: What of the trial's views and of the teacher's answers was made before; None makes
             them live.
         on_epoch: Called after each epoch.
+        save_interval_s: At least so much time lies between two states that are kept.
 
     Raises:
         FloatingPointError: If the training loss stops being finite.
@@ -104,7 +106,7 @@ def run_trial(
         progress.elapsed_s = time.perf_counter() - clock
         progress.add(record, validation, student)
         on_epoch(progress.epochs[-1])
-        is_due = time.perf_counter() - saved_at >= SAVE_INTERVAL_S
+        is_due = time.perf_counter() - saved_at >= save_interval_s
         if is_due and training.can_be_saved and not training.is_done:
             state = {"training": training.state_dict(), "progress": progress.as_state()}
             in_flight.save(training.epochs_done, state)
