@@ -5,7 +5,6 @@ import json
 import math
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -28,13 +27,6 @@ from metakd.data.datasets import ImageDataset
 HASH_LENGTH = 16
 
 Ids = NDArray[np.int64]
-
-
-class LabelledViews(NamedTuple):
-    """Views (B, C, H, W) uint8 and their labels: classes (B,), or shares of classes (B, K)."""
-
-    images: Tensor
-    labels: Tensor
 
 
 @dataclass(eq=False)
@@ -135,10 +127,6 @@ class Views:
             mix = self._mix(number).of(rows)
             shares = mix_labels(own, self._classes[mix.partners], mix, classes)
         return shares.lerp(torch.full_like(shares, 1 / classes), self.recipe.smoothing)
-
-    def labelled(self, rows: Tensor, number: int) -> LabelledViews:
-        """Makes views of some samples, with their labels."""
-        return LabelledViews(self.images(rows, number), self.labels(rows, number))
 
     @cached_property
     def _classes(self) -> Tensor:
