@@ -39,7 +39,6 @@ from metakd.core.training import train
 from metakd.data.bank import BankError, open_answers
 from metakd.data.counter_random import derive_seed
 from metakd.data.datasets import DatasetOptions, open_dataset
-from metakd.models.create import create_model
 from metakd.study.plan import Job, Plan, make_plan
 from metakd.study.spec import StudySpec
 from metakd.train.content import content_id
@@ -199,12 +198,7 @@ def _run(run: Run) -> None:
     torch.set_num_threads(1)
     trial, folder = run.job.trial, run.folder
     samples = open_samples(trial.data, folder)
-    student = create_model(
-        trial.student,
-        samples.dataset.image_shape,
-        samples.dataset.num_classes,
-        seed=derive_seed(trial.seed, "init"),
-    ).to(samples.device)
+    student = samples.new_model(trial.student, trial.seed)
     torch.manual_seed(derive_seed(trial.seed, "dropout"))
     distiller = run.distiller.build()
     train(

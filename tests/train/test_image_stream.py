@@ -44,8 +44,8 @@ def test_processes_of_their_own_make_the_same_images_in_order(
     assert samples.workers == DECODING_WORKERS
     views = samples.views("mixup", 3, samples.splits.train, passes=2)
     asked = [(rows, number) for number in range(2) for rows in torch.arange(30).split(8)]
-    alone = list(ImageStream(views).of(asked))
-    stream = ImageStream(views, workers=2)
+    alone = list(ImageStream(views.images).of(asked))
+    stream = ImageStream(views.images, workers=2)
     for part in (slice(None), slice(3, 5)):
         together = list(stream.of(asked[part]))
         assert all(torch.equal(a, b) for a, b in zip(together, alone[part], strict=True))

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import math
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -27,6 +28,8 @@ from metakd.data.datasets import ImageDataset
 HASH_LENGTH = 16
 
 Ids = NDArray[np.int64]
+Look = Callable[[Tensor, int], Tensor]
+"""Shows views (B, C, H, W) uint8 by rows (B,) and the views' number."""
 
 
 @dataclass(eq=False)
@@ -43,7 +46,7 @@ class Views:
         seed: Seed of the views.
         sample_ids: The samples in their order, (n,); a row is a place in it.
         passes: How often each sample is seen; a recipe that is constant has one view for all.
-        device: Where views of small images are made.
+        device: Where views of decoded images are made and answered; files are read on the CPU.
     """
 
     dataset: ImageDataset
@@ -127,6 +130,10 @@ class Views:
             mix = self._mix(number).of(rows)
             shares = mix_labels(own, self._classes[mix.partners], mix, classes)
         return shares.lerp(torch.full_like(shares, 1 / classes), self.recipe.smoothing)
+
+    def __post_init__(self) -> None:
+        if not self.dataset.is_decoded:
+            self.device = "cpu"
 
     @cached_property
     def _classes(self) -> Tensor:

@@ -92,7 +92,7 @@ def check_out(out: Path) -> None:
         StoreError: If ``out`` is a file, cannot be written, holds something else, or holds results
             of another schema version.
     """
-    place = _nearest_existing(out)
+    place = nearest_existing(out)
     if not place.is_dir():
         raise StoreError(f"results need a folder, but {place} is a file: choose another --out")
     if not os.access(place, os.W_OK | os.X_OK):
@@ -114,7 +114,8 @@ def _frozen(value: Any) -> Any:  # noqa: ANN401 - JSON
     return tuple(value) if isinstance(value, list) else value
 
 
-def _nearest_existing(path: Path) -> Path:
+def nearest_existing(path: Path) -> Path:
+    """Returns a path, or the nearest folder above it that exists."""
     path = path.absolute()
     while not path.exists():
         path = path.parent

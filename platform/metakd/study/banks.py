@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from metakd.data.bank import AnswerType, logits_bytes
 from metakd.data.views import Views
+from metakd.results.study import nearest_existing
 from metakd.train.samples import Samples
 from metakd.train.student import Bank
 
@@ -108,8 +109,7 @@ def choose_modes(banks: Sequence[BankSpec], policy: BankPolicy) -> list[BankSpec
 
 def free_bytes(place: Path) -> int:
     """Returns what is free on the disk where a folder is or will be."""
-    there = next(path for path in (place.absolute(), *place.absolute().parents) if path.exists())
-    return shutil.disk_usage(there).free
+    return shutil.disk_usage(nearest_existing(place)).free
 
 
 def check_room(banks: Iterable[BankSpec], folder: Path) -> None:

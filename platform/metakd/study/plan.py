@@ -87,6 +87,7 @@ def make_plan(
     data = DataSpec(dataset.name, dataset.fingerprint)
     splits = make_splits(dataset.labels, dataset.test_ids, data.split_seed)
     recipes = recipes_for(dataset.image_shape)
+    recipe = _for_epochs(recipes.student, spec.epochs)
     student = spec.student or default_student(dataset.image_shape)
     teacher = TeacherSpec(
         data=data,
@@ -106,7 +107,7 @@ def make_plan(
                 sampling=sampling,
                 teacher=teacher if distiller.asks_teacher else None,
                 student=student,
-                recipe=_for_epochs(recipes.student, spec.epochs),
+                recipe=recipe,
                 distiller=distiller,
                 seed=seed,
             )

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Collection, Sequence
 from contextlib import suppress
+from functools import partial
 
 import ray
 import torch
@@ -9,6 +10,7 @@ from ray.exceptions import RayTaskError
 from torch import Tensor
 
 from metakd.data.bank import AnswerType, BankError, build_answers, build_views
+from metakd.data.bank.parts import Parts
 from metakd.data.bank.stored import answers_parts, views_parts
 from metakd.data.datasets import DatasetError
 from metakd.study.banks import BankSpec
@@ -56,9 +58,14 @@ def prepare(
     views = [
         _make_views.remote(part, plan.data, folder) for part in _deal(with_views, cluster.cpus)
     ]
+    parts_of_views = partial(views_parts, folder.banks)
+
+    def tell_views() -> None:
+        on_stage(f"augmented views {_done(with_views, parts_of_views)}")
+
     on_stage("augmented views")
     if plan.teacher is None:
-        _wait(views, lambda: on_stage(f"augmented views {_done(with_views, folder, None)}"))
+        _wait(views, tell_views)
         return None
     name, epochs = plan.teacher.model, plan.teacher.recipe.epochs
     on_stage(f"teacher {name}")
@@ -72,17 +79,17 @@ def prepare(
         on_epoch=lambda done: on_stage(f"teacher {name}, epoch {done} of {epochs}"),
     )
     # Not waited for before: Ray Train's own start needs no CPU of the cluster.
-    _wait(views, lambda: on_stage(f"augmented views {_done(with_views, folder, None)}"))
+    _wait(views, tell_views)
     ask = _ask_teacher.options(num_gpus=1 if cluster.gpus else 0)
     kept_as, teacher = plan.spec.logits, plan.teacher
     answers = [
         ask.remote(part, teacher, kept_as, folder)
         for part in _deal(banks, cluster.gpus or cluster.cpus)
     ]
-    _wait(
-        answers,
-        lambda: on_stage(f"the teacher's answers {_done(banks, folder, (teacher, kept_as))}"),
+    parts_of_answers = partial(
+        answers_parts, folder.banks, teacher_id=teacher.id, name="logits", kept_as=kept_as
     )
+    _wait(answers, lambda: on_stage(f"the teacher's answers {_done(banks, parts_of_answers)}"))
     return report
 
 
@@ -106,18 +113,12 @@ def _wait(tasks: list[ray.ObjectRef], tell: Callable[[], None]) -> None:
         tell()
 
 
-def _done(
-    banks: Sequence[BankSpec], folder: StudyFolder, asked: tuple[TeacherSpec, AnswerType] | None
-) -> str:
+def _done(banks: Sequence[BankSpec], parts_of: Callable[[str], Parts]) -> str:
     """Returns in words how much of some banks is there."""
     done = total = 0
     for bank in banks:
         with suppress(BankError):
-            parts = (
-                views_parts(folder.banks, bank.id)
-                if asked is None
-                else answers_parts(folder.banks, bank.id, asked[0].id, "logits", asked[1])
-            )
+            parts = parts_of(bank.id)
             done += parts.done()
             total += parts.count
     return f"{100 * done / max(total, 1):.0f} %"

@@ -8,8 +8,7 @@ from multiprocessing.context import ForkServerContext
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
-from metakd.data.bank import Stored
-from metakd.data.views import Views
+from metakd.data.views import Look
 
 Asked = Sequence[tuple[Tensor, int]]
 """Rows (B,) and the number of their view, batch after batch."""
@@ -19,13 +18,13 @@ class ImageStream:
     """Streams batches of images.
 
     Args:
-        source: Views that are made, or kept ones.
+        look: What makes views, or reads kept ones.
         workers: How many processes make them ahead; 0 makes each when it is asked for, which is
             right wherever no file has to be decoded. They stay between calls.
     """
 
-    def __init__(self, source: Views | Stored, workers: int = 0) -> None:
-        self._source = _Source(source)
+    def __init__(self, look: Look, workers: int = 0) -> None:
+        self._source = _Source(look)
         self._asked: list[tuple[Tensor, int]] = []
         self._loader: DataLoader[Tensor] | None = None
         if workers > 0:
@@ -58,11 +57,8 @@ def _fork_server() -> ForkServerContext:
 class _Source(Dataset[Tensor]):
     """Answers to rows and a number with images."""
 
-    def __init__(self, source: Views | Stored) -> None:
-        self._source = source
+    def __init__(self, look: Look) -> None:
+        self._look = look
 
     def __getitem__(self, asked: tuple[Tensor, int]) -> Tensor:
-        rows, number = asked
-        if isinstance(self._source, Stored):
-            return self._source.take(rows, number)
-        return self._source.images(rows, number)
+        return self._look(*asked)

@@ -52,8 +52,9 @@ class InFlight:
 
 def sweep_finished(checkpoints: Path, finished: Collection[str]) -> None:
     """Removes states of trials that a kill kept from being removed after their commit."""
-    for trial_id in finished:
-        InFlight(checkpoints / trial_id).forget()
+    for folder in checkpoints.glob("*"):
+        if folder.name in finished:
+            InFlight(folder).forget()
     # What is left belongs to trials that go on later.
     with suppress(OSError):
         checkpoints.rmdir()

@@ -96,7 +96,7 @@ class ShuffledBatches:
         self._batch_size = min(batch_size, self.samples) // world_size * world_size
         self._order_seed = order_seed
         self._normalise = normalise
-        self._stream = ImageStream(stored_views or views, workers)
+        self._stream = ImageStream(stored_views.take if stored_views else views.images, workers)
         self._answers = answers
         self._steps_per_pass = self.samples // self._batch_size
         self._steps_per_epoch = steps_per_epoch or self._steps_per_pass
@@ -149,7 +149,7 @@ class HeldOut:
         self._views = views
         self._normalise = normalise
         self._workers = workers
-        self._stream = ImageStream(views, workers)
+        self._stream = ImageStream(views.images, workers)
 
     def first(self, samples: int) -> "HeldOut":
         """Returns the first so many samples alone."""

@@ -97,5 +97,5 @@ def training_views(
         derive_seed(seed, "augmentation"),
         ids,
         sampling.views or sampling.passes(recipe, len(ids), len(train_ids)),
-        device if dataset.is_decoded else "cpu",
+        device,
     )

@@ -7,13 +7,12 @@ from datetime import UTC, datetime
 from typing import NamedTuple
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from metakd.core.evaluation import Evaluation, evaluate
 from metakd.core.training import Training
 from metakd.data.bank import Stored, open_answers, open_views
 from metakd.data.counter_random import derive_seed
-from metakd.models.create import create_model
 from metakd.train.folder import StudyFolder
 from metakd.train.in_flight import InFlight
 from metakd.train.inputs import HeldOutMetaBatches, ShuffledBatches
@@ -87,7 +86,7 @@ def run_trial(
     """
     samples = open_samples(trial.data, folder)
     batches = training_batches(trial, folder, samples, bank)
-    student = _new_student(trial, samples)
+    student = samples.new_model(trial.student, trial.seed)
     torch.manual_seed(derive_seed(trial.seed, "dropout"))
     meta_batches = HeldOutMetaBatches(samples.meta, trial.recipe.batch_size, trial.seed)
     training = Training(student, trial.distiller.build(), trial.recipe, batches, meta_batches)
@@ -129,16 +128,6 @@ def run_trial(
         wall_s=time.perf_counter() - clock,
         device=samples.device,
     )
-
-
-def _new_student(trial: Trial, samples: Samples) -> nn.Module:
-    model = create_model(
-        trial.student,
-        samples.dataset.image_shape,
-        samples.dataset.num_classes,
-        seed=derive_seed(trial.seed, "init"),
-    )
-    return model.to(samples.device).to(memory_format=torch.channels_last)
 
 
 def training_batches(

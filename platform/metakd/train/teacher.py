@@ -9,8 +9,6 @@ from torch import Tensor, nn
 
 from metakd.atomic import new_file
 from metakd.data.bank import AnswerType
-from metakd.data.counter_random import derive_seed
-from metakd.models.create import create_model
 from metakd.train.folder import StudyFolder
 from metakd.train.samples import open_samples
 from metakd.train.trial import TeacherSpec
@@ -35,14 +33,7 @@ def read_report(spec: TeacherSpec, folder: StudyFolder) -> TeacherReport | None:
 
 def new_teacher(spec: TeacherSpec, folder: StudyFolder) -> nn.Module:
     """Returns the teacher before its training, on this process's device."""
-    samples = open_samples(spec.data, folder)
-    model = create_model(
-        spec.model,
-        samples.dataset.image_shape,
-        samples.dataset.num_classes,
-        seed=derive_seed(spec.seed, "init"),
-    )
-    return model.to(samples.device).to(memory_format=torch.channels_last)
+    return open_samples(spec.data, folder).new_model(spec.model, spec.seed)
 
 
 def store_teacher(

@@ -13,7 +13,7 @@ from metakd.atomic import new_file
 from metakd.data.bank.parts import BankError
 from metakd.data.bank.size import AnswerType
 from metakd.data.bank.stored import answers_parts, open_views, views_parts
-from metakd.data.views import Views
+from metakd.data.views import Look, Views
 
 VIEWS_AT_ONCE = 4096
 
@@ -21,8 +21,6 @@ Answers = Mapping[str, Tensor]
 """What a teacher says of B views, by name, each (B, ...): "logits", or feature maps on request."""
 Teacher = Callable[[Tensor], Answers]
 """Maps views (B, C, H, W) uint8 to its answers."""
-Look = Callable[[Tensor, int], Tensor]
-"""Shows views (B, C, H, W) by rows and number."""
 
 
 def build_views(root: Path, views: Views) -> None:
@@ -40,8 +38,7 @@ def build_views(root: Path, views: Views) -> None:
         made = np.empty((len(numbers), *views.shape[1:]), dtype=np.uint8)
         for place, number in enumerate(numbers):
             for rows in torch.arange(parts.samples).split(VIEWS_AT_ONCE):
-                images = views.images(rows.to(views.device), number)
-                made[place, int(rows[0]) : int(rows[-1]) + 1] = images.cpu().numpy()
+                made[place, rows.numpy()] = views.images(rows, number).cpu().numpy()
         parts.write(part, made)
 
 
@@ -91,7 +88,7 @@ def build_answers(
 def _viewer(root: Path, views: Views) -> Look:
     """Returns what shows views by rows and number: the bank, or whoever makes them."""
     if views_parts(root, views.id).missing():
-        return lambda rows, number: views.images(rows.to(views.device), number)
+        return views.images
     return open_views(root, views.id).take
 
 
