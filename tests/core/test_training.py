@@ -123,6 +123,38 @@ def test_a_longer_horizon_runs_and_differs(horizon: int) -> None:
     assert long[-1].temperatures != short[-1].temperatures
 
 
+class Spy(nn.Linear):
+    seen: list[torch.dtype]
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        logits = super().forward(inputs)
+        self.seen.append(logits.dtype)
+        return logits
+
+
+@pytest.mark.parametrize("config", [KDConfig(), MKDConfig(interval=2)])
+def test_under_autocast_passes_are_coarse_and_everything_else_is_not(
+    config: DistillerConfig,
+) -> None:
+    runs = {}
+    for autocast in (None, torch.bfloat16):
+        torch.manual_seed(1)
+        student = Spy(2, CLASSES)
+        student.seen = []
+        batches = ToyBatches(), ToyBatches(seed=9)
+        training = Training(student, config.build(), Recipe(epochs=6), *batches, autocast)
+        records = [training.run_epoch() for _ in range(6)]
+        runs[autocast] = student, records[-1]
+        assert student.weight.dtype == torch.float32
+    exact, coarse = runs[None], runs[torch.bfloat16]
+    assert set(exact[0].seen) == {torch.float32}
+    # The look-ahead's own pass stays in full precision; the meta batch's does not.
+    passes = [torch.bfloat16] if isinstance(config, KDConfig) else [torch.bfloat16, torch.float32]
+    assert set(coarse[0].seen) == set(passes)
+    assert coarse[1].train_loss == pytest.approx(exact[1].train_loss, rel=0.02)
+    assert coarse[1].train_loss != exact[1].train_loss
+
+
 def test_a_look_ahead_on_the_meta_split_needs_one() -> None:
     with pytest.raises(ValueError, match="need meta_batches"):
         train(nn.Linear(2, CLASSES), MKDConfig().build(), Recipe(), ToyBatches())

@@ -4,8 +4,11 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 import torch
+import torch.distributed as dist
 import torch.nn.functional as F
 from torch import Tensor, nn
+
+from metakd.core.hypergradient.linearised import at_least_float32
 
 
 class Evaluation(NamedTuple):
@@ -16,22 +19,29 @@ class Evaluation(NamedTuple):
 
 
 @torch.no_grad()
-def evaluate(model: nn.Module, batches: Iterable[tuple[Tensor, Tensor]]) -> Evaluation:
+def evaluate(
+    model: nn.Module,
+    batches: Iterable[tuple[Tensor, Tensor]],
+    group: dist.ProcessGroup | None = None,
+) -> Evaluation:
     """Evaluates the model in evaluation mode, and leaves it in the mode it had.
 
     Args:
         model: Maps (B, ...) inputs to (B, C) logits.
         batches: Inputs (B, ...) and classes (B,) int64 of all samples; how many samples a batch has
             changes memory, not the result.
+        group: Ranks that each have a share of the samples, which may be empty.
     """
     was_training = model.training
     model.eval()
-    samples, seen = 0, []
+    sums = torch.zeros(3, dtype=torch.float64, device=next(model.parameters()).device)
     for inputs, labels in batches:
-        logits = model(inputs)
-        samples += len(labels)
+        logits = at_least_float32(model(inputs))
         correct = (logits.argmax(dim=1) == labels).sum()
-        seen.append(torch.stack([correct, F.cross_entropy(logits, labels, reduction="sum")]))
+        loss = F.cross_entropy(logits, labels, reduction="sum")
+        sums += torch.stack([correct, loss, torch.full_like(loss, len(labels))])
     model.train(was_training)
-    correct, loss = torch.stack(seen).double().sum(dim=0)
-    return Evaluation(correct.item() / samples, loss.item() / samples)
+    if group is not None:
+        dist.all_reduce(sums, group=group)
+    correct_sum, loss_sum, samples = sums.tolist()
+    return Evaluation(correct_sum / samples, loss_sum / samples)

@@ -9,8 +9,11 @@ from collections.abc import Callable
 from typing import Literal, NamedTuple
 
 import torch
+import torch.distributed as dist
 import torch.nn.functional as F
 from torch import Tensor
+
+from metakd.core.ranks import norms_over_ranks
 
 Temperature = float | Tensor
 TaskLoss = Callable[[Tensor, Tensor], Tensor]
@@ -72,6 +75,7 @@ def distillation_loss(
     alpha: float | Tensor,
     scale: Scale = "product",
     task_loss: TaskLoss = F.cross_entropy,
+    group: dist.ProcessGroup | None = None,
 ) -> Losses:
     """Returns (1−α) CE(z_s, y) + α s KL(softmax(z_t/τ_t) ‖ softmax(z_s/τ_s)), batch mean.
 
@@ -88,6 +92,7 @@ def distillation_loss(
             ``free`` the factor that gives the batch the gradient norm which Hinton's term has at
             τ = 4, so that temperatures turn the gradient and cannot stand in for α or a rate.
         task_loss: What stands in for CE, of logits and labels; a scalar.
+        group: The ranks of a DDP student, each of which has its share of the batch.
 
     Raises:
         ValueError: If the logits differ in shape.
@@ -102,21 +107,30 @@ def distillation_loss(
             product = tau_s * tau_t
             factor = product.detach() if isinstance(product, Tensor) else product
         case "free":
-            factor = _equalising_factor(student_logits.detach(), teacher_logits, tau_s, tau_t)
+            factor = _equalising_factor(
+                student_logits.detach(), teacher_logits, tau_s, tau_t, group
+            )
     kd = (factor * divergence).mean()
     return Losses((1 - alpha) * ce + alpha * kd, ce, kd)
 
 
 def _equalising_factor(
-    student_logits: Tensor, teacher_logits: Tensor, tau_s: Temperature, tau_t: Temperature
+    student_logits: Tensor,
+    teacher_logits: Tensor,
+    tau_s: Temperature,
+    tau_t: Temperature,
+    group: dist.ProcessGroup | None,
 ) -> Tensor:
     """Returns s with ‖∂ (s KL) / ∂z‖ over the batch equal to that of τ² KL at τ = 4.
 
     Where both sides are certain of the same class the gradient vanishes, and has no direction left
     that could be scaled up: s stays below ``LARGEST_GAIN`` times its value at τ = 4.
     """
-    present = _gradient(student_logits, teacher_logits, tau_s, tau_t).norm()
-    reference = _gradient(student_logits, teacher_logits, REFERENCE_TAU, REFERENCE_TAU).norm()
+    present, reference = norms_over_ranks(
+        _gradient(student_logits, teacher_logits, tau_s, tau_t),
+        _gradient(student_logits, teacher_logits, REFERENCE_TAU, REFERENCE_TAU),
+        group=group,
+    )
     least = (reference / LARGEST_GAIN).clamp_min(torch.finfo(present.dtype).tiny)
     factor: Tensor = REFERENCE_TAU**2 * reference / torch.maximum(present, least)
     return factor

@@ -3,18 +3,22 @@
 import math
 import time
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Any
 
 import torch
+import torch.distributed as dist
 from torch import Tensor, nn
 from torch.optim import SGD, Optimizer
 
 from metakd.core.batches import Batch, MetaBatches, TrainingBatches
 from metakd.core.distillers.base import Distiller
-from metakd.core.hypergradient import TakenStep
+from metakd.core.hypergradient import TakenStep, bare
+from metakd.core.hypergradient.linearised import at_least_float32
 from metakd.core.losses import Losses
 from metakd.core.meta_temperature import MetaStep
+from metakd.core.ranks import mean_over_ranks, ranks_of
 
 
 @dataclass(frozen=True)
@@ -87,11 +91,14 @@ class Training:
     happened: on a CPU with the same numbers, bit for bit.
 
     Args:
-        student: The model; a DDP wrapper will do where the distiller takes no meta steps.
+        student: The model, or the DDP module around it: each rank then has its share of every batch,
+            and all of them see the same record.
         distiller: How it is taught.
         recipe: How long, and by what optimiser.
         batches: The training batches, with the teacher's logits where the distiller asks for them.
         meta_batches: The held-out batches; needed where the distiller takes meta steps.
+        autocast: The type that the student's passes are computed in where that is safe, for example
+            torch.bfloat16; None computes them as they are.
 
     Attributes:
         epochs_done: How many epochs lie behind.
@@ -104,14 +111,17 @@ class Training:
         recipe: Recipe,
         batches: TrainingBatches,
         meta_batches: MetaBatches | None = None,
+        autocast: torch.dtype | None = None,
     ) -> None:
-        distiller.to(next(student.parameters()).device)
+        distiller.attach(student)
         self.epochs_done = 0
+        self._group = ranks_of(student)
         self._student = student
         self._distiller = distiller
         self._recipe = recipe
         self._batches = batches
         self._meta_batches = meta_batches
+        self._autocast = autocast
         self._optimiser = recipe.optimiser(student)
         self._step = 0
         self._awaits_next_batch = False
@@ -137,7 +147,7 @@ class Training:
         return {
             "epochs_done": self.epochs_done,
             "step": self._step,
-            "student": self._student.state_dict(),
+            "student": bare(self._student).state_dict(),
             "optimiser": self._optimiser.state_dict(),
             "distiller": self._distiller.state_dict(),
             "random": torch.get_rng_state(),
@@ -147,7 +157,7 @@ class Training:
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Goes on from a state of the same training."""
         self.epochs_done, self._step = state["epochs_done"], state["step"]
-        self._student.load_state_dict(state["student"])
+        bare(self._student).load_state_dict(state["student"])
         self._optimiser.load_state_dict(state["optimiser"])
         self._distiller.load_state_dict(state["distiller"])
         torch.set_rng_state(state["random"])
@@ -168,14 +178,16 @@ class Training:
         self._student.train()
         for batch in self._batches.epoch(epoch):
             if self._awaits_next_batch:
-                meta_seen.append(distiller.meta_step(batch.first(distiller.meta_samples(batch))))
+                meta_seen.append(self._look_ahead(batch.first(distiller.meta_samples(batch))))
             lr = self._recipe.lr_at(self._step, total_steps)
             for group in self._optimiser.param_groups:
                 group["lr"] = lr
             remembers = distiller.remembers(self._step)
             taken = TakenStep(self._student, self._optimiser) if remembers else None
 
-            losses = distiller.loss(self._student(batch.inputs), batch)
+            with self._precision():
+                logits = self._student(batch.inputs)
+            losses = distiller.loss(at_least_float32(logits), batch)
             self._optimiser.zero_grad()
             losses.total.backward()
             self._optimiser.step()
@@ -185,16 +197,37 @@ class Training:
             is_due = distiller.is_meta_step(self._step)
             self._awaits_next_batch = is_due and distiller.meta_data == "train"
             if is_due and not self._awaits_next_batch:
-                meta_seen.append(distiller.meta_step(self._meta_batch(batch)))
+                meta_seen.append(self._look_ahead(self._meta_batch(batch)))
             seen.append(losses.detach())
             self._step += 1
         self.epochs_done += 1
-        record = _summarise(epoch, self._step, lr, seen, meta_seen, distiller, started)
+        losses = _mean_losses(seen, self._group)
+        record = EpochRecord(
+            epoch=epoch,
+            step=self._step,
+            lr=lr,
+            train_loss=float(losses.total),
+            ce_loss=float(losses.ce),
+            kd_loss=None if losses.kd is None else float(losses.kd),
+            temperatures=distiller.temperatures(),
+            **_meta_record(meta_seen),
+            step_equivalents=len(seen) + sum(m.step_equivalents for m in meta_seen),
+            compute_s=time.perf_counter() - started,
+        )
         if not math.isfinite(record.train_loss):
             raise FloatingPointError(
                 f"the training loss is {record.train_loss} in epoch {epoch}: lower the rate"
             )
         return record
+
+    def _look_ahead(self, meta_batch: Batch) -> MetaStep:
+        with self._precision():
+            return self._distiller.meta_step(meta_batch)
+
+    def _precision(self) -> AbstractContextManager[object]:
+        if self._autocast is None:
+            return nullcontext()
+        return torch.autocast(next(self._student.parameters()).device.type, self._autocast)
 
     def _meta_batch(self, batch: Batch) -> Batch:
         if self._meta_batches is None:
@@ -228,33 +261,25 @@ def train(
         on_epoch(training.run_epoch())
 
 
-def _summarise(
-    epoch: int,
-    step: int,
-    lr: float,
-    seen: list[Losses],
-    meta_seen: list[MetaStep],
-    distiller: Distiller,
-    started: float,
-) -> EpochRecord:
-    gradient = _mean([m.gradient for m in meta_seen])
-    meta_loss = _mean([m.meta_loss for m in meta_seen])
-    kd_loss = _mean([losses.kd for losses in seen if losses.kd is not None])
-    return EpochRecord(
-        epoch=epoch,
-        step=step,
-        lr=lr,
-        train_loss=float(torch.stack([losses.total for losses in seen]).mean()),
-        ce_loss=float(torch.stack([losses.ce for losses in seen]).mean()),
-        kd_loss=None if kd_loss is None else float(kd_loss),
-        temperatures=distiller.temperatures(),
-        meta_loss=None if meta_loss is None else float(meta_loss),
-        meta_gradient=None if gradient is None else (float(gradient[0]), float(gradient[1])),
-        meta_steps=len(meta_seen),
-        meta_steps_skipped=sum(m.is_skipped for m in meta_seen),
-        step_equivalents=len(seen) + sum(m.step_equivalents for m in meta_seen),
-        compute_s=time.perf_counter() - started,
-    )
+def _mean_losses(seen: list[Losses], group: dist.ProcessGroup | None) -> Losses:
+    """Returns the means over an epoch's steps, and over the ranks, which share every batch."""
+    parts = {"total": _mean([losses.total for losses in seen])}
+    parts["ce"] = _mean([losses.ce for losses in seen])
+    parts["kd"] = _mean([losses.kd for losses in seen if losses.kd is not None])
+    means = {name: part for name, part in parts.items() if part is not None}
+    means = mean_over_ranks(means, group)
+    return Losses(means["total"], means["ce"], means.get("kd"))
+
+
+def _meta_record(seen: list[MetaStep]) -> dict[str, Any]:
+    gradient = _mean([m.gradient for m in seen])
+    meta_loss = _mean([m.meta_loss for m in seen])
+    return {
+        "meta_loss": None if meta_loss is None else float(meta_loss),
+        "meta_gradient": None if gradient is None else (float(gradient[0]), float(gradient[1])),
+        "meta_steps": len(seen),
+        "meta_steps_skipped": sum(m.is_skipped for m in seen),
+    }
 
 
 def _mean(values: list[Tensor]) -> Tensor | None:

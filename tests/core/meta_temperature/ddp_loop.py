@@ -20,7 +20,8 @@ SETTINGS: dict[str, dict[str, Any]] = {
     "gradient": {"scale": "product", "rule": "gradient"},
     "two steps": {"scale": "product", "rule": "gradient", "horizon": 2},
     "per sample": {"scale": "product", "form": "per_sample"},
-    "defaults": {},
+    "two steps of a free scale": {"rule": "gradient", "horizon": 2},
+    "defaults": {"meta_fraction": 0.25},
 }
 
 

@@ -9,7 +9,14 @@ from typing import Any
 import pytest
 
 LOOP = Path(__file__).parent / "ddp_loop.py"
-EXACT = ("search", "gradient", "two steps", "per sample")
+SETTINGS = (
+    "search",
+    "gradient",
+    "two steps",
+    "per sample",
+    "two steps of a free scale",
+    "defaults",
+)
 
 
 def run(world: int, folder: Path) -> list[dict[str, Any]]:
@@ -32,14 +39,14 @@ def learned(
     return run(2, folder), run(1, folder)[0]
 
 
-@pytest.mark.parametrize("name", [*EXACT, "defaults"])
+@pytest.mark.parametrize("name", SETTINGS)
 def test_all_ranks_have_learned_the_same_to_the_bit(learned: Any, name: str) -> None:
     (first, second), _ = learned
     assert first[name]["phi"] == second[name]["phi"]
     assert first[name]["taus"] != [4.0, 4.0]
 
 
-@pytest.mark.parametrize("name", EXACT)
+@pytest.mark.parametrize("name", SETTINGS)
 def test_two_ranks_learn_what_one_process_learns_from_the_whole_batch(
     learned: Any, name: str
 ) -> None:

@@ -4,8 +4,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from typing import Any
 
-import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from metakd.core.batches import Batch
 from metakd.core.hypergradient import TakenStep
@@ -26,8 +25,8 @@ class Distiller(ABC):
     def loss(self, logits: Tensor, batch: Batch) -> Losses:
         """Returns the loss that the student descends on this batch."""
 
-    def to(self, device: torch.device) -> None:  # noqa: B027 - most have nothing to move
-        """Moves what is learned beside the student to its device."""
+    def attach(self, student: nn.Module) -> None:  # noqa: B027 - most learn nothing else
+        """Learns beside this student: on its device, and with its ranks where it is a DDP module."""
 
     def temperatures(self) -> tuple[float, float] | None:
         """Returns (τ_s, τ_t) as they stand, None where the method has none."""

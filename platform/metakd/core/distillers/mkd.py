@@ -10,9 +10,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-import torch
 import torch.nn.functional as F
-from torch import Tensor
+from torch import Tensor, nn
 
 from metakd.core.batches import Batch
 from metakd.core.distillers.base import Distiller
@@ -47,9 +46,9 @@ class MKD(Distiller):
         assert batch.teacher_logits is not None
         return self._temperature.losses(logits, batch.teacher_logits, batch.labels)
 
-    def to(self, device: torch.device) -> None:
-        """Moves the temperatures and what their rule remembers."""
-        self._temperature.to(device)
+    def attach(self, student: nn.Module) -> None:
+        """Learns the temperatures on the student's device, with its ranks."""
+        self._temperature.attach(student)
 
     def temperatures(self) -> tuple[float, float]:
         """Returns the current (τ_s, τ_t)."""

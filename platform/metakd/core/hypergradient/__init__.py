@@ -22,7 +22,6 @@ Use it around the ordinary step::
 
 from metakd.core.hypergradient.linearised import Linearised
 from metakd.core.hypergradient.optimiser_step import UnknownOptimiserError
-from metakd.core.hypergradient.ranks import mean_over_ranks
 from metakd.core.hypergradient.sweep import (
     ESTIMATORS,
     Estimator,
@@ -50,5 +49,4 @@ __all__ = [
     "bare",
     "hypergradient",
     "look_ahead",
-    "mean_over_ranks",
 ]

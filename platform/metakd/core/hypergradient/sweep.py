@@ -14,8 +14,8 @@ from metakd.core.hypergradient.finite_difference import by_finite_difference
 from metakd.core.hypergradient.jvp import by_jvp
 from metakd.core.hypergradient.linearised import Direction, Estimate, Linearised
 from metakd.core.hypergradient.optimiser_step import State
-from metakd.core.hypergradient.ranks import mean_over_ranks
 from metakd.core.hypergradient.taken_step import NoStepError, TakenStep
+from metakd.core.ranks import mean_over_ranks
 
 Estimator = Literal["jvp", "double_backward", "finite_difference"]
 Forward = Callable[[Any], Tensor]

@@ -7,7 +7,6 @@ from dataclasses import dataclass, fields
 from typing import Any, NamedTuple, Self
 
 import torch
-import torch.distributed as dist
 from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.optim import Optimizer
@@ -21,6 +20,7 @@ from metakd.core.meta_temperature.rule import MetaRule, SeenStep
 from metakd.core.meta_temperature.search import AlignmentSearch
 from metakd.core.meta_temperature.tempered_loss import TemperedLoss
 from metakd.core.meta_temperature.watch import Watch
+from metakd.core.ranks import ranks_of
 from metakd.core.temperatures import make_temperatures
 
 _logger = logging.getLogger(__name__)
@@ -168,6 +168,11 @@ class MetaTemperature(nn.Module):
         if self._watch is not None:
             self._watch.end()
         self._watch = Watch(self, student, optimiser)
+        return self.attach(student)
+
+    def attach(self, student: nn.Module) -> Self:
+        """Moves to the student's device and, where that is a DDP module, learns with its ranks."""
+        self._tempered.group = ranks_of(student)
         return self.to(next(student.parameters()).device)
 
     @property
@@ -204,7 +209,6 @@ class MetaTemperature(nn.Module):
                 steps,
                 lambda forward: objective(forward(inputs), labels),
                 meta_samples=len(labels),
-                group=self._watch.group,
             )
 
     def complete(
@@ -228,7 +232,6 @@ class MetaTemperature(nn.Module):
         steps: Sequence[TakenStep],
         meta_loss: MetaLoss,
         meta_samples: int,
-        group: dist.ProcessGroup | None = None,
     ) -> MetaStep:
         """Moves the temperatures by a look-ahead over steps that ``complete`` made.
 
@@ -239,9 +242,8 @@ class MetaTemperature(nn.Module):
             steps: The last ``horizon`` steps of the student, oldest first.
             meta_loss: See ``look_ahead``.
             meta_samples: How many samples it is taken over.
-            group: The ranks of a DDP student.
         """
-        phi = self._tempered.phi
+        phi, group = self._tempered.phi, self._tempered.group
         losses = [step.loss for step in steps]
         shifts = [loss.shift for loss in losses if isinstance(loss, BatchLoss)]
         with self._graph_to_phi():

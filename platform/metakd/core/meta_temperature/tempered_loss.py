@@ -3,6 +3,7 @@
 import math
 
 import torch
+import torch.distributed as dist
 import torch.nn.functional as F
 from torch import Tensor, nn
 
@@ -23,6 +24,7 @@ class TemperedLoss(nn.Module):
 
     Attributes:
         task_loss: What the labels contribute; cross-entropy, unless somebody puts another there.
+        group: The ranks of a DDP student, None without.
     """
 
     task_loss: TaskLoss
@@ -33,6 +35,7 @@ class TemperedLoss(nn.Module):
         super().__init__()
         self.temperatures = temperatures
         self.task_loss = F.cross_entropy
+        self.group: dist.ProcessGroup | None = None
         self._scale = scale
         self._alpha = alpha
         self.logit_alpha: nn.Parameter | None = None
@@ -70,6 +73,7 @@ class TemperedLoss(nn.Module):
             alpha,
             self._scale,
             self.task_loss,
+            self.group,
         )
 
     @property

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
-from torch.nn.parallel import DistributedDataParallel
 from torch.optim import Optimizer
 
 from metakd.core.hypergradient import TakenStep
@@ -26,9 +25,6 @@ class Watch:
         temperature: Whose steps are counted.
         student: The module that the loop calls.
         optimiser: The optimiser that moves it.
-
-    Attributes:
-        group: The ranks, where the student is a DDP module; else None.
     """
 
     def __init__(
@@ -48,7 +44,6 @@ class Watch:
         )
         self._was_due = False
         self._is_looking_back = False
-        self.group = ddp.process_group if (ddp := _ddp_inside(student)) is not None else None
         self._hooks = [
             student.register_forward_pre_hook(self._before_forward, with_kwargs=True),
             optimiser.register_step_post_hook(self._after_step),
@@ -113,9 +108,3 @@ class Watch:
             self._taken.append((self._begun, self._inputs, *self._answers))
             self._was_due = self._temperature.config.is_due(step)
         self._begun = self._inputs = self._answers = None
-
-
-def _ddp_inside(module: nn.Module) -> DistributedDataParallel | None:
-    while hasattr(module, "_orig_mod"):
-        module = module._orig_mod  # type: ignore[assignment]
-    return module if isinstance(module, DistributedDataParallel) else None

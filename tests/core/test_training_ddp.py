@@ -1,0 +1,93 @@
+"""A trial on two ranks, each with half of every batch, is the trial on one: BatchNorm and all."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+import torch.distributed as dist
+from torch import nn
+
+from metakd.core.batch_norm import BatchNormError, share_batch_norm
+
+RANK = Path(__file__).parent / "training_rank.py"
+CASES = [
+    f"{student}, {distiller}"
+    for student in ("plain", "normalised")
+    for distiller in ("kd", "mkd", "mkd two steps", "mkd next batch")
+]
+
+
+def run(world: int, folder: Path) -> list[dict[str, Any]]:
+    outs = [folder / f"{world}-{rank}.json" for rank in range(world)]
+    processes = [
+        subprocess.Popen(
+            [sys.executable, "-W", "ignore", RANK, str(rank), str(world), folder / "store", out]
+        )
+        for rank, out in enumerate(outs)
+    ]
+    assert [process.wait(timeout=240) for process in processes] == [0] * world
+    return [json.loads(out.read_text()) for out in outs]
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory: pytest.TempPathFactory) -> tuple[Any, Any, Any]:
+    folder = tmp_path_factory.mktemp("ddp")
+    return *run(2, folder), *run(1, folder)
+
+
+def flat(value: Any) -> list[float]:
+    if isinstance(value, dict):
+        return [number for key in sorted(value) for number in flat(value[key])]
+    if isinstance(value, list):
+        return [number for item in value for number in flat(item)]
+    return [] if value is None else [float(value)]
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_after_twenty_steps_two_ranks_stand_where_one_stands(
+    runs: tuple[Any, Any, Any], case: str
+) -> None:
+    first, second, alone = (run[case] for run in runs)
+    assert flat(first) == flat(second)
+    # The student is float64; learned temperatures are float32.
+    tolerance = 1e-5 if "mkd" in case else 1e-9
+    for part in ("records", "state", "evaluation"):
+        found, expected = flat(first[part]), flat(alone[part])
+        assert found == pytest.approx(expected, rel=tolerance, abs=tolerance), part
+    taus = alone["records"][-1]["temperatures"]
+    assert (taus != [4.0, 4.0]) == ("mkd" in case)
+
+
+def test_statistics_of_an_unknown_batch_norm_are_not_left_to_single_ranks() -> None:
+    class Own(nn.BatchNorm2d):
+        pass
+
+    with pytest.raises(BatchNormError, match=r"1 is a Own, .* one worker"):
+        share_batch_norm(nn.Sequential(nn.Conv2d(1, 2, 3), Own(2)), object())  # type: ignore[arg-type]
+
+
+def test_in_evaluation_shared_batch_norm_is_batch_norm(tmp_path: Path) -> None:
+    dist.init_process_group("gloo", init_method=f"file://{tmp_path}/store", rank=0, world_size=1)
+    try:
+        torch.manual_seed(0)
+        model = nn.Sequential(nn.Conv2d(1, 2, 3), nn.BatchNorm2d(2))
+        inputs = torch.randn(4, 1, 5, 5)
+        names = list(model.state_dict())
+        training = model(inputs)
+        model[1].reset_running_stats()
+        group = dist.group.WORLD
+        assert group is not None
+        shared = share_batch_norm(model, group)
+        torch.testing.assert_close(shared(inputs), training)
+        shared.eval()
+        expected = nn.functional.batch_norm(
+            model[0](inputs), model[1].running_mean, model[1].running_var
+        )
+        torch.testing.assert_close(shared(inputs), expected)
+        assert list(shared.state_dict()) == names
+    finally:
+        dist.destroy_process_group()

@@ -1,0 +1,114 @@
+"""One rank of a ``Training``: ``python training_rank.py RANK WORLD STORE OUT``."""
+
+import json
+import sys
+from collections.abc import Iterator
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import torch
+import torch.distributed as dist
+from timm.layers import BatchNormAct2d
+from torch import nn
+from torch.nn.parallel import DistributedDataParallel
+
+from metakd.core.batch_norm import share_batch_norm
+from metakd.core.batches import Batch
+from metakd.core.distillers import DistillerConfig, KDConfig, MKDConfig
+from metakd.core.evaluation import evaluate
+from metakd.core.training import Recipe, Training
+
+BATCH, CLASSES, STEPS = 16, 4, 20
+RECIPE = Recipe(epochs=2, batch_size=BATCH, lr=0.1)
+DISTILLERS: dict[str, DistillerConfig] = {
+    "kd": KDConfig(),
+    "mkd": MKDConfig(interval=4),
+    "mkd two steps": MKDConfig(interval=4, horizon=2, rule="gradient"),
+    "mkd next batch": MKDConfig(interval=4, meta_data="train"),
+}
+
+
+def plain() -> nn.Module:
+    return nn.Sequential(nn.Conv2d(1, 4, 3), nn.Tanh(), nn.Flatten(), nn.Linear(64, CLASSES))
+
+
+def normalised() -> nn.Module:
+    return nn.Sequential(
+        nn.Conv2d(1, 4, 3),
+        nn.BatchNorm2d(4, momentum=None),
+        nn.Tanh(),
+        nn.Conv2d(4, 4, 3),
+        BatchNormAct2d(4, act_layer=nn.SiLU),
+        nn.Flatten(),
+        nn.BatchNorm1d(16, affine=False),
+        nn.Linear(16, CLASSES),
+    )
+
+
+STUDENTS = {"plain": plain, "normalised": normalised}
+
+
+def batch(seed: int, rank: int, world: int) -> Batch:
+    generator = torch.Generator().manual_seed(seed)
+    inputs = torch.randn(BATCH, 1, 6, 6, generator=generator).double()
+    teacher = torch.randn(36, CLASSES, generator=torch.Generator().manual_seed(0)).double()
+    logits = inputs.flatten(1) @ teacher
+    noise = torch.randn(BATCH, CLASSES, generator=generator).double()
+    whole = Batch(inputs, (logits + 2 * noise).argmax(dim=1), logits)
+    return Batch(*(part[rank::world] for part in whole if part is not None))
+
+
+class Batches:
+    steps_per_epoch = STEPS // RECIPE.epochs
+
+    def __init__(self, rank: int, world: int, offset: int) -> None:
+        self._share, self._offset = (rank, world), offset
+
+    def epoch(self, epoch: int) -> Iterator[Batch]:
+        for step in range(epoch * self.steps_per_epoch, (epoch + 1) * self.steps_per_epoch):
+            yield self.at(step)
+
+    def at(self, step: int) -> Batch:
+        return batch(1 + step + self._offset, *self._share)
+
+
+def run(rank: int, world: int, student: nn.Module, config: DistillerConfig) -> dict[str, Any]:
+    group = dist.group.WORLD if world > 1 else None
+    model = student
+    if group is not None:
+        model = DistributedDataParallel(share_batch_norm(student, group), broadcast_buffers=False)
+    training = Training(
+        model, config.build(), RECIPE, Batches(rank, world, 0), Batches(rank, world, 1000)
+    )
+    records = []
+    while not training.is_done:
+        records.append(asdict(training.run_epoch()) | {"compute_s": 0.0})
+    # Shares of a test set need not be equal, nor hold anything.
+    rest = [] if rank else [batch(5000, 0, 1)[:2]]
+    found = evaluate(student, [batch(4000, rank, world)[:2], *rest], group)
+    state = {
+        name: value.flatten().tolist() for name, value in training.state_dict()["student"].items()
+    }
+    return {"records": records, "evaluation": list(found), "state": state}
+
+
+def main() -> None:
+    rank, world = int(sys.argv[1]), int(sys.argv[2])
+    torch.set_num_threads(1)
+    if world > 1:
+        dist.init_process_group(
+            "gloo", init_method=f"file://{sys.argv[3]}", rank=rank, world_size=world
+        )
+    found = {}
+    for name, make in STUDENTS.items():
+        for distiller, config in DISTILLERS.items():
+            torch.manual_seed(0)
+            found[f"{name}, {distiller}"] = run(rank, world, make().double(), config)
+    Path(sys.argv[4]).write_text(json.dumps(found))
+    if world > 1:
+        dist.destroy_process_group()
+
+
+if __name__ == "__main__":
+    main()
