@@ -91,8 +91,8 @@ class Training:
     happened: on a CPU with the same numbers, bit for bit.
 
     Args:
-        student: The model, or the DDP module around it: each rank then has its share of every batch,
-            and all of them see the same record.
+        student: The model, or the DDP module around it: each rank then has its share of every
+            batch, and all of them see the same record.
         distiller: How it is taught.
         recipe: How long, and by what optimiser.
         batches: The training batches, with the teacher's logits where the distiller asks for them.

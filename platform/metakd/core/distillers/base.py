@@ -26,7 +26,7 @@ class Distiller(ABC):
         """Returns the loss that the student descends on this batch."""
 
     def attach(self, student: nn.Module) -> None:  # noqa: B027 - most learn nothing else
-        """Learns beside this student: on its device, and with its ranks where it is a DDP module."""
+        """Learns beside this student: on its device, and with the ranks of a DDP module."""
 
     def temperatures(self) -> tuple[float, float] | None:
         """Returns (τ_s, τ_t) as they stand, None where the method has none."""
