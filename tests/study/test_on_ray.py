@@ -2,30 +2,37 @@
 
 import dataclasses
 import os
+import shutil
 import signal
 import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
 import ray
 import torch
+from ray.tune.schedulers import FIFOScheduler, TrialScheduler
 from ray.util.state import list_actors
 
 from metakd.core.training import Recipe
 from metakd.data.datasets import open_dataset
 from metakd.results.reader import finished_trials, read_steps, read_trials
+from metakd.study.banks import BankPolicy
 from metakd.study.cluster import Cluster, connect
-from metakd.study.plan import Job, make_plan
+from metakd.study.plan import Job, Plan, make_plan
 from metakd.study.prepare import prepare
 from metakd.study.spec import StudySpec
-from metakd.study.tuning import run_jobs
+from metakd.study.trainable import Orders
+from metakd.study.tuning import Watcher, run_jobs
+from metakd.train.commit import record_failure
 from metakd.train.folder import StudyFolder
+from metakd.train.resources import Resources
 from metakd.train.student import run_trial
 from metakd.train.teacher import TeacherReport, new_teacher, read_report, store_teacher
-from metakd.train.teacher_training import train_teacher
+from metakd.train.teacher_training import train_teachers
 from metakd.train.trial import DataSpec, TeacherSpec
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning:ray")
@@ -39,6 +46,7 @@ SPEC = StudySpec(
     epochs=2,
     teacher_epochs=2,
 )
+ONE = Resources()
 
 
 @pytest.fixture(scope="module")
@@ -60,86 +68,210 @@ def test_the_cluster_has_a_dashboard(cluster: Cluster) -> None:
     assert cluster.dashboard.startswith("http://")
 
 
-def test_a_teacher_is_trained_by_two_workers(cluster: Cluster, tmp_path: Path) -> None:
-    if cluster.cpus < 2:
-        pytest.skip("two workers need two CPUs")
+class Heard(Watcher):
+    """Notes what a run tells, and records failures as a study does."""
+
+    def __init__(self, folder: StudyFolder) -> None:
+        self.folder = folder
+        self.at_once = 0
+        self.epochs: dict[str, list[int]] = {}
+        self.done_ids: list[str] = []
+        self.reasons: dict[str, str] = {}
+
+    def running(self, count: int) -> None:
+        self.at_once = max(self.at_once, count)
+
+    def epoch(self, job: Job, epochs_done: int) -> None:
+        self.epochs.setdefault(job.trial.id, []).append(epochs_done)
+
+    def done(self, job: Job, val_acc: float) -> None:
+        self.done_ids.append(job.trial.id)
+
+    def failed(self, job: Job, reason: str) -> None:
+        record_failure(job.trial, reason, self.folder, "abc")
+        self.reasons[job.trial.id] = reason
+
+
+def run(
+    jobs: list[Job],
+    folder: StudyFolder,
+    resources: Resources = ONE,
+    scheduler: TrialScheduler | None = None,
+    **settings: float,
+) -> Heard:
+    heard = Heard(folder)
+    orders = Orders(jobs, folder, resources, git_commit="abc", **settings)
+    at_once = 1 if resources.workers > 1 else 2
+    run_jobs(orders, lambda: at_once, heard, scheduler=scheduler)
+    return heard
+
+
+@pytest.fixture(scope="module")
+def planned(tmp_path_factory: pytest.TempPathFactory) -> tuple[StudyFolder, Plan]:
+    """A study whose teacher is not trained: its answers matter here, not its accuracy."""
+    folder = StudyFolder(Path(tmp_path_factory.mktemp("planned")))
+    plan = make_plan(SPEC, open_dataset("digits", folder.datasets), BankPolicy("live"))
+    assert plan.teacher is not None
+    untrained = new_teacher(plan.teacher, folder)
+    store_teacher(plan.teacher, folder, untrained, TeacherReport(0.1, 0.1, 0.0))
+    return folder, plan
+
+
+def learning(plan: Plan, epochs: int, student: str = "digit_cnn_tiny", seed: int = 0) -> Job:
+    """Returns a job with learned temperatures and so many epochs."""
+    short = next(job for job in plan.jobs if job.trial.distiller.method == "mkd")
+    recipe = dataclasses.replace(short.trial.recipe, epochs=epochs)
+    trial = dataclasses.replace(short.trial, recipe=recipe, student=student, seed=seed)
+    return dataclasses.replace(short, trial=trial)
+
+
+def test_teachers_are_trained_side_by_side_and_found_again(
+    cluster: Cluster, tmp_path: Path
+) -> None:
     folder, data = new_folder(tmp_path)
-    spec = TeacherSpec(data, "digit_mlp", "standard", Recipe(epochs=12, batch_size=32, lr=0.1))
-    report = train_teacher(spec, folder, workers=2, cpus=1, use_gpu=False)
-    assert report.test_acc > 0.8
-    assert read_report(spec, folder) == report
-    # A second call finds it.
-    assert train_teacher(spec, folder, workers=2, cpus=1, use_gpu=False) == report
+    recipe = Recipe(epochs=12, batch_size=32, lr=0.1)
+    specs = [TeacherSpec(data, "digit_mlp", "standard", recipe, seed=seed) for seed in (0, 1)]
+    reports = train_teachers(specs, folder, ONE, at_once=2)
+    assert all(report.test_acc > 0.8 for report in reports)
+    assert [read_report(spec, folder) for spec in specs] == reports
+    assert not folder.checkpoints.exists()
+    states = [torch.load(folder.teachers / spec.id / "model.pt") for spec in specs]
+    assert any(not torch.equal(states[0][name], states[1][name]) for name in states[0])
+    # A second call finds them, and would have no use for a cluster.
+    assert train_teachers(specs, folder, Resources(99), at_once=2) == reports
 
 
-def test_trials_run_and_a_failure_stays_alone(cluster: Cluster, tmp_path: Path) -> None:
+def test_trials_run_and_a_failure_stays_alone_and_is_recorded(
+    cluster: Cluster, tmp_path: Path
+) -> None:
     folder, _ = new_folder(tmp_path)
     plan = make_plan(SPEC, open_dataset("digits", folder.datasets))
     prepare(plan, folder, cluster, {bank.id for bank in plan.banks})
     good, bad = list(plan.jobs), plan.jobs[0]
     diverging = dataclasses.replace(bad.trial.recipe, lr=1e30)
-    bad = Job(dataclasses.replace(bad.trial, recipe=diverging), bad.bank)
-    done: list[str] = []
-    failed: list[str] = []
-    failures = run_jobs(
-        [good[0], bad, *good[1:]],
-        folder,
-        cluster,
-        git_commit="abc",
-        on_done=lambda job, val_acc: done.append(job.trial.id),
-        on_failed=lambda job: failed.append(job.trial.id),
-    )
-    assert sorted(done) == sorted(plan.trial_ids)
-    assert failed == [bad.trial.id]
+    bad = dataclasses.replace(bad, trial=dataclasses.replace(bad.trial, recipe=diverging))
+    heard = run([good[0], bad, *good[1:]], folder)
+    assert sorted(heard.done_ids) == sorted(plan.trial_ids)
+    assert heard.at_once == min(2, cluster.cpus)
     assert finished_trials(folder.out) == set(plan.trial_ids)
-    (failure,) = failures
-    assert failure.name == bad.trial.name
-    assert "training loss is" in failure.reason
-    rows = read_trials(folder.out).to_pylist()
-    assert {row["git_commit"] for row in rows} == {"abc"}
-    assert {row["method"] for row in rows} == {"ce", "kd", "mkd"}
+    assert list(heard.reasons) == [bad.trial.id]
+    assert "training loss is" in heard.reasons[bad.trial.id]
+    rows = {row["trial_id"]: row for row in read_trials(folder.out).to_pylist()}
+    failed = rows.pop(bad.trial.id)
+    assert (failed["status"], failed["error"]) == ("failed", heard.reasons[bad.trial.id])
+    assert failed["seed"] == bad.trial.seed
+    assert set(rows) == set(plan.trial_ids)
+    assert {row["status"] for row in rows.values()} == {"done"}
+    assert {row["git_commit"] for row in rows.values()} == {"abc"}
+    assert {row["method"] for row in rows.values()} == {"ce", "kd", "mkd"}
 
 
-def kill_once_under_way(states: Path, killed: list[int]) -> None:
-    """Kills whoever runs the trial, as soon as its tenth epoch is kept."""
+class StopsJobZero(FIFOScheduler):  # type: ignore[misc]
+    """Stops the first job after its fourth epoch."""
+
+    def on_trial_result(self, controller: Any, trial: Any, result: dict[str, Any]) -> str:
+        stops = trial.config["job"] == 0 and result["epoch"] == 3
+        return self.STOP if stops else self.CONTINUE
+
+
+class OnTwo(NamedTuple):
+    folder: StudyFolder
+    jobs: list[Job]
+    heard: Heard
+
+
+@pytest.fixture(scope="module")
+def on_two(cluster: Cluster, planned: tuple[StudyFolder, Plan]) -> OnTwo:
+    """One group of two workers, and what it made of four trials; the first is stopped."""
+    folder, plan = planned
+    jobs = [
+        learning(plan, 9),
+        # 3 epochs of 8 steps, a look-ahead after every eighth.
+        learning(plan, 3, "digit_mlp"),
+        learning(plan, 3, "digit_cnn_tiny"),
+        learning(plan, 60),
+    ]
+    return OnTwo(folder, jobs, run(jobs, folder, Resources(2), StopsJobZero(), report_interval_s=0))
+
+
+@pytest.mark.parametrize("number", [1, 2])
+def test_two_workers_with_half_of_each_batch_come_to_what_one_comes_to(
+    on_two: OnTwo, number: int
+) -> None:
+    folder, job = on_two.folder, on_two.jobs[number]
+    assert job.trial.id in on_two.heard.done_ids
+    alone = run_trial(job.trial, folder, None)
+    (row,) = read_trials(folder.out, [job.trial.id]).to_pylist()
+    assert (row["workers"], row["precision"], row["steps"]) == (2, "float32", 24)
+    assert row["test_acc_last"] == pytest.approx(alone.test_last.accuracy, abs=0.003)
+    steps = read_steps(folder.out, [job.trial.id])
+    for column in ("train_loss", "ce_loss", "kd_loss", "meta_loss"):
+        expected = [getattr(epoch.record, column) for epoch in alone.epochs]
+        assert steps[column].to_pylist() == pytest.approx(expected, rel=1e-4), column
+    taus = [epoch.record.temperatures for epoch in alone.epochs]
+    assert taus[0] != taus[-1]
+    for side, column in enumerate(("tau_s", "tau_t")):
+        expected = [tau[side] for tau in taus if tau is not None]
+        assert steps[column].to_pylist() == pytest.approx(expected, rel=1e-3), column
+
+
+def test_a_scheduler_stops_a_trial_on_its_workers_and_they_go_on_with_the_next(
+    on_two: OnTwo,
+) -> None:
+    stopped, *others = (job.trial.id for job in on_two.jobs)
+    heard = on_two.heard
+    assert heard.done_ids == others
+    assert heard.reasons == {}
+    assert heard.epochs[stopped] == [1, 2, 3, 4]
+    # After its last epoch a trial reports once more, that it is committed.
+    assert heard.epochs[others[0]] == [1, 2, 3, 3]
+    assert finished_trials(on_two.folder.out) >= set(others)
+    assert stopped not in finished_trials(on_two.folder.out)
+
+
+def test_a_scheduler_stops_a_trial_in_its_own_process_too(
+    cluster: Cluster, planned: tuple[StudyFolder, Plan]
+) -> None:
+    folder, plan = planned
+    jobs = [learning(plan, 9, seed=seed) for seed in (10, 11)]
+    stopped, other = (job.trial.id for job in jobs)
+    heard = run(jobs, folder, ONE, StopsJobZero(), report_interval_s=0)
+    assert heard.done_ids == [other]
+    assert heard.reasons == {}
+    assert heard.epochs == {stopped: [1, 2, 3, 4], other: [*range(1, 10), 9]}
+    assert stopped not in finished_trials(folder.out)
+
+
+def kill_once_under_way(states: Path, named: str, killed: list[int]) -> None:
+    """Kills one who runs the trial, as soon as its tenth epoch is kept."""
     while not list(states.glob("epoch-00001?.pt")):
         time.sleep(0.01)
-    for actor in list_actors(filters=[("state", "=", "ALIVE")]):
-        # Tune's name for a function's actor; Ray has others of its own.
-        if "ImplicitFunc" in actor.class_name:
-            os.kill(actor.pid, signal.SIGKILL)
-            killed.append(actor.pid)
+    alive = list_actors(filters=[("state", "=", "ALIVE")])
+    victim = [actor.pid for actor in alive if named in actor.class_name][-1]
+    os.kill(victim, signal.SIGKILL)
+    killed.append(victim)
+
+
+def run_and_kill(job: Job, folder: StudyFolder, resources: Resources, named: str) -> Heard:
+    states = folder.checkpoints / job.trial.id
+    killed: list[int] = []
+    killer = threading.Thread(target=kill_once_under_way, args=(states, named, killed), daemon=True)
+    killer.start()
+    heard = run([job], folder, resources, save_interval_s=0)
+    killer.join(timeout=1)
+    assert len(killed) == 1
+    assert heard.reasons == {}
+    assert not states.exists()
+    return heard
 
 
 def test_a_trial_whose_process_is_killed_goes_on_and_ends_as_undisturbed(
-    cluster: Cluster, tmp_path: Path
+    cluster: Cluster, planned: tuple[StudyFolder, Plan]
 ) -> None:
-    folder, _ = new_folder(tmp_path)
-    plan = make_plan(SPEC, open_dataset("digits", folder.datasets))
-    assert plan.teacher is not None
-    # Its answers matter here, not its accuracy.
-    untrained = new_teacher(plan.teacher, folder)
-    store_teacher(plan.teacher, folder, untrained, TeacherReport(0.1, 0.1, 0.0))
-    short = next(job for job in plan.jobs if job.trial.distiller.method == "mkd")
-    recipe = dataclasses.replace(short.trial.recipe, epochs=150)
-    job = Job(dataclasses.replace(short.trial, recipe=recipe), bank=None)
-    killed: list[int] = []
-    states = folder.checkpoints / job.trial.id
-    killer = threading.Thread(target=kill_once_under_way, args=(states, killed), daemon=True)
-    killer.start()
-    failures = run_jobs(
-        [job],
-        folder,
-        cluster,
-        git_commit="abc",
-        on_done=lambda job, val_acc: None,
-        on_failed=lambda job: None,
-        save_interval_s=0,
-    )
-    killer.join(timeout=1)
-    assert len(killed) == 1
-    assert failures == []
-    assert not states.exists()
+    folder, plan = planned
+    job = learning(plan, 150, seed=20)
+    # Tune's name for a function's actor.
+    run_and_kill(job, folder, ONE, "ImplicitFunc")
     torch.set_num_threads(1)
     undisturbed = run_trial(job.trial, folder, None)
     (row,) = read_trials(folder.out, [job.trial.id]).to_pylist()
@@ -148,3 +280,17 @@ def test_a_trial_whose_process_is_killed_goes_on_and_ends_as_undisturbed(
     assert steps["epoch"].to_pylist() == list(range(150))
     losses = [epoch.record.train_loss for epoch in undisturbed.epochs]
     assert steps["train_loss"].to_pylist() == np.float32(losses).tolist()
+
+
+def test_a_trial_of_two_workers_goes_on_after_the_kill_of_one_and_ends_as_undisturbed(
+    on_two: OnTwo, tmp_path: Path
+) -> None:
+    job = on_two.jobs[3]
+    folder = StudyFolder(tmp_path / "out")
+    for name in ("datasets", "teachers"):
+        shutil.copytree(on_two.folder.out / name, folder.out / name)
+    run_and_kill(job, folder, Resources(2), "RayTrainWorker")
+    found, expected = (read_steps(place.out, [job.trial.id]) for place in (folder, on_two.folder))
+    assert found["epoch"].to_pylist() == list(range(60))
+    for column in ("train_loss", "val_loss", "tau_s", "tau_t"):
+        assert found[column].to_pylist() == expected[column].to_pylist(), column

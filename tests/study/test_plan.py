@@ -90,7 +90,7 @@ def test_as_many_steps_need_more_views_of_fewer_samples(digits: ImageDataset) ->
     assert (len(large.sample_ids), large.passes) == (943, 2)
     # 2 × (943 // 32) steps are more than 7 passes of 283 // 32 steps.
     assert (len(small.sample_ids), small.passes) == (283, math.ceil(2 * 29 / 8))
-    steps = {expected_steps(job.trial, plan.train_samples) for job in plan.jobs
+    steps = {expected_steps(job, plan.train_samples) for job in plan.jobs
              if job.trial.distiller.method == "kd"}  # fmt: skip
     assert steps == {2.0 * 29}
 
@@ -155,8 +155,7 @@ def test_banks_that_the_disk_does_not_hold_are_refused(
 def test_learning_is_expected_to_cost_its_meta_steps(digits: ImageDataset) -> None:
     plan = make_plan(SPEC, digits)
     cost = {
-        job.trial.distiller.method: expected_steps(job.trial, plan.train_samples)
-        for job in plan.jobs
+        job.trial.distiller.method: expected_steps(job, plan.train_samples) for job in plan.jobs
     }
     assert cost["ce"] == cost["kd"] == 2 * (plan.train_samples // 32)
     # Every 8th step a forward, a backward and a forward-mode pass of a quarter of the batch.

@@ -8,14 +8,15 @@ from metakd.study.progress import TrialProgress, duration
 
 def progress(total: int = 4) -> TrialProgress:
     console = Console(file=io.StringIO(), width=200)
-    return TrialProgress(console, total=total, total_work=100.0, slots=2)
+    return TrialProgress(console, total=total, total_work=100.0)
 
 
 def test_it_counts_what_is_done_running_failed_and_best() -> None:
     with progress() as shown:
         shown.finish("a", 0.5, 10.0)
         shown.finish("b", 0.75, 10.0)
-        shown.fail(10.0)
+        shown.fail("c", 10.0)
+        shown.running = 1
         words = shown.words()
     assert "2/4 done" in words
     assert "1 running" in words
@@ -33,6 +34,38 @@ def test_time_left_is_judged_by_work(monkeypatch: pytest.MonkeyPatch) -> None:
         assert shown.seconds_left() == pytest.approx(90.0)
 
 
+def test_work_of_running_trials_counts_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = [0.0]
+    monkeypatch.setattr("metakd.study.progress.time.monotonic", lambda: now[0])
+    with progress() as shown:
+        now[0] = 10.0
+        shown.advance("a", 5.0)
+        shown.advance("a", 10.0)
+        shown.advance("b", 10.0)
+        assert shown.seconds_left() == pytest.approx(40.0)
+        shown.finish("a", 0.5, 25.0)
+        assert shown.work_so_far == 35.0
+        shown.fail("b", 25.0)
+        assert shown.work_so_far == 50.0
+
+
+def test_away_from_a_terminal_a_long_run_says_only_what_is_new(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    now = [0.0]
+    monkeypatch.setattr("metakd.study.progress.time.monotonic", lambda: now[0])
+    with progress() as shown:
+        for _ in range(5):
+            now[0] += 30.0
+            shown.advance("a", 0.1)
+        shown.running = 1
+        now[0] += 30.0
+        shown.advance("a", 0.1)
+    assert isinstance(shown.console.file, io.StringIO)
+    lines = shown.console.file.getvalue().splitlines()
+    assert lines == ["0/4 done · 0 running", "0/4 done · 1 running"]
+
+
 def test_away_from_a_terminal_the_end_is_one_line() -> None:
     with progress(total=2) as shown:
         shown.finish("a", 0.5, 50.0)
@@ -40,7 +73,7 @@ def test_away_from_a_terminal_the_end_is_one_line() -> None:
     assert isinstance(shown.console.file, io.StringIO)
     lines = shown.console.file.getvalue().splitlines()
     assert len(lines) == 1
-    assert lines[0].startswith("2/2 done")
+    assert lines[0] == "2/2 done · best validation 60.0 % (b)"
 
 
 @pytest.mark.parametrize(

@@ -14,9 +14,10 @@ from metakd.results.reader import finished_trials, read_steps, read_trials
 from metakd.train import student as student_module
 from metakd.train.commit import commit
 from metakd.train.folder import StudyFolder
-from metakd.train.inputs import HeldOutMetaBatches, ShuffledBatches
-from metakd.train.samples import open_samples
+from metakd.train.inputs import HeldOut, HeldOutMetaBatches, ShuffledBatches
+from metakd.train.samples import Samples, open_samples
 from metakd.train.sampling import training_views
+from metakd.train.share import Share, ShareError
 from metakd.train.student import Bank, Outcome, run_trial, training_batches
 from metakd.train.teacher import open_teacher
 from metakd.train.trial import Trial
@@ -155,7 +156,7 @@ def test_every_method_starts_from_the_same_weights_and_sees_the_same_batches(
     folder, trial = prepared
     seen: list[Any] = []
 
-    def spy(student, distiller, recipe, batches, meta_batches):
+    def spy(student, distiller, recipe, batches, meta_batches, autocast):
         weights = [p.detach().clone() for p in student.parameters()]
         stream = [(b.inputs, b.labels) for epoch in range(2) for b in batches.epoch(epoch)]
         seen.append((weights, stream))
@@ -181,11 +182,11 @@ def test_test_data_are_read_only_after_the_last_step(
     samples = open_samples(trial.data, folder)
     order: list[str] = []
 
-    def spy(model, batches) -> Evaluation:
+    def spy(self, model, batches) -> Evaluation:
         order.append("test" if batches is samples.test else "validation")
         return Evaluation(0.5, 1.0)
 
-    monkeypatch.setattr(student_module, "evaluate", spy)
+    monkeypatch.setattr(Samples, "evaluate", spy)
     run_trial(trial, folder, None)
     assert order == ["validation"] * trial.recipe.epochs + ["test", "test"]
 
@@ -198,11 +199,11 @@ def test_the_selected_epoch_is_the_first_best_on_validation(
     told = iter([0.2, 0.8, 0.5, 0.8, 0.3])
     states: list[torch.Tensor] = []
 
-    def spy(model, batches) -> Evaluation:
+    def spy(self, model, batches) -> Evaluation:
         states.append(next(iter(model.parameters())).detach().clone())
         return Evaluation(next(told, 0.0), 1.0)
 
-    monkeypatch.setattr(student_module, "evaluate", spy)
+    monkeypatch.setattr(Samples, "evaluate", spy)
     outcome = run_trial(trial, folder, None)
     assert outcome.selected_epoch == 1
     at_last, at_selected = states[-2:]
@@ -236,14 +237,32 @@ def test_workers_share_a_batch_without_overlap(prepared: Any) -> None:
     ids = samples.splits.train[:100]
     views = samples.views("standard", 1, ids, passes=2)
 
-    def stream(rank: int, world_size: int) -> list[torch.Tensor]:
-        batches = ShuffledBatches(views, 32, 2, samples.normalise, rank=rank, world_size=world_size)
+    def stream(rank: int, workers: int) -> list[torch.Tensor]:
+        batches = ShuffledBatches(views, 32, 2, samples.normalise, share=Share(rank, workers))
         return [batch.inputs for batch in batches.epoch(1)]
 
     alone = stream(0, 1)
     for whole, first, second in zip(alone, stream(0, 2), stream(1, 2), strict=True):
         assert torch.equal(whole[0::2], first)
         assert torch.equal(whole[1::2], second)
+    with pytest.raises(ShareError, match=r"3 workers .* a batch of 32 .* choose 2 workers"):
+        stream(0, 3)
+
+
+def test_workers_share_held_out_samples_without_overlap(prepared: Any) -> None:
+    folder, trial = prepared
+    samples = open_samples(trial.data, folder)
+    views = samples.views("none", 0, samples.splits.validation, passes=1)
+    shares = [HeldOut(views, samples.normalise, share=Share(rank, 3)) for rank in range(3)]
+    seen = torch.cat([labels for share in shares for _, labels in share])
+    labels = torch.cat([labels for _, labels in samples.validation])
+    assert len(seen) == len(labels) == len(samples.validation)
+    assert torch.equal(seen.sort().values, labels.sort().values)
+    whole = HeldOutMetaBatches(samples.meta, batch_size=8, seed=0).at(3).inputs
+    metas = [HeldOut(samples.meta._views, samples.normalise, share=Share(r, 2)) for r in range(2)]
+    halves = [HeldOutMetaBatches(meta, batch_size=8, seed=0).at(3).inputs for meta in metas]
+    assert torch.equal(whole[0::2], halves[0])
+    assert torch.equal(whole[1::2], halves[1])
 
 
 def test_meta_batches_are_a_function_of_the_step_and_cover_the_split(prepared: Any) -> None:

@@ -4,10 +4,11 @@ PyTorch's own, ``SyncBatchNorm``, needs a GPU and has no forward-mode rule, so t
 could not be exact. This one has first and second derivatives in both modes, on any device.
 """
 
+from functools import cache
+
 import torch
 import torch.distributed as dist
 import torch.nn.functional as F
-from timm.layers import BatchNormAct2d
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
@@ -33,7 +34,7 @@ def share_batch_norm(model: nn.Module, group: dist.ProcessGroup) -> nn.Module:
     for name, module in model.named_modules():
         if not isinstance(module, _BatchNorm):
             continue
-        shared = _SHARED.get(type(module))
+        shared = _shared_class(type(module))
         if shared is None:
             raise BatchNormError(
                 f"{name} is a {type(module).__name__}, whose statistics cannot be taken over "
@@ -112,21 +113,27 @@ class _SharedBatchNorm(_BatchNorm):
         return _normalise(self, inputs, self.group)
 
 
-class _SharedBatchNormAct2d(BatchNormAct2d):  # type: ignore[misc]
-    """The same for timm's BatchNorm with dropout and activation in it."""
-
-    group: dist.ProcessGroup
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Maps (B, C, H, W) to the same shape."""
-        if not self.training:
-            return super().forward(x)  # type: ignore[no-any-return]
-        return self.act(self.drop(_normalise(self, x, self.group)))  # type: ignore[no-any-return]
+def _shared_class(kind: type[_BatchNorm]) -> type[_BatchNorm] | None:
+    """Returns the class that stands in for a kind of BatchNorm, None for one that is unknown."""
+    if kind in (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d):
+        return _SharedBatchNorm
+    if kind.__module__.startswith("timm.") and kind.__name__ == "BatchNormAct2d":
+        return _shared_timm_class()
+    return None
 
 
-_SHARED: dict[type, type] = {
-    nn.BatchNorm1d: _SharedBatchNorm,
-    nn.BatchNorm2d: _SharedBatchNorm,
-    nn.BatchNorm3d: _SharedBatchNorm,
-    BatchNormAct2d: _SharedBatchNormAct2d,
-}
+@cache
+def _shared_timm_class() -> type[_BatchNorm]:
+    # timm costs seconds to import, and only its own models need it.
+    from timm.layers import BatchNormAct2d
+
+    class SharedBatchNormAct2d(BatchNormAct2d):  # type: ignore[misc]
+        """The same for timm's BatchNorm with dropout and activation in it."""
+
+        def forward(self, x: Tensor) -> Tensor:
+            """Maps (B, C, H, W) to the same shape."""
+            if not self.training:
+                return super().forward(x)  # type: ignore[no-any-return]
+            return self.act(self.drop(_normalise(self, x, self.group)))  # type: ignore[no-any-return]
+
+    return SharedBatchNormAct2d

@@ -4,6 +4,7 @@ from collections.abc import Collection, Sequence
 from pathlib import Path
 
 import pyarrow as pa
+import pyarrow.compute
 import pyarrow.dataset as ds
 
 from metakd.results.schema import STEPS, TRIALS
@@ -26,7 +27,9 @@ def finished_trials(out: Path) -> set[str]:
 
 
 def read_trials(out: Path, trial_ids: Collection[str] | None = None) -> pa.Table:
-    """Reads committed trials, one row each with the columns of ``schema.TRIALS``, by id.
+    """Reads trials, one row each with the columns of ``schema.TRIALS``, by id.
+
+    Those that failed, and have not been committed since, are among them: their status says so.
 
     Args:
         out: The study's folder.
@@ -35,7 +38,11 @@ def read_trials(out: Path, trial_ids: Collection[str] | None = None) -> pa.Table
     Raises:
         StoreError: If a file is torn or is not of this store.
     """
-    return _read(_files(out / "trials", trial_ids), TRIALS, trial_ids)
+    committed = _read(_files(out / "trials", trial_ids), TRIALS, trial_ids)
+    failed = _read(_files(out / "failed", trial_ids), TRIALS, trial_ids)
+    since = pa.compute.is_in(failed["trial_id"], committed["trial_id"])
+    both = pa.concat_tables([committed, failed.filter(pa.compute.invert(since))])
+    return both.sort_by("trial_id")
 
 
 def read_steps(out: Path, trial_ids: Collection[str] | None = None) -> pa.Table:

@@ -15,7 +15,8 @@ TRIALS = pa.schema(
         # Joins the trials that are compared with each other: a setting and a seed.
         pa.field("pair_id", pa.string(), nullable=False),
         pa.field("name", pa.string()),
-        pa.field("status", pa.string()),
+        pa.field("status", pa.string()),  # "done" or "failed"
+        pa.field("error", pa.string()),  # of a failed one, the last line
         # The setting.
         pa.field("dataset", pa.string()),
         pa.field("scale", pa.float64()),
@@ -52,6 +53,8 @@ TRIALS = pa.schema(
         pa.field("ended", pa.timestamp("us", tz="UTC")),
         pa.field("host", pa.string()),
         pa.field("device", pa.string()),
+        pa.field("precision", pa.string()),  # of the student's passes
+        pa.field("workers", pa.int32()),  # how many shared each batch
         pa.field("config_json", pa.string()),
         pa.field("versions_json", pa.string()),
         pa.field("git_commit", pa.string()),

@@ -13,7 +13,7 @@ LOCK_FILE = ".lock"
 
 # What a study may have left before it could write study.json: a dry run keeps decoded datasets.
 OWN_NAMES = frozenset(
-    {"datasets", "teachers", "banks", "checkpoints", "ray", "trials", "steps", LOCK_FILE}
+    {"datasets", "teachers", "banks", "checkpoints", "ray", "trials", "steps", "failed", LOCK_FILE}
 )
 
 

@@ -1,4 +1,4 @@
-"""Writes the store: ``study.json``, and a finished trial as two Parquet files."""
+"""Writes the store: ``study.json``, a finished trial as two Parquet files, a failed one as one."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -43,6 +43,22 @@ def write_trial(
         _write(curve, draft)
     with new_file(out / "trials" / f"{trial_id}.parquet") as draft:
         _write(trial, draft)
+    (out / "failed" / f"{trial_id}.parquet").unlink(missing_ok=True)
+
+
+def write_failure(out: Path, row: Mapping[str, object]) -> None:
+    """Records that a trial failed: beside the committed ones, and only until it is one of them.
+
+    Args:
+        out: The study's folder.
+        row: As ``write_trial`` takes it.
+
+    Raises:
+        StoreError: If a column is unknown, or an id is missing.
+    """
+    table = _table("trials", [row], TRIALS)
+    with new_file(out / "failed" / f"{row['trial_id']}.parquet") as draft:
+        _write(table, draft)
 
 
 def _table(name: str, rows: Sequence[Mapping[str, object]], schema: pa.Schema) -> pa.Table:

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 from rich.console import Console
 
@@ -15,9 +16,15 @@ from metakd.study.banks import BankSpec
 from metakd.study.cost import estimate_s
 from metakd.study.plan import Job, Plan
 from metakd.study.progress import duration
-from metakd.study.tuning import Failure
 
 SHOWN_FAILURES = 3
+
+
+class Failure(NamedTuple):
+    """A trial that failed, and why in one line."""
+
+    name: str
+    reason: str
 
 
 def announce_plan(

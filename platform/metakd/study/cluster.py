@@ -5,6 +5,7 @@ import os
 import socket
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import ray
 
@@ -15,23 +16,36 @@ class ClusterError(ValueError):
     """The cluster that was named cannot be used."""
 
 
+class Node(NamedTuple):
+    """What one machine of a cluster has."""
+
+    cpus: int
+    gpus: int
+
+
 @dataclass(frozen=True)
 class Cluster:
     """A connected cluster.
 
     Attributes:
         dashboard: Address of the Ray dashboard; None where the cluster has none.
-        cpus: CPUs of all nodes.
-        gpus: GPUs of all nodes.
-        nodes: How many nodes are alive.
+        nodes: Its nodes, as they were found.
         started_here: Whether this process started it, and ends it with itself.
     """
 
     dashboard: str | None
-    cpus: int
-    gpus: int
-    nodes: int
+    nodes: tuple[Node, ...]
     started_here: bool
+
+    @property
+    def cpus(self) -> int:
+        """CPUs of all nodes."""
+        return sum(node.cpus for node in self.nodes)
+
+    @property
+    def gpus(self) -> int:
+        """GPUs of all nodes."""
+        return sum(node.gpus for node in self.nodes)
 
 
 def connect(cluster: str) -> Cluster:
@@ -56,15 +70,18 @@ def connect(cluster: str) -> Cluster:
         )
     else:
         context = _join(address)
-    resources = ray.cluster_resources()
     url = context.dashboard_url
     return Cluster(
         dashboard=f"http://{url}" if url else None,
-        cpus=int(resources.get("CPU", 0)),
-        gpus=int(resources.get("GPU", 0)),
-        nodes=sum(bool(node["Alive"]) for node in ray.nodes()),
+        nodes=present_nodes(),
         started_here=address is None,
     )
+
+
+def present_nodes() -> tuple[Node, ...]:
+    """Returns the nodes of the connected cluster that are alive now."""
+    resources = [node["Resources"] for node in ray.nodes() if node["Alive"]]
+    return tuple(Node(int(has.get("CPU", 0)), int(has.get("GPU", 0))) for has in resources)
 
 
 def address_of(cluster: str) -> str | None:

@@ -11,6 +11,7 @@ from metakd.data.bank import AnswerType
 from metakd.data.datasets import SOURCES, DatasetOptions
 from metakd.study.banks import MODES, BankPolicy
 from metakd.study.presets import PRESETS
+from metakd.study.resources import Wanted
 from metakd.study.spec import SpecError, StudySpec
 from metakd.study.strategies import STRATEGIES
 from metakd.train.sampling import Match
@@ -28,6 +29,8 @@ class RunOptions:
     """How the dataset is found and read."""
     banks: BankPolicy
     """What is kept of views and of the teacher's answers."""
+    wanted: Wanted
+    """What each trial is to be given of the cluster."""
     max_failures: int
     """How often a trial is tried again after it failed."""
     dry_run: bool
@@ -45,6 +48,7 @@ def parse(defaults: StudySpec, argv: Sequence[str] | None) -> tuple[StudySpec, R
 
     Raises:
         SpecError: If a value makes no sense.
+        ResourceError: If what a trial is to be given makes no sense.
         SystemExit: With code 2 if a word is not understood, with 0 after ``--help``.
     """
     given = vars(_parser(defaults).parse_args(argv))
@@ -60,6 +64,12 @@ def parse(defaults: StudySpec, argv: Sequence[str] | None) -> tuple[StudySpec, R
         banks=BankPolicy(
             mode=None if given["bank"] == "auto" else given["bank"],
             limit_bytes=round(given.pop("bank_gib") * 2**30),
+        ),
+        wanted=Wanted(
+            workers=given.pop("workers_per_trial"),
+            cpus=given.pop("cpus_per_trial"),
+            gpus=given.pop("gpus_per_trial"),
+            max_concurrent=given.pop("max_concurrent"),
         ),
         max_failures=given.pop("max_failures"),
         dry_run=given.pop("dry_run"),
@@ -203,6 +213,34 @@ def _parser(defaults: StudySpec) -> argparse.ArgumentParser:
         default=BankPolicy.limit_bytes / 2**30,
         metavar="GIB",
         help="room that auto may take (default: %(default)g)",
+    )
+    runs.add_argument(
+        "--workers-per-trial",
+        type=int,
+        default=1,
+        metavar="N",
+        help="Ray Train workers that share each student's batches by DDP (default: %(default)s)",
+    )
+    runs.add_argument(
+        "--cpus-per-trial",
+        type=float,
+        default=None,
+        metavar="C",
+        help="over all its workers (default: one each, or its GPU's part of the machine)",
+    )
+    runs.add_argument(
+        "--gpus-per-trial",
+        type=float,
+        default=None,
+        metavar="G",
+        help="over all its workers; a fraction lets trials share one (default: one each, if any)",
+    )
+    runs.add_argument(
+        "--max-concurrent",
+        type=int,
+        default=None,
+        metavar="N",
+        help="trials at once (default: as many as fit)",
     )
     runs.add_argument(
         "--max-failures",

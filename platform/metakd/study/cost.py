@@ -11,7 +11,6 @@ from metakd.core.meta_temperature import meta_step_equivalents
 from metakd.data.datasets import ImageDataset
 from metakd.models.create import create_model
 from metakd.study.plan import Job, Plan
-from metakd.train.trial import Trial
 
 WARM_UP_STEPS, TIMED_STEPS = 2, 4
 # What a step takes beside its passes: the optimiser, the batch, its share of evaluation.
@@ -20,16 +19,17 @@ AROUND_STEP_S = 0.6e-3
 START_S = 70.0
 
 
-def expected_steps(trial: Trial, full_train_samples: int) -> float:
-    """Returns a trial's cost in student-step equivalents."""
-    samples = round(trial.sampling.scale * full_train_samples)
-    batch = min(trial.recipe.batch_size, samples)
-    steps = trial.recipe.epochs * trial.sampling.steps_per_epoch(batch, samples, full_train_samples)
+def expected_steps(job: Job, full_train_samples: int) -> float:
+    """Returns a job's cost in student-step equivalents."""
+    trial = job.trial
+    batch = min(trial.recipe.batch_size, job.samples)
+    each = trial.sampling.steps_per_epoch(batch, job.samples, full_train_samples)
+    steps = trial.recipe.epochs * each
     if not isinstance(trial.distiller, MKDConfig):
         return float(steps)
     config = trial.distiller
-    each = meta_step_equivalents(config, batch, config.samples_of(batch))
-    return steps + config.look_aheads(steps) * each
+    look_ahead = meta_step_equivalents(config, batch, config.samples_of(batch))
+    return steps + config.look_aheads(steps) * look_ahead
 
 
 def seconds_per_step(
@@ -60,7 +60,7 @@ def estimate_s(
     """Returns the expected wall-clock of what is still to run on so many CPUs like those here."""
     shape, classes = dataset.image_shape, dataset.num_classes
     recipe = pending[0].trial.recipe
-    steps = sum(expected_steps(job.trial, plan.train_samples) for job in pending)
+    steps = sum(expected_steps(job, plan.train_samples) for job in pending)
     step_s = seconds_per_step(plan.student, recipe.batch_size, shape, classes) + AROUND_STEP_S
     work_s = steps * step_s
     if plan.teacher is not None and not teacher_is_trained:

@@ -9,6 +9,7 @@ from contextlib import nullcontext
 from pathlib import Path
 
 import ray
+import torch
 from rich.console import Console
 
 from metakd.analysis.summarise import summarise, write_summary
@@ -20,24 +21,26 @@ from metakd.models.create import ModelError
 from metakd.results.reader import finished_trials
 from metakd.results.study import StoreError, check_out
 from metakd.study.announce import (
+    Failure,
     announce_failures,
     announce_plan,
     announce_skipped,
     announce_verdict,
 )
 from metakd.study.banks import RoomError, check_room, free_bytes
-from metakd.study.cluster import ClusterError, connect
+from metakd.study.cluster import ClusterError, Node
 from metakd.study.command_line import RunOptions, parse
-from metakd.study.cost import expected_steps
 from metakd.study.lock import LockError, only_study_in
-from metakd.study.plan import Job, Plan, make_plan
-from metakd.study.prepare import prepare
-from metakd.study.progress import StageProgress, TrialProgress, duration
-from metakd.study.record import git_commit, record_study
+from metakd.study.plan import make_plan
+from metakd.study.progress import duration
+from metakd.study.record import record_study
+from metakd.study.resources import ResourceError, allot
+from metakd.study.run import run_pending
 from metakd.study.spec import SpecError, StudySpec
-from metakd.study.tuning import Failure, run_jobs, slots
+from metakd.study.storage import StorageError
 from metakd.train.folder import StudyFolder
 from metakd.train.in_flight import sweep_finished
+from metakd.train.share import ShareError, require_same_result
 from metakd.train.teacher import read_report
 from metakd.train.teacher_training import TeacherError
 
@@ -47,9 +50,12 @@ USER_ERRORS = (
     DatasetError,
     LockError,
     ModelError,
+    ResourceError,
     RoomError,
+    ShareError,
     SpecError,
     SplitError,
+    StorageError,
     StoreError,
     TeacherError,
 )
@@ -106,19 +112,24 @@ def _plan_and_run(spec: StudySpec, options: RunOptions, render: Render, console:
     announce_plan(
         console, plan, dataset, pending, trained, os.cpu_count() or 1, free_bytes(folder.banks)
     )
+    for job in pending:
+        require_same_result(job.trial, job.samples, options.wanted.workers)
     needed = {job.bank.id for job in pending if job.bank is not None}
     check_room([bank for bank in plan.banks if bank.id in needed], folder.banks)
     if options.dry_run:
+        here = Node(os.cpu_count() or 1, torch.cuda.device_count())
+        console.print(f"trials       {allot(options.wanted, [here])}, on this machine")
         return 0
 
     record_study(plan, options.out)
     failures: list[Failure] = []
     if pending:
         try:
-            failures = _run_pending(plan, pending, needed, folder, options, console)
+            failures = run_pending(plan, pending, needed, folder, options, console)
         finally:
             shutil.rmtree(folder.ray, ignore_errors=True)
-            sweep_finished(folder.checkpoints, finished_trials(options.out))
+            trained_teachers = {path.parent.name for path in folder.teachers.glob("*/teacher.json")}
+            sweep_finished(folder.checkpoints, finished_trials(options.out) | trained_teachers)
     summary = summarise(options.out)
     write_summary(options.out, summary)
     report = render(options.out, summary) if options.report else None
@@ -127,39 +138,3 @@ def _plan_and_run(spec: StudySpec, options: RunOptions, render: Render, console:
     announce_failures(console, failures)
     console.print(f"done in {duration(time.monotonic() - started)}")
     return 1 if failures else 0
-
-
-def _run_pending(
-    plan: Plan,
-    pending: list[Job],
-    needed: set[str],
-    folder: StudyFolder,
-    options: RunOptions,
-    console: Console,
-) -> list[Failure]:
-    console.print("connecting to Ray ...")
-    cluster = connect(options.cluster)
-    console.print(
-        f"cluster      {cluster.cpus} CPUs, {cluster.gpus} GPUs, {cluster.nodes} node(s)"
-        + (", started here" if cluster.started_here else "")
-    )
-    console.print(f"dashboard    {cluster.dashboard or 'none on this cluster'}")
-
-    clock = time.monotonic()
-    with StageProgress(console) as stages:
-        teacher = prepare(plan, folder, cluster, needed, stages.show)
-    if plan.teacher is not None and teacher is not None:
-        console.print(f"teacher      {plan.teacher.model}: {100 * teacher.test_acc:.2f} % on test")
-    console.print(f"prepared     in {duration(time.monotonic() - clock)}")
-
-    work = {job.trial.id: expected_steps(job.trial, plan.train_samples) for job in pending}
-    with TrialProgress(console, len(pending), sum(work.values()), slots(cluster)) as progress:
-        return run_jobs(
-            pending,
-            folder,
-            cluster,
-            git_commit(),
-            on_done=lambda job, acc: progress.finish(job.trial.name, acc, work[job.trial.id]),
-            on_failed=lambda job: progress.fail(work[job.trial.id]),
-            max_failures=options.max_failures,
-        )

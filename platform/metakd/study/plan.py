@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import product
-from typing import Any
+from typing import Any, NamedTuple
 
 from metakd.core.training import Recipe
 from metakd.data.datasets import ImageDataset
@@ -21,10 +21,17 @@ from metakd.train.trial import DataSpec, TeacherSpec, Trial
 
 @dataclass(frozen=True)
 class Job:
-    """A trial and what was made before it; None makes views and answers live."""
+    """A trial and what its run has to know.
+
+    Attributes:
+        trial: The content.
+        bank: What was made before it; None makes views and answers live.
+        samples: How many samples it trains on.
+    """
 
     trial: Trial
     bank: Bank | None
+    samples: int
 
 
 @dataclass(frozen=True)
@@ -114,15 +121,16 @@ def make_plan(
         ]
     }
     asked = any(trial.teacher for trial in trials.values())
-    banks, serving = _banks(list(trials.values()), dataset, splits, asked, bank_policy)
+    banks, served = _banks(list(trials.values()), dataset, splits, asked, bank_policy)
     return Plan(
         spec=spec,
         data=data,
         teacher=teacher if asked else None,
         student=student,
         jobs=tuple(
-            Job(trial, banks[serving[trial.sampling, trial.seed]].for_trials)
+            Job(trial, banks[case.bank_id].for_trials, case.samples)
             for trial in trials.values()
+            for case in [served[trial.sampling, trial.seed]]
         ),
         banks=tuple(banks.values()),
         train_samples=len(splits.train),
@@ -146,10 +154,11 @@ def _for_epochs(recipe: Recipe, epochs: int | None) -> Recipe:
 
 def _banks(
     trials: Sequence[Trial], dataset: ImageDataset, splits: Splits, asked: bool, policy: BankPolicy
-) -> tuple[dict[str, BankSpec], dict[tuple[Sampling, int], str]]:
-    """Returns the banks by id, and which serves a trial of this sampling and seed."""
+) -> tuple[dict[str, BankSpec], dict[tuple[Sampling, int], "_Served"]]:
+    """Returns the banks by id, and what there is for trials of a sampling and seed."""
     largest: dict[Any, BankSpec] = {}
     family: dict[tuple[Sampling, int], Any] = {}
+    samples: dict[tuple[Sampling, int], int] = {}
     for trial in trials:
         case = trial.sampling, trial.seed
         if case in family:
@@ -160,10 +169,18 @@ def _banks(
         is_nested = views.recipe.mixing is None
         key = (bank.augmentation, bank.seed, bank.passes) if is_nested else bank.id
         family[case] = key
+        samples[case] = len(bank.sample_ids)
         if key not in largest or len(bank.sample_ids) > len(largest[key].sample_ids):
             largest[key] = bank
     modes = choose_modes(list(largest.values()), policy)
     return (
         {bank.id: bank for bank in modes},
-        {case: largest[key].id for case, key in family.items()},
+        {case: _Served(largest[key].id, samples[case]) for case, key in family.items()},
     )
+
+
+class _Served(NamedTuple):
+    """The bank of a sampling and seed, and how many samples its trials train on."""
+
+    bank_id: str
+    samples: int

@@ -5,7 +5,6 @@ from contextlib import suppress
 from functools import partial
 
 import ray
-import torch
 from ray.exceptions import RayTaskError
 from torch import Tensor
 
@@ -16,11 +15,13 @@ from metakd.data.datasets import DatasetError
 from metakd.study.banks import BankSpec
 from metakd.study.cluster import Cluster
 from metakd.study.plan import Plan
+from metakd.study.resources import allot_teachers
 from metakd.train.folder import StudyFolder
 from metakd.train.inputs import forward_batch
+from metakd.train.resources import Resources
 from metakd.train.samples import open_samples
 from metakd.train.teacher import TeacherReport, open_teacher
-from metakd.train.teacher_training import train_teacher
+from metakd.train.teacher_training import train_teachers
 from metakd.train.trial import DataSpec, TeacherSpec
 
 # A task's process takes seconds to import torch: as long as this many views take it.
@@ -67,23 +68,24 @@ def prepare(
     if plan.teacher is None:
         _wait(views, tell_views)
         return None
-    name, epochs = plan.teacher.model, plan.teacher.recipe.epochs
-    on_stage(f"teacher {name}")
-    report = train_teacher(
-        plan.teacher,
+    on_stage(f"teacher {plan.teacher.model}")
+    allotment = allot_teachers(cluster.nodes, 1, plan.teacher.recipe.batch_size)
+    (report,) = train_teachers(
+        [plan.teacher],
         folder,
-        # On CPUs a worker a node, with all its threads: exchanging gradients gains nothing there.
-        workers=cluster.gpus or cluster.nodes,
-        cpus=1 if cluster.gpus else max(1, cluster.cpus // cluster.nodes),
-        use_gpu=cluster.gpus > 0,
-        on_epoch=lambda done: on_stage(f"teacher {name}, epoch {done} of {epochs}"),
+        allotment.each,
+        allotment.at_once,
+        on_epoch=lambda spec, done: on_stage(
+            f"teacher {spec.model}, epoch {done} of {spec.recipe.epochs}"
+        ),
     )
     # Not waited for before: Ray Train's own start needs no CPU of the cluster.
     _wait(views, tell_views)
-    ask = _ask_teacher.options(num_gpus=1 if cluster.gpus else 0)
+    each = Resources(gpus=1 if cluster.gpus else 0)
+    ask = _ask_teacher.options(num_gpus=each.gpus)
     kept_as, teacher = plan.spec.logits, plan.teacher
     answers = [
-        ask.remote(part, teacher, kept_as, folder)
+        ask.remote(part, teacher, kept_as, folder, each)
         for part in _deal(banks, cluster.gpus or cluster.cpus)
     ]
     parts_of_answers = partial(
@@ -126,7 +128,7 @@ def _done(banks: Sequence[BankSpec], parts_of: Callable[[str], Parts]) -> str:
 
 @ray.remote(num_cpus=1)
 def _make_views(banks: Sequence[BankSpec], data: DataSpec, folder: StudyFolder) -> None:
-    torch.set_num_threads(1)
+    Resources().claim()
     samples = open_samples(data, folder)
     for bank in banks:
         build_views(folder.banks, bank.views(samples))
@@ -134,9 +136,13 @@ def _make_views(banks: Sequence[BankSpec], data: DataSpec, folder: StudyFolder) 
 
 @ray.remote(num_cpus=1)
 def _ask_teacher(
-    banks: Sequence[BankSpec], teacher: TeacherSpec, kept_as: AnswerType, folder: StudyFolder
+    banks: Sequence[BankSpec],
+    teacher: TeacherSpec,
+    kept_as: AnswerType,
+    folder: StudyFolder,
+    resources: Resources,
 ) -> None:
-    torch.set_num_threads(1)
+    resources.claim()
     samples = open_samples(teacher.data, folder)
     ask = open_teacher(teacher, folder)
 

@@ -1,7 +1,7 @@
 """One calm progress display: a live line in a terminal, a line now and then elsewhere."""
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, ProgressColumn, Task, TextColumn
@@ -49,20 +49,22 @@ class TrialProgress:
         console: Where to show it.
         total: Trials to run now.
         total_work: Their expected work, in student-step equivalents.
-        slots: How many run at once.
+        running: How many run now.
     """
 
     console: Console
     total: int
     total_work: float
-    slots: int
+    running: int = 0
     done: int = 0
     failed: int = 0
     work_done: float = 0.0
     best: tuple[float, str] | None = None
     _started: float = 0.0
     _last_line: float = 0.0
+    _last_words: str = ""
     _bar: Progress | None = None
+    _under_way: dict[str, float] = field(default_factory=dict)
 
     def __enter__(self) -> "TrialProgress":
         self._started = self._last_line = time.monotonic()
@@ -87,44 +89,65 @@ class TrialProgress:
         self.done += 1
         if self.best is None or val_acc > self.best[0]:
             self.best = (val_acc, name)
-        self._advance(work)
+        self._end(name, work)
 
-    def fail(self, work: float) -> None:
-        """Notes a trial that failed."""
+    def fail(self, name: str, work: float) -> None:
+        """Notes a trial that failed, and its expected work."""
         self.failed += 1
-        self._advance(work)
+        self._end(name, work)
+
+    def advance(self, name: str, work: float) -> None:
+        """Notes how much of its work a running trial has done."""
+        self._under_way[name] = work
+        self._show()
 
     def words(self) -> str:
         """Returns the state in words."""
-        ended = self.done + self.failed
-        running = min(self.slots, self.total - ended)
-        parts = [f"{self.done}/{self.total} done", f"{running} running"]
+        parts = [f"{self.done}/{self.total} done"]
+        if not self.is_over:
+            parts.append(f"{self.running} running")
         if self.failed:
             parts.append(f"{self.failed} failed")
         if self.best is not None:
             parts.append(f"best validation {100 * self.best[0]:.1f} % ({self.best[1]})")
-        left = self.seconds_left()
+        left = None if self.is_over else self.seconds_left()
         if left is not None:
             parts.append(f"{duration(left)} left")
         return " · ".join(parts)
 
     def seconds_left(self) -> float | None:
         """Returns the expected time to the end, None before there is anything to judge by."""
-        if self.work_done < JUDGED_FROM * self.total_work or self.work_done == 0:
+        so_far = self.work_so_far
+        if so_far < JUDGED_FROM * self.total_work or so_far == 0:
             return None
-        rate = self.work_done / (time.monotonic() - self._started)
-        return max(0.0, self.total_work - self.work_done) / rate
+        rate = so_far / (time.monotonic() - self._started)
+        return max(0.0, self.total_work - so_far) / rate
 
-    def _advance(self, work: float) -> None:
+    @property
+    def is_over(self) -> bool:
+        """Whether all trials have ended."""
+        return self.done + self.failed == self.total
+
+    @property
+    def work_so_far(self) -> float:
+        """Work of finished trials, and what running ones have done of theirs."""
+        return self.work_done + sum(self._under_way.values())
+
+    def _end(self, name: str, work: float) -> None:
+        self._under_way.pop(name, None)
         self.work_done += work
+        self._show()
+
+    def _show(self) -> None:
         if self._bar is not None:
-            self._bar.update(self._bar.task_ids[0], completed=self.work_done)
-        elif (
-            time.monotonic() - self._last_line > PLAIN_INTERVAL_S
-            or self.done + self.failed == self.total
-        ):
+            self._bar.update(self._bar.task_ids[0], completed=self.work_so_far)
+            return
+        if self.is_over or time.monotonic() - self._last_line > PLAIN_INTERVAL_S:
             self._last_line = time.monotonic()
-            self.console.print(self.words())
+            words = self.words()
+            if words != self._last_words:
+                self._last_words = words
+                self.console.print(words)
 
 
 class _Words(ProgressColumn):

@@ -1,145 +1,140 @@
 """Ray Tune runs the trials: one student each, in actors that are reused."""
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
-import torch
 from ray import tune
 from ray.tune import Callback
 from ray.tune.experiment import Trial as TuneTrial
+from ray.tune.schedulers import TrialScheduler
+from ray.tune.search.basic_variant import BasicVariantGenerator
 
-from metakd.study.cluster import Cluster
 from metakd.study.plan import Job
-from metakd.train.commit import commit
-from metakd.train.folder import StudyFolder
-from metakd.train.student import SAVE_INTERVAL_S, run_trial
+from metakd.study.trainable import Orders, distil
 
-CPUS_PER_TRIAL = 1
+LOOK_INTERVAL_S = 5.0
 
 
-@dataclass(frozen=True)
-class Failure:
-    """A trial that failed, and why in one line."""
+class Watcher:
+    """What wants to hear of a run: nothing, unless somebody says more."""
 
-    name: str
-    reason: str
+    def running(self, count: int) -> None:
+        """Hears how many trials run now."""
 
+    def epoch(self, job: Job, epochs_done: int) -> None:
+        """Hears of a running job after an epoch."""
 
-def slots(cluster: Cluster) -> int:
-    """Returns how many trials run at once."""
-    return max(1, cluster.gpus or cluster.cpus // CPUS_PER_TRIAL)
+    def done(self, job: Job, val_acc: float) -> None:
+        """Hears of a finished job and its validation accuracy in [0, 1]."""
+
+    def failed(self, job: Job, reason: str) -> None:
+        """Hears of a job that failed for the last time, and why in one line."""
 
 
 def run_jobs(
-    jobs: Sequence[Job],
-    folder: StudyFolder,
-    cluster: Cluster,
-    git_commit: str,
-    on_done: Callable[[Job, float], None],
-    on_failed: Callable[[Job], None],
+    orders: Orders,
+    at_once: Callable[[], int],
+    watcher: Watcher,
     max_failures: int = 1,
-    save_interval_s: float = SAVE_INTERVAL_S,
-) -> list[Failure]:
-    """Runs jobs on the cluster; each commits its trial to the store when it is finished.
+    scheduler: TrialScheduler | None = None,
+) -> None:
+    """Runs jobs on the connected cluster; each commits its trial to the store when it is finished.
 
     Args:
-        jobs: What to run, in this order.
-        folder: The study's folder, with everything prepared.
-        cluster: Where.
-        git_commit: Recorded with each trial.
-        on_done: Called with each finished job and its validation accuracy.
-        on_failed: Called with each failed job.
+        orders: What to run, in the order of its jobs, and how.
+        at_once: Says how many trials may run at once, asked again and again: nodes come and go.
+        watcher: Hears what happens.
         max_failures: How often a job is tried again after it failed or its process died; it goes
             on from its last kept state.
-        save_interval_s: At least so much time lies between two states of a trial.
-
-    Returns:
-        The trials that failed; the others are in the store.
+        scheduler: What may stop trials before their last epoch, by their reports of ``val_acc``;
+            a trial that it stops is not committed. It needs orders with a report every epoch.
     """
     logging.getLogger("ray").setLevel(logging.CRITICAL)
     logging.getLogger("ray.tune").setLevel(logging.CRITICAL)
-    resources = {"cpu": CPUS_PER_TRIAL, "gpu": 1 if cluster.gpus else 0}
-    trainable = tune.with_parameters(
-        distil,
-        jobs=jobs,
-        folder=folder,
-        git_commit=git_commit,
-        save_interval_s=save_interval_s,
-    )
+    jobs = orders.jobs
+    queue = BasicVariantGenerator(max_concurrent=at_once())
     tuner = tune.Tuner(
-        tune.with_resources(trainable, resources),
+        tune.with_resources(tune.with_parameters(distil, orders=orders), orders.reserved),
         # Tune hands on only plain values as they are: a trial gets its job by number.
         param_space={"job": tune.grid_search(list(range(len(jobs))))},
         tune_config=tune.TuneConfig(
+            search_alg=queue,
+            scheduler=scheduler,
             reuse_actors=True,
-            max_concurrent_trials=slots(cluster),
             trial_name_creator=lambda trial: jobs[trial.config["job"]].trial.name,
             trial_dirname_creator=lambda trial: jobs[trial.config["job"]].trial.id,
         ),
         run_config=tune.RunConfig(
             name="students",
-            storage_path=str(folder.ray.resolve()),
+            storage_path=str(orders.folder.ray.resolve()),
             verbose=0,
             failure_config=tune.FailureConfig(max_failures=max_failures),
-            callbacks=[_Watch(jobs, on_done, on_failed)],
+            callbacks=[_Relay(jobs, queue, at_once, watcher)],
         ),
     )
-    return [
-        Failure(jobs[result.config["job"]].trial.name, _reason(result.error))
-        for result in tuner.fit()
-        if result.error is not None
-    ]
+    tuner.fit()
 
 
-def distil(
-    config: Mapping[str, int],
-    jobs: Sequence[Job],
-    folder: StudyFolder,
-    git_commit: str,
-    save_interval_s: float,
-) -> None:
-    """The Tune trainable: trains and commits the student of one job."""
-    job = jobs[config["job"]]
-    torch.set_num_threads(CPUS_PER_TRIAL)
-    # A reused actor keeps one name on Ray's dashboard: its log there says which trial it runs.
-    print(f"{job.trial.name} {job.trial.id}: started", flush=True)
-    outcome = run_trial(job.trial, folder, job.bank, save_interval_s=save_interval_s)
-    commit(job.trial, outcome, folder, git_commit)
-    print(f"{job.trial.name} {job.trial.id}: committed", flush=True)
-    tune.report({"val_acc": outcome.epochs[-1].validation.accuracy, "wall_s": outcome.wall_s})
-
-
-class _Watch(Callback):  # type: ignore[misc]
-    """Relays Tune's events to the progress display."""
+class _Relay(Callback):  # type: ignore[misc]
+    """Relays Tune's events to the watcher, and the cluster's size to Tune."""
 
     def __init__(
         self,
         jobs: Sequence[Job],
-        on_done: Callable[[Job, float], None],
-        on_failed: Callable[[Job], None],
+        queue: BasicVariantGenerator,
+        at_once: Callable[[], int],
+        watcher: Watcher,
     ) -> None:
         self._jobs = jobs
-        self._on_done = on_done
-        self._on_failed = on_failed
+        self._queue = queue
+        self._at_once = at_once
+        self._watcher = watcher
+        self._looked_at = time.monotonic()
 
     def __getstate__(self) -> dict[str, Any]:
         # Tune keeps its callbacks for a restore of its own, which a study never asks for.
         return {}
 
+    def on_step_begin(self, iteration: int, trials: list[TuneTrial], **info: object) -> None:
+        if time.monotonic() - self._looked_at > LOOK_INTERVAL_S:
+            self._looked_at = time.monotonic()
+            self._queue.max_concurrent = self._at_once()
+
+    def on_step_end(self, iteration: int, trials: list[TuneTrial], **info: object) -> None:
+        self._watcher.running(sum(trial.status == TuneTrial.RUNNING for trial in trials))
+
+    def on_trial_result(
+        self,
+        iteration: int,
+        trials: list[TuneTrial],
+        trial: TuneTrial,
+        result: dict[str, Any],
+        **info: object,
+    ) -> None:
+        if "epoch" in result:
+            self._watcher.epoch(self._jobs[trial.config["job"]], result["epoch"] + 1)
+
     def on_trial_complete(
         self, iteration: int, trials: list[TuneTrial], trial: TuneTrial, **info: object
     ) -> None:
-        self._on_done(self._jobs[trial.config["job"]], trial.last_result["val_acc"])
+        if trial.last_result.get("committed"):
+            self._watcher.done(self._jobs[trial.config["job"]], trial.last_result["val_acc"])
 
     def on_trial_error(
         self, iteration: int, trials: list[TuneTrial], trial: TuneTrial, **info: object
     ) -> None:
-        self._on_failed(self._jobs[trial.config["job"]])
+        self._watcher.failed(self._jobs[trial.config["job"]], _reason(trial))
 
 
-def _reason(error: BaseException) -> str:
-    """Returns the last line of a failure's report: that of the exception in the worker."""
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return lines[-1] if lines else type(error).__name__
+def _reason(trial: TuneTrial) -> str:
+    """Returns the last line that Tune wrote of a failure: that of the exception in the worker."""
+    try:
+        # What Tune itself would read arrives in its storage only later.
+        report = Path(trial.error_file).read_text()
+    except (OSError, TypeError):
+        return "Ray left no report of it"
+    lines = [line.strip() for line in report.splitlines() if line.strip()]
+    return lines[-1] if lines else "Ray left no report of it"

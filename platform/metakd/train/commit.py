@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
-from metakd.results.writer import write_trial
+from metakd.results.writer import write_failure, write_trial
 from metakd.train.folder import StudyFolder
 from metakd.train.in_flight import InFlight
 from metakd.train.progress import Epoch
@@ -19,9 +19,15 @@ PACKAGES = ("metakd", "torch", "torchvision", "timm", "ray", "numpy", "pyarrow")
 def commit(trial: Trial, outcome: Outcome, folder: StudyFolder, git_commit: str) -> None:
     """Commits a trial; from here on it is never run again, and what was kept of it is removed."""
     steps = [_curve_row(trial, epoch) for epoch in outcome.epochs]
-    row = {**_content_columns(trial), **_outcome_columns(outcome), "git_commit": git_commit}
-    write_trial(folder.out, row, steps)
+    row = {"status": "done", **_content_columns(trial), **_outcome_columns(outcome)}
+    write_trial(folder.out, {**row, "git_commit": git_commit}, steps)
     InFlight(folder.checkpoints / trial.id).forget()
+
+
+def record_failure(trial: Trial, error: str, folder: StudyFolder, git_commit: str) -> None:
+    """Records that a trial failed, and why; its last states stay, and it may be tried again."""
+    row = {"status": "failed", "error": error, "git_commit": git_commit, **_content_columns(trial)}
+    write_failure(folder.out, {**row, **_place_columns()})
 
 
 def package_versions() -> dict[str, str]:
@@ -40,7 +46,6 @@ def _content_columns(trial: Trial) -> dict[str, Any]:
         "trial_id": trial.id,
         "pair_id": trial.pair_id,
         "name": trial.name,
-        "status": "done",
         "dataset": trial.data.dataset,
         "scale": trial.sampling.scale,
         "augmentation": trial.sampling.augmentation,
@@ -78,9 +83,17 @@ def _outcome_columns(outcome: Outcome) -> dict[str, Any]:
         "student_compute_s": sum(record.compute_s for record in records),
         "wall_s": outcome.wall_s,
         "started": outcome.started,
+        "device": outcome.device,
+        "precision": outcome.precision,
+        "workers": outcome.workers,
+        **_place_columns(),
+    }
+
+
+def _place_columns() -> dict[str, Any]:
+    return {
         "ended": datetime.now(UTC),
         "host": socket.gethostname(),
-        "device": outcome.device,
         "versions_json": json.dumps(package_versions(), sort_keys=True),
     }
 

@@ -1,7 +1,8 @@
-"""What is kept of a trial that runs, so that whoever runs it next goes on from there."""
+"""What is kept of a training that runs, so that whoever runs it next goes on from there."""
 
 import pickle
 import shutil
+import time
 from collections.abc import Collection, Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -12,18 +13,29 @@ import torch
 from metakd.atomic import new_file
 
 KEPT = 2
-"""States of a trial on disk: of two, one is whole whatever befalls the other."""
+"""States of a training on disk: of two, one is whole whatever befalls the other."""
+
+SAVE_INTERVAL_S = 20.0
+"""A state is kept that often, at an epoch's end; a shorter training is run again instead."""
 
 
 class InFlight:
-    """The last states of one trial, as files that are whole or not there.
+    """The last states of one trial or teacher, as files that are whole or not there.
 
     Args:
-        folder: ``checkpoints/<trial_id>/``; it appears with the first state.
+        folder: ``checkpoints/<id>/``; it appears with the first state.
+        interval_s: At least so much time lies between two states.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, interval_s: float = SAVE_INTERVAL_S) -> None:
         self._folder = folder
+        self._interval_s = interval_s
+        self._saved_at = time.perf_counter()
+
+    @property
+    def is_due(self) -> bool:
+        """Whether the last state, or the beginning, is longer ago than the interval."""
+        return time.perf_counter() - self._saved_at >= self._interval_s
 
     def save(self, epochs_done: int, state: Mapping[str, Any]) -> None:
         """Stores a state, and removes all but the last two."""
@@ -31,6 +43,7 @@ class InFlight:
             torch.save(dict(state), draft)
         for old in self._files()[KEPT:]:
             old.unlink(missing_ok=True)
+        self._saved_at = time.perf_counter()
 
     def latest(self) -> dict[str, Any] | None:
         """Returns the last state that can be read, None if there is none."""
@@ -51,10 +64,10 @@ class InFlight:
 
 
 def sweep_finished(checkpoints: Path, finished: Collection[str]) -> None:
-    """Removes states of trials that a kill kept from being removed after their commit."""
+    """Removes states of what is finished: a kill can come between a commit and their removal."""
     for folder in checkpoints.glob("*"):
         if folder.name in finished:
             InFlight(folder).forget()
-    # What is left belongs to trials that go on later.
+    # What is left belongs to trainings that go on later.
     with suppress(OSError):
         checkpoints.rmdir()

@@ -17,6 +17,7 @@ from metakd.data.bank import Stored
 from metakd.data.counter_random import derive_seed
 from metakd.data.views import Views
 from metakd.train.image_stream import ImageStream
+from metakd.train.share import ALONE, Share, require_even
 
 PIXELS_IN_CACHE = 2**16
 """So many pixels of input have layers that stay in a CPU's cache: ResNet-20 answers 1,600 images a
@@ -71,11 +72,13 @@ class ShuffledBatches:
             None where no teacher is asked.
         steps_per_epoch: Steps that count as an epoch; None takes one pass over the samples.
         workers: Processes that make views; 0 makes them in this one.
-        rank: Which worker this is.
-        world_size: How many workers share each batch.
+        share: This worker's part of each batch.
 
     Attributes:
         samples: How many samples there are.
+
+    Raises:
+        ShareError: If workers cannot have equal shares.
     """
 
     def __init__(
@@ -88,20 +91,19 @@ class ShuffledBatches:
         answers: Stored | Callable[[Tensor], Tensor] | None = None,
         steps_per_epoch: int | None = None,
         workers: int = 0,
-        rank: int = 0,
-        world_size: int = 1,
+        share: Share = ALONE,
     ) -> None:
         self._views = views
         self.samples = len(views.sample_ids)
-        self._batch_size = min(batch_size, self.samples) // world_size * world_size
+        self._batch_size = min(batch_size, self.samples)
+        require_even(self._batch_size, share.workers)
         self._order_seed = order_seed
         self._normalise = normalise
         self._stream = ImageStream(stored_views.take if stored_views else views.images, workers)
         self._answers = answers
         self._steps_per_pass = self.samples // self._batch_size
         self._steps_per_epoch = steps_per_epoch or self._steps_per_pass
-        self._rank = rank
-        self._world_size = world_size
+        self._share = share
 
     @property
     def steps_per_epoch(self) -> int:
@@ -124,7 +126,7 @@ class ShuffledBatches:
                 order = epoch_order(self._order_seed, pass_, self.samples)
             place = step % self._steps_per_pass * self._batch_size
             rows = order[place : place + self._batch_size]
-            yield rows[self._rank :: self._world_size], self._views.number(pass_)
+            yield self._share.of(rows), self._views.number(pass_)
 
     def _batch(self, rows: Tensor, number: int, images: Tensor) -> Batch:
         inputs = self._normalise(images)
@@ -143,31 +145,36 @@ class HeldOut:
         views: The samples under the recipe "none".
         normalise: From images to inputs.
         workers: Processes that read them; 0 reads them in this one.
+        share: This worker's part of them.
     """
 
-    def __init__(self, views: Views, normalise: Normaliser, workers: int = 0) -> None:
+    def __init__(
+        self, views: Views, normalise: Normaliser, workers: int = 0, share: Share = ALONE
+    ) -> None:
         self._views = views
         self._normalise = normalise
         self._workers = workers
+        self._share = share
         self._stream = ImageStream(views.images, workers)
 
     def first(self, samples: int) -> "HeldOut":
         """Returns the first so many samples alone."""
         fewer = replace(self._views, sample_ids=self._views.sample_ids[:samples])
-        return HeldOut(fewer, self._normalise, self._workers)
+        return HeldOut(fewer, self._normalise, self._workers, self._share)
 
     def __len__(self) -> int:
         return len(self._views.sample_ids)
 
     def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
-        """Yields inputs and labels of all samples."""
+        """Yields inputs and labels of all samples, or of this worker's share."""
         at_once = forward_batch(self._views.dataset.image_shape, self._normalise.mean.device.type)
-        asked = [(rows, 0) for rows in torch.arange(len(self)).split(at_once)]
+        asked = [(rows, 0) for rows in self._share.of(torch.arange(len(self))).split(at_once)]
         for (rows, _), images in zip(asked, self._stream.of(asked), strict=True):
             yield self._normalise(images), self._labels(rows)
 
     def batch(self, rows: Tensor) -> Batch:
-        """Returns some of the samples."""
+        """Returns some of the samples, or this worker's share of them."""
+        rows = self._share.of(rows)
         return Batch(self._normalise(self._views.images(rows, 0)), self._labels(rows), None)
 
     def _labels(self, rows: Tensor) -> Tensor:

@@ -7,6 +7,8 @@ SETTINGS = {
     "RAY_ENABLE_UV_RUN_RUNTIME_ENV": "0",
     # Train polls its workers every 2 s otherwise, longer than a small teacher's epoch.
     "RAY_TRAIN_HEALTH_CHECK_INTERVAL_S": "0.1",
+    # A teacher waits for CPUs on which views are being made, a trial for a node that comes up.
+    "RAY_TRAIN_WORKER_GROUP_START_TIMEOUT_S": "3600",
     # The store is ours: Tune's own CSV, JSON and TensorBoard files would repeat it.
     "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",
     # Ctrl-C is handled by the study, which says how to continue.

@@ -11,6 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
+from metakd.core.evaluation import Evaluation, evaluate
 from metakd.data.counter_random import derive_seed
 from metakd.data.datasets import ImageDataset, channel_statistics, open_cached
 from metakd.data.splits import Splits, make_splits
@@ -18,6 +19,7 @@ from metakd.data.views import Views
 from metakd.models.create import create_model
 from metakd.train.folder import StudyFolder
 from metakd.train.inputs import HeldOut, Normaliser
+from metakd.train.share import Share
 from metakd.train.trial import DataSpec
 
 DECODING_WORKERS = 2
@@ -33,17 +35,31 @@ class Samples:
         splits: Who sees which of them.
         device: Where models and small images are.
         workers: Processes that decode files; 0 where the images lie decoded.
+        share: This process's part of every batch.
     """
 
     dataset: ImageDataset
     splits: Splits
     device: str
     workers: int
+    share: Share
 
     @cached_property
     def normalise(self) -> Normaliser:
         """By the channel statistics of the training split alone, unless the dataset's are known."""
         return Normaliser.of(*channel_statistics(self.dataset, self.splits.train), self.device)
+
+    @property
+    def autocast(self) -> torch.dtype | None:
+        """The type of a model's passes: bfloat16 on a GPU that has it, else None, as they are."""
+        if self.device == "cuda" and torch.cuda.is_bf16_supported(including_emulation=False):
+            return torch.bfloat16
+        return None
+
+    def evaluate(self, model: nn.Module, held_out: HeldOut) -> Evaluation:
+        """Evaluates a model on held-out samples, in its training's precision, on all workers."""
+        with torch.autocast(self.device, self.autocast, enabled=self.autocast is not None):
+            return evaluate(model, held_out, self.share.group)
 
     @cached_property
     def validation(self) -> HeldOut:
@@ -78,7 +94,8 @@ class Samples:
         return Views(self.dataset, augmentation, seed, sample_ids, passes, self.device)
 
     def _held_out(self, ids: NDArray[np.int64]) -> HeldOut:
-        return HeldOut(self.views("none", 0, ids, passes=1), self.normalise, self.workers)
+        views = self.views("none", 0, ids, passes=1)
+        return HeldOut(views, self.normalise, self.workers, self.share)
 
 
 @lru_cache(maxsize=2)
@@ -88,4 +105,4 @@ def open_samples(data: DataSpec, folder: StudyFolder) -> Samples:
     splits = make_splits(dataset.labels, dataset.test_ids, data.split_seed)
     device = "cuda" if torch.cuda.is_available() else "cpu"
     workers = 0 if dataset.is_decoded else DECODING_WORKERS
-    return Samples(dataset, splits, device, workers)
+    return Samples(dataset, splits, device, workers, Share.of_this_process())

@@ -9,21 +9,18 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from metakd.core.evaluation import Evaluation, evaluate
+from metakd.core.evaluation import Evaluation
 from metakd.core.training import Training
 from metakd.data.bank import Stored, open_answers, open_views
 from metakd.data.counter_random import derive_seed
 from metakd.train.folder import StudyFolder
-from metakd.train.in_flight import InFlight
+from metakd.train.in_flight import SAVE_INTERVAL_S, InFlight
 from metakd.train.inputs import HeldOutMetaBatches, ShuffledBatches
 from metakd.train.progress import Epoch, Progress
 from metakd.train.samples import Samples, open_samples
 from metakd.train.sampling import training_views
 from metakd.train.teacher import open_teacher
 from metakd.train.trial import Trial
-
-SAVE_INTERVAL_S = 20.0
-"""A trial's state is kept that often, at an epoch's end; a shorter trial is run again instead."""
 
 
 class Bank(NamedTuple):
@@ -48,6 +45,8 @@ class Outcome:
         started: When it began, UTC.
         wall_s: How long it took, from its content to this outcome.
         device: "cpu" or "cuda".
+        precision: The type of the student's passes.
+        workers: How many shared each batch.
     """
 
     epochs: tuple[Epoch, ...]
@@ -60,6 +59,8 @@ class Outcome:
     started: datetime
     wall_s: float
     device: str
+    precision: str
+    workers: int
 
 
 def run_trial(
@@ -71,14 +72,16 @@ def run_trial(
 ) -> Outcome:
     """Trains the trial's student to its last step, and reads the test set.
 
-    It begins at the first step, or where the last one who ran this trial was stopped.
+    It begins at the first step, or where the last one who ran this trial was stopped. In the
+    processes of a torch process group each has its share of every batch, and all of them come to
+    the same outcome.
 
     Args:
         trial: The content.
         folder: The study's folder, with the dataset and the teacher in it.
         bank: What of the trial's views and of the teacher's answers was made before; None makes
             them live.
-        on_epoch: Called after each epoch.
+        on_epoch: Called after each epoch, on every worker.
         save_interval_s: At least so much time lies between two states that are kept.
 
     Raises:
@@ -86,36 +89,40 @@ def run_trial(
     """
     samples = open_samples(trial.data, folder)
     batches = training_batches(trial, folder, samples, bank)
+    share = samples.share
     student = samples.new_model(trial.student, trial.seed)
-    torch.manual_seed(derive_seed(trial.seed, "dropout"))
-    meta_batches = HeldOutMetaBatches(samples.meta, trial.recipe.batch_size, trial.seed)
-    training = Training(student, trial.distiller.build(), trial.recipe, batches, meta_batches)
-
-    in_flight = InFlight(folder.checkpoints / trial.id)
+    training = Training(
+        share.wrap(student),
+        trial.distiller.build(),
+        trial.recipe,
+        batches,
+        HeldOutMetaBatches(samples.meta, trial.recipe.batch_size, trial.seed),
+        samples.autocast,
+    )
+    in_flight = InFlight(folder.checkpoints / trial.id, save_interval_s)
     progress = Progress(started=datetime.now(UTC))
-    kept = in_flight.latest()
+    kept = share.agreed(in_flight.latest)
     if kept is not None:
         training.load_state_dict(kept["training"])
         progress = Progress.restored(kept["progress"])
     clock = time.perf_counter() - progress.elapsed_s
-    saved_at = time.perf_counter()
     while not training.is_done:
+        torch.manual_seed(share.dropout_seed(trial.seed, training.epochs_done))
         record = training.run_epoch()
-        validation = evaluate(student, samples.validation)
+        validation = samples.evaluate(student, samples.validation)
         progress.elapsed_s = time.perf_counter() - clock
         progress.add(record, validation, student)
         on_epoch(progress.epochs[-1])
-        is_due = time.perf_counter() - saved_at >= save_interval_s
-        if is_due and training.can_be_saved and not training.is_done:
+        is_wanted = share.rank == 0 and in_flight.is_due and not training.is_done
+        if is_wanted and training.can_be_saved:
             state = {"training": training.state_dict(), "progress": progress.as_state()}
             in_flight.save(training.epochs_done, state)
-            saved_at = time.perf_counter()
 
-    test_last = evaluate(student, samples.test)
+    test_last = samples.evaluate(student, samples.test)
     test_selected = test_last
     if progress.selected_epoch < training.epochs_done - 1:
         student.load_state_dict(progress.selected_state)
-        test_selected = evaluate(student, samples.test)
+        test_selected = samples.evaluate(student, samples.test)
     return Outcome(
         epochs=tuple(progress.epochs),
         selected_epoch=progress.selected_epoch,
@@ -127,6 +134,8 @@ def run_trial(
         started=progress.started,
         wall_s=time.perf_counter() - clock,
         device=samples.device,
+        precision=str(samples.autocast or torch.float32).removeprefix("torch."),
+        workers=share.workers,
     )
 
 
@@ -166,4 +175,5 @@ def training_batches(
             trial.recipe.batch_size, len(views.sample_ids), len(samples.splits.train)
         ),
         0 if stored else samples.workers,
+        samples.share,
     )

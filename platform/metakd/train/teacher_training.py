@@ -2,22 +2,21 @@
 
 import threading
 import time
-from collections.abc import Callable
-from pathlib import Path
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import ray.train
 import ray.train.torch
 import torch
-from torch.nn.parallel import DistributedDataParallel
 
 from metakd.atomic import new_file
 from metakd.core.distillers import CrossEntropyConfig
-from metakd.core.evaluation import evaluate
-from metakd.core.training import EpochRecord, train
+from metakd.core.training import Training
 from metakd.data.counter_random import derive_seed
 from metakd.train.folder import StudyFolder
+from metakd.train.in_flight import InFlight
 from metakd.train.inputs import ShuffledBatches
+from metakd.train.resources import Resources
 from metakd.train.samples import open_samples
 from metakd.train.teacher import TeacherReport, new_teacher, read_report, store_teacher
 from metakd.train.trial import TeacherSpec
@@ -30,35 +29,66 @@ class TeacherError(RuntimeError):
     """A teacher could not be trained."""
 
 
-def train_teacher(
-    spec: TeacherSpec,
+def train_teachers(
+    specs: Sequence[TeacherSpec],
     folder: StudyFolder,
-    workers: int,
-    cpus: int,
-    use_gpu: bool,
-    on_epoch: Callable[[int], None] = lambda done: None,
-) -> TeacherReport:
-    """Trains the teacher with DDP on ``workers`` Ray Train workers; does nothing if it is there.
+    resources: Resources,
+    at_once: int = 1,
+    on_epoch: Callable[[TeacherSpec, int], None] = lambda spec, done: None,
+) -> list[TeacherReport]:
+    """Trains teachers with DDP on Ray Train workers; those that are there already stay.
+
+    A training that was stopped goes on from its last kept state.
 
     Args:
-        spec: The teacher.
-        folder: Where it is stored: ``teachers/<id>/model.pt`` and ``teacher.json``.
-        workers: How many workers share each batch.
-        cpus: CPUs, and torch threads, of each worker.
-        use_gpu: Whether each worker has a GPU.
-        on_epoch: Called now and then with the number of epochs that are done.
+        specs: The teachers.
+        folder: Where they are stored: ``teachers/<id>/model.pt`` and ``teacher.json``.
+        resources: What each of them is given.
+        at_once: How many are trained side by side.
+        on_epoch: Called now and then with a teacher under training and its epochs done.
+
+    Returns:
+        How good they are, in the order of the specs.
 
     Raises:
         TeacherError: If training failed.
     """
-    found = read_report(spec, folder)
-    if found is not None:
-        return found
+    missing = [spec for spec in specs if read_report(spec, folder) is None]
+    failures: list[BaseException] = []
+    waiting = iter(missing)
+
+    def fit_one_after_the_other() -> None:
+        for spec in waiting:
+            try:
+                _fit(spec, folder, resources)
+            except BaseException as error:
+                failures.append(error)
+
+    # In the main thread Ray would take over Ctrl-C, keep it after the fit, and exit with code 0.
+    threads = [
+        threading.Thread(target=fit_one_after_the_other, daemon=True) for _ in range(at_once)
+    ]
+    for thread in threads:
+        thread.start()
+    while any(thread.is_alive() for thread in threads) and not failures:
+        threads[0].join(WATCH_INTERVAL_S)
+        for spec in missing:
+            epochs_file = folder.teachers / spec.id / EPOCHS_FILE
+            if epochs_file.exists() and read_report(spec, folder) is None:
+                on_epoch(spec, int(epochs_file.read_text()))
+    if failures:
+        raise failures[0]
+    return [_found(spec, folder) for spec in specs]
+
+
+def _fit(spec: TeacherSpec, folder: StudyFolder, resources: Resources) -> None:
     trainer = ray.train.torch.TorchTrainer(
         _teach_on_worker,
-        train_loop_config={"spec": spec, "folder": folder, "cpus": cpus},
+        train_loop_config={"spec": spec, "folder": folder, "resources": resources},
         scaling_config=ray.train.ScalingConfig(
-            num_workers=workers, use_gpu=use_gpu, resources_per_worker={"CPU": cpus}
+            num_workers=resources.workers,
+            use_gpu=resources.gpus > 0,
+            resources_per_worker=resources.of_worker,
         ),
         run_config=ray.train.RunConfig(
             name=f"teacher-{spec.model}-{spec.id}",
@@ -67,50 +97,26 @@ def train_teacher(
         ),
     )
     try:
-        _fit(trainer, folder.teachers / spec.id / EPOCHS_FILE, on_epoch)
+        trainer.fit()
     except ray.train.TrainingFailedError as error:
         reason = str(error).strip().splitlines()[-1]
         raise TeacherError(f"the teacher {spec.model} could not be trained: {reason}") from error
+
+
+def _found(spec: TeacherSpec, folder: StudyFolder) -> TeacherReport:
     report = read_report(spec, folder)
     if report is None:
         raise TeacherError(f"the teacher {spec.model} was trained, but is not in {folder.teachers}")
     return report
 
 
-def _fit(
-    trainer: ray.train.torch.TorchTrainer, epochs_file: Path, on_epoch: Callable[[int], None]
-) -> None:
-    """Fits in a thread, relaying the epochs that rank 0 notes in a file meanwhile.
-
-    In the main thread Ray would take over Ctrl-C, keep it after the fit, and exit with code 0.
-    """
-    failures: list[BaseException] = []
-
-    def fit() -> None:
-        try:
-            trainer.fit()
-        except BaseException as error:
-            failures.append(error)
-
-    thread = threading.Thread(target=fit, daemon=True)
-    thread.start()
-    while thread.is_alive():
-        thread.join(WATCH_INTERVAL_S)
-        if epochs_file.exists():
-            on_epoch(int(epochs_file.read_text()))
-    if failures:
-        raise failures[0]
-
-
 def _teach_on_worker(config: dict[str, Any]) -> None:
     spec: TeacherSpec = config["spec"]
     folder: StudyFolder = config["folder"]
-    torch.set_num_threads(config["cpus"])
-    context = ray.train.get_context()
-    started = time.perf_counter()
-
+    config["resources"].claim()
     samples = open_samples(spec.data, folder)
-    model = ray.train.torch.prepare_model(new_teacher(spec, folder))
+    share = samples.share
+    model = new_teacher(spec, folder)
     views = samples.views(
         spec.augmentation,
         derive_seed(spec.seed, "augmentation"),
@@ -123,22 +129,37 @@ def _teach_on_worker(config: dict[str, Any]) -> None:
         derive_seed(spec.seed, "order"),
         samples.normalise,
         workers=samples.workers,
-        rank=context.get_world_rank(),
-        world_size=context.get_world_size(),
+        share=share,
     )
-
-    def relay(record: EpochRecord) -> None:
-        if context.get_world_rank() == 0:
+    training = Training(
+        share.wrap(model),
+        CrossEntropyConfig().build(),
+        spec.recipe,
+        batches,
+        autocast=samples.autocast,
+    )
+    in_flight = InFlight(folder.checkpoints / spec.id)
+    kept = share.agreed(in_flight.latest)
+    spent_s = 0.0
+    if kept is not None:
+        training.load_state_dict(kept["training"])
+        spent_s = kept["spent_s"]
+    clock = time.perf_counter() - spent_s
+    while not training.is_done:
+        torch.manual_seed(share.dropout_seed(spec.seed, training.epochs_done))
+        training.run_epoch()
+        if share.rank == 0:
             with new_file(folder.teachers / spec.id / EPOCHS_FILE) as draft:
-                draft.write_text(str(record.epoch + 1))
-        ray.train.report({"epoch": record.epoch, "train_loss": record.train_loss})
-
-    train(model, CrossEntropyConfig().build(), spec.recipe, batches, on_epoch=relay)
-    if context.get_world_rank() == 0:
-        bare = model.module if isinstance(model, DistributedDataParallel) else model
-        report = TeacherReport(
-            val_acc=evaluate(bare, samples.validation).accuracy,
-            test_acc=evaluate(bare, samples.test).accuracy,
-            train_s=time.perf_counter() - started,
-        )
-        store_teacher(spec, folder, bare, report)
+                draft.write_text(str(training.epochs_done))
+            if in_flight.is_due:
+                spent_s = time.perf_counter() - clock
+                state = {"training": training.state_dict(), "spent_s": spent_s}
+                in_flight.save(training.epochs_done, state)
+    report = TeacherReport(
+        val_acc=samples.evaluate(model, samples.validation).accuracy,
+        test_acc=samples.evaluate(model, samples.test).accuracy,
+        train_s=time.perf_counter() - clock,
+    )
+    if share.rank == 0:
+        store_teacher(spec, folder, model, report)
+        in_flight.forget()

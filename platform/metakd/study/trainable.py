@@ -1,0 +1,136 @@
+"""One loop, two hosts: a trial in this Tune actor's process, or on Ray Train workers of its own.
+
+Either way Tune sees the same reports, epoch by epoch, and may stop the trial after any of them; its
+state on disk is kept under its id, whoever runs it next.
+"""
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+
+from ray import tune
+
+from metakd.study.metrics import TrialGauges
+from metakd.study.plan import Job
+from metakd.train.commit import commit
+from metakd.train.folder import StudyFolder
+from metakd.train.in_flight import SAVE_INTERVAL_S
+from metakd.train.progress import Epoch
+from metakd.train.resources import Resources
+from metakd.train.student import run_trial
+from metakd.train.trial import Trial
+from metakd.train.trial_workers import Task, TrialWorkers, WorkersError
+
+REPORT_INTERVAL_S = 1.0
+"""A report costs milliseconds, in the driver too: as much as an epoch of a tiny student."""
+DRIVER_MEMORY = 256 * 2**20
+"""What Tune reserves for the driver of a trial on workers: it computes nothing."""
+
+
+@dataclass(frozen=True)
+class Orders:
+    """What all trials of a run have in common.
+
+    Attributes:
+        jobs: All of them; Tune hands a trial its job by number.
+        folder: The study's folder, with everything prepared.
+        resources: What each trial is given.
+        git_commit: Recorded with each.
+        save_interval_s: At least so much time lies between two states of a trial.
+        report_interval_s: At least so much time lies between two reports of a trial to Tune; 0
+            reports every epoch, as schedulers want it.
+    """
+
+    jobs: Sequence[Job]
+    folder: StudyFolder
+    resources: Resources
+    git_commit: str
+    save_interval_s: float = SAVE_INTERVAL_S
+    report_interval_s: float = REPORT_INTERVAL_S
+
+    @property
+    def reserved(self) -> dict[str, float]:
+        """What Tune reserves for a trial; workers of its own are Ray Train's to place."""
+        if self.resources.workers > 1:
+            return {"cpu": 0, "memory": DRIVER_MEMORY}
+        return {"cpu": self.resources.cpus, "gpu": self.resources.gpus}
+
+
+def distil(config: Mapping[str, int], orders: Orders) -> None:
+    """The Tune trainable: trains and commits the student of one job."""
+    job = orders.jobs[config["job"]]
+    # A reused actor keeps one name on Ray's dashboard: its log there says which trial it runs.
+    print(f"{job.trial.name} {job.trial.id}: started", flush=True)
+    if orders.resources.workers > 1:
+        _on_workers(job, orders)
+    else:
+        _here(job, orders)
+    print(f"{job.trial.name} {job.trial.id}: committed", flush=True)
+
+
+def _here(job: Job, orders: Orders) -> None:
+    orders.resources.claim()
+    reporter = _Reporter(job.trial, orders.report_interval_s)
+    outcome = run_trial(job.trial, orders.folder, job.bank, reporter.epoch, orders.save_interval_s)
+    commit(job.trial, outcome, orders.folder, orders.git_commit)
+    reporter.committed(outcome.epochs[-1])
+
+
+def _on_workers(job: Job, orders: Orders) -> None:
+    task = Task(job.trial, orders.folder, job.bank, orders.git_commit, orders.save_interval_s)
+    reporter = _Reporter(job.trial, orders.report_interval_s)
+    try:
+        for report in _workers(orders.resources, orders.folder).train(task):
+            if report.kind == "committed":
+                reporter.committed(report.epoch)
+            else:
+                reporter.epoch(report.epoch)
+    except WorkersError:
+        _workers.cache_clear()
+        raise
+
+
+@cache
+def _workers(resources: Resources, folder: StudyFolder) -> TrialWorkers:
+    """Returns the workers of this process, which serve one trial after the other."""
+    return TrialWorkers(resources, folder)
+
+
+class _Reporter:
+    """Tells Tune and the dashboard how far a trial is."""
+
+    def __init__(self, trial: Trial, interval_s: float) -> None:
+        self._trial = trial
+        self._interval_s = interval_s
+        self._told_at = time.monotonic()
+
+    def epoch(self, epoch: Epoch) -> None:
+        """Reports an epoch, if the last report is long enough ago."""
+        if time.monotonic() - self._told_at >= self._interval_s:
+            self._told_at = time.monotonic()
+            _gauges().show(self._trial, epoch)
+            self._report(epoch, committed=False)
+
+    def committed(self, epoch: Epoch) -> None:
+        """Reports the last epoch of a trial that is in the store."""
+        _gauges().show(self._trial, epoch)
+        self._report(epoch, committed=True)
+
+    def _report(self, epoch: Epoch, committed: bool) -> None:
+        tau_s, tau_t = epoch.record.temperatures or (None, None)
+        tune.report(
+            {
+                "epoch": epoch.record.epoch,
+                "train_loss": epoch.record.train_loss,
+                "val_acc": epoch.validation.accuracy,
+                "tau_s": tau_s,
+                "tau_t": tau_t,
+                "committed": committed,
+            }
+        )
+
+
+@cache
+def _gauges() -> TrialGauges:
+    return TrialGauges()

@@ -1,0 +1,112 @@
+"""One worker's share of every batch, where several train one model together."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+import torch.distributed as dist
+from torch import Tensor, nn
+from torch.nn.parallel import DistributedDataParallel
+
+from metakd.core.batch_norm import share_batch_norm
+from metakd.core.distillers import MKDConfig
+from metakd.data.counter_random import derive_seed
+from metakd.train.trial import Trial
+
+Answer = TypeVar("Answer")
+
+
+class ShareError(ValueError):
+    """A batch cannot be shared by so many workers without changing the result."""
+
+
+@dataclass(frozen=True)
+class Share:
+    """Every ``workers``-th row from ``rank`` on; alone, all of them."""
+
+    rank: int = 0
+    workers: int = 1
+
+    @staticmethod
+    def of_this_process() -> "Share":
+        """Returns the share of this rank of torch's process group; all where there is none."""
+        if not dist.is_initialized():
+            return ALONE
+        return Share(dist.get_rank(), dist.get_world_size())
+
+    @property
+    def group(self) -> dist.ProcessGroup | None:
+        """All workers; None for one that is alone."""
+        return dist.group.WORLD if self.workers > 1 else None
+
+    def of(self, rows: Tensor) -> Tensor:
+        """Returns this worker's rows."""
+        return rows[self.rank :: self.workers]
+
+    def agreed(self, ask: Callable[[], Answer]) -> Answer:
+        """Returns what the first worker answers, to all of them."""
+        if self.group is None:
+            return ask()
+        answers: list[Any] = [ask() if self.rank == 0 else None]
+        dist.broadcast_object_list(answers, src=0)
+        answer: Answer = answers[0]
+        return answer
+
+    def dropout_seed(self, seed: int, epoch: int) -> int:
+        """Returns what to seed torch with before an epoch: workers drop apart from each other."""
+        return derive_seed(seed, f"dropout of epoch {epoch}, worker {self.rank}")
+
+    def wrap(self, model: nn.Module) -> nn.Module:
+        """Returns the model as all workers train it: BatchNorm sees the whole batch, as alone."""
+        if self.group is None:
+            return model
+        # Running statistics are those of all ranks already: nothing to broadcast.
+        return DistributedDataParallel(
+            share_batch_norm(model, self.group),
+            broadcast_buffers=False,
+            gradient_as_bucket_view=True,
+        )
+
+
+ALONE = Share()
+
+
+def require_even(batch_size: int, workers: int) -> None:
+    """Checks that workers can have equal shares of a batch.
+
+    Raises:
+        ShareError: If they cannot.
+    """
+    if batch_size % workers:
+        raise ShareError(
+            f"{workers} workers cannot share a batch of {batch_size} samples evenly: choose "
+            f"{largest_divisor(batch_size, workers)} workers"
+        )
+
+
+def require_same_result(trial: Trial, samples: int, workers: int) -> None:
+    """Checks that a trial's result does not depend on how many workers share its batches.
+
+    Args:
+        trial: The trial.
+        samples: How many samples it trains on.
+        workers: How many workers share each batch.
+
+    Raises:
+        ShareError: If the batches, or what a look-ahead sees of them, cannot be shared evenly.
+    """
+    batch = min(trial.recipe.batch_size, samples)
+    require_even(batch, workers)
+    if isinstance(trial.distiller, MKDConfig):
+        whole = trial.distiller.samples_of(batch)
+        share = trial.distiller.samples_of(batch // workers)
+        if share * workers != whole:
+            raise ShareError(
+                f"{workers} workers cannot share the {whole} of {batch} samples that a look-ahead "
+                f"sees: choose fewer workers, {largest_divisor(whole, workers - 1)} for example"
+            )
+
+
+def largest_divisor(number: int, at_most: int) -> int:
+    """Returns the largest divisor of a number that is not above another."""
+    return next(d for d in range(min(number, at_most), 0, -1) if number % d == 0)

@@ -1,0 +1,186 @@
+"""Ray Train workers that train trial after trial, each with its share of every batch.
+
+A worker group takes many seconds to start, as long as a small trial runs; so one group serves all
+the trials that its driver is given. Trials go to the workers, and their epochs come back, over a
+desk, a small Ray actor: Ray Train's own reports belong to a whole fit, not to one of its trials.
+"""
+
+import asyncio
+import itertools
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any, Literal, NamedTuple
+from uuid import uuid4
+
+import ray
+import ray.train
+import ray.train.torch
+
+from metakd.train.commit import commit
+from metakd.train.folder import StudyFolder
+from metakd.train.progress import Epoch
+from metakd.train.resources import Resources
+from metakd.train.share import Share
+from metakd.train.student import Bank, run_trial
+from metakd.train.trial import Trial
+
+POLL_S = 0.5
+
+
+class WorkersError(RuntimeError):
+    """A trial's workers failed, or died."""
+
+
+@dataclass(frozen=True)
+class Task:
+    """One trial to train and commit, as ``run_trial`` and ``commit`` take it."""
+
+    trial: Trial
+    folder: StudyFolder
+    bank: Bank | None
+    git_commit: str
+    save_interval_s: float
+
+
+class Report(NamedTuple):
+    """What the first worker says of the present trial: after an epoch, then once at its end."""
+
+    kind: Literal["epoch", "committed"]
+    epoch: Epoch
+
+
+class TrialWorkers:
+    """A group of Ray Train workers, started with its first trial.
+
+    Args:
+        resources: What they are.
+        folder: The study's folder.
+    """
+
+    def __init__(self, resources: Resources, folder: StudyFolder) -> None:
+        self._desk = _Desk.remote()  # type: ignore[attr-defined]
+        self._failures: list[BaseException] = []
+        trainer = ray.train.torch.TorchTrainer(
+            _train_on_worker,
+            train_loop_config={"desk": self._desk, "resources": resources},
+            scaling_config=ray.train.ScalingConfig(
+                num_workers=resources.workers,
+                use_gpu=resources.gpus > 0,
+                resources_per_worker=resources.of_worker,
+            ),
+            run_config=ray.train.RunConfig(
+                name=f"students-{uuid4().hex[:8]}",
+                storage_path=str(folder.ray.resolve()),
+                # Who drives the trial decides whether it is tried again.
+                failure_config=ray.train.FailureConfig(max_failures=0, controller_failure_limit=2),
+            ),
+        )
+        self._fit = threading.Thread(target=self._run, args=(trainer,), daemon=True)
+        self._fit.start()
+
+    def train(self, task: Task) -> Iterator[Report]:
+        """Trains and commits a trial, and yields what happens meanwhile.
+
+        Whoever stops asking stops the trial, after the epoch that it is in.
+
+        Raises:
+            WorkersError: If a worker failed or died; no further trial can be trained then.
+        """
+        ray.get(self._desk.put.remote(task))
+        is_committed = False
+        try:
+            while not is_committed:
+                report: Report | None = ray.get(self._desk.next_report.remote(POLL_S))
+                if report is not None:
+                    is_committed = report.kind == "committed"
+                    yield report
+                elif not self._fit.is_alive():
+                    raise WorkersError(self._reason())
+        finally:
+            if not is_committed and self._fit.is_alive():
+                ray.get(self._desk.stop.remote())
+
+    def _run(self, trainer: ray.train.torch.TorchTrainer) -> None:
+        try:
+            trainer.fit()
+        except BaseException as error:
+            self._failures.append(error)
+
+    def _reason(self) -> str:
+        """Returns the last line of the failure: that of the exception in the worker."""
+        lines = [line for error in self._failures for line in str(error).splitlines()]
+        told = [line.strip() for line in lines if line.strip()]
+        return told[-1] if told else "its workers ended before it did"
+
+
+@ray.remote(num_cpus=0)
+class _Desk:
+    """Where the driver puts trials, and the first worker its reports."""
+
+    def __init__(self) -> None:
+        self._tasks: list[Task] = []
+        self._new_task = asyncio.Condition()
+        self._reports: asyncio.Queue[Report] = asyncio.Queue()
+        self._stopped = -1
+
+    async def put(self, task: Task) -> None:
+        """Puts the next trial there."""
+        # What a stopped trial still said is not of this one.
+        self._reports = asyncio.Queue()
+        async with self._new_task:
+            self._tasks.append(task)
+            self._new_task.notify_all()
+
+    async def task(self, number: int) -> Task:
+        """Returns the trial of a number, as soon as it is there."""
+        async with self._new_task:
+            await self._new_task.wait_for(lambda: len(self._tasks) > number)
+        return self._tasks[number]
+
+    async def stop(self) -> None:
+        """Marks the last trial as one that nobody wants any more."""
+        self._stopped = len(self._tasks) - 1
+
+    async def report(self, number: int, report: Report) -> bool:
+        """Takes a report on the trial of a number; returns whether that is to stop."""
+        if number == len(self._tasks) - 1:
+            self._reports.put_nowait(report)
+        return number <= self._stopped
+
+    async def next_report(self, timeout_s: float) -> Report | None:
+        """Returns the next report, None if there was none for so long."""
+        try:
+            return await asyncio.wait_for(self._reports.get(), timeout_s)
+        except TimeoutError:
+            return None
+
+
+class _StoppedError(Exception):
+    """Nobody wants this trial any more."""
+
+
+def _train_on_worker(config: dict[str, Any]) -> None:
+    config["resources"].claim()
+    share, desk = Share.of_this_process(), config["desk"]
+    for number in itertools.count():
+        task: Task = ray.get(desk.task.remote(number))
+        print(f"{task.trial.name} {task.trial.id}: started", flush=True)
+        try:
+            relay = _relay(number, share, desk)
+            outcome = run_trial(task.trial, task.folder, task.bank, relay, task.save_interval_s)
+        except _StoppedError:
+            continue
+        if share.rank == 0:
+            commit(task.trial, outcome, task.folder, task.git_commit)
+            print(f"{task.trial.name} {task.trial.id}: committed", flush=True)
+            ray.get(desk.report.remote(number, Report("committed", outcome.epochs[-1])))
+
+
+def _relay(number: int, share: Share, desk: Any) -> Callable[[Epoch], None]:  # noqa: ANN401
+    def relay(epoch: Epoch) -> None:
+        # All workers have to stop after the same epoch.
+        if share.agreed(lambda: ray.get(desk.report.remote(number, Report("epoch", epoch)))):
+            raise _StoppedError
+
+    return relay
