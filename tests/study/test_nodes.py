@@ -1,0 +1,125 @@
+"""A cluster of several machines, simulated here: they leave, they join, they share storage or not."""
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import ray
+from ray.cluster_utils import Cluster as SimulatedCluster
+from ray.util.state import list_actors
+
+from metakd.data.datasets import open_dataset
+from metakd.results.reader import finished_trials, read_steps
+from metakd.study.banks import BankPolicy
+from metakd.study.cluster import connect, present_nodes
+from metakd.study.plan import Job, make_plan
+from metakd.study.resources import at_once
+from metakd.study.spec import StudySpec
+from metakd.study.storage import StorageError, require_shared
+from metakd.study.trainable import Orders
+from metakd.study.tuning import Watcher, run_jobs
+from metakd.train.folder import StudyFolder
+from metakd.train.resources import Resources
+from metakd.train.teacher import TeacherReport, new_teacher, store_teacher
+
+pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning:ray", "ignore::ResourceWarning")
+
+SPEC = StudySpec(
+    name="s",
+    scales=(0.3,),
+    augmentations=("none",),
+    strategies=("grid",),
+    temperatures=(4.0,),
+    seeds=5,
+    epochs=700,
+)
+
+
+@pytest.fixture(scope="module")
+def machines() -> Iterator[SimulatedCluster]:
+    simulated = SimulatedCluster(
+        initialize_head=True,
+        head_node_args={
+            "num_cpus": 1,
+            "include_dashboard": True,
+            # A dead machine is noticed within a second or two here, not after 15.
+            "_system_config": {"health_check_period_ms": 500, "health_check_failure_threshold": 3},
+        },
+    )
+    simulated.add_node(num_cpus=1)
+    simulated.wait_for_nodes()
+    cluster = connect(simulated.address)
+    assert [node.cpus for node in cluster.nodes] == [1, 1]
+    yield simulated
+    ray.shutdown()
+    simulated.shutdown()
+
+
+def test_machines_that_do_not_share_the_folder_are_found_out(
+    machines: SimulatedCluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    require_shared(tmp_path)
+    assert list(tmp_path.iterdir()) == []
+    # A path that names another place to each process, as an unshared one does on each machine.
+    monkeypatch.chdir(tmp_path)
+    unshared = Path("/proc/self/cwd")
+    with pytest.raises(StorageError, match="is not the same folder on all 2 machines .* --out"):
+        require_shared(unshared)
+    assert not list(unshared.glob(".probe-*"))
+
+
+class MachinesLeaveAndJoin(Watcher):
+    """After the first finished trial a machine dies; another joins once that was noticed."""
+
+    def __init__(self, simulated: SimulatedCluster) -> None:
+        self.simulated = simulated
+        self.done_ids: list[str] = []
+        self.failures: list[str] = []
+        self.busy: set[str] = set()
+        self.new_node = ""
+        self._looked_at = 0.0
+
+    def done(self, job: Job, val_acc: float) -> None:
+        self.done_ids.append(job.trial.id)
+        if len(self.done_ids) == 1:
+            (worker,) = self.simulated.worker_nodes
+            # As a power cut does it: no goodbye.
+            self.simulated.remove_node(worker, allow_graceful=False)
+
+    def failed(self, job: Job, reason: str) -> None:
+        self.failures.append(reason)
+
+    def running(self, count: int) -> None:
+        if not self.done_ids or time.monotonic() - self._looked_at < 0.5:
+            return
+        self._looked_at = time.monotonic()
+        if not self.new_node:
+            if len(present_nodes()) == 1:
+                self.new_node = self.simulated.add_node(num_cpus=1).node_id
+        elif self.new_node not in self.busy:
+            self.busy |= {
+                actor.node_id
+                for actor in list_actors(filters=[("state", "=", "ALIVE")], detail=True)
+                if "ImplicitFunc" in actor.class_name
+            }
+
+
+def test_a_machine_that_dies_loses_its_running_trials_only_and_one_that_joins_takes_work(
+    machines: SimulatedCluster, tmp_path: Path
+) -> None:
+    folder = StudyFolder(tmp_path)
+    plan = make_plan(SPEC, open_dataset("digits", folder.datasets), BankPolicy("live"))
+    assert plan.teacher is not None
+    untrained = new_teacher(plan.teacher, folder)
+    store_teacher(plan.teacher, folder, untrained, TeacherReport(0.1, 0.1, 0.0))
+    watcher = MachinesLeaveAndJoin(machines)
+    orders = Orders(plan.jobs, folder, Resources(), git_commit="abc", save_interval_s=1)
+    run_jobs(orders, lambda: at_once(orders.resources, present_nodes()), watcher)
+    assert watcher.failures == []
+    assert sorted(watcher.done_ids) == sorted(plan.trial_ids)
+    assert finished_trials(tmp_path) == set(plan.trial_ids)
+    for job in plan.jobs:
+        epochs = read_steps(tmp_path, [job.trial.id])["epoch"].to_pylist()
+        assert epochs == list(range(job.trial.recipe.epochs))
+    assert watcher.new_node in watcher.busy
