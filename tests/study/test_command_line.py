@@ -16,7 +16,7 @@ EVERY_WORD = """
 --teacher timm:resnet18 --student digit_mlp --epochs 4 --teacher-epochs 9 --dry-run --no-report
 --match steps --views 3 --logits float32 --bank logits --bank-gib 0.5
 --image-column pixels --label-column kind --corrupt-images skip --max-failures 4
---workers-per-trial 2 --cpus-per-trial 8 --gpus-per-trial 2 --max-concurrent 3
+--workers-per-trial 2 --cpus-per-trial 8 --gpus-per-trial 2 --max-concurrent 3 --save-interval 5
 """
 
 
@@ -51,6 +51,7 @@ def test_every_word_reaches_its_place() -> None:
     assert options.data == DatasetOptions(Path("down"), "pixels", "kind", "skip")
     assert options.banks == BankPolicy("logits", 2**29)
     assert options.max_failures == 4
+    assert options.save_interval_s == 5
     assert options.wanted == Wanted(workers=2, cpus=8, gpus=2, max_concurrent=3)
     assert options.dry_run
     assert not options.report

@@ -1,4 +1,4 @@
-"""A cluster of several machines, simulated here: they leave, they join, they share storage or not."""
+"""A cluster of several machines, simulated here: they leave, they join, they share no storage."""
 
 import time
 from collections.abc import Iterator
@@ -64,7 +64,7 @@ def test_machines_that_do_not_share_the_folder_are_found_out(
     # A path that names another place to each process, as an unshared one does on each machine.
     monkeypatch.chdir(tmp_path)
     unshared = Path("/proc/self/cwd")
-    with pytest.raises(StorageError, match="is not the same folder on all 2 machines .* --out"):
+    with pytest.raises(StorageError, match=r"is not the same folder on all 2 machines .* --out"):
         require_shared(unshared)
     assert not list(unshared.glob(".probe-*"))
 

@@ -14,6 +14,7 @@ from metakd.study.presets import PRESETS
 from metakd.study.resources import Wanted
 from metakd.study.spec import SpecError, StudySpec
 from metakd.study.strategies import STRATEGIES
+from metakd.train.in_flight import SAVE_INTERVAL_S
 from metakd.train.sampling import Match
 
 
@@ -33,6 +34,8 @@ class RunOptions:
     """What each trial is to be given of the cluster."""
     max_failures: int
     """How often a trial is tried again after it failed."""
+    save_interval_s: float
+    """At least so much time lies between two kept states of a trial."""
     dry_run: bool
     """Print the plan and its cost, run nothing."""
     report: bool
@@ -72,12 +75,15 @@ def parse(defaults: StudySpec, argv: Sequence[str] | None) -> tuple[StudySpec, R
             max_concurrent=given.pop("max_concurrent"),
         ),
         max_failures=given.pop("max_failures"),
+        save_interval_s=given.pop("save_interval"),
         dry_run=given.pop("dry_run"),
         report=not given.pop("no_report"),
     )
     del given["bank"]
     if not options.banks.limit_bytes > 0:
         raise SpecError(f"bank-gib must be above 0, got {options.banks.limit_bytes / 2**30:g}")
+    if not options.save_interval_s >= 0:
+        raise SpecError(f"save-interval must be at least 0, got {options.save_interval_s:g}")
     if options.max_failures < 0:
         raise SpecError(f"max-failures must be at least 0, got {options.max_failures}")
     if "scales" in given and "images_per_class" in given:
@@ -248,6 +254,13 @@ def _parser(defaults: StudySpec) -> argparse.ArgumentParser:
         default=1,
         metavar="N",
         help="how often a trial that failed is tried again (default: %(default)s)",
+    )
+    runs.add_argument(
+        "--save-interval",
+        type=float,
+        default=SAVE_INTERVAL_S,
+        metavar="S",
+        help="seconds between two kept states of a running trial (default: %(default)g)",
     )
     runs.add_argument(
         "--dry-run",

@@ -1,5 +1,6 @@
 """A study from its command line to its verdict."""
 
+import errno
 import os
 import shutil
 import sys
@@ -60,6 +61,7 @@ USER_ERRORS = (
     TeacherError,
 )
 INTERRUPTED = 130
+DISK_IS_FULL = (errno.ENOSPC, errno.EDQUOT)
 
 Render = Callable[[Path, Summary], Path]
 
@@ -80,6 +82,15 @@ def main(defaults: StudySpec, render: Render, argv: Sequence[str] | None = None)
         return _run(spec, options, render, console)
     except USER_ERRORS as error:
         print(f"error: {error}", file=sys.stderr)
+        return 2
+    except OSError as error:
+        if error.errno not in DISK_IS_FULL:
+            raise
+        print(
+            f"error: the disk of {options.out} is full: finished trials are kept; make room and "
+            "run the same command again",
+            file=sys.stderr,
+        )
         return 2
     except KeyboardInterrupt:
         console.print("\nStopped. Finished trials are kept; the same command continues from here.")

@@ -27,7 +27,7 @@ from metakd.train.trial import DataSpec, TeacherSpec
 # A task's process takes seconds to import torch: as long as this many views take it.
 VIEWS_PER_TASK = 50_000
 TELL_INTERVAL_S = 2.0
-PLAIN_ERRORS = (BankError, DatasetError)
+PLAIN_ERRORS = (BankError, DatasetError, OSError)
 
 
 def prepare(

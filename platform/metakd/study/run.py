@@ -1,5 +1,7 @@
 """Runs what is missing of a study: the cluster, what trials share, the trials."""
 
+import errno
+import os
 import time
 from collections.abc import Collection, Sequence
 
@@ -48,6 +50,7 @@ def run_pending(
         ResourceError: If it does not hold a single trial.
         StorageError: If its machines do not share the study's folder.
         TeacherError: If the teacher's training failed.
+        OSError: If the disk is full.
     """
     console.print("connecting to Ray ...")
     cluster = connect(options.cluster)
@@ -70,7 +73,7 @@ def run_pending(
     def fitting() -> int:
         return at_once(allotment.each, present_nodes(), options.wanted.max_concurrent)
 
-    orders = Orders(pending, folder, allotment.each, git_commit())
+    orders = Orders(pending, folder, allotment.each, git_commit(), options.save_interval_s)
     with _Shown(plan, orders, console) as shown:
         run_jobs(orders, fitting, shown, options.max_failures)
     return shown.failures
@@ -109,6 +112,9 @@ class _Shown(Watcher):
         self._show()
 
     def failed(self, job: Job, reason: str) -> None:
+        if os.strerror(errno.ENOSPC) in reason:
+            # All others would fail of it, too.
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         record_failure(job.trial, reason, self._orders.folder, self._orders.git_commit)
         self.failures.append(Failure(job.trial.name, reason))
         self._progress.fail(job.trial.name, self._work[job.trial.id])

@@ -1,13 +1,15 @@
 """Ray Tune runs the trials: one student each, in actors that are reused."""
 
+import errno
 import logging
+import os
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 from ray import tune
-from ray.tune import Callback
+from ray.tune import Callback, Stopper
 from ray.tune.experiment import Trial as TuneTrial
 from ray.tune.schedulers import TrialScheduler
 from ray.tune.search.basic_variant import BasicVariantGenerator
@@ -51,11 +53,15 @@ def run_jobs(
             on from its last kept state.
         scheduler: What may stop trials before their last epoch, by their reports of ``val_acc``;
             a trial that it stops is not committed. It needs orders with a report every epoch.
+
+    Raises:
+        Exception: What the watcher raised; it ends the run.
     """
     logging.getLogger("ray").setLevel(logging.CRITICAL)
     logging.getLogger("ray.tune").setLevel(logging.CRITICAL)
     jobs = orders.jobs
     queue = BasicVariantGenerator(max_concurrent=at_once())
+    relay = _Relay(jobs, queue, at_once, watcher)
     tuner = tune.Tuner(
         tune.with_resources(tune.with_parameters(distil, orders=orders), orders.reserved),
         # Tune hands on only plain values as they are: a trial gets its job by number.
@@ -72,14 +78,26 @@ def run_jobs(
             storage_path=str(orders.folder.ray.resolve()),
             verbose=0,
             failure_config=tune.FailureConfig(max_failures=max_failures),
-            callbacks=[_Relay(jobs, queue, at_once, watcher)],
+            callbacks=[relay],
+            stop=_Stop(relay),
         ),
     )
-    tuner.fit()
+    try:
+        tuner.fit()
+    except Exception as error:
+        # Tune stumbles over its own files where the disk is full, and says so in a page of text.
+        is_full = os.strerror(errno.ENOSPC) in str(error) and relay.error is None
+        relay.error = OSError(errno.ENOSPC, str(error)) if is_full else relay.error or error
+    if relay.error is not None:
+        raise relay.error
 
 
 class _Relay(Callback):  # type: ignore[misc]
-    """Relays Tune's events to the watcher, and the cluster's size to Tune."""
+    """Relays Tune's events to the watcher, and the cluster's size to Tune.
+
+    Attributes:
+        error: What the watcher raised; Tune would wrap it into a page of text.
+    """
 
     def __init__(
         self,
@@ -92,6 +110,7 @@ class _Relay(Callback):  # type: ignore[misc]
         self._queue = queue
         self._at_once = at_once
         self._watcher = watcher
+        self.error: Exception | None = None
         self._looked_at = time.monotonic()
 
     def __getstate__(self) -> dict[str, Any]:
@@ -104,7 +123,8 @@ class _Relay(Callback):  # type: ignore[misc]
             self._queue.max_concurrent = self._at_once()
 
     def on_step_end(self, iteration: int, trials: list[TuneTrial], **info: object) -> None:
-        self._watcher.running(sum(trial.status == TuneTrial.RUNNING for trial in trials))
+        count = sum(trial.status == TuneTrial.RUNNING for trial in trials)
+        self._tell(lambda: self._watcher.running(count))
 
     def on_trial_result(
         self,
@@ -115,18 +135,42 @@ class _Relay(Callback):  # type: ignore[misc]
         **info: object,
     ) -> None:
         if "epoch" in result:
-            self._watcher.epoch(self._jobs[trial.config["job"]], result["epoch"] + 1)
+            self._tell(lambda: self._watcher.epoch(self._job(trial), result["epoch"] + 1))
 
     def on_trial_complete(
         self, iteration: int, trials: list[TuneTrial], trial: TuneTrial, **info: object
     ) -> None:
         if trial.last_result.get("committed"):
-            self._watcher.done(self._jobs[trial.config["job"]], trial.last_result["val_acc"])
+            val_acc = trial.last_result["val_acc"]
+            self._tell(lambda: self._watcher.done(self._job(trial), val_acc))
 
     def on_trial_error(
         self, iteration: int, trials: list[TuneTrial], trial: TuneTrial, **info: object
     ) -> None:
-        self._watcher.failed(self._jobs[trial.config["job"]], _reason(trial))
+        self._tell(lambda: self._watcher.failed(self._job(trial), _reason(trial)))
+
+    def _job(self, trial: TuneTrial) -> Job:
+        job: int = trial.config["job"]
+        return self._jobs[job]
+
+    def _tell(self, call: Callable[[], None]) -> None:
+        try:
+            call()
+        except Exception as error:
+            self.error = self.error or error
+
+
+class _Stop(Stopper):  # type: ignore[misc]
+    """Ends a run once its watcher has raised something."""
+
+    def __init__(self, relay: _Relay) -> None:
+        self._relay = relay
+
+    def __call__(self, trial_id: str, result: dict[str, Any]) -> bool:
+        return self.stop_all()
+
+    def stop_all(self) -> bool:
+        return self._relay.error is not None
 
 
 def _reason(trial: TuneTrial) -> str:
