@@ -2,13 +2,17 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: study test check format clean
+.PHONY: study test test-slow check format clean
 
 study: .venv/installed
 	$(BIN)/python studies/grid_vs_meta.py --cluster auto
 
 test: .venv/installed
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -m "not slow"
+
+# Clusters that are started and broken: what a change to Ray, storage or resuming has to pass.
+test-slow: .venv/installed
+	$(BIN)/python -m pytest -m slow
 
 check: .venv/installed
 	$(BIN)/ruff check .

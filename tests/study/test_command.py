@@ -1,41 +1,13 @@
 """The study's command as a user runs it: once, again, with more, stopped, and with bad input."""
 
-import os
 import signal
 import subprocess
-import sys
-import time
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from study_command import TINY, run, signalled
 
 from metakd.results.reader import finished_trials, read_study, read_trials
-
-ROOT = Path(__file__).parents[2]
-SCRIPT = ROOT / "studies" / "grid_vs_meta.py"
-WORDS = """
---cluster local --scales 0.3 --augmentations none standard --temperatures 1 4 --epochs 2
---teacher-epochs 2 --teacher digit_mlp --out
-"""
-TINY = WORDS.split()
-
-
-def run(*words: str, cwd: Path) -> subprocess.CompletedProcess[str]:
-    """Runs the study from another folder: relative paths and imports must not depend on it."""
-    return subprocess.run(
-        [sys.executable, str(SCRIPT), *words],
-        cwd=cwd,
-        env=environment(),
-        capture_output=True,
-        text=True,
-        timeout=400,
-        check=False,
-    )
-
-
-def environment() -> dict[str, str]:
-    return {name: value for name, value in os.environ.items() if name != "RAY_ADDRESS"}
 
 
 @pytest.fixture(scope="module")
@@ -103,33 +75,12 @@ def test_the_same_spec_gives_the_same_numbers(
     assert here.equals(other)
 
 
-def interrupt(words: list[str], cwd: Path, when: Callable[[], bool]) -> tuple[int, str, str]:
-    """Runs a study, presses Ctrl-C when it is so far, and returns exit code, output and errors."""
-    study = subprocess.Popen(
-        [sys.executable, str(SCRIPT), *words],
-        cwd=cwd,
-        env=environment(),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        start_new_session=True,
-        # Whoever runs the tests in the background hands down an ignored SIGINT.
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
-    )
-    deadline = time.monotonic() + 240
-    while not when():
-        assert study.poll() is None, study.communicate()
-        assert time.monotonic() < deadline, "the study did not get that far"
-        time.sleep(0.2)
-    study.send_signal(signal.SIGINT)
-    printed, errors = study.communicate(timeout=120)
-    return study.returncode, printed, errors
-
-
 def test_ctrl_c_stops_cleanly_and_the_command_continues(tmp_path: Path) -> None:
     out = tmp_path / "out"
     words = [*TINY, "out", "--seeds", "60"]
-    code, printed, errors = interrupt(words, tmp_path, lambda: len(finished_trials(out)) >= 3)
+    code, printed, errors = signalled(
+        words, tmp_path, lambda: len(finished_trials(out)) >= 3, signal.SIGINT
+    )
     assert code == 130, errors
     assert "the same command continues" in printed
     assert "Traceback" not in errors
@@ -143,8 +94,8 @@ def test_ctrl_c_stops_cleanly_and_the_command_continues(tmp_path: Path) -> None:
 def test_ctrl_c_while_the_teacher_learns_stops_cleanly_too(tmp_path: Path) -> None:
     teachers = tmp_path / "out" / "teachers"
     words = [*TINY, "out", "--teacher-epochs", "100000"]
-    code, printed, errors = interrupt(
-        words, tmp_path, lambda: any(teachers.glob("*/epochs-done.txt"))
+    code, printed, errors = signalled(
+        words, tmp_path, lambda: any(teachers.glob("*/epochs-done.txt")), signal.SIGINT
     )
     assert code == 130, errors
     assert "the same command continues" in printed

@@ -23,7 +23,10 @@ from metakd.train.folder import StudyFolder
 from metakd.train.resources import Resources
 from metakd.train.teacher import TeacherReport, new_teacher, store_teacher
 
-pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning:ray", "ignore::ResourceWarning")
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.filterwarnings("ignore::DeprecationWarning:ray", "ignore::ResourceWarning"),
+]
 
 SPEC = StudySpec(
     name="s",

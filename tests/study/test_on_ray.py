@@ -125,6 +125,7 @@ def learning(plan: Plan, epochs: int, student: str = "digit_cnn_tiny", seed: int
     return dataclasses.replace(short, trial=trial)
 
 
+@pytest.mark.slow
 def test_teachers_are_trained_side_by_side_and_found_again(
     cluster: Cluster, tmp_path: Path
 ) -> None:
@@ -282,6 +283,7 @@ def test_a_trial_whose_process_is_killed_goes_on_and_ends_as_undisturbed(
     assert steps["train_loss"].to_pylist() == np.float32(losses).tolist()
 
 
+@pytest.mark.slow
 def test_a_trial_of_two_workers_goes_on_after_the_kill_of_one_and_ends_as_undisturbed(
     on_two: OnTwo, tmp_path: Path
 ) -> None:

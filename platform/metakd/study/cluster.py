@@ -3,6 +3,8 @@
 import logging
 import os
 import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -142,7 +144,8 @@ def _answers(host: str, port: int) -> bool:
 
 def _join(address: str) -> "ray.runtime_context.RayContext":
     try:
-        return ray.init(address=address, log_to_driver=False, logging_level=logging.CRITICAL)
+        with _without_stderr():
+            return ray.init(address=address, log_to_driver=False, logging_level=logging.CRITICAL)
     except (ConnectionError, RuntimeError, ValueError) as error:
         reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         raise ClusterError(
@@ -150,3 +153,16 @@ def _join(address: str) -> "ray.runtime_context.RayContext":
             "(Ray 2.60 and later ask for a token: set RAY_AUTH_MODE=token and put the cluster's "
             "token in ~/.ray/auth_token)"
         ) from error
+
+
+@contextmanager
+def _without_stderr() -> Iterator[None]:
+    """Drops what Ray's own library writes past Python, line after line, while it is refused."""
+    kept = os.dup(2)
+    with Path(os.devnull).open("w") as nowhere:
+        os.dup2(nowhere.fileno(), 2)
+        try:
+            yield
+        finally:
+            os.dup2(kept, 2)
+            os.close(kept)

@@ -38,7 +38,7 @@ from metakd.study.record import record_study
 from metakd.study.resources import ResourceError, allot
 from metakd.study.run import run_pending
 from metakd.study.spec import SpecError, StudySpec
-from metakd.study.storage import StorageError
+from metakd.study.storage import StorageError, require_lasting
 from metakd.train.folder import StudyFolder
 from metakd.train.in_flight import sweep_finished
 from metakd.train.share import ShareError, require_same_result
@@ -106,6 +106,7 @@ def _console() -> Console:
 
 
 def _run(spec: StudySpec, options: RunOptions, render: Render, console: Console) -> int:
+    require_lasting(options.out.absolute())
     check_out(options.out)
     with nullcontext() if options.dry_run else only_study_in(options.out):
         return _plan_and_run(spec, options, render, console)

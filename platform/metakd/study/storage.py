@@ -11,10 +11,28 @@ from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 from metakd.atomic import new_file
 
 PROBE_TIMEOUT_S = 120.0
+# Where Ray unpacks what `ray job submit --working-dir` uploads.
+JOB_FOLDER = "working_dir_files"
 
 
 class StorageError(ValueError):
     """The results folder is not where all machines can work with it."""
+
+
+def require_lasting(out: Path) -> None:
+    """Checks that results outlive a Ray job that computes them.
+
+    Args:
+        out: The results folder, absolute.
+
+    Raises:
+        StorageError: If it lies in the copy of the working directory that Ray makes for a job.
+    """
+    if JOB_FOLDER in out.parts:
+        raise StorageError(
+            f"{out} is removed with the Ray job that this study runs in: set --out to an absolute "
+            "path that outlives it, on storage that all machines share"
+        )
 
 
 def require_shared(out: Path) -> None:

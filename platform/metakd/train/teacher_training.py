@@ -14,7 +14,7 @@ from metakd.core.distillers import CrossEntropyConfig
 from metakd.core.training import Training
 from metakd.data.counter_random import derive_seed
 from metakd.train.folder import StudyFolder
-from metakd.train.in_flight import InFlight
+from metakd.train.in_flight import SAVE_INTERVAL_S, InFlight
 from metakd.train.inputs import ShuffledBatches
 from metakd.train.resources import Resources
 from metakd.train.samples import open_samples
@@ -111,9 +111,18 @@ def _found(spec: TeacherSpec, folder: StudyFolder) -> TeacherReport:
 
 
 def _teach_on_worker(config: dict[str, Any]) -> None:
-    spec: TeacherSpec = config["spec"]
-    folder: StudyFolder = config["folder"]
     config["resources"].claim()
+    teach(config["spec"], config["folder"])
+
+
+def teach(spec: TeacherSpec, folder: StudyFolder, save_interval_s: float = SAVE_INTERVAL_S) -> None:
+    """Trains and stores a teacher in this process, with the others of its process group if any.
+
+    Args:
+        spec: The teacher.
+        folder: Where it is stored, and its states while it is trained.
+        save_interval_s: At least so much time lies between two states.
+    """
     samples = open_samples(spec.data, folder)
     share = samples.share
     model = new_teacher(spec, folder)
@@ -138,7 +147,7 @@ def _teach_on_worker(config: dict[str, Any]) -> None:
         batches,
         autocast=samples.autocast,
     )
-    in_flight = InFlight(folder.checkpoints / spec.id)
+    in_flight = InFlight(folder.checkpoints / spec.id, save_interval_s)
     kept = share.agreed(in_flight.latest)
     spent_s = 0.0
     if kept is not None:

@@ -1,0 +1,239 @@
+"""A cluster that runs already, and asks for a token: studies joined to it, submitted, killed."""
+
+import os
+import random
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import pytest
+import torch
+from study_command import ROOT, SCRIPT, environment, run, signalled
+
+from metakd.data.datasets import open_dataset
+from metakd.results.reader import finished_trials, read_steps, read_trials
+from metakd.study.banks import BankPolicy
+from metakd.study.plan import Plan, make_plan
+from metakd.study.spec import StudySpec
+from metakd.train.folder import StudyFolder
+from metakd.train.student import run_trial
+from metakd.train.teacher import TeacherReport, new_teacher, store_teacher
+
+pytestmark = pytest.mark.slow
+
+BIN = Path(sys.executable).parent
+
+
+class Running(NamedTuple):
+    address: str
+    dashboard: str
+    secrets: dict[str, str]
+
+
+def free_port() -> int:
+    with socket.socket() as server:
+        server.bind(("127.0.0.1", 0))
+        return int(server.getsockname()[1])
+
+
+@pytest.fixture(scope="module")
+def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    place = tmp_path_factory.mktemp("ray")
+    # Ray's sockets live below its folder, and a socket's path has to be short.
+    folder = f"/tmp/ray-test-{os.getpid()}"
+    (place / "token").write_text("0123456789abcdef" * 4)
+    secrets = {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN_PATH": str(place / "token")}
+    port, dashboard = free_port(), free_port()
+    words = f"start --head --block --num-cpus 2 --port {port} --dashboard-port {dashboard}"
+    head = subprocess.Popen(
+        [BIN / "ray", *words.split(), "--disable-usage-stats"],
+        env=environment() | secrets | {"RAY_TMPDIR": folder},
+        cwd=place,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+    deadline = time.monotonic() + 60
+    while not (answers(port) and answers(dashboard)):
+        assert time.monotonic() < deadline
+        assert head.poll() is None
+        time.sleep(0.2)
+    yield Running(f"127.0.0.1:{port}", f"http://127.0.0.1:{dashboard}", secrets)
+    os.killpg(head.pid, signal.SIGKILL)
+    head.wait(timeout=60)
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+def answers(port: int) -> bool:
+    with socket.socket() as client:
+        return client.connect_ex(("127.0.0.1", port)) == 0
+
+
+SPEC = StudySpec(
+    name="grid_vs_meta",
+    scales=(0.3,),
+    augmentations=("none",),
+    temperatures=(1.0, 4.0),
+    seeds=2,
+    teacher="digit_mlp",
+    epochs=150,
+)
+WORDS = """
+--scales 0.3 --augmentations none --temperatures 1 4 --seeds 2 --teacher digit_mlp
+--epochs 150 --save-interval 0.2 --no-report --out
+"""
+
+
+def with_teacher(out: Path, spec: StudySpec) -> Plan:
+    """Plans a study whose teacher is there, untrained: its answers do not matter."""
+    folder = StudyFolder(out)
+    plan = make_plan(spec, open_dataset("digits", folder.datasets), BankPolicy("live"))
+    assert plan.teacher is not None
+    untrained = new_teacher(plan.teacher, folder)
+    store_teacher(plan.teacher, folder, untrained, TeacherReport(0.1, 0.1, 0.0))
+    return plan
+
+
+def test_a_study_killed_three_times_ends_as_one_that_was_not(
+    running: Running, tmp_path: Path
+) -> None:
+    out = tmp_path / "out"
+    words = ["--cluster", running.address, *WORDS.split(), "out"]
+    moments = random.Random(5)
+
+    def so_far(trials: int) -> bool:
+        """Some time after so many trials are finished and another is under way."""
+        is_so_far = len(finished_trials(out)) >= trials and any(out.glob("checkpoints/*/*.pt"))
+        if is_so_far:
+            time.sleep(moments.uniform(0, 0.5))
+        return is_so_far
+
+    plan = with_teacher(out, SPEC)
+    finished: list[set[str]] = [set()]
+    for trials in (0, 2, 4):
+        code, _, _ = signalled(
+            words, tmp_path, partial(so_far, trials), signal.SIGKILL, running.secrets
+        )
+        assert code == -signal.SIGKILL
+        finished.append(finished_trials(out))
+        assert finished[-1] >= finished[-2]
+    assert 4 <= len(finished[-1]) < 8
+    before = {path: path.stat().st_mtime_ns for path in (out / "trials").iterdir()}
+    assert any(out.glob("checkpoints/*/*.pt"))
+    last = run(*words, cwd=tmp_path, extra=running.secrets)
+    assert last.returncode == 0, last.stderr
+    assert f"{len(finished[-1])} finished" in last.stdout
+    # Nothing finished was run again, and nothing is left of what was under way.
+    assert all(path.stat().st_mtime_ns == then for path, then in before.items())
+    assert not (out / "checkpoints").exists()
+    assert not (out / "ray").exists()
+    folder = StudyFolder(out)
+    torch.set_num_threads(1)
+    assert finished_trials(out) == set(plan.trial_ids)
+    for job in plan.jobs:
+        undisturbed = run_trial(job.trial, folder, None)
+        (row,) = read_trials(out, [job.trial.id]).to_pylist()
+        assert row["test_acc_last"] == undisturbed.test_last.accuracy
+        assert row["test_acc_selected"] == undisturbed.test_selected.accuracy
+        assert row["selected_epoch"] == undisturbed.selected_epoch
+        steps = read_steps(out, [job.trial.id])
+        assert steps["epoch"].to_pylist() == list(range(150))
+        records = [epoch.record for epoch in undisturbed.epochs]
+        losses = [record.train_loss for record in records]
+        assert steps["train_loss"].to_pylist() == np.float32(losses).tolist()
+        if job.trial.teacher is not None:
+            taus = [record.temperatures[0] for record in records if record.temperatures]
+            assert steps["tau_s"].to_pylist() == np.float32(taus).tolist()
+
+
+def test_a_trial_that_always_fails_is_recorded_and_the_study_goes_on(
+    running: Running, tmp_path: Path
+) -> None:
+    spec = StudySpec(
+        name="grid_vs_meta",
+        scales=(0.3,),
+        augmentations=("none",),
+        temperatures=(4.0, 1e-45),
+        seeds=1,
+        teacher="digit_mlp",
+        epochs=2,
+    )
+    with_teacher(tmp_path / "out", spec)
+    tau = "--temperatures 4 1e-45 --seeds 1 --teacher digit_mlp --epochs 2 --no-report --out out"
+    words = ["--cluster", running.address, "--scales", "0.3", "--augmentations", "none"]
+    words += tau.split()
+    first = run(*words, cwd=tmp_path, extra=running.secrets)
+    assert first.returncode == 1, first.stderr
+    assert first.stderr == ""
+    assert "3/4 done · 1 failed" in first.stdout
+    told = " ".join(first.stdout.split())
+    assert "Finished: 3 of 4 planned trials, 1 failed" in told
+    assert "1 trials failed; the same command tries them again" in told
+    assert "the training loss is nan" in told
+    rows = read_trials(tmp_path / "out").to_pylist()
+    assert sorted(row["status"] for row in rows) == ["done", "done", "done", "failed"]
+    (failed,) = [row for row in rows if row["status"] == "failed"]
+    assert failed["tau_s_init"] == 1e-45
+    assert "the training loss is nan" in failed["error"]
+    plan = run(*words, "--dry-run", cwd=tmp_path)
+    assert "3 finished, 1 to run" in plan.stdout
+
+
+TINY_CE = "--strategies ce --scales 0.3 --augmentations none --epochs 1 --no-report"
+
+
+def test_a_study_submitted_as_a_job_joins_the_cluster_that_it_runs_in(
+    running: Running, tmp_path: Path
+) -> None:
+    out = tmp_path / "out"
+    submit = [BIN / "ray", "job", "submit", "--address", running.dashboard, "--"]
+    words = [sys.executable, SCRIPT, "--cluster", "auto", *TINY_CE.split(), "--out", out]
+    job = subprocess.run(
+        [*submit, *words],
+        env=environment() | running.secrets,
+        capture_output=True,
+        text=True,
+        timeout=200,
+        check=False,
+    )
+    assert job.returncode == 0, job.stdout + job.stderr
+    assert f"dashboard    {running.dashboard}" in job.stdout
+    assert "started here" not in job.stdout
+    assert "6/6 done" in job.stdout
+    assert len(finished_trials(out)) == 6
+
+
+def test_without_the_token_the_cluster_is_refused_in_one_line(
+    running: Running, tmp_path: Path
+) -> None:
+    refused = run("--cluster", running.address, *TINY_CE.split(), "--out", "out", cwd=tmp_path)
+    assert refused.returncode == 2
+    assert refused.stderr.startswith(f"error: the cluster at {running.address} refused")
+    assert "RAY_AUTH_MODE=token" in refused.stderr
+    assert refused.stderr.count("\n") == 1
+
+
+def test_under_uv_the_workers_take_this_environment(running: Running, tmp_path: Path) -> None:
+    uv = BIN / "uv"
+    if not uv.exists():
+        pytest.skip("uv is not installed in this environment")
+    words = ["--cluster", running.address, *TINY_CE.split(), "--out", str(tmp_path / "out")]
+    study = subprocess.run(
+        [uv, "run", "--offline", "--no-project", "--python", sys.executable, SCRIPT, *words],
+        cwd=ROOT,
+        env=environment() | running.secrets,
+        capture_output=True,
+        text=True,
+        timeout=200,
+        check=False,
+    )
+    assert study.returncode == 0, study.stderr
+    assert "6/6 done" in study.stdout

@@ -1,0 +1,65 @@
+"""The study's command, as a user's shell runs it: what several test files share."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+SCRIPT = ROOT / "studies" / "grid_vs_meta.py"
+WORDS = """
+--cluster local --scales 0.3 --augmentations none standard --temperatures 1 4 --epochs 2
+--teacher-epochs 2 --teacher digit_mlp --out
+"""
+TINY = WORDS.split()
+
+
+def run(
+    *words: str, cwd: Path, extra: Mapping[str, str] | None = None
+) -> subprocess.CompletedProcess[str]:
+    """Runs the study from another folder: relative paths and imports must not depend on it."""
+    return subprocess.run(
+        [sys.executable, str(SCRIPT), *words],
+        cwd=cwd,
+        env=environment() | dict(extra or {}),
+        capture_output=True,
+        text=True,
+        timeout=400,
+        check=False,
+    )
+
+
+def environment() -> dict[str, str]:
+    return {name: value for name, value in os.environ.items() if name != "RAY_ADDRESS"}
+
+
+def signalled(
+    words: list[str],
+    cwd: Path,
+    when: Callable[[], bool],
+    number: signal.Signals,
+    extra: Mapping[str, str] | None = None,
+) -> tuple[int, str, str]:
+    """Runs a study, signals it when it is so far, and returns exit code, output and errors."""
+    study = subprocess.Popen(
+        [sys.executable, str(SCRIPT), *words],
+        cwd=cwd,
+        env=environment() | dict(extra or {}),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+        # Whoever runs the tests in the background hands down an ignored SIGINT.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    )
+    deadline = time.monotonic() + 240
+    while not when():
+        assert study.poll() is None, study.communicate()
+        assert time.monotonic() < deadline, "the study did not get that far"
+        time.sleep(0.1)
+    study.send_signal(number)
+    printed, errors = study.communicate(timeout=120)
+    return study.returncode, printed, errors
