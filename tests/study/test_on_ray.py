@@ -35,7 +35,10 @@ from metakd.train.teacher import TeacherReport, new_teacher, read_report, store_
 from metakd.train.teacher_training import train_teachers
 from metakd.train.trial import DataSpec, TeacherSpec
 
-pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning:ray")
+pytestmark = [
+    pytest.mark.xdist_group("ray"),
+    pytest.mark.filterwarnings("ignore::DeprecationWarning:ray"),
+]
 
 SPEC = StudySpec(
     name="s",
@@ -284,14 +287,16 @@ def test_a_trial_whose_process_is_killed_goes_on_and_ends_as_undisturbed(
 
 
 @pytest.mark.slow
-def test_a_trial_of_two_workers_goes_on_after_the_kill_of_one_and_ends_as_undisturbed(
-    on_two: OnTwo, tmp_path: Path
+# One of its workers; its driver, which takes Ray Train's controller with it.
+@pytest.mark.parametrize("victim", ["RayTrainWorker", "ImplicitFunc"])
+def test_a_trial_of_two_workers_goes_on_after_a_kill_and_ends_as_undisturbed(
+    on_two: OnTwo, tmp_path: Path, victim: str
 ) -> None:
     job = on_two.jobs[3]
     folder = StudyFolder(tmp_path / "out")
     for name in ("datasets", "teachers"):
         shutil.copytree(on_two.folder.out / name, folder.out / name)
-    run_and_kill(job, folder, Resources(2), "RayTrainWorker")
+    run_and_kill(job, folder, Resources(2), victim)
     found, expected = (read_steps(place.out, [job.trial.id]) for place in (folder, on_two.folder))
     assert found["epoch"].to_pylist() == list(range(60))
     for column in ("train_loss", "val_loss", "tau_s", "tau_t"):

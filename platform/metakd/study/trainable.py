@@ -8,6 +8,7 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
+from typing import Any
 
 from ray import tune
 
@@ -57,13 +58,19 @@ class Orders:
         return {"cpu": self.resources.cpus, "gpu": self.resources.gpus}
 
 
-def distil(config: Mapping[str, int], orders: Orders) -> None:
-    """The Tune trainable: trains and commits the student of one job."""
+def distil(config: Mapping[str, int], orders: Orders, keeper: Any) -> None:  # noqa: ANN401
+    """The Tune trainable: trains and commits the student of one job.
+
+    Args:
+        config: The number of the job.
+        orders: All jobs, and what they have in common.
+        keeper: The run's ``GroupKeeper``, where trials have workers of their own; else None.
+    """
     job = orders.jobs[config["job"]]
     # A reused actor keeps one name on Ray's dashboard: its log there says which trial it runs.
     print(f"{job.trial.name} {job.trial.id}: started", flush=True)
     if orders.resources.workers > 1:
-        _on_workers(job, orders)
+        _on_workers(job, orders, keeper)
     else:
         _here(job, orders)
     print(f"{job.trial.name} {job.trial.id}: committed", flush=True)
@@ -77,11 +84,11 @@ def _here(job: Job, orders: Orders) -> None:
     reporter.committed(outcome.epochs[-1])
 
 
-def _on_workers(job: Job, orders: Orders) -> None:
+def _on_workers(job: Job, orders: Orders, keeper: Any) -> None:  # noqa: ANN401
     task = Task(job.trial, orders.folder, job.bank, orders.git_commit, orders.save_interval_s)
     reporter = _Reporter(job.trial, orders.report_interval_s)
     try:
-        for report in _workers(orders.resources, orders.folder).train(task):
+        for report in _workers(orders.resources, orders.folder, keeper).train(task):
             if report.kind == "committed":
                 reporter.committed(report.epoch)
             else:
@@ -92,9 +99,9 @@ def _on_workers(job: Job, orders: Orders) -> None:
 
 
 @cache
-def _workers(resources: Resources, folder: StudyFolder) -> TrialWorkers:
+def _workers(resources: Resources, folder: StudyFolder, keeper: Any) -> TrialWorkers:  # noqa: ANN401
     """Returns the workers of this process, which serve one trial after the other."""
-    return TrialWorkers(resources, folder)
+    return TrialWorkers(resources, folder, keeper)
 
 
 class _Reporter:

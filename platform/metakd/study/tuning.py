@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+import ray
 from ray import tune
 from ray.tune import Callback, Stopper
 from ray.tune.experiment import Trial as TuneTrial
@@ -16,6 +17,7 @@ from ray.tune.search.basic_variant import BasicVariantGenerator
 
 from metakd.study.plan import Job
 from metakd.study.trainable import Orders, distil
+from metakd.train.group_keeper import GroupKeeper
 
 LOOK_INTERVAL_S = 5.0
 
@@ -62,8 +64,14 @@ def run_jobs(
     jobs = orders.jobs
     queue = BasicVariantGenerator(max_concurrent=at_once())
     relay = _Relay(jobs, queue, at_once, watcher)
+    keeper = None
+    if orders.resources.workers > 1:
+        keeper = GroupKeeper.remote()  # type: ignore[attr-defined]
+        keeper.watch.remote()
     tuner = tune.Tuner(
-        tune.with_resources(tune.with_parameters(distil, orders=orders), orders.reserved),
+        tune.with_resources(
+            tune.with_parameters(distil, orders=orders, keeper=keeper), orders.reserved
+        ),
         # Tune hands on only plain values as they are: a trial gets its job by number.
         param_space={"job": tune.grid_search(list(range(len(jobs))))},
         tune_config=tune.TuneConfig(
@@ -88,6 +96,10 @@ def run_jobs(
         # Tune stumbles over its own files where the disk is full, and says so in a page of text.
         is_full = os.strerror(errno.ENOSPC) in str(error) and relay.error is None
         relay.error = OSError(errno.ENOSPC, str(error)) if is_full else relay.error or error
+    finally:
+        if keeper is not None:
+            ray.get(keeper.free_all.remote())
+            ray.kill(keeper)
     if relay.error is not None:
         raise relay.error
 

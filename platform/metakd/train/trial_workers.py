@@ -16,6 +16,7 @@ from uuid import uuid4
 import ray
 import ray.train
 import ray.train.torch
+from ray.util.placement_group import get_current_placement_group
 
 from metakd.train.commit import commit
 from metakd.train.folder import StudyFolder
@@ -56,14 +57,15 @@ class TrialWorkers:
     Args:
         resources: What they are.
         folder: The study's folder.
+        keeper: The run's ``GroupKeeper``.
     """
 
-    def __init__(self, resources: Resources, folder: StudyFolder) -> None:
+    def __init__(self, resources: Resources, folder: StudyFolder, keeper: Any) -> None:  # noqa: ANN401
         self._desk = _Desk.remote()  # type: ignore[attr-defined]
         self._failures: list[BaseException] = []
         trainer = ray.train.torch.TorchTrainer(
             _train_on_worker,
-            train_loop_config={"desk": self._desk, "resources": resources},
+            train_loop_config={"desk": self._desk, "resources": resources, "keeper": keeper},
             scaling_config=ray.train.ScalingConfig(
                 num_workers=resources.workers,
                 use_gpu=resources.gpus > 0,
@@ -124,6 +126,9 @@ class _Desk:
         self._reports: asyncio.Queue[Report] = asyncio.Queue()
         self._stopped = -1
 
+    async def is_there(self) -> None:
+        """Answers for as long as the driver lives."""
+
     async def put(self, task: Task) -> None:
         """Puts the next trial there."""
         # What a stopped trial still said is not of this one.
@@ -163,6 +168,8 @@ class _StoppedError(Exception):
 def _train_on_worker(config: dict[str, Any]) -> None:
     config["resources"].claim()
     share, desk = Share.of_this_process(), config["desk"]
+    if share.rank == 0:
+        ray.get(config["keeper"].keep.remote(desk, get_current_placement_group()))
     for number in itertools.count():
         task: Task = ray.get(desk.task.remote(number))
         print(f"{task.trial.name} {task.trial.id}: started", flush=True)
