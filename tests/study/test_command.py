@@ -67,6 +67,7 @@ def test_another_seed_runs_only_what_is_new(
     assert all(path.stat().st_mtime_ns == then for path, then in before.items())
 
 
+@pytest.mark.slow
 def test_the_same_spec_gives_the_same_numbers(
     place: Path, first: subprocess.CompletedProcess[str], tmp_path: Path
 ) -> None:
@@ -94,6 +95,7 @@ def test_ctrl_c_stops_cleanly_and_the_command_continues(tmp_path: Path) -> None:
     assert f"{len(finished)} finished, {480 - len(finished)} to run" in plan.stdout
 
 
+@pytest.mark.slow
 def test_ctrl_c_while_the_teacher_learns_stops_cleanly_too(tmp_path: Path) -> None:
     teachers = tmp_path / "out" / "teachers"
     words = [*TINY, "out", "--teacher-epochs", "100000"]
