@@ -246,20 +246,24 @@ def test_a_scheduler_stops_a_trial_in_its_own_process_too(
     assert stopped not in finished_trials(folder.out)
 
 
-def kill_once_under_way(states: Path, named: str, killed: list[int]) -> None:
+def kill_once_under_way(dashboard: str, states: Path, named: str, killed: list[int]) -> None:
     """Kills one who runs the trial, as soon as its tenth epoch is kept."""
     while not list(states.glob("epoch-00001?.pt")):
         time.sleep(0.01)
-    alive = list_actors(filters=[("state", "=", "ALIVE")])
+    alive = list_actors(dashboard, filters=[("state", "=", "ALIVE")])
     victim = [actor.pid for actor in alive if named in actor.class_name][-1]
     os.kill(victim, signal.SIGKILL)
     killed.append(victim)
 
 
-def run_and_kill(job: Job, folder: StudyFolder, resources: Resources, named: str) -> Heard:
+def run_and_kill(
+    cluster: Cluster, job: Job, folder: StudyFolder, resources: Resources, named: str
+) -> Heard:
     states = folder.checkpoints / job.trial.id
     killed: list[int] = []
-    killer = threading.Thread(target=kill_once_under_way, args=(states, named, killed), daemon=True)
+    killer = threading.Thread(
+        target=kill_once_under_way, args=(cluster.dashboard, states, named, killed), daemon=True
+    )
     killer.start()
     heard = run([job], folder, resources, save_interval_s=0)
     killer.join(timeout=1)
@@ -275,7 +279,7 @@ def test_a_trial_whose_process_is_killed_goes_on_and_ends_as_undisturbed(
     folder, plan = planned
     job = learning(plan, 150, seed=20)
     # Tune's name for a function's actor.
-    run_and_kill(job, folder, ONE, "ImplicitFunc")
+    run_and_kill(cluster, job, folder, ONE, "ImplicitFunc")
     torch.set_num_threads(1)
     undisturbed = run_trial(job.trial, folder, None)
     (row,) = read_trials(folder.out, [job.trial.id]).to_pylist()
@@ -290,13 +294,13 @@ def test_a_trial_whose_process_is_killed_goes_on_and_ends_as_undisturbed(
 # One of its workers; its driver, which takes Ray Train's controller with it.
 @pytest.mark.parametrize("victim", ["RayTrainWorker", "ImplicitFunc"])
 def test_a_trial_of_two_workers_goes_on_after_a_kill_and_ends_as_undisturbed(
-    on_two: OnTwo, tmp_path: Path, victim: str
+    cluster: Cluster, on_two: OnTwo, tmp_path: Path, victim: str
 ) -> None:
     job = on_two.jobs[3]
     folder = StudyFolder(tmp_path / "out")
     for name in ("datasets", "teachers"):
         shutil.copytree(on_two.folder.out / name, folder.out / name)
-    run_and_kill(job, folder, Resources(2), victim)
+    run_and_kill(cluster, job, folder, Resources(2), victim)
     found, expected = (read_steps(place.out, [job.trial.id]) for place in (folder, on_two.folder))
     assert found["epoch"].to_pylist() == list(range(60))
     for column in ("train_loss", "val_loss", "tau_s", "tau_t"):

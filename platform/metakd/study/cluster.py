@@ -6,8 +6,11 @@ import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from http import HTTPStatus
 from pathlib import Path
 from typing import NamedTuple
+from urllib.error import HTTPError
+from urllib.request import urlopen
 
 import ray
 
@@ -78,6 +81,17 @@ def connect(cluster: str) -> Cluster:
         nodes=present_nodes(),
         started_here=address is None,
     )
+
+
+def asks_for_token(dashboard: str) -> bool:
+    """Says whether a browser has to give a token to a dashboard, as Ray 2.60 and later want it."""
+    try:
+        with urlopen(f"{dashboard}/api/version", timeout=PROBE_TIMEOUT_S):
+            return False
+    except HTTPError as refusal:
+        return refusal.code in (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN)
+    except OSError:
+        return False
 
 
 def present_nodes() -> tuple[Node, ...]:

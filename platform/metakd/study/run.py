@@ -8,7 +8,7 @@ from collections.abc import Collection, Sequence
 from rich.console import Console
 
 from metakd.study.announce import Failure
-from metakd.study.cluster import connect, present_nodes
+from metakd.study.cluster import asks_for_token, connect, present_nodes
 from metakd.study.command_line import RunOptions
 from metakd.study.cost import expected_steps
 from metakd.study.metrics import StudyGauges
@@ -59,6 +59,8 @@ def run_pending(
         + (", started here" if cluster.started_here else "")
     )
     console.print(f"dashboard    {cluster.dashboard or 'none on this cluster'}")
+    if cluster.dashboard is not None and asks_for_token(cluster.dashboard):
+        console.print("             it asks for a token: `ray get-auth-token` prints it")
     allotment = allot(options.wanted, cluster.nodes)
     console.print(f"trials       {allotment}")
     require_shared(folder.out)
