@@ -130,7 +130,7 @@ def _plan_and_run(spec: StudySpec, options: RunOptions, render: Render, console:
     check_room([bank for bank in plan.banks if bank.id in needed], folder.banks)
     if options.dry_run:
         here = Node(os.cpu_count() or 1, torch.cuda.device_count())
-        console.print(f"trials       {allot(options.wanted, [here])}, on this machine")
+        console.print(f"resources    {allot(options.wanted, [here])}, on this machine")
         return 0
 
     record_study(plan, options.out)

@@ -62,7 +62,7 @@ def run_pending(
     if cluster.dashboard is not None and asks_for_token(cluster.dashboard):
         console.print("             it asks for a token: `ray get-auth-token` prints it")
     allotment = allot(options.wanted, cluster.nodes)
-    console.print(f"trials       {allotment}")
+    console.print(f"resources    {allotment}")
     require_shared(folder.out)
 
     clock = time.monotonic()
