@@ -8,7 +8,7 @@ study: .venv/installed
 	$(BIN)/python studies/grid_vs_meta.py --cluster auto
 
 test: .venv/installed
-	$(BIN)/python -m pytest -m "not slow" -n 2 --dist loadgroup
+	$(BIN)/python -m pytest -m "not slow"
 
 # Clusters that are started and broken: what a change to Ray, storage or resuming has to pass.
 test-slow: .venv/installed

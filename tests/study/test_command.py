@@ -9,9 +9,6 @@ from study_command import TINY, run, signalled
 
 from metakd.results.reader import finished_trials, read_study, read_trials
 
-# One cluster at a time on a machine: its own tools confuse several.
-pytestmark = pytest.mark.xdist_group("ray")
-
 
 @pytest.fixture(scope="module")
 def place(tmp_path_factory: pytest.TempPathFactory) -> Path:

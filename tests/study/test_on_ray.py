@@ -35,10 +35,7 @@ from metakd.train.teacher import TeacherReport, new_teacher, read_report, store_
 from metakd.train.teacher_training import train_teachers
 from metakd.train.trial import DataSpec, TeacherSpec
 
-pytestmark = [
-    pytest.mark.xdist_group("ray"),
-    pytest.mark.filterwarnings("ignore::DeprecationWarning:ray"),
-]
+pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning:ray")
 
 SPEC = StudySpec(
     name="s",
