@@ -1,14 +1,12 @@
 """A trial on two ranks, each with half of every batch, is the trial on one: BatchNorm and all."""
 
-import json
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 import torch.distributed as dist
+from ranks import run_ranks
 from torch import nn
 
 from metakd.core.batch_norm import BatchNormError, share_batch_norm
@@ -21,22 +19,10 @@ CASES = [
 ]
 
 
-def run(world: int, folder: Path) -> list[dict[str, Any]]:
-    outs = [folder / f"{world}-{rank}.json" for rank in range(world)]
-    processes = [
-        subprocess.Popen(
-            [sys.executable, "-W", "ignore", RANK, str(rank), str(world), folder / "store", out]
-        )
-        for rank, out in enumerate(outs)
-    ]
-    assert [process.wait(timeout=240) for process in processes] == [0] * world
-    return [json.loads(out.read_text()) for out in outs]
-
-
 @pytest.fixture(scope="module")
 def runs(tmp_path_factory: pytest.TempPathFactory) -> tuple[Any, Any, Any]:
     folder = tmp_path_factory.mktemp("ddp")
-    return *run(2, folder), *run(1, folder)
+    return *run_ranks(RANK, 2, folder), *run_ranks(RANK, 1, folder)
 
 
 def flat(value: Any) -> list[float]:

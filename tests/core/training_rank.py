@@ -1,14 +1,12 @@
 """One rank of a ``Training``: ``python training_rank.py RANK WORLD STORE OUT``."""
 
-import json
-import sys
 from collections.abc import Iterator
 from dataclasses import asdict
-from pathlib import Path
 from typing import Any
 
 import torch
 import torch.distributed as dist
+from ranks import joined, write
 from timm.layers import BatchNormAct2d
 from torch import nn
 from torch.nn.parallel import DistributedDataParallel
@@ -94,20 +92,13 @@ def run(rank: int, world: int, student: nn.Module, config: DistillerConfig) -> d
 
 
 def main() -> None:
-    rank, world = int(sys.argv[1]), int(sys.argv[2])
-    torch.set_num_threads(1)
-    if world > 1:
-        dist.init_process_group(
-            "gloo", init_method=f"file://{sys.argv[3]}", rank=rank, world_size=world
-        )
     found = {}
-    for name, make in STUDENTS.items():
-        for distiller, config in DISTILLERS.items():
-            torch.manual_seed(0)
-            found[f"{name}, {distiller}"] = run(rank, world, make().double(), config)
-    Path(sys.argv[4]).write_text(json.dumps(found))
-    if world > 1:
-        dist.destroy_process_group()
+    with joined() as (rank, world):
+        for name, make in STUDENTS.items():
+            for distiller, config in DISTILLERS.items():
+                torch.manual_seed(0)
+                found[f"{name}, {distiller}"] = run(rank, world, make().double(), config)
+    write(found)
 
 
 if __name__ == "__main__":

@@ -12,6 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
+from metakd.core.hypergradient.linearised import at_least_float32
 from metakd.core.ranks import sum_over_ranks
 
 
@@ -67,7 +68,7 @@ def _statistics(inputs: Tensor, group: dist.ProcessGroup) -> tuple[Tensor, Tenso
 
 def _normalise(module: _BatchNorm, inputs: Tensor, group: dist.ProcessGroup) -> Tensor:
     # As native BatchNorm does under autocast: statistics in float32 or finer.
-    wide = inputs.float() if inputs.dtype.itemsize < torch.float32.itemsize else inputs
+    wide = at_least_float32(inputs)
     mean, variance, count = _statistics(wide, group)
     if module.track_running_stats and module.running_mean is not None:
         _move_running_statistics(module, mean.detach(), variance.detach(), count.detach())

@@ -42,7 +42,7 @@ from metakd.study.storage import StorageError, require_lasting
 from metakd.train.folder import StudyFolder
 from metakd.train.in_flight import sweep_finished
 from metakd.train.share import ShareError, require_same_result
-from metakd.train.teacher import read_report
+from metakd.train.teacher import read_report, trained_teachers
 from metakd.train.teacher_training import TeacherError
 
 USER_ERRORS = (
@@ -140,8 +140,8 @@ def _plan_and_run(spec: StudySpec, options: RunOptions, render: Render, console:
             failures = run_pending(plan, pending, needed, folder, options, console)
         finally:
             shutil.rmtree(folder.ray, ignore_errors=True)
-            trained_teachers = {path.parent.name for path in folder.teachers.glob("*/teacher.json")}
-            sweep_finished(folder.checkpoints, finished_trials(options.out) | trained_teachers)
+            over = finished_trials(options.out) | trained_teachers(folder)
+            sweep_finished(folder.checkpoints, over)
     summary = summarise(options.out)
     write_summary(options.out, summary)
     report = render(options.out, summary) if options.report else None

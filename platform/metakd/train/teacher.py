@@ -13,6 +13,8 @@ from metakd.train.folder import StudyFolder
 from metakd.train.samples import open_samples
 from metakd.train.trial import TeacherSpec
 
+REPORT_FILE = "teacher.json"
+
 
 @dataclass(frozen=True)
 class TeacherReport:
@@ -25,10 +27,15 @@ class TeacherReport:
 
 def read_report(spec: TeacherSpec, folder: StudyFolder) -> TeacherReport | None:
     """Returns the report of a finished teacher, None if there is none yet."""
-    path = folder.teachers / spec.id / "teacher.json"
+    path = folder.teachers / spec.id / REPORT_FILE
     if not path.exists():
         return None
     return TeacherReport(**json.loads(path.read_text()))
+
+
+def trained_teachers(folder: StudyFolder) -> set[str]:
+    """Returns the ids of all finished teachers."""
+    return {report.parent.name for report in folder.teachers.glob(f"*/{REPORT_FILE}")}
 
 
 def new_teacher(spec: TeacherSpec, folder: StudyFolder) -> nn.Module:
@@ -44,7 +51,7 @@ def store_teacher(
     with new_file(place / "model.pt") as draft:
         torch.save({name: value.cpu() for name, value in model.state_dict().items()}, draft)
     # The report is the commit: a teacher without one is trained again.
-    with new_file(place / "teacher.json") as draft:
+    with new_file(place / REPORT_FILE) as draft:
         draft.write_text(json.dumps(asdict(report)))
 
 

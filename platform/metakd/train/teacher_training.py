@@ -6,7 +6,6 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import ray.train
-import ray.train.torch
 import torch
 
 from metakd.atomic import new_file
@@ -19,6 +18,7 @@ from metakd.train.inputs import ShuffledBatches
 from metakd.train.resources import Resources
 from metakd.train.samples import open_samples
 from metakd.train.teacher import TeacherReport, new_teacher, read_report, store_teacher
+from metakd.train.torch_trainer import new_trainer
 from metakd.train.trial import TeacherSpec
 
 EPOCHS_FILE = "epochs-done.txt"
@@ -82,19 +82,13 @@ def train_teachers(
 
 
 def _fit(spec: TeacherSpec, folder: StudyFolder, resources: Resources) -> None:
-    trainer = ray.train.torch.TorchTrainer(
+    trainer = new_trainer(
         _teach_on_worker,
-        train_loop_config={"spec": spec, "folder": folder, "resources": resources},
-        scaling_config=ray.train.ScalingConfig(
-            num_workers=resources.workers,
-            use_gpu=resources.gpus > 0,
-            resources_per_worker=resources.of_worker,
-        ),
-        run_config=ray.train.RunConfig(
-            name=f"teacher-{spec.model}-{spec.id}",
-            storage_path=str(folder.ray.resolve()),
-            failure_config=ray.train.FailureConfig(max_failures=1, controller_failure_limit=2),
-        ),
+        {"spec": spec, "folder": folder},
+        resources,
+        folder,
+        name=f"teacher-{spec.model}-{spec.id}",
+        max_failures=1,
     )
     try:
         trainer.fit()

@@ -14,7 +14,6 @@ from typing import Any, Literal, NamedTuple
 from uuid import uuid4
 
 import ray
-import ray.train
 import ray.train.torch
 from ray.util.placement_group import get_current_placement_group
 
@@ -24,6 +23,7 @@ from metakd.train.progress import Epoch
 from metakd.train.resources import Resources
 from metakd.train.share import Share
 from metakd.train.student import Bank, run_trial
+from metakd.train.torch_trainer import new_trainer
 from metakd.train.trial import Trial
 
 POLL_S = 0.5
@@ -63,20 +63,14 @@ class TrialWorkers:
     def __init__(self, resources: Resources, folder: StudyFolder, keeper: Any) -> None:  # noqa: ANN401
         self._desk = _Desk.remote()  # type: ignore[attr-defined]
         self._failures: list[BaseException] = []
-        trainer = ray.train.torch.TorchTrainer(
+        trainer = new_trainer(
             _train_on_worker,
-            train_loop_config={"desk": self._desk, "resources": resources, "keeper": keeper},
-            scaling_config=ray.train.ScalingConfig(
-                num_workers=resources.workers,
-                use_gpu=resources.gpus > 0,
-                resources_per_worker=resources.of_worker,
-            ),
-            run_config=ray.train.RunConfig(
-                name=f"students-{uuid4().hex[:8]}",
-                storage_path=str(folder.ray.resolve()),
-                # Who drives the trial decides whether it is tried again.
-                failure_config=ray.train.FailureConfig(max_failures=0, controller_failure_limit=2),
-            ),
+            {"desk": self._desk, "keeper": keeper},
+            resources,
+            folder,
+            name=f"students-{uuid4().hex[:8]}",
+            # Who drives the trial decides whether it is tried again.
+            max_failures=0,
         )
         self._fit = threading.Thread(target=self._run, args=(trainer,), daemon=True)
         self._fit.start()

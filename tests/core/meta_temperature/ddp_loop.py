@@ -1,13 +1,10 @@
 """One rank of a DDP loop with learned temperatures: ``python ddp_loop.py RANK WORLD STORE OUT``."""
 
-import json
-import sys
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import torch
-import torch.distributed as dist
+from ranks import joined, write
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 from torch.optim import SGD
@@ -61,16 +58,8 @@ def train(rank: int, world: int, settings: dict[str, Any]) -> dict[str, Any]:
 
 
 def main() -> None:
-    rank, world = int(sys.argv[1]), int(sys.argv[2])
-    torch.set_num_threads(1)
-    if world > 1:
-        dist.init_process_group(
-            "gloo", init_method=f"file://{sys.argv[3]}", rank=rank, world_size=world
-        )
-    learned = {name: train(rank, world, settings) for name, settings in SETTINGS.items()}
-    Path(sys.argv[4]).write_text(json.dumps(learned))
-    if world > 1:
-        dist.destroy_process_group()
+    with joined() as (rank, world):
+        write({name: train(rank, world, settings) for name, settings in SETTINGS.items()})
 
 
 if __name__ == "__main__":

@@ -1,12 +1,10 @@
 """Two ranks on gloo: the same temperatures on both, and those of one process with all the data."""
 
-import json
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
+from ranks import run_ranks
 
 LOOP = Path(__file__).parent / "ddp_loop.py"
 SETTINGS = (
@@ -19,24 +17,12 @@ SETTINGS = (
 )
 
 
-def run(world: int, folder: Path) -> list[dict[str, Any]]:
-    outs = [folder / f"{world}-{rank}.json" for rank in range(world)]
-    processes = [
-        subprocess.Popen(
-            [sys.executable, "-W", "ignore", LOOP, str(rank), str(world), folder / "store", out]
-        )
-        for rank, out in enumerate(outs)
-    ]
-    assert [process.wait(timeout=240) for process in processes] == [0] * world
-    return [json.loads(out.read_text()) for out in outs]
-
-
 @pytest.fixture(scope="module")
 def learned(
     tmp_path_factory: pytest.TempPathFactory,
 ) -> tuple[list[dict[str, Any]], dict[str, Any]]:
     folder = tmp_path_factory.mktemp("ddp")
-    return run(2, folder), run(1, folder)[0]
+    return run_ranks(LOOP, 2, folder), run_ranks(LOOP, 1, folder)[0]
 
 
 @pytest.mark.parametrize("name", SETTINGS)
