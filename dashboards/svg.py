@@ -4,7 +4,8 @@ from collections.abc import Sequence
 
 from markupsafe import Markup
 
-from metakd.analysis.summary import Comparison, CostPoint
+from metakd.analysis.curves import CostPoint
+from metakd.analysis.summary import Comparison
 
 WIDTH, HEIGHT = 380, 220
 LEFT, RIGHT, TOP, BOTTOM = 46, 96, 22, 40

@@ -5,7 +5,8 @@ from collections.abc import Sequence
 from dashboards.figures.figure import Figure, Trace, axis, base_layout
 from dashboards.numbers import plain
 from dashboards.theme import LOOKS
-from metakd.analysis.summary import CostPoint, Summary
+from metakd.analysis.curves import CostPoint
+from metakd.analysis.summary import Summary
 
 
 def compute_title(points: Sequence[CostPoint]) -> str:

@@ -4,7 +4,8 @@ from dashboards.figures.figure import Figure, Trace, base_layout
 from dashboards.figures.panels import Panel, lay_out
 from dashboards.numbers import between, plain, tau
 from dashboards.theme import LOOKS
-from metakd.analysis.summary import ResponseCurve, Summary
+from metakd.analysis.curves import ResponseCurve
+from metakd.analysis.summary import Summary
 
 
 def responses_title(curves: tuple[ResponseCurve, ...]) -> str:

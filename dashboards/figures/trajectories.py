@@ -3,7 +3,8 @@
 from dashboards.figures.figure import Figure, Trace, base_layout
 from dashboards.figures.panels import Panel, lay_out
 from dashboards.numbers import tau
-from metakd.analysis.summary import Summary, Trajectory
+from metakd.analysis.curves import Trajectory
+from metakd.analysis.summary import Summary
 
 TICKS = tuple(2.0**power for power in range(-2, 7))
 SIDES = (

@@ -2,7 +2,8 @@
 
 from dashboards.figures.figure import Figure, axis, base_layout, escape
 from dashboards.numbers import signed
-from metakd.analysis.summary import Summary, TransferRegret
+from metakd.analysis.curves import TransferRegret
+from metakd.analysis.summary import Summary
 
 
 def transfer_title(transfer: TransferRegret) -> str:

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from metakd.analysis.summarise import read_summary, summarise, write_summary
+from metakd.analysis.summary import SUMMARY_VERSION
 from metakd.results.study import StoreError
 from metakd.results.writer import write_trial
 
@@ -105,6 +106,6 @@ def test_a_summary_that_cannot_be_read_is_an_error(made_up, tmp_path: Path) -> N
     write_summary(tmp_path, replace(summary, summary_version=99))
     with pytest.raises(StoreError, match="another version"):
         read_summary(tmp_path)
-    (tmp_path / "summary.json").write_text('{"summary_version": 1}')
+    (tmp_path / "summary.json").write_text(f'{{"summary_version": {SUMMARY_VERSION}}}')
     with pytest.raises(StoreError, match="is damaged"):
         read_summary(tmp_path)

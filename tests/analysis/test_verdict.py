@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 
 from metakd.analysis.grid import choose
+from metakd.analysis.intervals import Interval
 from metakd.analysis.settings import setting_results
-from metakd.analysis.summary import Comparison, Interval, Inventory
+from metakd.analysis.summary import Comparison, Inventory
 from metakd.analysis.table import make_table
 from metakd.analysis.verdict import BADGES, EXCEPTIONS, HEADLINES, Evidence, make_verdict
 from metakd.analysis.verdict_rule import accuracy_verdict

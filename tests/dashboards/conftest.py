@@ -2,17 +2,14 @@
 
 import pytest
 
+from metakd.analysis.curves import CostPoint, ResponseCurve, Trajectory, TransferRegret
+from metakd.analysis.intervals import Interval
 from metakd.analysis.summary import (
     Comparison,
-    CostPoint,
-    Interval,
     Inventory,
-    ResponseCurve,
     SettingResult,
     StrategyScore,
     Summary,
-    Trajectory,
-    TransferRegret,
     Verdict,
 )
 

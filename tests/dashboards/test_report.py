@@ -15,7 +15,8 @@ import pytest
 from dashboards.__main__ import main
 from dashboards.report import PLOTLY_CONFIG, render, write_report
 from dashboards.theme import DARK, LIGHT
-from metakd.analysis.summary import Interval, Summary
+from metakd.analysis.intervals import Interval
+from metakd.analysis.summary import Summary
 
 HOSTILE = "</script><script>window.hacked=1</script><img src=x onerror=window.hacked=1>"
 

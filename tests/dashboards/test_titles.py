@@ -9,7 +9,9 @@ from dashboards.figures.differences import differences_title
 from dashboards.figures.responses import responses_title
 from dashboards.figures.trajectories import trajectories_title
 from dashboards.figures.transfer import transfer_title
-from metakd.analysis.summary import CostPoint, Interval, Summary
+from metakd.analysis.curves import CostPoint
+from metakd.analysis.intervals import Interval
+from metakd.analysis.summary import Summary
 
 
 @pytest.mark.parametrize(

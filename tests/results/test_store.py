@@ -82,6 +82,7 @@ def test_only_the_trials_asked_for_are_read(tmp_path: Path) -> None:
     assert read_trials(tmp_path)["trial_id"].to_pylist() == ["a", "b", "c"]
     assert read_trials(tmp_path, {"c", "a", "absent"})["trial_id"].to_pylist() == ["a", "c"]
     assert read_steps(tmp_path, ["b"])["step"].to_pylist() == [10, 20]
+    assert read_steps(tmp_path, ["b"], ["lr"]).column_names == ["trial_id", "step", "lr"]
     assert read_trials(tmp_path, []).num_rows == 0
 
 

@@ -6,8 +6,8 @@ from math import ceil
 import numpy as np
 from numpy.typing import NDArray
 
+from metakd.analysis.curves import CostPoint
 from metakd.analysis.grid import Grid
-from metakd.analysis.summary import CostPoint
 from metakd.analysis.table import COSTS, Matrix, Runs, StudyTable
 
 

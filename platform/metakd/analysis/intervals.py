@@ -6,16 +6,35 @@ cases; the tests simulate them.
 """
 
 import math
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import stdtrit
 
-from metakd.analysis.summary import Interval
 from metakd.analysis.table import Matrix
 
 LEVEL = 0.95
 MIN_PAIRS = 3
+
+
+@dataclass(frozen=True)
+class Interval:
+    """A mean of paired differences with its 95 % interval.
+
+    Attributes:
+        mean_pp: The mean difference; None when there is no complete pair.
+        low_pp: Lower end; None when too few pairs carry an interval.
+        high_pp: Upper end; None likewise.
+        pairs: How many complete pairs went in.
+        method: How the interval was made, in words.
+    """
+
+    mean_pp: float | None
+    low_pp: float | None
+    high_pp: float | None
+    pairs: int
+    method: str
 
 
 def paired_interval(differences: NDArray[np.float64]) -> Interval:

@@ -4,8 +4,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from metakd.analysis.curves import ResponseCurve
 from metakd.analysis.intervals import paired_interval
-from metakd.analysis.summary import ResponseCurve, SettingResult
+from metakd.analysis.summary import SettingResult
 from metakd.analysis.table import Matrix, StudyTable
 
 

@@ -5,28 +5,24 @@ statistic a second time. Accuracies and their differences are in percentage poin
 A difference is always learned minus rival: positive means that learning the temperature is ahead.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-SUMMARY_VERSION = 1
+from metakd.analysis.curves import (
+    AnytimeCurve,
+    CostPoint,
+    DegradationCurve,
+    DetectableDifference,
+    LossProfile,
+    ResponseCurve,
+    SearchGain,
+    SelectionOptimism,
+    Trajectory,
+    TransferRegret,
+    WallClock,
+)
+from metakd.analysis.intervals import Interval
 
-
-@dataclass(frozen=True)
-class Interval:
-    """A mean of paired differences with its 95 % interval.
-
-    Attributes:
-        mean_pp: The mean difference; None when there is no complete pair.
-        low_pp: Lower end; None when too few pairs carry an interval.
-        high_pp: Upper end; None likewise.
-        pairs: How many complete pairs went in.
-        method: How the interval was made, in words.
-    """
-
-    mean_pp: float | None
-    low_pp: float | None
-    high_pp: float | None
-    pairs: int
-    method: str
+SUMMARY_VERSION = 2
 
 
 @dataclass(frozen=True)
@@ -44,6 +40,8 @@ class Comparison:
         cost_ratio_steps: Rival's cost over the learned run's, in student-step equivalents.
         cost_ratio_seconds: The same in measured seconds.
         missing_pairs: Planned pairs that have no complete data.
+        cost_verdict: "cheaper", "dearer", "same" or "unknown": where steps and seconds agree.
+        cost_factor: By how much at least, in every currency; 1 or more.
     """
 
     rival: str
@@ -55,6 +53,8 @@ class Comparison:
     cost_ratio_steps: float | None
     cost_ratio_seconds: float | None
     missing_pairs: int
+    cost_verdict: str = "unknown"
+    cost_factor: float = 1.0
 
 
 @dataclass(frozen=True)
@@ -78,6 +78,10 @@ class SettingResult:
         versus_grid: Paired difference to the full grid (grid's best chosen on validation).
         differences_pp: Those differences by seed, in the order of ``seeds``.
         verdict: As in :class:`Comparison`, descriptive (no correction for many settings).
+        versus_fixed: Paired difference to the default temperature.
+        p_value: Two-sided paired t test of ``versus_grid`` against 0; None below 3 pairs.
+        p_holm: The same after Holm's correction over all settings that have one.
+        claim: "ahead" or "behind" where ``p_holm`` is below 5 %, else "no clear gap".
         best_tau: The grid's temperature with the best mean validation accuracy.
         best_tau_by_seed: The one that validation chose for each seed.
         learned_tau_s: Median final student temperature over seeds.
@@ -100,72 +104,10 @@ class SettingResult:
     best_tau_by_seed: tuple[float, ...]
     learned_tau_s: float | None
     learned_tau_t: float | None
-
-
-@dataclass(frozen=True)
-class ResponseCurve:
-    """Test accuracy against a fixed temperature, mean over seeds with a paired-free t band.
-
-    ``learned_*`` is where the learned temperature ended (median) and what it reached (mean).
-    """
-
-    key: str
-    taus: tuple[float, ...]
-    mean_pp: tuple[float, ...]
-    low_pp: tuple[float | None, ...]
-    high_pp: tuple[float | None, ...]
-    best_tau: float | None
-    ce_pp: float | None
-    learned_tau_s: float | None
-    learned_tau_t: float | None
-    learned_pp: float | None
-
-
-@dataclass(frozen=True)
-class CostPoint:
-    """Accuracy for compute, averaged over settings: a strategy after ``runs`` of its runs.
-
-    For the grid, ``runs`` = k means the expected test accuracy of the validation best of k
-    temperatures, over all subsets of size k (exact).
-    """
-
-    strategy: str
-    runs: int
-    step_equivalents: float
-    seconds: float
-    test_pp: float
-
-
-@dataclass(frozen=True)
-class TransferRegret:
-    """What a temperature tuned in one setting costs in another, on test, mean over seeds.
-
-    Attributes:
-        keys: Settings, in the order of rows and columns.
-        regret_pp: ``[source][target]``: target's own validation-chosen accuracy minus the
-            accuracy there of the source's temperature. Positive: the transfer lost accuracy.
-        fixed_pp: The same for the default temperature, by target; None if it was not run.
-        learned_pp: The same for the learned temperature, by target; None if it was not run.
-    """
-
-    keys: tuple[str, ...]
-    regret_pp: tuple[tuple[float | None, ...], ...]
-    fixed_pp: tuple[float | None, ...]
-    learned_pp: tuple[float | None, ...]
-
-
-@dataclass(frozen=True)
-class Trajectory:
-    """Learned temperatures over the epochs of one setting: median over seeds, and the range."""
-
-    key: str
-    epochs: tuple[int, ...]
-    tau_s_median: tuple[float, ...]
-    tau_s_low: tuple[float, ...]
-    tau_s_high: tuple[float, ...]
-    tau_t_median: tuple[float, ...]
-    tau_t_low: tuple[float, ...]
-    tau_t_high: tuple[float, ...]
+    versus_fixed: Interval | None = None
+    p_value: float | None = None
+    p_holm: float | None = None
+    claim: str = "no clear gap"
 
 
 @dataclass(frozen=True)
@@ -185,8 +127,27 @@ class Verdict:
 
 
 @dataclass(frozen=True)
+class Failure:
+    """A trial that failed: its name and the last line of its error."""
+
+    name: str
+    error: str
+
+
+@dataclass(frozen=True)
 class Inventory:
-    """What was planned and what there is. Trials shared by strategies count once."""
+    """What was planned and what there is. Trials shared by strategies count once.
+
+    Attributes:
+        planned: Trials of the plan.
+        finished: Those committed.
+        failed: Those whose last attempt failed.
+        planned_pairs: Settings times seeds.
+        complete_pairs: Pairs in which every strategy is complete.
+        student_compute_s: What students computed, failed trials as far as they got.
+        trial_wall_s: What trials took.
+        failures: The failed trials, the first 50 by name.
+    """
 
     planned: int
     finished: int
@@ -195,6 +156,7 @@ class Inventory:
     complete_pairs: int
     student_compute_s: float
     trial_wall_s: float
+    failures: tuple[Failure, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -217,3 +179,11 @@ class Summary:
     trajectories: tuple[Trajectory, ...]
     inventory: Inventory
     provenance: dict[str, str]
+    spec: dict[str, str] = field(default_factory=dict)
+    gains: tuple[SearchGain, ...] = ()
+    anytime: tuple[AnytimeCurve, ...] = ()
+    degradations: tuple[DegradationCurve, ...] = ()
+    profiles: tuple[LossProfile, ...] = ()
+    optimism: SelectionOptimism | None = None
+    detectable: DetectableDifference | None = None
+    wall_clock: WallClock | None = None

@@ -6,7 +6,8 @@ from rich import box
 from rich.table import Table
 from rich.text import Text
 
-from metakd.analysis.summary import Interval, SettingResult, StrategyScore, Summary
+from metakd.analysis.intervals import Interval
+from metakd.analysis.summary import SettingResult, StrategyScore, Summary
 from metakd.analysis.wording import signed_pp
 
 WIDTH = 100

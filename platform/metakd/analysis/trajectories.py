@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from metakd.analysis.summary import Trajectory
+from metakd.analysis.curves import Trajectory
 from metakd.analysis.table import DONE, Row, StudyTable, cells
 from metakd.results.reader import read_steps
 from metakd.results.study import StudyRecord

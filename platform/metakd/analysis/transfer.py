@@ -3,8 +3,8 @@
 import numpy as np
 from numpy.typing import NDArray
 
+from metakd.analysis.curves import TransferRegret
 from metakd.analysis.grid import Grid
-from metakd.analysis.summary import TransferRegret
 from metakd.analysis.table import Matrix, Runs, StudyTable
 
 

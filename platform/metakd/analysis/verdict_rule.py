@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from metakd.analysis.summary import Interval
+from metakd.analysis.intervals import Interval
 
 AHEAD = frozenset({"better", "slightly better"})
 BEHIND = frozenset({"worse", "slightly worse"})

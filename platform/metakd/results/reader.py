@@ -45,17 +45,24 @@ def read_trials(out: Path, trial_ids: Collection[str] | None = None) -> pa.Table
     return both.sort_by("trial_id")
 
 
-def read_steps(out: Path, trial_ids: Collection[str] | None = None) -> pa.Table:
+def read_steps(
+    out: Path,
+    trial_ids: Collection[str] | None = None,
+    columns: Collection[str] | None = None,
+) -> pa.Table:
     """Reads the curves of trials, with the columns of ``schema.STEPS``, by id and step.
 
     Args:
         out: The study's folder.
         trial_ids: Which trials; None reads all.
+        columns: Which columns, beside ``trial_id`` and ``step``; None reads all.
 
     Raises:
         StoreError: If a file is torn or is not of this store.
     """
-    table = _read(_files(out / "steps", trial_ids), STEPS, trial_ids)
+    wanted = {"trial_id", "step", *(STEPS.names if columns is None else columns)}
+    schema = pa.schema([field for field in STEPS if field.name in wanted])
+    table = _read(_files(out / "steps", trial_ids), schema, trial_ids)
     return table.sort_by([("trial_id", "ascending"), ("step", "ascending")])
 
 
