@@ -21,9 +21,15 @@ def finished_trials(out: Path) -> set[str]:
 
     Only compacted files, ``trials/part-*.parquet``, have to be opened.
     """
-    compacted = sorted((out / "trials").glob(COMPACTED))
+    compacted = set((out / "trials").glob(COMPACTED))
     names = {path.stem for path in (out / "trials").glob("*.parquet") if path not in compacted}
-    return names | set(_read(compacted, TRIALS, None)["trial_id"].to_pylist())
+    return names | packed_trials(out)
+
+
+def packed_trials(out: Path) -> set[str]:
+    """Returns the ids of the trials in compacted files."""
+    compacted = sorted((out / "trials").glob(COMPACTED))
+    return set(_read(compacted, TRIALS, None)["trial_id"].to_pylist())
 
 
 def read_trials(out: Path, trial_ids: Collection[str] | None = None) -> pa.Table:
