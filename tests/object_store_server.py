@@ -8,6 +8,7 @@ import time
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import NamedTuple
 
 CREDENTIALS = {
     "AWS_ACCESS_KEY_ID": "a-key",
@@ -16,9 +17,29 @@ CREDENTIALS = {
 }
 
 
+class Server(NamedTuple):
+    address: str
+    process: subprocess.Popen[bytes]
+
+
 @contextmanager
-def s3_server() -> Iterator[str]:
-    """Yields HOST:PORT of an empty S3; ``address_on`` makes places of it."""
+def s3_server(bucket: str = "bucket") -> Iterator[Server]:
+    """Runs an S3 with an empty bucket; this process has its credentials meanwhile."""
+    kept = {name: os.environ.get(name) for name in CREDENTIALS}
+    os.environ.update(CREDENTIALS)
+    with _running() as server:
+        request = urllib.request.Request(f"http://{server.address}/{bucket}", method="PUT")
+        with urllib.request.urlopen(request) as answer:
+            assert answer.status == 200
+        yield server
+    for name, value in kept.items():
+        os.environ.pop(name)
+        if value is not None:
+            os.environ[name] = value
+
+
+@contextmanager
+def _running() -> Iterator[Server]:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         host, port = free.getsockname()
@@ -26,25 +47,18 @@ def s3_server() -> Iterator[str]:
         [sys.executable, "-m", "moto.server", "-H", host, "-p", str(port)],
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
-        # A token of the session that runs the tests must not be asked of it.
-        env={**os.environ, **CREDENTIALS},
     )
     try:
         _wait_for(host, port, server)
-        yield f"{host}:{port}"
+        yield Server(f"{host}:{port}", server)
     finally:
         server.kill()
         server.wait()
 
 
-def make_bucket(server: str, bucket: str) -> None:
-    request = urllib.request.Request(f"http://{server}/{bucket}", method="PUT")
-    with urllib.request.urlopen(request) as answer:
-        assert answer.status == 200
-
-
-def address_on(server: str, bucket: str, study: str = "study") -> str:
-    return f"s3://{bucket}/{study}?scheme=http&region=us-east-1&endpoint_override={server}"
+def address_on(server: Server, study: str = "study", bucket: str = "bucket") -> str:
+    """Returns the address of a place on a server."""
+    return f"s3://{bucket}/{study}?scheme=http&region=us-east-1&endpoint_override={server.address}"
 
 
 def _wait_for(host: str, port: int, server: subprocess.Popen[bytes]) -> None:

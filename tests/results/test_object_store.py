@@ -1,6 +1,5 @@
 """A study's files in an object store, against a real S3 protocol on this machine."""
 
-import os
 import pickle
 from collections.abc import Iterator
 from itertools import count
@@ -8,7 +7,7 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
-from object_store_server import CREDENTIALS, address_on, make_bucket, s3_server
+from object_store_server import Server, address_on, s3_server
 
 from metakd.results.mirror import check_store, fetch_results, push_trial
 from metakd.results.object_store import ObjectStore
@@ -20,19 +19,14 @@ NUMBERS = count()
 
 
 @pytest.fixture(scope="module")
-def server() -> Iterator[str]:
-    kept = dict(os.environ)
-    os.environ.update(CREDENTIALS)
-    with s3_server() as address:
-        make_bucket(address, "bucket")
-        yield address
-    os.environ.clear()
-    os.environ.update(kept)
+def server() -> Iterator[Server]:
+    with s3_server() as running:
+        yield running
 
 
 @pytest.fixture
-def store(server: str) -> ObjectStore:
-    return ObjectStore(address_on(server, "bucket", f"study-{next(NUMBERS)}"))
+def store(server: Server) -> ObjectStore:
+    return ObjectStore(address_on(server, f"study-{next(NUMBERS)}"))
 
 
 def commit(out: Path, trial_id: str, store: ObjectStore | None = None) -> None:
@@ -108,9 +102,9 @@ def test_an_address_that_makes_no_sense_is_refused_before_anybody_is_asked(
     assert "\n" not in str(caught.value)
 
 
-def test_a_store_that_does_not_answer_is_one_line(server: str) -> None:
+def test_a_store_that_does_not_answer_is_one_line(server: Server) -> None:
     nobody = ObjectStore("s3://bucket/s?scheme=http&region=us-east-1&endpoint_override=127.0.0.1:1")
-    for place in (nobody, ObjectStore(address_on(server, "no-such-bucket"))):
+    for place in (nobody, ObjectStore(address_on(server, bucket="no-such-bucket"))):
         with pytest.raises(StoreError, match="does not answer as it should") as caught:
             place.write("note", "text")
         assert "\n" not in str(caught.value)

@@ -12,6 +12,7 @@ from metakd.data.bank import AnswerType, BankError, build_answers, build_views
 from metakd.data.bank.parts import Parts
 from metakd.data.bank.stored import about_file, answers_parts, views_parts
 from metakd.data.datasets import DatasetError
+from metakd.results.study import StoreError
 from metakd.study.banks import BankSpec
 from metakd.study.cluster import Cluster
 from metakd.study.plan import Plan
@@ -27,7 +28,7 @@ from metakd.train.trial import DataSpec, TeacherSpec
 # A task's process takes seconds to import torch: as long as this many views take it.
 VIEWS_PER_TASK = 50_000
 TELL_INTERVAL_S = 2.0
-PLAIN_ERRORS = (BankError, DatasetError, OSError)
+PLAIN_ERRORS = (BankError, DatasetError, OSError, StoreError)
 
 
 def prepare(
