@@ -198,7 +198,8 @@ def _overall_trace(overall: Interval, y: float) -> Trace:
     return {
         "type": "scatter",
         "mode": "lines" if has_width else "markers",
-        "name": "overall",
+        # Its row says what it is.
+        "showlegend": False,
         "x": [low, mean, high, mean, low] if has_width else [mean],
         "y": [y, y - 0.33, y, y + 0.33, y] if has_width else [y],
         "marker": {"color": "@ink", "size": 12, "symbol": "diamond"},

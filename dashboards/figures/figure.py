@@ -66,8 +66,6 @@ def base_layout(
         "margin": {"l": 64, "r": right_px, "t": top_px, "b": bottom_px},
         "legend": {
             "orientation": "h",
-            # At the edge, where the title starts; it may then be as wide as the figure.
-            "xref": "container",
             "x": 0,
             "xanchor": "left",
             # Plotly measures in heights of the plot, eyes in pixels.

@@ -36,19 +36,19 @@ def optimism_figure(summary: Summary) -> Figure | None:
     kept = evenly(len(optimism.runs), MAX_POINTS)
     ks = [optimism.runs[index] for index in kept]
     lines = (
-        ("this report: pick on validation, quote test", [0.0] * len(ks), honest.colour,
+        ("this report", [0.0] * len(ks), honest.colour,
          honest.symbol, honest.dash),
-        ("quoting the winner's validation score",
+        ("validation score quoted",
          [optimism.validation_quoted_pp[index] for index in kept], "@muted", "triangle-up", "dash"),
-        ("picking the winner on test",
+        ("picked on test",
          [optimism.test_picked_pp[index] for index in kept], "@plum", "x", "dot"),
     )  # fmt: skip
     title = optimism_title(optimism)
     return Figure(
         id="optimism",
         title=title,
-        subtitle="Two common ways to score the best of k runs, against the one used here; above "
-        "the line a way promises more than it keeps.",
+        subtitle="Two common ways to score the best of k runs, against the one used here (chosen on "
+        "validation, read on test). Above the line a way promises more than it keeps.",
         description=f"{title}. Line plot against the grid's size: at {ks[-1]} runs, quoting "
         f"validation is {signed(optimism.validation_quoted_pp[-1])} and picking on test "
         f"{signed(optimism.test_picked_pp[-1])} points off.",
