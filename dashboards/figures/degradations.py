@@ -94,7 +94,8 @@ def _figure(summary: Summary, factor: str) -> Figure | None:
             "showgrid": False,
         },
         y={"name": "test accuracy, %"},
-        ranges=[_reach(drawn)] * len(shown),
+        ranges=[_reach([c for c in drawn if c.held == held]) for held in shown],
+        rows_share_y=False,
     )
     title = degradations_title(curves)
     places = dict(zip(shown, panels, strict=True))
@@ -105,7 +106,7 @@ def _figure(summary: Summary, factor: str) -> Figure | None:
         id=figure_id,
         title=title,
         subtitle=f"Mean test accuracy of the student along {plural}, in the study's order, with "
-        "a 95 % band over seeds.",
+        "a 95 % band over seeds." + (" Each panel has its own scale." if len(shown) > 1 else ""),
         description=f"{title}. Line plot of test accuracy for "
         + ", ".join(LOOKS[name].name for name, curve in named.items() if curve is not None)
         + f" along {len(levels)} {plural}.",

@@ -70,7 +70,7 @@ def profiles_figure(summary: Summary) -> Figure | None:
         foot="One pair is a setting and a seed; the best fixed temperature has the best mean "
         "validation accuracy over seeds. Shares of the pairs seen, without an interval. The shade "
         f"is the margin of ±{summary.margin_pp:.2f} points."
-        + (" What no teacher loses beyond the axis is in the table." if is_cut else ""),
+        + (" Losses without a teacher beyond the axis are in the table." if is_cut else ""),
     )  # fmt: skip
 
 

@@ -115,6 +115,9 @@ def test_no_title_says_ahead_or_behind_without_a_claim_or_an_interval(
 def gain(scale: float, runs_to_match: int | None, low: float | None = 0.1) -> SearchGain:
     learned = Interval(0.3, low, None if low is None else 0.5, 6, "")
     grid = tuple(interval(k / 10 - 0.1, k / 10 + 0.1) for k in (1, 2, 3))
+    # By its interval above every grid that does not catch up.
+    if runs_to_match is None and low is not None:
+        learned = interval(0.5, 0.7)
     label = f"{100 * scale:g} % of the data"
     return SearchGain(label, scale, (1, 2, 3), grid, learned, 1.5, runs_to_match)
 
@@ -142,6 +145,12 @@ def test_gains_of_few_seeds_claim_less() -> None:
     assert gains_title(alone, 4.0) == "What searching gains over τ = 4"
     labels = [replace(gain(1.0, None), label=name) for name in ("small", "large")]
     assert gains_title([*labels, gain(0.5, 1)], 4.0).endswith("on small and large")
+
+
+@pytest.mark.parametrize("needed", [(None,), (2, None), (2, None, None, None)])
+def test_gains_say_where_the_intervals_do_not_tell_apart(needed: tuple[int | None, ...]) -> None:
+    found = [replace(gain(i / 10, k), learned=interval(0.3, 0.9)) for i, k in enumerate(needed)]
+    assert gains_title(found, 4.0).endswith(", but the intervals overlap")
 
 
 @pytest.mark.parametrize(
