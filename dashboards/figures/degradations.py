@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 
 from dashboards.figures.bands import band
-from dashboards.figures.figure import Figure, Trace, label, shortened
+from dashboards.figures.figure import Figure, Trace, escape, shortened
 from dashboards.figures.limits import MAX_PANELS, MAX_ROWS, evenly, left_out
-from dashboards.figures.panels import Heading, Panel, lay_out
+from dashboards.figures.panels import TICKS_PX, Heading, Panel, lay_out
 from dashboards.numbers import from_to, plain, signed
 from dashboards.theme import LOOKS
 from metakd.analysis.curves import DegradationCurve
@@ -14,6 +14,10 @@ from metakd.analysis.wording import listed
 
 PANEL_PX = 260
 SMALL_PANEL_PX = 170
+LETTER_PX = 6.6
+NARROWEST_PX = 580
+# How much of its length a name aslant takes in height.
+ASLANT = 0.65
 FACTORS = {
     "teacher": ("teachers", "teacher", "teachers"),
     "augmentation": ("augmentations", "augmentation", "augmentations"),
@@ -81,21 +85,27 @@ def _figure(summary: Summary, factor: str) -> Figure | None:
     levels = curves[0].levels
     kept = evenly(len(levels), MAX_ROWS)
     drawn = [curve for curve in curves if curve.held in shown]
+    names = [shortened(levels[index]) for index in kept]
+    per_row = min(len(shown), 2 if len(levels) > 4 else 3)
+    # Names stand beside each other as long as they fit into the narrowest page; then aslant.
+    is_aslant = per_row * len(names) * LETTER_PX * max(map(len, names)) > NARROWEST_PX
     panels, layout, height_px = lay_out(
         [Heading(held) for held in shown],
-        2 if len(levels) > 4 else 3,
+        per_row,
         PANEL_PX if len(shown) == 1 else SMALL_PANEL_PX,
         x={
             "name": axis_name,
             # Evenly spaced names: long ones are shortened and may then be equal.
             "tickvals": list(range(len(kept))),
-            "ticktext": [label(levels[index]) for index in kept],
+            "ticktext": [escape(name) for name in names],
+            "tickangle": -40 if is_aslant else 0,
             "range": [-0.3, len(kept) - 0.7],
             "showgrid": False,
         },
         y={"name": "test accuracy, %"},
         ranges=[_reach([c for c in drawn if c.held == held]) for held in shown],
         rows_share_y=False,
+        ticks_px=TICKS_PX + (round(ASLANT * LETTER_PX * max(map(len, names))) if is_aslant else 0),
     )
     title = degradations_title(curves)
     places = dict(zip(shown, panels, strict=True))

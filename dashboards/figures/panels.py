@@ -64,6 +64,7 @@ def lay_out(
     ranges: Sequence[Sequence[float]],
     *,
     rows_share_y: bool = True,
+    ticks_px: int = TICKS_PX,
 ) -> tuple[list[Panel], Layout, int]:
     """Arranges panels.
 
@@ -76,6 +77,7 @@ def lay_out(
         ranges: The y range of each panel.
         rows_share_y: Whether the panels of a row share one range, the widest of theirs, or each
             has its own.
+        ticks_px: Room for the names of the ticks.
 
     Returns:
         The panels, the layout with its axes and headings, and the height in pixels.
@@ -83,9 +85,10 @@ def lay_out(
     per_row = max(1, min(per_row, len(headings)))
     rows = max(1, -(-len(headings) // per_row))
     above_px = HEADING_PX + (18 if any(heading.finding for heading in headings) else 0)
-    step_px = panel_px + TICKS_PX + above_px
-    plot_px = rows * panel_px + (rows - 1) * (TICKS_PX + above_px)
-    height_px = LEGEND_PX + above_px + plot_px + BOTTOM_PX
+    step_px = panel_px + ticks_px + above_px
+    plot_px = rows * panel_px + (rows - 1) * (ticks_px + above_px)
+    bottom_px = BOTTOM_PX + ticks_px - TICKS_PX
+    height_px = LEGEND_PX + above_px + plot_px + bottom_px
     gap = GAP_X if rows_share_y else GAP_WITH_TICKS_X
     width = (1 - gap * (per_row - 1)) / per_row
     axes: Layout = {}
@@ -120,5 +123,7 @@ def lay_out(
             small = {"size": 12, "color": "@meta"}
             annotations.append(words(heading.finding, left, top, **corner, yshift=2, font=small))
         panels.append(Panel(f"x{suffix}", f"y{suffix}"))
-    layout = base_layout(height_px, headings_px=above_px, **axes, annotations=annotations)
+    layout = base_layout(
+        height_px, headings_px=above_px, bottom_px=bottom_px, **axes, annotations=annotations
+    )
     return panels, layout, height_px

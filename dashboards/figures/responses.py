@@ -1,5 +1,6 @@
 """How accuracy responds to a fixed temperature, and where the learned one ended."""
 
+import math
 from collections.abc import Sequence
 
 from dashboards.figures.bands import band, margin_band
@@ -13,6 +14,7 @@ from metakd.analysis.summary import Summary
 from metakd.analysis.wording import counted
 
 PANEL_PX = 150
+MOST_NAMES = 9
 
 
 def responses_title(curves: Sequence[ResponseCurve]) -> str:
@@ -38,6 +40,7 @@ def responses_figure(summary: Summary) -> Figure | None:
         return None
     shown = [settings[index] for index in evenly(len(settings), MAX_PANELS)]
     drawn = [curves[setting.key] for setting in shown]
+    ticks = apart(summary.temperatures)
     panels, layout, height_px = lay_out(
         [Heading(curve.key) for curve in drawn],
         columns_of(shown),
@@ -45,8 +48,8 @@ def responses_figure(summary: Summary) -> Figure | None:
         x={
             "name": "temperature τ",
             "type": "log",
-            "tickvals": list(summary.temperatures),
-            "ticktext": [f"{value:g}" for value in summary.temperatures],
+            "tickvals": ticks,
+            "ticktext": [f"{value:g}" for value in ticks],
             "showgrid": False,
         },
         y={"name": "points vs ring", **AT_ZERO},
@@ -76,6 +79,16 @@ def responses_figure(summary: Summary) -> Figure | None:
         f"of ±{summary.margin_pp:.2f} points."
         + left_out(len(drawn), len(settings), "settings", "evenly over the study"),
     )
+
+
+def apart(taus: Sequence[float]) -> list[float]:
+    """Returns the temperatures, in order, whose names do not touch on a log axis."""
+    ordered = sorted(taus)
+    kept = ordered[:1]
+    for value in ordered[1:]:
+        if math.log(value / kept[-1]) >= math.log(ordered[-1] / ordered[0]) / MOST_NAMES:
+            kept.append(value)
+    return kept
 
 
 def _traces(curve: ResponseCurve, panel: Panel, named: bool) -> list[Trace]:

@@ -19,6 +19,7 @@ from dashboards.export import ExportError, export_figures
 from dashboards.figures import FIGURES, all_figures, draw, to_plotly
 from dashboards.figures.figure import Figure
 from dashboards.figures.limits import MAX_MARKS, MAX_POINTS, evenly, largest
+from dashboards.figures.responses import apart
 from dashboards.theme import LOOKS, THEMES, Theme
 from metakd.analysis.curves import AnytimeCurve, Trajectory, TransferRegret
 from metakd.analysis.summary import Summary
@@ -135,6 +136,46 @@ def test_the_transfer_matrix_keeps_its_untuned_rows_apart(summary: Summary) -> N
     assert (matrix["yaxis"], untuned["yaxis"]) == ("y", "y2")
     assert matrix["zmax"] == untuned["zmax"]
     assert figure.layout["yaxis"]["domain"][0] > figure.layout["yaxis2"]["domain"][1]
+
+
+@given(taus=st.lists(st.floats(0.25, 64), min_size=1, max_size=60, unique=True))
+def test_names_of_temperatures_do_not_touch(taus: list[float]) -> None:
+    named = apart(taus)
+    assert set(named) <= set(taus)
+    assert named == sorted(named)
+    assert named[0] == min(taus)
+    assert len(named) <= 10
+
+
+@pytest.mark.parametrize("length", [3, 30])
+def test_long_names_of_teachers_stand_aslant(summary: Summary, length: int) -> None:
+    named = tuple(
+        replace(curve, levels=tuple(f"{level:{length}}" for level in ("a", "b", "c")))
+        for curve in summary.degradations
+        if curve.factor == "teacher"
+    )
+    short, long = (
+        FIGURES["teachers"](replace(summary, degradations=curves))
+        for curves in (summary.degradations, named)
+    )
+    assert short is not None
+    assert long is not None
+    is_long = length == 30
+    assert (long.layout["xaxis"]["tickangle"] != 0) == is_long
+    assert (long.height_px > short.height_px) == is_long
+
+
+def test_a_profile_frames_most_pairs_and_tells_of_the_rest(summary: Summary) -> None:
+    losses = (-30.0, *(0.01 * index for index in range(98)), 40.0)
+    shares = tuple((index + 1) / 100 for index in range(100))
+    far = replace(summary.profiles[0], loss_pp=losses, share=shares)
+    figure = FIGURES["profiles"](replace(summary, profiles=(far,)))
+    assert figure is not None
+    low, high = figure.layout["xaxis"]["range"]
+    assert -1 < low <= -summary.margin_pp
+    assert 0.9 < high < 2
+    assert "the table has the rest" in figure.foot
+    assert {"−30.00", "+40.00"} <= set(figure.rows[0])
 
 
 # Size
