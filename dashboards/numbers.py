@@ -33,6 +33,11 @@ def runs(value: float) -> str:
     return f"{value:.1f}".removesuffix(".0")
 
 
+def counted_runs(value: float) -> str:
+    """Returns "1 run" or "1.7 runs"."""
+    return f"{runs(value)} {'run' if runs(value) == '1' else 'runs'}"
+
+
 def percent(share: float) -> str:
     """Returns a share as whole percent; "100 %" and "0 %" only where nothing is left out."""
     whole = round(100 * share)

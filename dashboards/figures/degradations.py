@@ -63,9 +63,8 @@ def _span(changes: Sequence[float]) -> str:
 
 
 def _with(strategy: str) -> str:
-    return {"meta": "learned", "grid": "with a grid", "fixed": "at fixed τ"}.get(
-        strategy, LOOKS[strategy].name
-    )
+    ways = {"meta": "learned", "grid": "with a grid", "fixed": "at fixed τ"}
+    return ways.get(strategy, "without a teacher")
 
 
 def _figure(summary: Summary, factor: str) -> Figure | None:

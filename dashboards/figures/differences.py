@@ -51,11 +51,12 @@ def differences_title(
 def _title_without_claims(
     settings: Sequence[SettingResult], overall: Interval | None, margin_pp: float
 ) -> str:
-    if all(setting.versus_grid.low_pp is None for setting in settings):
+    tested = sum(setting.versus_grid.low_pp is not None for setting in settings)
+    if not tested:
         return "Too few seeds to tell learning from the grid in any setting"
     if len(settings) == 1:
         return "No difference shown in the one setting"
-    nothing = f"No setting shows a difference once corrected for {len(settings)} looks"
+    nothing = f"No setting shows a difference once corrected for {counted(tested, 'look')}"
     if overall is None or overall.low_pp is None or overall.high_pp is None:
         return nothing
     if overall.low_pp > 0:
@@ -103,7 +104,7 @@ def differences_figure(summary: Summary) -> Figure | None:
         rows=tuple(_cells(setting) for setting in shown),
         foot=f"{sum(len(s.differences_pp) for s in settings)} pairs of learned and grid. "
         "Intervals of settings: paired t over seeds, none below 3 pairs, not corrected for many "
-        "looks." + (f" Overall: {overall.method}." if overall is not None else "")
+        "looks." + (f" Overall: {overall.method}." if with_overall and overall is not None else "")
         + left_out(len(shown), len(settings), "settings", "those with the largest means")
         + (f" Of each setting {MAX_DOTS} seeds are drawn, evenly from lowest to highest."
            if seeds > MAX_DOTS else ""),
@@ -246,7 +247,11 @@ def _layout(
         height_px,
         headings_px=24,
         right_px=172,
-        xaxis=axis("learned minus grid, percentage points of test accuracy", **AT_ZERO),
+        xaxis=axis(
+            "learned minus grid, percentage points of test accuracy",
+            range=_reach(rows, overall, summary.margin_pp),
+            **AT_ZERO,
+        ),
         yaxis=axis(
             "",
             range=[lowest + 0.8, -0.8],
@@ -258,6 +263,15 @@ def _layout(
         shapes=[margin_band(summary.margin_pp, "x", "y")],
         annotations=notes,
     )
+
+
+def _reach(rows: Sequence[_Row], overall: Interval | None, margin_pp: float) -> list[float]:
+    effects = [row.setting.versus_grid for row in rows] + ([] if overall is None else [overall])
+    seen = [value for row in rows for value in row.setting.differences_pp]
+    seen += [end for i in effects for end in (i.low_pp, i.high_pp) if end is not None]
+    low, high = min(*seen, -margin_pp), max(*seen, margin_pp)
+    pad = 0.05 * (high - low)
+    return [low - pad, high + pad]
 
 
 def _cells(setting: SettingResult) -> tuple[str, ...]:

@@ -23,22 +23,26 @@ def gains_title(gains: Sequence[SearchGain], fixed_tau: float) -> str:
     learned = [gain for gain in gains if gain.learned and gain.learned.mean_pp is not None]
     if not learned:
         return f"What searching gains over τ = {fixed_tau:g}"
-    few = any(gain.learned is None or gain.learned.low_pp is None for gain in learned)
     claim = _claim(learned)
-    return f"Too few seeds for an interval; in the mean {claim}" if few else f"On average {claim}"
+    if any(gain.learned is None or gain.learned.low_pp is None for gain in learned):
+        return f"Too few seeds for an interval; in the mean {claim}"
+    never = [gain for gain in learned if gain.runs_to_match is None]
+    doubt = "" if all(map(_is_apart, never)) else ", but the intervals overlap"
+    return f"On average {claim}{doubt}"
 
 
 def _claim(gains: Sequence[SearchGain]) -> str:
     never = [gain for gain in gains if gain.runs_to_match is None]
-    doubt = "" if all(map(_is_apart, never)) else ", but the intervals overlap"
     needed = sorted(gain.runs_to_match for gain in gains if gain.runs_to_match is not None)
     if not needed:
         size = max(gain.runs[-1] for gain in gains)
-        return f"no grid of up to {counted(size, 'run')} catches up with learning{doubt}"
+        if size == 1:
+            return "the grid's one temperature does not gain what learning gains"
+        return f"no grid of up to {counted(size, 'run')} catches up with learning"
     if never:
         if len(never) > 2:
-            return f"no grid catches up at {len(never)} of {len(gains)} scales{doubt}"
-        return f"no grid catches up on {_joined([gain.label for gain in never])}{doubt}"
+            return f"no grid catches up at {len(never)} of {len(gains)} scales"
+        return f"no grid catches up on {_joined([gain.label for gain in never])}"
     if needed[-1] == 1:
         return "a single run of the grid gains as much as learning"
     most = counted(needed[-1], "run")
@@ -103,7 +107,8 @@ def gains_figure(summary: Summary) -> Figure | None:
         title=title,
         subtitle=f"Gain in test accuracy over no search (τ = {summary.fixed_tau:g}) when k "
         "temperatures of the grid are tried and the validation best is kept, against the runs "
-        "that this takes. The diamond is learning, at what it costs. Each panel has its own scale.",
+        "that this takes. The diamond is learning, at what it costs."
+        + (" Each panel has its own scale." if len(shown) > 1 else ""),
         description=f"{title}. Line plots by scale of the gain over τ = {summary.fixed_tau:g} "
         "against runs spent: "
         + "; ".join(f"{gain.label}, {finding(gain)}" for gain in shown)

@@ -48,10 +48,14 @@ class Panel:
 
 
 def columns_of(settings: Sequence[SettingResult]) -> int:
-    """Returns how many panels stand in a row: the augmentations, where that makes a table."""
-    augmentations = len({setting.augmentation for setting in settings})
-    if 1 < augmentations <= MAX_PER_ROW:
-        return augmentations
+    """Returns how many panels stand in a row: as many as make each column one augmentation.
+
+    Or one teacher, where teachers come last in the study's order.
+    """
+    for levels in ([s.augmentation for s in settings], [s.teacher for s in settings]):
+        count = len(set(levels))
+        if 1 < count <= MAX_PER_ROW and levels == (levels[:count] * len(levels))[: len(levels)]:
+            return count
     return min(3, max(1, len(settings)))
 
 

@@ -62,7 +62,8 @@ def responses_figure(summary: Summary) -> Figure | None:
         title=title,
         subtitle="Test accuracy at each fixed temperature, in points against the one that "
         "validation chooses (ring), with a 95 % band. The diamond is the learned student "
-        "temperature at the end of training and what it reached. Each row has its own scale.",
+        "temperature at the end of training and what it reached."
+        + (" Each row has its own scale." if len(shown) > 1 else ""),
         description=f"{title}. One response curve for each of {counted(len(drawn), 'setting')}, "
         "accuracy against temperature on a log axis.",
         traces=tuple(

@@ -19,6 +19,7 @@ from dashboards.export import ExportError, export_figures
 from dashboards.figures import FIGURES, all_figures, draw, to_plotly
 from dashboards.figures.figure import Figure
 from dashboards.figures.limits import MAX_MARKS, MAX_POINTS, evenly, largest
+from dashboards.figures.panels import columns_of
 from dashboards.figures.responses import apart
 from dashboards.theme import LOOKS, THEMES, Theme
 from metakd.analysis.curves import AnytimeCurve, Trajectory, TransferRegret
@@ -165,6 +166,25 @@ def test_long_names_of_teachers_stand_aslant(summary: Summary, length: int) -> N
     assert (long.height_px > short.height_px) == is_long
 
 
+@pytest.mark.parametrize(
+    ("augmentations", "teachers", "columns"),
+    [
+        (("none", "strong") * 3, ("t",) * 6, 2),
+        (("none", "none", "none", "strong", "strong", "strong"), ("a", "b", "c") * 2, 3),
+        (tuple("abcdefgh"), ("t",) * 8, 3),
+        (("none",), ("t",), 1),
+    ],
+)
+def test_a_column_of_panels_is_one_augmentation_or_teacher(
+    summary: Summary, augmentations: tuple[str, ...], teachers: tuple[str, ...], columns: int
+) -> None:
+    settings = [
+        replace(summary.settings[0], augmentation=augmentation, teacher=teacher)
+        for augmentation, teacher in zip(augmentations, teachers, strict=True)
+    ]
+    assert columns_of(settings) == columns
+
+
 def test_a_profile_frames_most_pairs_and_tells_of_the_rest(summary: Summary) -> None:
     losses = (-30.0, *(0.01 * index for index in range(98)), 40.0)
     shares = tuple((index + 1) / 100 for index in range(100))
@@ -259,7 +279,7 @@ def test_what_is_left_out_is_said(huge: Summary) -> None:
     assert "Drawn and listed: 24 of 50 scales" in said["gains"]
     assert "Drawn and listed: 24 of 100 settings" in said["responses"]
     assert "Drawn and listed: 40 of 100 settings" in said["transfer"]
-    assert "Curves are thinned" in said["trajectories"]
+    assert "Of 1000 epochs 55 are drawn" in said["trajectories"]
     assert "Drawn and listed: 24 of 60 panels" in said["teachers"]
 
 
