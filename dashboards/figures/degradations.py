@@ -18,10 +18,6 @@ LETTER_PX = 6.6
 NARROWEST_PX = 580
 # How much of its length a name aslant takes in height.
 ASLANT = 0.65
-FACTORS = {
-    "teacher": ("teachers", "teacher", "teachers"),
-    "augmentation": ("augmentations", "augmentation", "augmentations"),
-}
 
 
 def degradations_title(curves: Sequence[DegradationCurve]) -> str:
@@ -44,12 +40,12 @@ def degradations_title(curves: Sequence[DegradationCurve]) -> str:
 
 def teachers_figure(summary: Summary) -> Figure | None:
     """Draws accuracy along the teachers; None where the study has fewer than two."""
-    return _figure(summary, "teacher")
+    return _figure(summary, "teacher", "teachers")
 
 
 def augmentations_figure(summary: Summary) -> Figure | None:
     """Draws accuracy along the augmentations; None where the study has fewer than two."""
-    return _figure(summary, "augmentation")
+    return _figure(summary, "augmentation", "augmentations")
 
 
 def _change(curve: DegradationCurve) -> list[float]:
@@ -67,8 +63,7 @@ def _with(strategy: str) -> str:
     return ways.get(strategy, "without a teacher")
 
 
-def _figure(summary: Summary, factor: str) -> Figure | None:
-    figure_id, axis_name, plural = FACTORS[factor]
+def _figure(summary: Summary, factor: str, plural: str) -> Figure | None:
     curves = [
         curve
         for curve in summary.degradations
@@ -93,7 +88,7 @@ def _figure(summary: Summary, factor: str) -> Figure | None:
         per_row,
         PANEL_PX if len(shown) == 1 else SMALL_PANEL_PX,
         x={
-            "name": axis_name,
+            "name": factor,
             # Evenly spaced names: long ones are shortened and may then be equal.
             "tickvals": list(range(len(kept))),
             "ticktext": [escape(name) for name in names],
@@ -112,7 +107,7 @@ def _figure(summary: Summary, factor: str) -> Figure | None:
                if c.held == held and c.strategy == name]  # fmt: skip
     named = {name: next((c for c in ordered if c.strategy == name), None) for name in LOOKS}
     return Figure(
-        id=figure_id,
+        id=plural,
         title=title,
         subtitle=f"Mean test accuracy of the student along {plural}, in the study's order, with "
         "a 95 % band over seeds." + (" Each panel has its own scale." if len(shown) > 1 else ""),

@@ -94,7 +94,7 @@ def apart(taus: Sequence[float]) -> list[float]:
 
 def _traces(curve: ResponseCurve, panel: Panel, named: bool) -> list[Trace]:
     grid, learned = LOOKS["grid"], LOOKS["meta"]
-    own = curve.mean_pp[curve.taus.index(curve.best_tau or 0.0)]
+    own = _chosen_pp(curve)
     against = [None if low is None else low - own for low in curve.low_pp]
     above = [None if high is None else high - own for high in curve.high_pp]
     place: Trace = {**panel.place, "type": "scatter"}
@@ -152,9 +152,15 @@ def _traces(curve: ResponseCurve, panel: Panel, named: bool) -> list[Trace]:
     return traces
 
 
+def _chosen_pp(curve: ResponseCurve) -> float:
+    """Returns the test accuracy at the temperature that validation chose."""
+    by_tau: dict[float | None, float] = dict(zip(curve.taus, curve.mean_pp, strict=True))
+    return by_tau[curve.best_tau]
+
+
 def _reach(curve: ResponseCurve) -> list[float]:
     """Returns the range of a panel: every mean, and the band as far as it stays near them."""
-    own = curve.mean_pp[curve.taus.index(curve.best_tau or 0.0)]
+    own = _chosen_pp(curve)
     points = [mean - own for mean in (*curve.mean_pp, curve.learned_pp) if mean is not None]
     ends = [end - own for end in (*curve.low_pp, *curve.high_pp) if end is not None]
     low, high = min(points), max(points)

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from dashboards import export
 from dashboards.export import ExportError, export_figures
 from dashboards.figures import FIGURES, all_figures, draw, to_plotly
-from dashboards.figures.figure import Figure
+from dashboards.figures.figure import Figure, shortened
 from dashboards.figures.limits import MAX_MARKS, MAX_POINTS, evenly, largest
 from dashboards.figures.panels import columns_of
 from dashboards.figures.responses import apart
@@ -281,6 +281,16 @@ def test_what_is_left_out_is_said(huge: Summary) -> None:
     assert "Drawn and listed: 40 of 100 settings" in said["transfer"]
     assert "Of 1000 epochs 55 are drawn" in said["trajectories"]
     assert "Drawn and listed: 24 of 60 panels" in said["teachers"]
+
+
+def test_what_the_title_counts_is_among_the_drawn(huge: Summary) -> None:
+    *others, last = huge.settings
+    flat = replace(last, claim="behind", versus_grid=replace(last.versus_grid, mean_pp=-0.01))
+    loud = [replace(s, versus_grid=replace(s.versus_grid, mean_pp=9.0)) for s in others]
+    figure = FIGURES["differences"](replace(huge, settings=(*loud, flat)))
+    assert figure is not None
+    assert figure.title == f"Learning is behind in one of 100 settings: {shortened(last.key)}"
+    assert [row[0] for row in figure.rows if row[4] == "behind"] == [last.key]
 
 
 def test_the_worst_transfer_is_among_the_drawn(huge: Summary) -> None:
