@@ -1,0 +1,89 @@
+"""Which difference a study would show, by how many seeds and settings it has."""
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.special import nctdtrinc, stdtrit
+
+from metakd.analysis.curves import DetectableDifference
+from metakd.analysis.intervals import LEVEL, MeanSquares, complete_block, mean_squares
+from metakd.analysis.table import Matrix
+
+POWER = 0.8
+SEEDS = (3, 4, 5, 6, 8, 10, 12, 16, 20, 30)
+
+
+def detectable_difference(differences: Matrix) -> DetectableDifference | None:
+    """Returns the differences that studies of other sizes would show, given this one's spread.
+
+    The mean squares of the complete block are split into variances of settings, seeds and the rest
+    (none below 0); another size has the mean squares that these imply, and the interval's own rule
+    gives its variance and degrees of freedom.
+
+    Args:
+        differences: Learned minus grid in percentage points, ``[setting, seed]``, NaN where a pair
+            is missing.
+
+    Returns:
+        None below two seeds, or where no difference varies.
+    """
+    rows, columns = complete_block(differences)
+    block = differences[np.ix_(rows, columns)]
+    C, S = block.shape
+    if not C or S < 2 or not block.std():
+        return None
+    # Within a setting, settings apart: seeds and the rest together.
+    within = float(block.var(axis=1, ddof=1).mean())
+    parts = VarianceParts.of(mean_squares(block), C, S) if C > 1 else None
+    seeds = tuple(sorted({*SEEDS, max(S, SEEDS[0])}))
+    return DetectableDifference(
+        seeds=seeds,
+        one_setting_pp=tuple(shown_at_power(within / n, n - 1) for n in seeds),
+        average_pp=tuple(parts.shown(C, n) for n in seeds) if parts else (),
+        average_doubled_pp=tuple(parts.shown(2 * C, n) for n in seeds) if parts else (),
+        settings_now=C,
+        seeds_now=S,
+        now_pp=parts.shown(C, S) if parts else None,
+        more_settings_help_more=parts is not None and parts.shown(2 * C, S) < parts.shown(C, 2 * S),
+    )
+
+
+def shown_at_power(variance: float, freedom: float) -> float:
+    """Returns the true mean that a two-sided 5 % t test shows with a probability of 80 %.
+
+    The noncentral t distribution's own answer; the chance to show the opposite sign is left out.
+
+    Args:
+        variance: Of the estimated mean.
+        freedom: Its degrees of freedom.
+    """
+    critical = stdtrit(freedom, (1 + LEVEL) / 2)
+    return float(nctdtrinc(freedom, 1 - POWER, critical)) * math.sqrt(variance)
+
+
+@dataclass(frozen=True)
+class VarianceParts:
+    """Variance components of a difference: of settings, of seeds, and of the rest, in pp²."""
+
+    settings: float
+    seeds: float
+    rest: float
+
+    @classmethod
+    def of(cls, squares: MeanSquares, settings: int, seeds: int) -> "VarianceParts":
+        """Splits the mean squares of a table of so many settings and seeds, at least 2 × 2."""
+        return cls(
+            settings=max((squares.settings - squares.rest) / seeds, 0.0),
+            seeds=max((squares.seeds - squares.rest) / settings, 0.0),
+            rest=squares.rest,
+        )
+
+    def shown(self, settings: int, seeds: int) -> float:
+        """Returns the average difference that a study of this size shows, at least 2 × 2."""
+        expected = MeanSquares(
+            settings=self.rest + seeds * self.settings,
+            seeds=self.rest + settings * self.seeds,
+            rest=self.rest,
+        )
+        return shown_at_power(*expected.variance_of_mean(settings, seeds))
