@@ -18,7 +18,6 @@ REPORT_FILE = "report.html"
 # The figures' names in the contents; a figure is named here or not at all.
 CONTENTS = {
     "differences": "Paired difference",
-    "compute": "Accuracy for compute",
     "gains": "Gain for compute",
     "anytime": "If stopped early",
     "responses": "Response to τ",

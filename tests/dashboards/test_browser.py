@@ -11,15 +11,16 @@ import pytest
 from chromium import EXECUTABLE, Chromium, Tab
 
 from dashboards.comparison import write_comparison
+from dashboards.figures import FIGURES
 from dashboards.report import write_report
 from dashboards.theme import DARK, LIGHT
 from metakd.analysis.summary import Summary
 
 pytestmark = pytest.mark.skipif(EXECUTABLE is None, reason="no chromium on this machine")
 
-FIGURES = "document.querySelectorAll('[data-figure]').length"
+COUNT = "document.querySelectorAll('[data-figure]').length"
 DRAWN = "+(document.documentElement.dataset.drawn || 0)"
-ALL_DRAWN = f"{DRAWN} === {FIGURES}"
+ALL_DRAWN = f"{DRAWN} === {COUNT}"
 TAB, ENTER = ("Tab", 9), ("Enter", 13)
 
 
@@ -47,7 +48,8 @@ def test_all_is_drawn_in_silence(tab: Tab, page: Path, theme: str, colours: dict
     tab.open(page, f"draw=all&theme={theme}")
     tab.wait(ALL_DRAWN)
     assert tab.run("document.documentElement.dataset.theme") == theme
-    assert tab.run("document.querySelectorAll('.main-svg').length") >= tab.run(FIGURES) > 0
+    assert tab.run("document.querySelectorAll('.main-svg').length") >= tab.run(COUNT)
+    assert tab.run(COUNT) == len(FIGURES)
     grounds = tab.run("[...document.querySelectorAll('.main-svg')].map(s => s.style.background)")
     wanted = tuple(int(colours["card"][at : at + 2], 16) for at in (1, 3, 5))
     assert f"rgb{wanted}" in grounds
@@ -77,9 +79,9 @@ def test_the_theme_follows_the_reader_and_the_button(tab: Tab, page: Path) -> No
 def test_figures_are_drawn_as_they_come_near_and_nothing_moves(tab: Tab, page: Path) -> None:
     tab.open(page)
     tall = tab.run("document.documentElement.scrollHeight")
-    assert tab.run(DRAWN) < tab.run(FIGURES)
+    assert tab.run(DRAWN) < tab.run(COUNT)
     tab.run("document.querySelectorAll('[data-figure]').forEach(f => f.scrollIntoView())")
-    for number in range(tab.run(FIGURES)):
+    for number in range(tab.run(COUNT)):
         tab.run(f"document.querySelectorAll('[data-figure]')[{number}].scrollIntoView()")
         tab.wait(f"document.querySelectorAll('[data-figure]')[{number}].querySelector('svg')")
     tab.wait(ALL_DRAWN)
@@ -204,7 +206,7 @@ def test_a_spreadsheet_runs_no_formula(tab: Tab, summary: Summary, tmp_path: Pat
 
 def test_paper_has_all_figures_on_white(tab: Tab, page: Path) -> None:
     tab.open(page, "theme=dark")
-    assert tab.run(DRAWN) < tab.run(FIGURES)
+    assert tab.run(DRAWN) < tab.run(COUNT)
     tab.run("""addEventListener("beforeprint", () => {
         const drawings = [...document.querySelectorAll(".plot .main-svg")];
         const widths = drawings.map((drawing) => drawing.clientWidth);
@@ -215,7 +217,7 @@ def test_paper_has_all_figures_on_white(tab: Tab, page: Path) -> None:
     assert pdf.startswith(b"%PDF")
     theme, drawings, width = tab.run("window.printed")
     assert theme == "light"
-    assert drawings >= tab.run(FIGURES)
+    assert drawings >= tab.run(COUNT)
     assert width <= 700
     assert tab.run("document.documentElement.dataset.theme") == "dark"
     tab.media("print")
@@ -235,7 +237,7 @@ def test_without_scripts_the_answer_and_the_data_are_there(
         assert words in shown
     visible = "[...document.querySelectorAll('{}')].filter(e => e.offsetParent).length"
     assert tab.run(visible.format("button")) == 0
-    assert tab.run(visible.format("details summary")) == tab.run(FIGURES)
+    assert tab.run(visible.format("details summary")) == tab.run(COUNT)
 
 
 def test_the_contents_say_where_the_reader_is(tab: Tab, page: Path) -> None:
