@@ -2,7 +2,6 @@
 
 import sys
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 from dashboards.report import write_report
@@ -14,12 +13,7 @@ from metakd.results.study import STUDY_FILE, StoreError, check_out
 RESULT_FOLDERS = ("trials", "failed", "steps")
 
 
-def watch(
-    out: Path,
-    file: Path | None,
-    every_s: int,
-    sleep: Callable[[float], None] = time.sleep,
-) -> None:
+def watch(out: Path, file: Path | None, every_s: int) -> None:
     """Renders whenever results have changed; returns when every planned trial is accounted for.
 
     A state that cannot be read, half-written by whoever copies the results, is waited out.
@@ -28,7 +22,6 @@ def watch(
         out: The study's folder; it may still lack ``study.json``.
         file: Where to write; None writes ``report.html`` into the folder.
         every_s: Seconds between looks.
-        sleep: Waits some seconds.
 
     Raises:
         StoreError: If the folder is absent or holds something else.
@@ -58,7 +51,7 @@ def watch(
                 if done:
                     _end()
                     return
-        sleep(every_s)
+        time.sleep(every_s)
 
 
 def _state(out: Path) -> object:
