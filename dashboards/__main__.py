@@ -36,11 +36,10 @@ def _run(given: argparse.Namespace) -> None:
     with ExitStack() as places:
         place = places.enter_context(opened(given.out))
         if given.compare:
-            others = [places.enter_context(opened(other)) for other in given.compare]
-            names = [Path(name) for name in (given.out, *given.compare)]
-            studies = [summarise(each.out) for each in (place, *others)]
+            compared = [place, *(places.enter_context(opened(other)) for other in given.compare)]
+            studies = [(each.name, summarise(each.out)) for each in compared]
             file = given.output or place.out / COMPARISON_FILE
-            print(place.publish(write_comparison(file, list(zip(names, studies, strict=True)))))
+            print(place.publish(write_comparison(file, studies)))
         elif given.watch:
             watch(place, given.output, given.watch)
         else:

@@ -22,6 +22,11 @@ class Place:
     out: Path
     store: ObjectStore | None = None
 
+    @property
+    def name(self) -> Path:
+        """What a reader knows it by."""
+        return self.out if self.store is None else Path(self.store.address(""))
+
     def refresh(self) -> None:
         """Makes the folder hold what the store holds now.
 
