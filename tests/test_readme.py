@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 import timm
 import torch
+from made_up_study import MadeUpStudy
 from torch import Tensor, nn
 
 README = Path(__file__).parent.parent / "README.md"
@@ -76,4 +77,12 @@ def test_timms_task() -> None:
         task(images, target)["loss"].backward()
         optimiser.step()
     assert task.temperatures.temperatures != (4.0, 4.0)
-    assert len(BLOCKS) == 2, "a new block needs a test here"
+
+
+def test_a_figure_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (block,) = [block for block in BLOCKS if "draw(" in block]
+    MadeUpStudy().write(tmp_path / "results" / "grid_vs_meta")
+    monkeypatch.chdir(tmp_path)
+    assert run(block, {})["figure"].layout.width == 700
+    assert (tmp_path / "differences.html").stat().st_size > 1e6
+    assert len(BLOCKS) == 3, "a new block needs a test here"
