@@ -19,6 +19,7 @@ from metakd.data.bank import BankError
 from metakd.data.datasets import DatasetError, open_dataset
 from metakd.data.splits import SplitError
 from metakd.models.create import ModelError
+from metakd.results.compaction import compact, is_due
 from metakd.results.reader import finished_trials
 from metakd.results.study import StoreError, check_out
 from metakd.study.announce import (
@@ -142,6 +143,8 @@ def _plan_and_run(spec: StudySpec, options: RunOptions, render: Render, console:
             shutil.rmtree(folder.ray, ignore_errors=True)
             over = finished_trials(options.out) | trained_teachers(folder)
             sweep_finished(folder.checkpoints, over)
+    if is_due(options.out):
+        compact(options.out)
     summary = summarise(options.out)
     write_summary(options.out, summary)
     report = render(options.out, summary) if options.report else None
