@@ -10,7 +10,7 @@ from scipy import stats
 from metakd.analysis.intervals import (
     complete_block,
     crossed_interval,
-    crossed_variance,
+    mean_squares,
     paired_interval,
 )
 
@@ -88,7 +88,7 @@ def test_equal_differences_have_no_width() -> None:
 def test_the_mean_squares_are_those_of_the_two_way_table() -> None:
     # Row means 1 and 3, column means 1.5 and 2.5; the rest is ±0.25.
     block = np.array([[0.75, 1.25], [2.25, 3.75]])
-    variance, freedom = crossed_variance(block)
+    variance, freedom = mean_squares(block).variance_of_mean(2, 2)
     ms_settings, ms_seeds, ms_rest = 4.0, 1.0, 0.25
     both = ms_settings + ms_seeds - ms_rest
     assert variance == pytest.approx(both / 4)
@@ -97,7 +97,7 @@ def test_the_mean_squares_are_those_of_the_two_way_table() -> None:
 
 def test_without_spread_between_means_the_freedom_is_that_of_the_smaller_factor() -> None:
     block = np.array([[1.0, -1.0, 0.0], [-1.0, 1.0, 0.0]])
-    assert crossed_variance(block) == (0.0, 1)
+    assert mean_squares(block).variance_of_mean(2, 3) == (0.0, 1)
 
 
 def test_one_setting_is_judged_over_its_seeds() -> None:

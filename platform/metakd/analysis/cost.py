@@ -8,7 +8,8 @@ from numpy.typing import NDArray
 
 from metakd.analysis.curves import CostPoint
 from metakd.analysis.grid import Grid
-from metakd.analysis.table import COSTS, Matrix, Runs, StudyTable
+from metakd.analysis.reached import Reached, common_pairs, failure_surcharge, reached_by_strategy
+from metakd.analysis.table import COSTS, Matrix, StudyTable
 
 
 def plain_cost(table: StudyTable, currency: str) -> NDArray[np.float64]:
@@ -23,26 +24,45 @@ def plain_cost(table: StudyTable, currency: str) -> NDArray[np.float64]:
     """
     distilled = [runs for runs in (table.grid, table.fixed) if runs is not None]
     plain = distilled or [runs for runs in (table.ce,) if runs is not None]
+    # A failed run may have stopped early: it is not what a run costs.
+    finished = [np.where(runs.complete, getattr(runs, currency), np.nan) for runs in plain]
     by_setting = [
-        np.concatenate([getattr(runs, currency)[..., setting, :].ravel() for runs in plain] or [[]])
+        np.concatenate([cost[..., setting, :].ravel() for cost in finished] or [np.empty(0)])
         for setting in range(len(table.settings))
     ]
     return np.array([_median(costs) for costs in by_setting])
 
 
-def learned_cost_in_plain_runs(table: StudyTable) -> float | None:
-    """Returns the median cost of a learned run, as a number of plain runs of its setting.
+def learned_cost_ratios(table: StudyTable) -> Matrix:
+    """Returns what learned runs cost in plain runs of their setting, ``[currency, setting, seed]``.
 
-    Steps and seconds both count: the dearer view is taken, in the rival's favour.
+    Learned runs that failed are shared among those with a result. NaN where nothing is known.
     """
     if table.meta is None:
-        return None
-    ratios = [
-        _median((getattr(table.meta, currency) / plain_cost(table, currency)[:, None]).ravel())
-        for currency in COSTS
-    ]
-    known = [ratio for ratio in ratios if np.isfinite(ratio)]
+        return np.full((len(COSTS), *table.shape), np.nan)
+    return np.stack(
+        [
+            np.where(table.meta.complete, getattr(table.meta, currency), np.nan)
+            * failure_surcharge(table.meta, currency)
+            / plain_cost(table, currency)[:, None]
+            for currency in COSTS
+        ]
+    )
+
+
+def dearer_median(ratios: Matrix) -> float | None:
+    """Returns the median of the dearer currency, in the rival's favour; None if none is known.
+
+    Args:
+        ratios: As :func:`learned_cost_ratios` gives them, of some settings or of all.
+    """
+    known = [median for median in map(_median, ratios) if np.isfinite(median)]
     return max(known) if known else None
+
+
+def learned_cost_in_plain_runs(table: StudyTable) -> float | None:
+    """Returns what a learned run costs, as a number of plain runs of its setting."""
+    return dearer_median(learned_cost_ratios(table))
 
 
 def equal_cost_grid_size(table: StudyTable) -> int | None:
@@ -67,33 +87,34 @@ def cost_points(table: StudyTable, grid: Grid | None) -> tuple[CostPoint, ...]:
     All points average the same pairs, those where every strategy with results is complete: the
     mean over settings of the mean over seeds.
     """
-    single = {"ce": table.ce, "fixed": table.fixed, "meta": table.meta}
-    ran = {name: runs for name, runs in single.items() if runs is not None and runs.complete.any()}
-    masks = [runs.complete for runs in ran.values()]
-    if grid is not None and grid.complete.any():
-        masks.append(grid.complete)
-    if not masks or not (common := np.logical_and.reduce(masks)).any():
+    reached = reached_by_strategy(table, grid)
+    common = common_pairs(reached)
+    if not common.any():
         return ()
-    points = [_point(name, 1, runs, runs.test_acc_last, 1.0, common) for name, runs in ran.items()]
-    if grid is not None and grid.complete.any():
-        points += _grid_points(grid, common)
+    points: list[CostPoint] = []
+    for name, result in reached.items():
+        if not np.isfinite(result.test_last).any():
+            continue
+        if name == "grid" and grid is not None:
+            points += _grid_points(grid, result, common)
+        else:
+            points.append(_point(name, 1, result, result.test_last, 1.0, common))
     return tuple(points)
 
 
-def _grid_points(grid: Grid, common: NDArray[np.bool_]) -> Iterator[CostPoint]:
-    per_run = Runs(**{name: getattr(grid.runs, name).mean(axis=0) for name in vars(grid.runs)})
+def _grid_points(grid: Grid, whole: Reached, common: NDArray[np.bool_]) -> Iterator[CostPoint]:
     for k in range(1, grid.size + 1):
-        yield _point("grid", k, per_run, grid.best_of(k), float(k), common)
+        yield _point("grid", k, whole, grid.best_of(k), k / grid.size, common)
 
 
 def _point(
-    strategy: str, k: int, runs: Runs, test: Matrix, times: float, common: NDArray[np.bool_]
+    strategy: str, k: int, paid: Reached, test: Matrix, share: float, common: NDArray[np.bool_]
 ) -> CostPoint:
     return CostPoint(
         strategy=strategy,
         runs=k,
-        step_equivalents=times * mean_over_settings(runs.step_equivalents, common),
-        seconds=times * mean_over_settings(runs.student_compute_s, common),
+        step_equivalents=share * mean_over_settings(paid.step_equivalents, common),
+        seconds=share * mean_over_settings(paid.student_compute_s, common),
         test_pp=100 * mean_over_settings(test, common),
     )
 

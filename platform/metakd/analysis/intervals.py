@@ -77,7 +77,8 @@ def crossed_interval(differences: Matrix) -> Interval:
         reason = "no interval: one seed does not show how much seeds differ"
         interval = Interval(float(block.mean()), None, None, block.size, reason)
     else:
-        mean, half = float(block.mean()), half_width(*crossed_variance(block))
+        spread = mean_squares(block).variance_of_mean(settings, seeds)
+        mean, half = float(block.mean()), half_width(*spread)
         method = f"two-way t over {settings} settings × {seeds} seeds"
         interval = Interval(mean, mean - half, mean + half, block.size, method)
     if not left_out:
@@ -86,28 +87,46 @@ def crossed_interval(differences: Matrix) -> Interval:
     return Interval(interval.mean_pp, interval.low_pp, interval.high_pp, interval.pairs, method)
 
 
-def crossed_variance(block: Matrix) -> tuple[float, float]:
-    """Returns the variance of the mean, and its degrees of freedom, for crossed random effects.
+@dataclass(frozen=True)
+class MeanSquares:
+    """How much settings, seeds and the rest vary: the two-way table's mean squares, in pp²."""
 
-    With the mean squares of settings, seeds and the rest (REPORTS: crossed two-way),
-    V = max(MS_c + MS_s − MS_e, MS_c, MS_s) / (C S); Satterthwaite's degrees of freedom, never
-    below those of the smaller factor.
+    settings: float
+    seeds: float
+    rest: float
 
-    Args:
-        block: Complete differences, ``[setting, seed]``, at least 2 × 2.
-    """
+    def variance_of_mean(self, settings: int, seeds: int) -> tuple[float, float]:
+        """Returns the variance of the mean, and its degrees of freedom, for crossed random effects.
+
+        V = max(MS_c + MS_s − MS_e, MS_c, MS_s) / (C S) for C settings and S seeds (REPORTS: crossed
+        two-way); Satterthwaite's degrees of freedom, never below those of the smaller factor.
+
+        Args:
+            settings: C, at least 2.
+            seeds: S, at least 2.
+        """
+        C, S = settings, seeds
+        both = self.settings + self.seeds - self.rest
+        floor = min(C, S) - 1
+        spread = (
+            self.settings**2 / (C - 1)
+            + self.seeds**2 / (S - 1)
+            + self.rest**2 / ((C - 1) * (S - 1))
+        )
+        freedom = max(both**2 / spread, floor) if both > 0 and spread > 0 else floor
+        return max(both, self.settings, self.seeds) / (C * S), freedom
+
+
+def mean_squares(block: Matrix) -> MeanSquares:
+    """Returns the mean squares of complete differences, ``[setting, seed]``, at least 2 × 2."""
     C, S = block.shape
     row_means, column_means = block.mean(axis=1), block.mean(axis=0)
     rest = block - row_means[:, None] - column_means[None, :] + block.mean()
-    ms_settings = S * float(row_means.var(ddof=1))
-    ms_seeds = C * float(column_means.var(ddof=1))
-    ms_rest = float((rest**2).sum()) / ((C - 1) * (S - 1))
-
-    both = ms_settings + ms_seeds - ms_rest
-    floor = min(C, S) - 1
-    spread = ms_settings**2 / (C - 1) + ms_seeds**2 / (S - 1) + ms_rest**2 / ((C - 1) * (S - 1))
-    freedom = max(both**2 / spread, floor) if both > 0 and spread > 0 else floor
-    return max(both, ms_settings, ms_seeds) / (C * S), freedom
+    return MeanSquares(
+        settings=S * float(row_means.var(ddof=1)),
+        seeds=C * float(column_means.var(ddof=1)),
+        rest=float((rest**2).sum()) / ((C - 1) * (S - 1)),
+    )
 
 
 def complete_block(differences: Matrix) -> tuple[NDArray[np.intp], NDArray[np.intp]]:

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from metakd.analysis.accuracy_band import accuracy_band
 from metakd.analysis.curves import ResponseCurve
-from metakd.analysis.intervals import paired_interval
 from metakd.analysis.summary import SettingResult
 from metakd.analysis.table import Matrix, StudyTable
 
@@ -31,20 +31,19 @@ def response_curves(
 
 def _curve(setting: SettingResult, temperatures: tuple[float, ...], test: Matrix) -> ResponseCurve:
     """Draws one setting; ``test`` is ``[tau, seed]``."""
-    # Each point by itself: the band is of a mean over seeds, not of a difference.
     bands = {
-        tau: (band.mean_pp, band.low_pp, band.high_pp)
+        tau: (mean, low, high)
         for tau, accuracies in zip(temperatures, test, strict=True)
-        for band in [paired_interval(100 * accuracies)]
-        if band.mean_pp is not None
+        for mean, low, high in [accuracy_band(accuracies)]
+        if mean is not None
     }
     reached = {score.strategy: score.test_pp for score in setting.scores}
     return ResponseCurve(
         key=setting.key,
         taus=tuple(bands),
         mean_pp=tuple(mean for mean, _, _ in bands.values()),
-        low_pp=tuple(None if low is None else max(low, 0.0) for _, low, _ in bands.values()),
-        high_pp=tuple(None if high is None else min(high, 100.0) for _, _, high in bands.values()),
+        low_pp=tuple(low for _, low, _ in bands.values()),
+        high_pp=tuple(high for _, _, high in bands.values()),
         best_tau=setting.best_tau,
         ce_pp=reached.get("ce"),
         learned_tau_s=setting.learned_tau_s,

@@ -1,24 +1,45 @@
 """What each strategy reached in each setting."""
 
+from collections.abc import Mapping
+from dataclasses import replace
+
 import numpy as np
 from numpy.typing import NDArray
 
-from metakd.analysis.comparison import paired_differences_pp
+from metakd.analysis.claims import claim, holm, paired_p_value
+from metakd.analysis.comparison import learned_minus_pp
 from metakd.analysis.cost import plain_cost
 from metakd.analysis.grid import Grid
 from metakd.analysis.intervals import paired_interval
+from metakd.analysis.reached import Reached, reached_by_strategy
 from metakd.analysis.summary import SettingResult, StrategyScore
-from metakd.analysis.table import Matrix, Runs, StudyTable
+from metakd.analysis.table import StudyTable
 from metakd.analysis.verdict_rule import accuracy_verdict
 
 
 def setting_results(table: StudyTable, grid: Grid | None) -> tuple[SettingResult, ...]:
     """Returns the results of every setting, in the study's order."""
-    scores = _scores_by_setting(table, grid)
-    differences = _differences_to_grid(table, grid)
+    reached = reached_by_strategy(table, grid)
+    plain_steps = plain_cost(table, "step_equivalents")
+    to_grid = learned_minus_pp(table, grid, "grid")
+    to_fixed = learned_minus_pp(table, grid, "fixed")
+    has_fixed = {"meta", "fixed"} <= set(reached)
+    results = [
+        _setting_result(table, grid, index, to_grid[index], _scores(reached, index, plain))
+        for index, plain in enumerate(plain_steps)
+    ]
+    p_values = [paired_p_value(np.asarray(result.differences_pp)) for result in results]
     return tuple(
-        _setting_result(table, grid, index, scores[index], differences[index])
-        for index in range(len(table.settings))
+        replace(
+            result,
+            versus_fixed=paired_interval(to_fixed[index]) if has_fixed else None,
+            p_value=p_value,
+            p_holm=corrected,
+            claim=claim(result.versus_grid.mean_pp, corrected),
+        )
+        for index, (result, p_value, corrected) in enumerate(
+            zip(results, p_values, holm(p_values), strict=True)
+        )
     )
 
 
@@ -26,8 +47,8 @@ def _setting_result(
     table: StudyTable,
     grid: Grid | None,
     index: int,
-    scores: tuple[StrategyScore, ...],
     differences: NDArray[np.float64],
+    scores: tuple[StrategyScore, ...],
 ) -> SettingResult:
     setting = table.settings[index]
     paired = np.isfinite(differences)
@@ -54,61 +75,30 @@ def _setting_result(
     )
 
 
-def _differences_to_grid(table: StudyTable, grid: Grid | None) -> Matrix:
-    if table.meta is None or grid is None:
-        return np.full(table.shape, np.nan)
-    learned = np.where(table.meta.complete, table.meta.test_acc_last, np.nan)
-    return paired_differences_pp(learned, grid.best_of(grid.size))
-
-
-def _scores_by_setting(table: StudyTable, grid: Grid | None) -> list[tuple[StrategyScore, ...]]:
-    single = {"ce": table.ce, "fixed": table.fixed, "meta": table.meta}
-    ran: dict[str, tuple[Matrix, Matrix, Matrix]] = {
-        name: _scored(runs) for name, runs in single.items() if runs is not None
-    }
-    if grid is not None:
-        ran["grid"] = (
-            grid.best_of(grid.size),
-            grid.best_of(grid.size, selected_epoch=True),
-            np.asarray(grid.runs.step_equivalents.sum(axis=0)),
-        )
-    plain = plain_cost(table, "step_equivalents")
-    return [
-        tuple(
-            _score(name, last[index], selected[index], steps[index], float(plain[index]))
-            for name in table.strategies
-            for last, selected, steps in [ran[name]]
-            if np.isfinite(last[index]).any()
-        )
-        for index in range(len(table.settings))
-    ]
-
-
 def _median(values: NDArray[np.float64]) -> float | None:
     return float(np.nanmedian(values)) if np.isfinite(values).any() else None
 
 
-def _scored(runs: Runs) -> tuple[Matrix, Matrix, Matrix]:
-    last = np.where(runs.complete, runs.test_acc_last, np.nan)
-    selected = np.where(runs.complete, runs.test_acc_selected, np.nan)
-    return last, selected, runs.step_equivalents
+def _scores(
+    reached: Mapping[str, Reached], index: int, plain_steps: float
+) -> tuple[StrategyScore, ...]:
+    return tuple(
+        _score(name, result, index, plain_steps)
+        for name, result in reached.items()
+        if np.isfinite(result.test_last[index]).any()
+    )
 
 
-def _score(
-    strategy: str,
-    last: NDArray[np.float64],
-    selected: NDArray[np.float64],
-    steps: NDArray[np.float64],
-    plain_steps: float,
-) -> StrategyScore:
-    known = np.isfinite(last)
+def _score(strategy: str, result: Reached, index: int, plain_steps: float) -> StrategyScore:
+    known = np.isfinite(result.test_last[index])
+    last, selected = result.test_last[index, known], result.test_selected[index, known]
+    charged = float(result.step_equivalents[index, known].mean()) / plain_steps
     seeds = int(known.sum())
-    charged = float(steps[known].mean()) / plain_steps
     return StrategyScore(
         strategy=strategy,
-        test_pp=100 * float(last[known].mean()),
-        test_selected_pp=100 * float(selected[known].mean()),
-        sem_pp=100 * float(last[known].std(ddof=1)) / seeds**0.5 if seeds > 1 else None,
+        test_pp=100 * float(last.mean()),
+        test_selected_pp=100 * float(selected.mean()),
+        sem_pp=100 * float(last.std(ddof=1)) / seeds**0.5 if seeds > 1 else None,
         # Without a plain run there is no unit to count in.
         runs_charged=charged if np.isfinite(charged) else 1.0,
         seeds=seeds,

@@ -2,19 +2,26 @@
 
 from pathlib import Path
 
-import numpy as np
-
-from metakd.analysis.comparison import compare
+from metakd.analysis.anytime import anytime_curves
+from metakd.analysis.comparison import compare, learned_minus_pp
 from metakd.analysis.cost import cost_points
-from metakd.analysis.grid import Grid, choose
+from metakd.analysis.degradation import degradation_curves
+from metakd.analysis.detectable import detectable_difference
+from metakd.analysis.gains import search_gains
+from metakd.analysis.grid import choose
+from metakd.analysis.inventory import make_inventory
+from metakd.analysis.loss_profile import loss_profiles
+from metakd.analysis.optimism import selection_optimism
 from metakd.analysis.responses import response_curves
 from metakd.analysis.settings import setting_results
-from metakd.analysis.summary import SUMMARY_VERSION, Inventory, Summary
+from metakd.analysis.spec_in_words import spec_in_words
+from metakd.analysis.summary import SUMMARY_VERSION, Summary
 from metakd.analysis.summary_file import read_summary, write_summary
-from metakd.analysis.table import DONE, StudyTable, read_table
+from metakd.analysis.table import StudyTable, read_table
 from metakd.analysis.trajectories import trajectories
 from metakd.analysis.transfer import transfer_regret
 from metakd.analysis.verdict import Evidence, make_verdict
+from metakd.analysis.wall_clock import wall_clock
 from metakd.results.reader import read_study
 from metakd.results.study import StudyRecord
 
@@ -35,7 +42,7 @@ def summarise(out: Path) -> Summary:
     grid = choose(table)
     comparisons = compare(table, grid)
     settings = setting_results(table, grid)
-    inventory = _inventory(record, table, grid)
+    inventory = make_inventory(record, table, grid)
     evidence = Evidence(
         table.strategies,
         table.temperatures,
@@ -59,25 +66,17 @@ def summarise(out: Path) -> Summary:
         responses=response_curves(table, settings),
         costs=cost_points(table, grid),
         transfer=transfer_regret(table, grid),
-        trajectories=trajectories(out, record, table),
+        trajectories=trajectories(out, table),
         inventory=inventory,
         provenance=_provenance(record, table),
-    )
-
-
-def _inventory(record: StudyRecord, table: StudyTable, grid: Grid | None) -> Inventory:
-    finished = [row for row in table.rows if row["status"] == DONE]
-    complete = [runs.complete for runs in (table.ce, table.fixed, table.meta) if runs is not None]
-    complete += [] if grid is None else [grid.complete]
-    pairs = np.logical_and.reduce(complete) if complete else np.zeros(table.shape, bool)
-    return Inventory(
-        planned=len(set(record.planned_trials)),
-        finished=len(finished),
-        failed=len(table.rows) - len(finished),
-        planned_pairs=len(table.settings) * len(table.seeds),
-        complete_pairs=int(pairs.sum()),
-        student_compute_s=sum((row["student_compute_s"] or 0.0 for row in table.rows), start=0.0),
-        trial_wall_s=sum((row["wall_s"] or 0.0 for row in table.rows), start=0.0),
+        spec=spec_in_words(record.spec),
+        gains=search_gains(table, grid),
+        anytime=anytime_curves(out, table, record.study),
+        degradations=degradation_curves(table, grid),
+        profiles=loss_profiles(table, grid),
+        optimism=selection_optimism(grid),
+        detectable=detectable_difference(learned_minus_pp(table, grid, "grid")),
+        wall_clock=wall_clock(table),
     )
 
 

@@ -51,7 +51,8 @@ def _plain(value: Any) -> Any:  # noqa: ANN401 - JSON
     if isinstance(value, tuple):
         return [_plain(item) for item in value]
     if isinstance(value, float):
-        return round(value, DECIMALS) if math.isfinite(value) else None
+        # Plus zero: of a rounded −0.0 only 0.0 remains.
+        return round(value, DECIMALS) + 0.0 if math.isfinite(value) else None
     return value
 
 

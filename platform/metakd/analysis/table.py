@@ -6,13 +6,15 @@ puts its temperatures before, ``[tau, setting, seed]``.
 
 import math
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from metakd.analysis.failed_cost import charge_failed
+from metakd.analysis.places import Cell, Places
 from metakd.results.reader import read_trials
 from metakd.results.study import Setting, StoreError, StudyRecord
 
@@ -20,16 +22,20 @@ Matrix = NDArray[np.float64]
 Row = Mapping[str, Any]
 
 DONE = "done"
+NO_RUN = -1
+FACTORS = ("dataset", "scale", "augmentation", "teacher", "student")
 
 
 @dataclass(frozen=True)
 class Runs:
     """What one kind of run reached and cost; every field is a matrix, ``[setting, seed]``.
 
-    Accuracies are fractions; costs are student-step equivalents and seconds. A failed run has its
-    cost and no scores.
+    Accuracies are fractions; costs are student-step equivalents and seconds. A failed run has no
+    scores; it has the cost that it left on record, or else that of a whole run (``failed_cost``).
+    ``row`` is the run's position in ``StudyTable.rows``, −1 where there is no run.
     """
 
+    row: NDArray[np.intp]
     val_acc_last: Matrix
     test_acc_last: Matrix
     val_acc_selected: Matrix
@@ -38,6 +44,7 @@ class Runs:
     tau_t_last: Matrix
     step_equivalents: Matrix
     student_compute_s: Matrix
+    wall_s: Matrix
 
     @property
     def complete(self) -> NDArray[np.bool_]:
@@ -52,6 +59,13 @@ class Runs:
 
 
 COSTS = ("step_equivalents", "student_compute_s")
+MEASURED = tuple(field.name for field in fields(Runs) if field.name != "row")
+# What is read of each trial.
+COLUMNS = (
+    *("trial_id", "name", "status", "error", "method", "seed", "device", "git_commit"),
+    *(*FACTORS, "train_samples", "test_samples"),
+    *("tau_s_init", "tau_t_init", *MEASURED),
+)
 
 
 @dataclass(frozen=True)
@@ -67,7 +81,7 @@ class StudyTable:
         strategies: Those that the study asks for.
         margin_pp: What counts as equal: the study's margin, at least one test sample.
         train_samples: Size of the training subset, by setting; 0 while nothing has run.
-        rows: The trials' rows, finished and failed.
+        rows: The trials' rows, finished and failed, by id.
         ce: Runs without a teacher; None when the study has no such strategy. So for the others.
         fixed: Runs at the default temperature.
         grid: Runs at each temperature, ``[tau, setting, seed]``.
@@ -100,8 +114,8 @@ def read_table(out: Path, record: StudyRecord) -> StudyTable:
     Raises:
         StoreError: If the study's spec lacks what analysis reads, or a file is damaged.
     """
-    rows = {row["trial_id"]: row for row in read_trials(out, record.planned_trials).to_pylist()}
-    return make_table(record, tuple(rows.values()))
+    trials = read_trials(out, record.planned_trials).select(COLUMNS).to_pylist()
+    return make_table(record, tuple({row["trial_id"]: row for row in trials}.values()))
 
 
 def make_table(record: StudyRecord, rows: tuple[Row, ...]) -> StudyTable:
@@ -117,13 +131,25 @@ def make_table(record: StudyRecord, rows: tuple[Row, ...]) -> StudyTable:
         margin_pp = float(record.spec["margin_pp"])
     except KeyError as missing:
         raise StoreError(f"the spec of study {record.study!r} lacks {missing}") from missing
+    except (TypeError, ValueError) as error:
+        raise StoreError(f"the spec of study {record.study!r} cannot be read: {error}") from error
+
+    lacking = {name for setting in record.settings for name in FACTORS if name not in setting}
+    if lacking:
+        raise StoreError(f"a setting of study {record.study!r} lacks {min(lacking)!r}")
+
+    rows = tuple(sorted(rows, key=lambda row: str(row["trial_id"])))
+    places = Places(record)
+    shape = len(record.settings), len(record.seeds)
 
     def runs(strategy: str, method: str, tau: float | None = None) -> Runs | None:
         if strategy not in strategies:
             return None
-        return _arrange(record, [row for row in rows if _is(row, method, tau)])
+        kind = {index: row for index, row in enumerate(rows) if _is(row, method, tau)}
+        return _arrange(kind, places, shape)
 
     at_tau = [runs("grid", "kd", tau) for tau in temperatures]
+    failed = np.array([row["status"] != DONE for row in rows], dtype=bool)
     return StudyTable(
         settings=record.settings,
         keys=setting_keys(record.settings),
@@ -132,12 +158,12 @@ def make_table(record: StudyRecord, rows: tuple[Row, ...]) -> StudyTable:
         fixed_tau=fixed_tau,
         strategies=strategies,
         margin_pp=max(margin_pp, _one_test_sample_pp(rows)),
-        train_samples=_train_samples(record, rows),
+        train_samples=_train_samples(rows, places, len(record.settings)),
         rows=rows,
-        ce=runs("ce", "ce"),
-        fixed=runs("fixed", "kd", fixed_tau),
-        grid=_stack([run for run in at_tau if run is not None]),
-        meta=runs("meta", "mkd"),
+        ce=_charged(runs("ce", "ce"), failed),
+        fixed=_charged(runs("fixed", "kd", fixed_tau), failed),
+        grid=_charged(_stack([run for run in at_tau if run is not None]), failed),
+        meta=_charged(runs("meta", "mkd"), failed),
     )
 
 
@@ -160,35 +186,32 @@ def _is(row: Row, method: str, tau: float | None) -> bool:
     )
 
 
-def _arrange(record: StudyRecord, rows: Iterable[Row]) -> Runs:
-    shape = len(record.settings), len(record.seeds)
-    matrices = {field.name: np.full(shape, np.nan) for field in fields(Runs)}
-    taken: dict[tuple[int, int], str] = {}
-    for row in rows:
-        for cell in cells(record, row):
-            if cell in taken:
+def _arrange(rows: Mapping[int, Row], places: Places, shape: Cell) -> Runs:
+    matrices = {name: np.full(shape, np.nan) for name in MEASURED}
+    taken = np.full(shape, NO_RUN)
+    others: dict[Cell, str] = {}
+    for index, row in rows.items():
+        for cell in places.cells(row):
+            if cell in others:
                 raise StoreError(
-                    f"trials {taken[cell]} and {row['trial_id']} stand for the same run: "
+                    f"trials {others[cell]} and {row['trial_id']} stand for the same run: "
                     "a study may not plan both"
                 )
-            taken[cell] = row["trial_id"]
+            others[cell] = row["trial_id"]
+            taken[cell] = index
             for name, matrix in matrices.items():
                 if row[name] is not None and (row["status"] == DONE or name in COSTS):
                     matrix[cell] = row[name]
-    return Runs(**matrices)
+    return Runs(row=taken, **matrices)
 
 
-def cells(record: StudyRecord, row: Row) -> list[tuple[int, int]]:
-    """Where a run stands; one without a teacher stands beside every teacher."""
-    return [
-        (index, record.seeds.index(row["seed"]))
-        for index, setting in enumerate(record.settings)
-        if row["seed"] in record.seeds
-        and all(
-            row[name] == value or (name == "teacher" and row[name] is None)
-            for name, value in setting.items()
-        )
-    ]
+def _charged(runs: Runs | None, failed: NDArray[np.bool_]) -> Runs | None:
+    """Fills in what failed runs are charged; ``failed`` is by row of the table."""
+    if runs is None or not failed.any():
+        return runs
+    here = (runs.row != NO_RUN) & failed[runs.row]
+    steps, seconds = (charge_failed(getattr(runs, name), runs.complete, here) for name in COSTS)
+    return replace(runs, step_equivalents=steps, student_compute_s=seconds)
 
 
 def _stack(runs: list[Runs]) -> Runs | None:
@@ -202,10 +225,10 @@ def _stack(runs: list[Runs]) -> Runs | None:
     )
 
 
-def _train_samples(record: StudyRecord, rows: Iterable[Row]) -> tuple[int, ...]:
-    sizes = [0] * len(record.settings)
+def _train_samples(rows: Iterable[Row], places: Places, settings: int) -> tuple[int, ...]:
+    sizes = [0] * settings
     for row in rows:
-        for setting, _ in cells(record, row):
+        for setting, _ in places.cells(row):
             sizes[setting] = max(sizes[setting], row["train_samples"] or 0)
     return tuple(sizes)
 

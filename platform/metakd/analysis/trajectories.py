@@ -1,63 +1,70 @@
 """How learned temperatures moved while students trained."""
 
-from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from metakd.analysis.curves import Trajectory
-from metakd.analysis.table import DONE, Row, StudyTable, cells
-from metakd.results.reader import read_steps
-from metakd.results.study import StudyRecord
+from metakd.analysis.logged_steps import LoggedSteps, read_logged_steps, starts_of_runs
+from metakd.analysis.table import NO_RUN, StudyTable
 
-Curve = dict[int, tuple[float, float]]
+POINTS = 200
 
 
-def trajectories(out: Path, record: StudyRecord, table: StudyTable) -> tuple[Trajectory, ...]:
-    """Returns one trajectory for each setting that has learned temperatures on record."""
+def trajectories(out: Path, table: StudyTable) -> tuple[Trajectory, ...]:
+    """Returns one trajectory for each setting that has learned temperatures on record.
+
+    Of more than 200 epochs 200 are shown, evenly spread, the first and the last among them.
+    """
     if table.meta is None:
         return ()
-    learned = [row for row in table.rows if row["method"] == "mkd" and row["status"] == DONE]
-    steps = read_steps(out, {row["trial_id"] for row in learned}).to_pylist()
-    curves = epoch_ends(steps)
-    found = []
-    for index, key in enumerate(table.keys):
-        here = [
-            curves[row["trial_id"]]
-            for row in learned
-            if row["trial_id"] in curves and any(cell[0] == index for cell in cells(record, row))
-        ]
-        if here:
-            found.append(_trajectory(key, here))
-    return tuple(found)
+    rows = np.where(table.meta.complete, table.meta.row, NO_RUN)
+    learned = set(rows[rows != NO_RUN].tolist())
+    logged = read_logged_steps(out, table.rows, learned, ("epoch", "tau_s", "tau_t"))
+    epochs, curves = epoch_ends(logged, len(table.rows))
+    by_setting = [
+        (key, curves[:, here[here != NO_RUN]]) for key, here in zip(table.keys, rows, strict=True)
+    ]
+    return tuple(
+        _trajectory(key, epochs, found) for key, found in by_setting if np.isfinite(found).any()
+    )
 
 
-def epoch_ends(steps: Iterable[Row]) -> dict[str, Curve]:
-    """Returns by trial the temperatures (τs, τt) at the last logged step of each epoch.
+def epoch_ends(logged: LoggedSteps, trials: int) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """Returns the epochs on record, and the temperatures at the last logged step of each.
 
     Args:
-        steps: Rows of the steps table, in order of step.
+        logged: Lines with the columns ``epoch``, ``tau_s`` and ``tau_t``.
+        trials: How many rows ``logged.row`` points into.
+
+    Returns:
+        Epochs (epochs,), and ``[side, trial, epoch]``, the student's side first, NaN where a trial
+        has no such epoch.
     """
-    curves: dict[str, Curve] = {}
-    for step in steps:
-        if None not in (step["epoch"], step["tau_s"], step["tau_t"]):
-            curve = curves.setdefault(step["trial_id"], {})
-            curve[step["epoch"]] = (step["tau_s"], step["tau_t"])
-    return curves
+    epoch = logged.columns["epoch"]
+    starts = starts_of_runs(logged.row, epoch)
+    ends = np.append(starts[1:], len(epoch)) - 1 if len(starts) else starts
+    epochs, column = np.unique(epoch[ends], return_inverse=True)
+    curves = np.full((2, trials, len(epochs)), np.nan)
+    for side, name in enumerate(("tau_s", "tau_t")):
+        curves[side, logged.row[ends], column] = logged.columns[name][ends]
+    return epochs.astype(np.int64), curves
 
 
-def _trajectory(key: str, curves: list[Curve]) -> Trajectory:
-    epochs = sorted(set().union(*curves))
-    tau_s, tau_t = (
-        [np.array([curve[epoch][side] for curve in curves if epoch in curve]) for epoch in epochs]
-        for side in (0, 1)
+def _trajectory(key: str, epochs: NDArray[np.int64], curves: NDArray[np.float64]) -> Trajectory:
+    """Draws one setting; ``curves`` is ``[side, trial, epoch]``."""
+    known = np.flatnonzero(np.isfinite(curves).any(axis=(0, 1)))
+    if len(known) > POINTS:
+        known = known[np.linspace(0, len(known) - 1, POINTS).round().astype(int)]
+    shown = curves[:, :, known]
+    spread = [np.nanmedian(shown, axis=1), np.nanmin(shown, axis=1), np.nanmax(shown, axis=1)]
+    (s_median, t_median), (s_low, t_low), (s_high, t_high) = (
+        tuple(tuple(side.tolist()) for side in statistic) for statistic in spread
     )
-    return Trajectory(key, tuple(epochs), *_spread(tau_s), *_spread(tau_t))
-
-
-def _spread(
-    by_epoch: list[NDArray[np.float64]],
-) -> tuple[tuple[float, ...], tuple[float, ...], tuple[float, ...]]:
-    median = tuple(float(np.median(taus)) for taus in by_epoch)
-    return median, tuple(float(t.min()) for t in by_epoch), tuple(float(t.max()) for t in by_epoch)
+    return Trajectory(
+        key,
+        tuple(epochs[known].tolist()),
+        *(s_median, s_low, s_high),
+        *(t_median, t_low, t_high),
+    )

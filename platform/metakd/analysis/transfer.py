@@ -17,34 +17,39 @@ def transfer_regret(table: StudyTable, grid: Grid | None) -> TransferRegret | No
     """
     if grid is None or sum(best is not None for best in grid.best_on_average) < 2:
         return None
-    settings = range(len(table.settings))
     test = np.where(grid.complete, grid.runs.test_acc_last, np.nan)
+    # [tau, target]: what each temperature loses there against the target's own.
+    losses = np.full(test.shape[:2], np.nan)
+    for target, best in enumerate(grid.best_on_average):
+        if best is not None:
+            losses[:, target] = _mean_loss_pp(test[best, target], test[:, target])
     return TransferRegret(
         keys=table.keys,
         regret_pp=tuple(
-            tuple(_moved(test, grid.best_on_average, source, target) for target in settings)
-            for source in settings
+            (None,) * len(table.keys) if best is None else _known(losses[best])
+            for best in grid.best_on_average
         ),
-        fixed_pp=tuple(_against_own(test, grid, table.fixed, target) for target in settings),
-        learned_pp=tuple(_against_own(test, grid, table.meta, target) for target in settings),
+        fixed_pp=_known(_against_own(test, grid, table.fixed)),
+        learned_pp=_known(_against_own(test, grid, table.meta)),
     )
 
 
-def _moved(test: Matrix, best: tuple[int | None, ...], source: int, target: int) -> float | None:
-    source_tau, target_tau = best[source], best[target]
-    if source_tau is None or target_tau is None:
-        return None
-    return _mean_loss_pp(test[target_tau, target], test[source_tau, target])
+def _against_own(test: Matrix, grid: Grid, runs: Runs | None) -> NDArray[np.float64]:
+    losses = np.full(test.shape[1], np.nan)
+    for target, best in enumerate(grid.best_on_average):
+        if best is not None and runs is not None:
+            losses[target] = _mean_loss_pp(test[best, target], runs.test_acc_last[target])
+    return losses
 
 
-def _against_own(test: Matrix, grid: Grid, runs: Runs | None, target: int) -> float | None:
-    target_tau = grid.best_on_average[target]
-    if runs is None or target_tau is None:
-        return None
-    return _mean_loss_pp(test[target_tau, target], runs.test_acc_last[target])
-
-
-def _mean_loss_pp(own: NDArray[np.float64], other: NDArray[np.float64]) -> float | None:
+def _mean_loss_pp(own: NDArray[np.float64], other: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Returns the mean over seeds, the last axis, of those where both are known; NaN if none."""
     losses = 100 * (own - other)
-    known = losses[np.isfinite(losses)]
-    return float(known.mean()) if known.size else None
+    known = np.isfinite(losses)
+    pairs = known.sum(axis=-1)
+    total = np.where(known, losses, 0.0).sum(axis=-1)
+    return np.asarray(np.where(pairs, total / np.maximum(pairs, 1), np.nan))
+
+
+def _known(losses: NDArray[np.float64]) -> tuple[float | None, ...]:
+    return tuple(loss if np.isfinite(loss) else None for loss in losses.tolist())

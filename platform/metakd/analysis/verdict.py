@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from metakd.analysis.intervals import MIN_PAIRS
 from metakd.analysis.summary import Comparison, Inventory, SettingResult, Verdict
-from metakd.analysis.verdict_rule import AHEAD, BEHIND, cost_verdict
-from metakd.analysis.wording import counted, listed, signed_pp, times
+from metakd.analysis.wording import counted, listed, p_words, signed_pp, times
 
 BADGES = {
     "better": "Better",
@@ -25,15 +25,15 @@ HEADLINES = {
     "slightly worse": "Learning the temperature is behind {rival}, maybe by less than {margin}",
     "worse": "Learning the temperature loses to {rival} by more than {margin}",
 }
-# Settings whose own verdict stands out against the study's.
+# What a setting's claim has to be to stand out against the study's verdict.
 EXCEPTIONS = {
-    "better": BEHIND,
-    "slightly better": BEHIND,
-    "equivalent": AHEAD | BEHIND,
-    "not worse": BEHIND,
-    "undecided": AHEAD | BEHIND,
-    "slightly worse": AHEAD,
-    "worse": AHEAD,
+    "better": ("behind",),
+    "slightly better": ("behind",),
+    "equivalent": ("ahead", "behind"),
+    "not worse": ("behind",),
+    "undecided": ("ahead", "behind"),
+    "slightly worse": ("ahead",),
+    "worse": ("ahead",),
 }
 ARTICLES = {"full_grid": "the ", "equal_cost_grid": "a ", "no_search": ""}
 STRATEGY_NAMES = {
@@ -70,12 +70,14 @@ def make_verdict(evidence: Evidence) -> Verdict:
 
 
 def _answer(evidence: Evidence, main: Comparison, rival: str) -> Verdict:
-    cost, factor = cost_verdict((main.cost_ratio_steps, main.cost_ratio_seconds))
+    cost, factor = main.cost_verdict, main.cost_factor
     margin = f"{evidence.margin_pp:.2f} points"
     headline = HEADLINES[main.accuracy_verdict].format(rival=rival, margin=margin)
+    if len(evidence.settings) == 1:
+        headline += " in the one setting studied"
     sentences = [
         _effect_sentence(main, rival, margin),
-        _cost_sentence(main, rival),
+        _cost_sentence(evidence, main, rival),
         _others_sentence(evidence, main),
         _exception_sentence(evidence, main) if main.rival == "full_grid" else None,
         _missing_sentence(evidence.inventory, main.missing_pairs),
@@ -115,9 +117,10 @@ def _effect_sentence(main: Comparison, rival: str, margin: str) -> str:
             f"95 % interval {signed_pp(effect.low_pp)} to {signed_pp(effect.high_pp)}, "
             f"{effect.method}"
         )
+    # A share of one or two pairs says no more than their mean.
     ahead = (
         ""
-        if main.share_ahead is None
+        if main.share_ahead is None or effect.pairs < MIN_PAIRS
         else f"; learning is ahead in {100 * main.share_ahead:.0f} % of pairs"
     )
     at_selected = (
@@ -131,7 +134,7 @@ def _effect_sentence(main: Comparison, rival: str, margin: str) -> str:
     )
 
 
-def _cost_sentence(main: Comparison, rival: str) -> str | None:
+def _cost_sentence(evidence: Evidence, main: Comparison, rival: str) -> str | None:
     ratios = {
         "the student steps": main.cost_ratio_steps,
         "the measured seconds": main.cost_ratio_seconds,
@@ -144,7 +147,9 @@ def _cost_sentence(main: Comparison, rival: str) -> str | None:
         if main.rival == "full_grid"
         else ""
     )
-    return f"{rival[0].upper()}{rival[1:]} takes {listed(known)} of the learned run{runs}."
+    charged = ", failed runs charged" if evidence.inventory.failed else ""
+    takes = f"{rival[0].upper()}{rival[1:]} takes {listed(known)} of the learned run"
+    return f"{takes}{charged}{runs}."
 
 
 def _others_sentence(evidence: Evidence, main: Comparison) -> str | None:
@@ -158,26 +163,24 @@ def _others_sentence(evidence: Evidence, main: Comparison) -> str | None:
 
 
 def _exception_sentence(evidence: Evidence, main: Comparison) -> str | None:
-    judged = [s for s in evidence.settings if s.versus_grid.low_pp is not None]
+    judged = [s for s in evidence.settings if s.p_holm is not None]
     if len(evidence.settings) < 2 or not judged:
         return None
     exceptions = EXCEPTIONS[main.accuracy_verdict]
-    standing_out = [s for s in judged if s.verdict in exceptions]
+    corrected = f"corrected for looking at {counted(len(judged), 'setting')} (Holm)"
+    standing_out = [s for s in judged if s.claim in exceptions]
     if not standing_out:
-        return f"By its own interval, no single setting {_shows(exceptions)}."
-    clearest = max(standing_out, key=lambda s: abs(s.versus_grid.mean_pp or 0.0))
-    mean = clearest.versus_grid.mean_pp or 0.0
-    return (
-        f"The clearest exception of {counted(len(standing_out), 'setting')} is {clearest.key}, "
-        f"where learning is {signed_pp(mean)} points {'ahead' if mean > 0 else 'behind'} "
-        "(its own interval, not corrected for looking at many settings)."
+        shows = f"clearly {exceptions[0]}" if len(exceptions) == 1 else "clearly ahead or behind"
+        return f"No single setting is {shows}, {corrected}."
+    clearest = min(
+        standing_out, key=lambda s: (s.p_holm or 0.0, -abs(s.versus_grid.mean_pp or 0.0))
     )
-
-
-def _shows(verdicts: frozenset[str]) -> str:
-    if verdicts >= AHEAD | BEHIND:
-        return "shows a difference"
-    return "is ahead" if verdicts >= AHEAD else "is behind"
+    which = f"clearest of {len(standing_out)} exceptions" if standing_out[1:] else "only exception"
+    return (
+        f"The {which} is {clearest.key}, where learning is "
+        f"{abs(clearest.versus_grid.mean_pp or 0.0):.2f} points {clearest.claim} "
+        f"({p_words(clearest.p_holm or 0.0)}, {corrected})."
+    )
 
 
 def _missing_sentence(inventory: Inventory, missing_pairs: int) -> str | None:

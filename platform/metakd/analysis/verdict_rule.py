@@ -4,9 +4,6 @@ from collections.abc import Iterable
 
 from metakd.analysis.intervals import Interval
 
-AHEAD = frozenset({"better", "slightly better"})
-BEHIND = frozenset({"worse", "slightly worse"})
-
 # Cost ratios nearer to 1 than this say nothing: measured seconds are not that exact.
 SAME_COST = 1.1
 # Accuracies are whole samples: a difference of exactly the margin must not pass it by rounding.

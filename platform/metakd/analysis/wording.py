@@ -14,6 +14,16 @@ def times(factor: float) -> str:
     return f"{factor:.2g} times" if factor < 99.5 else f"{factor:.0f} times"
 
 
+def p_words(p: float) -> str:
+    """Returns "p = 0.012", or "p < 0.001"."""
+    return f"p = {p:.2g}" if p >= 0.001 else "p < 0.001"
+
+
+def scale_in_words(scale: float) -> str:
+    """Returns "30 % of the data"."""
+    return f"{100 * scale:.3g} % of the data"
+
+
 def counted(number: int, noun: str) -> str:
     """Returns "1 temperature" or "5 temperatures"."""
     return f"{number} {noun}{'' if number == 1 else 's'}"

@@ -1,0 +1,153 @@
+"""How good the best model so far is, if a strategy were stopped after some compute."""
+
+import zlib
+from itertools import permutations
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from metakd.analysis.cost import dearer_median, learned_cost_ratios
+from metakd.analysis.curves import AnytimeCurve
+from metakd.analysis.logged_steps import LoggedSteps, read_logged_steps, starts_of_runs
+from metakd.analysis.table import NO_RUN, Matrix, StudyTable
+
+POINTS = 200
+# So many temperatures have all their orders tried; of more, some orders are drawn.
+ALL_ORDERS_UP_TO = 5
+ORDERS = 200
+BAND = (0.1, 0.9)
+
+
+def anytime_curves(out: Path, table: StudyTable, study: str) -> tuple[AnytimeCurve, ...]:
+    """Returns one curve for each strategy that has results and a logged curve of validation.
+
+    Compute is counted in plain runs of the setting: a run without learned temperatures is one, a
+    learned run what ``cost`` charges for it, in the dearer currency. A curve begins where every
+    pair has a model that was evaluated, and a run that has ended keeps its best.
+
+    Args:
+        out: The study's folder.
+        table: The study.
+        study: Its name; the orders that are drawn depend on it alone.
+
+    Raises:
+        StoreError: If a file of the store is damaged.
+    """
+    kinds = {"ce": table.ce, "fixed": table.fixed, "grid": table.grid, "meta": table.meta}
+    rows = {
+        name: np.where(runs.complete, runs.row, NO_RUN)
+        for name in table.strategies
+        if (runs := kinds.get(name)) is not None
+    }
+    finished = {row for found in rows.values() for row in found[found != NO_RUN].tolist()}
+    logged = read_logged_steps(out, table.rows, finished, ("val_acc",))
+    # NO_RUN points at the last of these, which has no curve.
+    evaluations = np.bincount(logged.row, minlength=len(table.rows) + 1)
+    there = {
+        name: (evaluations[found] > 0).reshape(-1, *table.shape).all(axis=0)
+        for name, found in rows.items()
+    }
+    shown = [name for name, pairs in there.items() if pairs.any()]
+    pairs = np.logical_and.reduce([there[name] for name in shown] or [np.zeros(1, bool)])
+    if not pairs.any():
+        return ()
+    longest = int(evaluations.max())
+    curves = []
+    for name in shown:
+        here = rows[name].reshape(-1, *table.shape)[:, pairs]
+        parts = max(min(longest, POINTS // len(here)), 1)
+        best = best_so_far(logged, len(table.rows), parts)[here]
+        if name == "grid":
+            curves.append(_in_random_order(best, study))
+        else:
+            cost = _learned_cost(table)[pairs] if name == "meta" else np.ones(len(best[0]))
+            curves.append(_of_one_run(name, best[0], cost))
+    return tuple(curves)
+
+
+def best_so_far(logged: LoggedSteps, trials: int, parts: int) -> Matrix:
+    """Returns the best validation accuracy after each part of a run, NaN before the first.
+
+    Args:
+        logged: Lines with the column ``val_acc``.
+        trials: How many rows ``logged.row`` points into.
+        parts: Into how many equal parts of its steps a run is cut.
+
+    Returns:
+        Fractions, ``[trial, part]``.
+    """
+    starts = starts_of_runs(logged.row)
+    ends = np.append(starts[1:], len(logged.row)) - 1
+    best = np.full((trials, parts), np.nan)
+    if not len(starts):
+        return best
+    total = np.repeat(logged.step[ends], ends - starts + 1)
+    # The tiny bit: an evaluation at the very end of a part belongs to it.
+    part = np.ceil(logged.step / np.maximum(total, 1) * parts - 1e-9).astype(np.intp) - 1
+    part = np.maximum(part, 0)
+    blocks = starts_of_runs(logged.row, part)
+    best[logged.row[blocks], part[blocks]] = np.maximum.reduceat(logged.columns["val_acc"], blocks)
+    return np.fmax.accumulate(best, axis=1)
+
+
+def mean_by_order(best: Matrix, orders: NDArray[np.intp]) -> Matrix:
+    """Returns the mean over pairs of the best so far, if temperatures are tried in given orders.
+
+    Args:
+        best: Of each temperature's run, ``[tau, pair, part]``.
+        orders: Permutations of the temperatures, ``[order, tau]``.
+
+    Returns:
+        ``[order, tau × part]``, NaN until all pairs have been evaluated.
+    """
+    means = np.empty((len(orders), len(best) * best.shape[-1]))
+    for mean, order in zip(means, orders, strict=True):
+        tried = best[order]
+        earlier = np.fmax.accumulate(tried[..., -1], axis=0)[:-1]
+        tried[1:] = np.fmax(tried[1:], earlier[..., None])
+        mean[:] = tried.mean(axis=1).ravel()
+    return means
+
+
+def _in_random_order(best: Matrix, study: str) -> AnytimeCurve:
+    K, _, parts = best.shape
+    if K <= ALL_ORDERS_UP_TO:
+        orders = np.array(list(permutations(range(K))))
+    else:
+        random = np.random.default_rng(zlib.crc32(study.encode()))
+        orders = np.stack([random.permutation(K) for _ in range(ORDERS)])
+    by_order = mean_by_order(best, orders)
+    low, high = np.quantile(by_order, BAND, axis=0)
+    return _curve("grid", np.arange(1, K * parts + 1) / parts, by_order.mean(axis=0), low, high)
+
+
+def _of_one_run(strategy: str, best: Matrix, cost: NDArray[np.float64]) -> AnytimeCurve:
+    """Draws runs ``[pair, part]`` that cost so many plain runs each, ``[pair]``."""
+    parts = best.shape[1]
+    spent = np.arange(1, parts + 1) / parts * cost.max()
+    done = np.minimum(spent / cost[:, None], 1)
+    last = np.floor(done * parts + 1e-9).astype(np.intp) - 1
+    reached = np.where(last < 0, np.nan, np.take_along_axis(best, np.maximum(last, 0), axis=1))
+    mean = reached.mean(axis=0)
+    return _curve(strategy, spent, mean, mean, mean)
+
+
+def _curve(strategy: str, runs: Matrix, mean: Matrix, low: Matrix, high: Matrix) -> AnytimeCurve:
+    known = np.flatnonzero(np.isfinite(mean))
+    if len(known) > POINTS:
+        known = known[np.linspace(0, len(known) - 1, POINTS).round().astype(int)]
+    return AnytimeCurve(
+        strategy=strategy,
+        runs=tuple(runs[known].tolist()),
+        mean_pp=tuple((100 * mean[known]).tolist()),
+        low_pp=tuple((100 * low[known]).tolist()),
+        high_pp=tuple((100 * high[known]).tolist()),
+    )
+
+
+def _learned_cost(table: StudyTable) -> Matrix:
+    """Returns a learned run's cost in plain runs; 1 where nothing says what a plain run costs."""
+    ratios = learned_cost_ratios(table)
+    by_setting = [dearer_median(ratios[:, setting]) or 1.0 for setting in range(ratios.shape[1])]
+    return np.broadcast_to(np.array(by_setting)[:, None], table.shape)

@@ -1,0 +1,75 @@
+"""What searching the temperature gains over the default one, by how many runs it takes."""
+
+import numpy as np
+
+from metakd.analysis.comparison import paired_differences_pp
+from metakd.analysis.cost import dearer_median, learned_cost_ratios
+from metakd.analysis.curves import SearchGain
+from metakd.analysis.grid import Grid
+from metakd.analysis.intervals import Interval, crossed_interval
+from metakd.analysis.table import Matrix, StudyTable
+from metakd.analysis.verdict_rule import ROUNDING_PP
+from metakd.analysis.wording import scale_in_words
+
+
+def search_gains(table: StudyTable, grid: Grid | None) -> tuple[SearchGain, ...]:
+    """Returns one gain for each scale, in the study's order; none without a grid and a default.
+
+    All intervals of a scale are over the same pairs: those of its settings and seeds in which grid
+    and default are complete, and learning too where it has any result.
+    """
+    if grid is None or table.fixed is None:
+        return ()
+    scales = np.array([setting["scale"] for setting in table.settings])
+    ratios = learned_cost_ratios(table)
+    found = []
+    for scale in dict.fromkeys(scales.tolist()):
+        here = np.flatnonzero(scales == scale)
+        pairs = grid.complete[here] & table.fixed.complete[here]
+        learned = None if table.meta is None else table.meta.complete[here]
+        has_learned = learned is not None and bool((pairs & learned).any())
+        if learned is not None and has_learned:
+            pairs = pairs & learned
+        if pairs.any():
+            default = np.where(pairs, table.fixed.test_acc_last[here], np.nan)
+            found.append(
+                _gain(
+                    scale,
+                    [grid.best_of(k)[here] for k in range(1, grid.size + 1)],
+                    table.meta.test_acc_last[here] if table.meta and has_learned else None,
+                    default,
+                    dearer_median(ratios[:, here]),
+                )
+            )
+    return tuple(found)
+
+
+def _gain(
+    scale: float,
+    best_of: list[Matrix],
+    learned: Matrix | None,
+    default: Matrix,
+    learned_runs: float | None,
+) -> SearchGain:
+    by_size = tuple(crossed_interval(paired_differences_pp(best, default)) for best in best_of)
+    gain = None if learned is None else crossed_interval(paired_differences_pp(learned, default))
+    return SearchGain(
+        label=scale_in_words(scale),
+        scale=scale,
+        runs=tuple(range(1, len(by_size) + 1)),
+        grid=by_size,
+        learned=gain,
+        learned_runs=learned_runs,
+        runs_to_match=None if gain is None else _runs_to_match(by_size, gain),
+    )
+
+
+def _runs_to_match(by_size: tuple[Interval, ...], learned: Interval) -> int | None:
+    if learned.mean_pp is None:
+        return None
+    enough = (
+        k
+        for k, gain in enumerate(by_size, start=1)
+        if gain.mean_pp is not None and gain.mean_pp >= learned.mean_pp - ROUNDING_PP
+    )
+    return next(enough, None)

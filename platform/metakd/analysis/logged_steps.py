@@ -1,0 +1,59 @@
+"""Columns of the steps table as arrays, each line with the trial that it is of."""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from metakd.analysis.table import Row
+from metakd.results.reader import read_steps
+
+
+@dataclass(frozen=True)
+class LoggedSteps:
+    """Lines of the steps table in order of trial and step; every array is (lines,).
+
+    Attributes:
+        row: The trial, as a position in the rows that were asked for.
+        step: Optimiser steps done.
+        columns: What was asked for, by name.
+    """
+
+    row: NDArray[np.intp]
+    step: NDArray[np.int64]
+    columns: dict[str, NDArray[np.float64]]
+
+
+def read_logged_steps(
+    out: Path, rows: Sequence[Row], positions: Collection[int], columns: Sequence[str]
+) -> LoggedSteps:
+    """Reads some columns of some trials' curves; lines that lack one of them are left out.
+
+    Args:
+        out: The study's folder.
+        rows: Trials.
+        positions: Which of them.
+        columns: Which columns, beside the step.
+
+    Raises:
+        StoreError: If a file is damaged.
+    """
+    position = {str(rows[index]["trial_id"]): index for index in positions}
+    table = read_steps(out, set(position), columns).drop_null()
+    ids = table["trial_id"].dictionary_encode().combine_chunks()
+    by_code = np.array([position[name] for name in ids.dictionary.to_pylist()], dtype=np.intp)
+    return LoggedSteps(
+        row=by_code[ids.indices.to_numpy()],
+        step=table["step"].to_numpy(),
+        columns={name: table[name].to_numpy().astype(np.float64) for name in columns},
+    )
+
+
+def starts_of_runs(*keys: NDArray[np.intp] | NDArray[np.float64]) -> NDArray[np.intp]:
+    """Returns where a new run of equal lines begins, all keys compared, (runs,)."""
+    if not len(keys[0]):
+        return np.empty(0, dtype=np.intp)
+    changed = np.logical_or.reduce([key[1:] != key[:-1] for key in keys])
+    return np.concatenate([[0], 1 + np.flatnonzero(changed)])

@@ -1,0 +1,83 @@
+"""What each strategy reached, and what it is charged for that."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from metakd.analysis.grid import Grid
+from metakd.analysis.table import COSTS, Matrix, Runs, StudyTable
+
+
+@dataclass(frozen=True)
+class Reached:
+    """One strategy's results; every field is ``[setting, seed]``, NaN where it is incomplete.
+
+    Attributes:
+        test_last: Test accuracies at the last epoch, fractions.
+        test_selected: The same at the validation-selected epoch.
+        step_equivalents: Cost in student-step equivalents, its share of failed runs included.
+        student_compute_s: Cost in measured seconds, likewise.
+    """
+
+    test_last: Matrix
+    test_selected: Matrix
+    step_equivalents: Matrix
+    student_compute_s: Matrix
+
+
+def reached_by_strategy(table: StudyTable, grid: Grid | None) -> dict[str, Reached]:
+    """Returns the results of every strategy that the study asks for, in its order."""
+    single = {"ce": table.ce, "fixed": table.fixed, "meta": table.meta}
+    reached = {name: _single(runs) for name, runs in single.items() if runs is not None}
+    if grid is not None:
+        reached["grid"] = best_of_grid(grid)
+    return {name: reached[name] for name in table.strategies if name in reached}
+
+
+def best_of_grid(grid: Grid) -> Reached:
+    """Returns what validation's best of the whole grid reached; all runs are charged."""
+    steps, seconds = (
+        np.where(grid.complete, getattr(grid.runs, name).sum(axis=0), np.nan)
+        * failure_surcharge(grid.runs, name)
+        for name in COSTS
+    )
+    return Reached(grid.best_of(grid.size), grid.best_of(grid.size, True), steps, seconds)
+
+
+def failure_surcharge(runs: Runs, currency: str) -> float:
+    """Returns what was spent on all runs over what was spent on those with a result; 1 or more.
+
+    To have a result where a run failed, it has to be run again: the failed ones are shared among
+    the results that there are.
+
+    Args:
+        runs: One strategy's runs.
+        currency: One of ``COSTS``.
+    """
+    cost = getattr(runs, currency)
+    useful = float(np.nansum(cost[runs.complete]))
+    return float(np.nansum(cost)) / useful if useful > 0 else 1.0
+
+
+def common_pairs(reached: Mapping[str, Reached]) -> NDArray[np.bool_]:
+    """Returns where every strategy that has any result has one, ``[setting, seed]``.
+
+    A strategy without a single result does not hide the others.
+    """
+    masks = [np.isfinite(result.test_last) for result in reached.values()]
+    found = [mask for mask in masks if mask.any()] or [np.zeros((1, 1), bool)]
+    return np.asarray(np.logical_and.reduce(found))
+
+
+def _single(runs: Runs) -> Reached:
+    last, selected = (
+        np.where(runs.complete, test, np.nan)
+        for test in (runs.test_acc_last, runs.test_acc_selected)
+    )
+    steps, seconds = (
+        np.where(runs.complete, getattr(runs, name), np.nan) * failure_surcharge(runs, name)
+        for name in COSTS
+    )
+    return Reached(last, selected, steps, seconds)

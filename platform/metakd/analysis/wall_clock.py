@@ -1,0 +1,41 @@
+"""How long it takes to get one student, by how many runs can go at once."""
+
+from math import ceil
+
+import numpy as np
+from numpy.typing import NDArray
+
+from metakd.analysis.curves import WallClock
+from metakd.analysis.table import Runs, StudyTable
+
+
+def wall_clock(table: StudyTable) -> WallClock | None:
+    """Returns wall-clock seconds of a whole grid and of a learned run, with p runs at once.
+
+    The median over settings of their median finished run; only settings count in which plain and
+    learned runs were both timed, so that the two are of the same work. None without such a setting.
+    """
+    if table.grid is None or table.meta is None:
+        return None
+    plain, learned = _median_by_setting(table.grid), _median_by_setting(table.meta)
+    both = np.isfinite(plain) & np.isfinite(learned)
+    if not both.any():
+        return None
+    K = len(table.temperatures)
+    workers = [*(2**n for n in range(K.bit_length()) if 2**n < K), K]
+    plain_s, learned_s = float(np.median(plain[both])), float(np.median(learned[both]))
+    return WallClock(
+        workers=tuple(workers),
+        grid_s=tuple(ceil(K / p) * plain_s for p in workers),
+        learned_s=tuple(learned_s for _ in workers),
+    )
+
+
+def _median_by_setting(runs: Runs) -> NDArray[np.float64]:
+    timed = np.moveaxis(np.where(runs.complete, runs.wall_s, np.nan), -2, 0)
+    return np.array(
+        [
+            np.median(known) if known.size else np.nan
+            for known in (setting[np.isfinite(setting)] for setting in timed)
+        ]
+    )
