@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 from hypothesis import given, settings
@@ -209,6 +210,33 @@ def test_a_damaged_single_file_stops_compaction_with_its_remedy(tmp_path: Path, 
     (tmp_path / table / "a.parquet").unlink()
     compact(tmp_path)
     assert says(tmp_path) == {"b": 0}
+
+
+def test_a_file_that_somebody_removes_meanwhile_is_said_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    commit(tmp_path, "a")
+    count = compaction.count_rows
+
+    def remove_first(path: Path) -> int:
+        rows = count(path)
+        path.unlink()
+        return rows
+
+    monkeypatch.setattr(compaction, "count_rows", remove_first)
+    with pytest.raises(StoreError, match=r"lost a file while it was packed .*: run the study"):
+        compact(tmp_path)
+
+
+def test_pandas_reads_single_files_and_parts_as_one(tmp_path: Path) -> None:
+    for trial_id in "ab":
+        commit(tmp_path, trial_id)
+    compact(tmp_path)
+    commit(tmp_path, "c")
+    (tmp_path / "trials" / ".d.parquet.1f").write_bytes(b"PAR1 half a fi")
+    assert sorted(pd.read_parquet(tmp_path / "trials")["trial_id"]) == list("abc")
+    steps = pd.read_parquet(tmp_path / "steps", columns=["trial_id", "train_loss"])
+    assert steps.groupby("trial_id").size().to_dict() == dict.fromkeys("abc", ROWS)
 
 
 class Killed(BaseException):

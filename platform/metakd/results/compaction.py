@@ -19,6 +19,7 @@ from metakd.atomic import new_file
 from metakd.results.files import TABLES, Part, StoreFiles, list_files, new_part
 from metakd.results.reader import by_trial_and_step, packed_trials, trials_of
 from metakd.results.schema import ENCODED_STEPS, STEPS, TRIALS
+from metakd.results.study import StoreError
 from metakd.results.table_files import count_rows, load_table, write_table
 
 MOST_OWN_FILES = 1_000
@@ -64,8 +65,13 @@ def compact(out: Path) -> Compaction:
     compactor.remove_leftovers(files, packed)
     # Those that a killed compaction had packed come first: they are merged with their old part.
     by_need = sorted(files.own & packed) + sorted(files.own - packed)
-    for batch in _batches(out, by_need):
-        compactor.pack(batch)
+    try:
+        for batch in _batches(out, by_need):
+            compactor.pack(batch)
+    except FileNotFoundError as error:
+        raise StoreError(
+            f"{out} lost a file while it was packed ({error}): run the study again"
+        ) from error
     return Compaction(tuple(compactor.written), tuple(compactor.removed))
 
 
