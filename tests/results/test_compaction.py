@@ -1,6 +1,7 @@
 """Compaction changes how a store is packed and never what it says, whatever stops it."""
 
 import contextlib
+import itertools
 import random
 import subprocess
 import sys
@@ -310,6 +311,41 @@ def test_any_order_of_commits_compactions_and_kills_loses_and_doubles_nothing(
         assert parts(out, "trials") == parts(out, "steps")
         drafts = {name for name in names(out, "trials") if name.startswith(".t")}
         assert names(out, "trials") == parts(out, "trials") | drafts
+        # A curve of its own belongs to a trial that was stopped on its way.
+        assert not {name.removesuffix(".parquet") for name in names(out, "steps")} & set(versions)
+
+
+def test_after_a_kill_at_any_step_the_next_compaction_leaves_each_trial_in_one_file(
+    kill_after,
+) -> None:
+    for changes in itertools.count():
+        with TemporaryDirectory() as folder:
+            out = Path(folder)
+            kill_after(10**9)
+            for trials in ("mno", "p"):  # a full part and a small one
+                for trial_id in trials:
+                    commit(out, trial_id)
+                compact(out)
+            for trial_id in "qrstuvw":
+                commit(out, trial_id)
+            kill_after(changes)
+            was_killed = False
+            try:
+                compact(out)
+            except Killed:
+                was_killed = True
+            kill_after(10**9)
+            for trial_id in "abcd":
+                commit(out, trial_id)
+            compact(out)
+            for table, rows in (("trials", 1), ("steps", ROWS)):
+                ids = pd.read_parquet(out / table, columns=["trial_id"])["trial_id"]
+                assert sorted(ids) == sorted("abcdmnopqrstuvw" * rows)
+                assert names(out, table) == parts(out, table)
+            assert parts(out, "trials") == parts(out, "steps")
+        if not was_killed:
+            break
+    assert changes > 20
 
 
 COMPACT_FOR_EVER = """

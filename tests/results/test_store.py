@@ -105,6 +105,7 @@ def test_only_the_trials_asked_for_are_read(tmp_path: Path) -> None:
     assert read_steps(tmp_path, ["b"])["step"].to_pylist() == [10, 20]
     assert read_steps(tmp_path, ["b"], ["lr"]).column_names == ["trial_id", "step", "lr"]
     assert read_trials(tmp_path, []).num_rows == 0
+    assert read_trials(tmp_path, ["b"], ["seed"]).to_pylist() == [{"trial_id": "b", "seed": None}]
 
 
 def test_older_files_lack_columns_and_newer_ones_have_more(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.compute
 
 from metakd.results.files import COMPACTED, Part, StoreFiles, list_files
-from metakd.results.schema import ENCODED_ID, ENCODED_STEPS, STEPS, TRIALS
+from metakd.results.schema import ENCODED_ID, ENCODED_STEPS, TRIALS
 from metakd.results.study import StoreError, read_study
 from metakd.results.table_files import load_table
 
@@ -50,7 +50,11 @@ def packed_trials(out: Path) -> set[str]:
     return _settled(out, lambda files: _packed(out, files))
 
 
-def read_trials(out: Path, trial_ids: Collection[str] | None = None) -> pa.Table:
+def read_trials(
+    out: Path,
+    trial_ids: Collection[str] | None = None,
+    columns: Collection[str] | None = None,
+) -> pa.Table:
     """Reads trials, one row each with the columns of ``schema.TRIALS``, by id.
 
     Those that failed, and have not been committed since, are among them: their status says so.
@@ -58,14 +62,16 @@ def read_trials(out: Path, trial_ids: Collection[str] | None = None) -> pa.Table
     Args:
         out: The study's folder.
         trial_ids: Which trials; None reads all. Trials that are not there are left out.
+        columns: Which columns, beside ``trial_id``; None reads all.
 
     Raises:
         StoreError: If a file is torn or is not of this store.
     """
     wanted = None if trial_ids is None else frozenset(trial_ids)
+    schema = _chosen(TRIALS, {"trial_id"}, columns)
     # Failures before the rest: a trial that is committed meanwhile is then in both, not in none.
-    failed = _settled(out, lambda files: load_table(_failed(out, wanted), TRIALS))
-    committed = _settled(out, lambda files: _rows(out, files, wanted))
+    failed = _settled(out, lambda files: load_table(_failed(out, wanted), schema))
+    committed = _settled(out, lambda files: _tables(out, "trials", files, wanted, schema))
     since = pa.compute.is_in(failed["trial_id"], committed["trial_id"])
     both = pa.concat_tables([committed, failed.filter(pa.compute.invert(since))])
     return both.sort_by("trial_id")
@@ -90,10 +96,10 @@ def read_steps(
     Raises:
         StoreError: If a file is torn or is not of this store.
     """
-    names = {"trial_id", "step", *(STEPS.names if columns is None else columns)}
-    schema = pa.schema([field for field in ENCODED_STEPS if field.name in names])
+    schema = _chosen(ENCODED_STEPS, {"trial_id", "step"}, columns)
     wanted = None if trial_ids is None else frozenset(trial_ids)
-    return by_trial_and_step(_settled(out, lambda files: _curves(out, files, wanted, schema)))
+    found = _settled(out, lambda files: _tables(out, "steps", files, wanted, schema))
+    return by_trial_and_step(found)
 
 
 def trials_of(out: Path, part: Part) -> list[str]:
@@ -163,19 +169,18 @@ def _failed(out: Path, wanted: Collection[str] | None) -> list[Path]:
     return [path for path in named if path.is_file()]
 
 
-def _rows(out: Path, files: StoreFiles, wanted: Collection[str] | None) -> pa.Table:
-    tables = [load_table(_own(out / "trials", files, wanted), TRIALS)]
-    for part, trial_ids in _parts_with(out, files, wanted):
-        tables.append(load_table([out / "trials" / part.name], TRIALS, trial_ids))
-    return pa.concat_tables(tables)
+def _chosen(schema: pa.Schema, always: set[str], columns: Collection[str] | None) -> pa.Schema:
+    names = always.union(schema.names if columns is None else columns)
+    return pa.schema([field for field in schema if field.name in names])
 
 
-def _curves(
-    out: Path, files: StoreFiles, wanted: Collection[str] | None, schema: pa.Schema
+def _tables(
+    out: Path, name: str, files: StoreFiles, wanted: Collection[str] | None, schema: pa.Schema
 ) -> pa.Table:
-    tables = [load_table(_own(out / "steps", files, wanted), schema)]
+    """Reads one of the two tables, each trial from where its newest commit lies."""
+    tables = [load_table(_own(out / name, files, wanted), schema)]
     for part, trial_ids in _parts_with(out, files, wanted):
-        tables.append(load_table([out / "steps" / part.name], schema, trial_ids))
+        tables.append(load_table([out / name / part.name], schema, trial_ids))
     return pa.concat_tables(tables)
 
 

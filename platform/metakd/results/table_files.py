@@ -11,6 +11,8 @@ from metakd.results.schema import SCHEMA_VERSION
 from metakd.results.study import StoreError
 
 ROWS_OF_A_GROUP = 131_072
+# A dataset holds on to what it knows of each of its files: 150 KB for all columns of trials.
+FILES_AT_ONCE = 500
 
 
 def load_table(
@@ -30,7 +32,10 @@ def load_table(
     if not files:
         return schema.empty_table()
     try:
-        return _load(files, schema, trial_ids)
+        return pa.concat_tables(
+            _load(files[start : start + FILES_AT_ONCE], schema, trial_ids)
+            for start in range(0, len(files), FILES_AT_ONCE)
+        )
     except FileNotFoundError:
         raise
     except (pa.ArrowException, OSError) as error:
