@@ -23,6 +23,31 @@ def between(low: float | None, high: float | None) -> str:
     return NONE if low is None or high is None else f"[{signed(low)}, {signed(high)}]"
 
 
+def from_to(low: float | None, high: float | None) -> str:
+    """Returns "[88.12, 90.54]", for what is no difference; or a dash without an interval."""
+    return NONE if low is None or high is None else f"[{plain(low)}, {plain(high)}]"
+
+
+def runs(value: float) -> str:
+    """Returns a number of runs without needless decimals: "3", "1.7"."""
+    return f"{value:.1f}".removesuffix(".0")
+
+
+def counted_runs(value: float) -> str:
+    """Returns "1 run" or "1.7 runs"."""
+    return f"{runs(value)} {'run' if runs(value) == '1' else 'runs'}"
+
+
+def percent(share: float) -> str:
+    """Returns a share as whole percent; "100 %" and "0 %" only where nothing is left out."""
+    whole = round(100 * share)
+    if share < 1:
+        whole = min(whole, 99)
+    if share > 0:
+        whole = max(whole, 1)
+    return f"{whole} %"
+
+
 def tau(value: float | None) -> str:
     """Returns a temperature in three digits, or a dash for None."""
     return NONE if value is None else f"{value:.3g}"

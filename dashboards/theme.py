@@ -4,7 +4,9 @@ Figures name colours by token ("@meta"); the page replaces them by the theme tha
 figure serves both. A strategy has one colour, one symbol and one dash everywhere.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any, Literal
 
 LIGHT = {
     "paper": "#f6f5f1",
@@ -17,9 +19,15 @@ LIGHT = {
     "grid": "#1d5f9e",
     "grid-soft": "rgba(29,95,158,0.16)",
     "fixed": "#7a828b",
+    "fixed-soft": "rgba(122,130,139,0.16)",
     "ce": "#0f8a6a",
-    "margin": "rgba(92,103,115,0.14)",
-    "low": "#fdf6ec",
+    "ce-soft": "rgba(15,138,106,0.16)",
+    "plum": "#a33a86",
+    "plum-soft": "rgba(163,58,134,0.14)",
+    "margin": "rgba(92,103,115,0.13)",
+    "low": "#fbf6ee",
+    "middle": "#f2b384",
+    "high": "#a8350a",
 }
 DARK = {
     "paper": "#0f1317",
@@ -32,10 +40,18 @@ DARK = {
     "grid": "#74b4f2",
     "grid-soft": "rgba(116,180,242,0.2)",
     "fixed": "#98a3ae",
+    "fixed-soft": "rgba(152,163,174,0.18)",
     "ce": "#56d0a6",
+    "ce-soft": "rgba(86,208,166,0.18)",
+    "plum": "#ef8fd2",
+    "plum-soft": "rgba(239,143,210,0.18)",
     "margin": "rgba(154,166,178,0.16)",
-    "low": "#1d2229",
+    "low": "#20262d",
+    "middle": "#8a4d2a",
+    "high": "#ff9a5c",
 }
+Theme = Literal["light", "dark"]
+THEMES: Mapping[Theme, Mapping[str, str]] = {"light": LIGHT, "dark": DARK}
 
 
 @dataclass(frozen=True)
@@ -47,6 +63,11 @@ class Look:
     symbol: str
     dash: str
 
+    @property
+    def soft(self) -> str:
+        """The colour of the strategy's band."""
+        return f"{self.colour}-soft"
+
 
 LOOKS = {
     "meta": Look("learned", "@meta", "diamond", "solid"),
@@ -54,3 +75,14 @@ LOOKS = {
     "fixed": Look("fixed τ", "@fixed", "square", "dash"),
     "ce": Look("no teacher", "@ce", "triangle-up", "dot"),
 }
+
+
+def coloured(value: Any, theme: Theme) -> Any:  # noqa: ANN401 - Plotly's own values
+    """Returns a trace or a layout with its colour tokens replaced by the colours of a theme."""
+    if isinstance(value, str):
+        return THEMES[theme][value[1:]] if value.startswith("@") else value
+    if isinstance(value, dict):
+        return {key: coloured(item, theme) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [coloured(item, theme) for item in value]
+    return value

@@ -1,24 +1,77 @@
-"""The report's figures, one a file: each turns a summary into a title that it proves and a plot."""
+"""The report's figures, one a file: each turns a summary into a title that it proves and a plot.
 
-from collections.abc import Callable
+In a notebook::
 
-from dashboards.figures.compute import compute_figure
+    from dashboards.figures import draw
+
+    draw("results/grid_vs_meta", "differences", theme="dark")
+"""
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from types import MappingProxyType
+
+import plotly.graph_objects as go
+
+from dashboards.figures.anytime import anytime_figure
+from dashboards.figures.degradations import augmentations_figure, teachers_figure
+from dashboards.figures.detectable import detectable_figure
 from dashboards.figures.differences import differences_figure
+from dashboards.figures.drawing import to_plotly
 from dashboards.figures.figure import Figure
+from dashboards.figures.gains import gains_figure
+from dashboards.figures.optimism import optimism_figure
+from dashboards.figures.profiles import profiles_figure
 from dashboards.figures.responses import responses_figure
 from dashboards.figures.trajectories import trajectories_figure
 from dashboards.figures.transfer import transfer_figure
+from dashboards.theme import Theme
+from metakd.analysis.summarise import summarise
 from metakd.analysis.summary import Summary
 
-FIGURES: tuple[Callable[[Summary], Figure | None], ...] = (
-    differences_figure,
-    compute_figure,
-    responses_figure,
-    transfer_figure,
-    trajectories_figure,
+__all__ = ["FIGURES", "Figure", "all_figures", "draw", "to_plotly"]
+
+FIGURES: Mapping[str, Callable[[Summary], Figure | None]] = MappingProxyType(
+    {
+        "differences": differences_figure,
+        "gains": gains_figure,
+        "anytime": anytime_figure,
+        "responses": responses_figure,
+        "transfer": transfer_figure,
+        "trajectories": trajectories_figure,
+        "teachers": teachers_figure,
+        "augmentations": augmentations_figure,
+        "profiles": profiles_figure,
+        "optimism": optimism_figure,
+        "detectable": detectable_figure,
+    }
 )
 
 
 def all_figures(summary: Summary) -> list[Figure]:
     """Returns the figures that the study has data for, in the report's order."""
-    return [figure for make in FIGURES if (figure := make(summary)) is not None]
+    return [figure for make in FIGURES.values() if (figure := make(summary)) is not None]
+
+
+def draw(study: Summary | Path | str, name: str, theme: Theme = "light") -> go.Figure:
+    """Returns one figure of a study as a Plotly figure, ready to show or to change.
+
+    Args:
+        study: The study's folder, or its summary.
+        name: One of ``FIGURES``.
+        theme: "light" or "dark".
+
+    Raises:
+        ValueError: If there is no such figure, or the study has no data for it.
+        StoreError: If the folder holds no study, or a file in it is damaged.
+    """
+    if name not in FIGURES:
+        raise ValueError(f"there is no figure {name!r}: choose one of {', '.join(FIGURES)}")
+    summary = study if isinstance(study, Summary) else summarise(Path(study))
+    figure = FIGURES[name](summary)
+    if figure is None:
+        there = [found.id for found in all_figures(summary)]
+        raise ValueError(
+            f"this study has no data for figure {name!r}: it has {', '.join(there) or 'none'}"
+        )
+    return to_plotly(figure, theme)

@@ -1,24 +1,72 @@
-"""Learned minus grid in every setting, seed by seed."""
+"""Learned minus grid in every setting, seed by seed, and over all of them."""
 
-from dashboards.figures.figure import Figure, Trace, axis, base_layout, escape
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from dashboards.figures.bands import margin_band
+from dashboards.figures.figure import (
+    AT_ZERO,
+    Figure,
+    Layout,
+    Trace,
+    axis,
+    base_layout,
+    label,
+    shortened,
+    words,
+)
+from dashboards.figures.limits import MAX_DOTS, MAX_ROWS, evenly, largest, left_out
 from dashboards.numbers import between, signed
+from metakd.analysis.intervals import Interval
 from metakd.analysis.summary import SettingResult, Summary
+from metakd.analysis.wording import counted
 
-AHEAD, BEHIND = ("better", "slightly better"), ("worse", "slightly worse")
+ROW_PX = 30
+GAP = 0.75
+# Dots of one setting keep clear of each other by their order.
+JITTER = (0.0, -0.17, 0.17, -0.09, 0.09, -0.25, 0.25)
 
 
-def differences_title(settings: list[SettingResult]) -> str:
-    """Says in how many settings learning is ahead or behind, each by its own interval."""
-    ahead = sum(setting.verdict in AHEAD for setting in settings)
-    behind = sum(setting.verdict in BEHIND for setting in settings)
-    of_all = f"of {len(settings)} settings"
+def differences_title(
+    settings: Sequence[SettingResult], overall: Interval | None, margin_pp: float
+) -> str:
+    """Says in how many settings learning is ahead or behind, each by its corrected test."""
+    ahead = [setting.key for setting in settings if setting.claim == "ahead"]
+    behind = [setting.key for setting in settings if setting.claim == "behind"]
+    count = len(settings)
     if ahead and behind:
-        return f"Learning is ahead in {ahead} and behind in {behind} {of_all}"
+        return f"Learning is ahead in {len(ahead)} and behind in {len(behind)} of {count} settings"
     if ahead or behind:
-        return f"Learning is {'ahead' if ahead else 'behind'} in {ahead or behind} {of_all}"
-    if all(setting.versus_grid.low_pp is None for setting in settings):
-        return "Too few seeds to tell any setting apart"
-    return f"No difference shown in any of {len(settings)} settings"
+        found, word = (ahead, "ahead") if ahead else (behind, "behind")
+        if count == 1:
+            return f"Learning is {word} of the grid" if ahead else "Learning is behind the grid"
+        if len(found) == count:
+            return f"Learning is {word} in all {count} settings"
+        if len(found) == 1:
+            return f"Learning is {word} in one of {count} settings: {shortened(found[0])}"
+        return f"Learning is {word} in {len(found)} of {count} settings"
+    return _title_without_claims(settings, overall, margin_pp)
+
+
+def _title_without_claims(
+    settings: Sequence[SettingResult], overall: Interval | None, margin_pp: float
+) -> str:
+    tested = sum(setting.versus_grid.low_pp is not None for setting in settings)
+    if not tested:
+        return "Too few seeds to tell learning from the grid in any setting"
+    if len(settings) == 1:
+        return "No difference shown in the one setting"
+    nothing = f"No setting shows a difference once corrected for {counted(tested, 'look')}"
+    if overall is None or overall.low_pp is None or overall.high_pp is None:
+        return nothing
+    if overall.low_pp > 0:
+        return f"{nothing}; over all of them learning is ahead"
+    if overall.high_pp < 0:
+        return f"{nothing}; over all of them learning is behind"
+    if -margin_pp <= overall.low_pp and overall.high_pp <= margin_pp:
+        return f"{nothing}, and the mean is within ±{margin_pp:.2f} points"
+    return nothing
 
 
 def differences_figure(summary: Summary) -> Figure | None:
@@ -26,89 +74,223 @@ def differences_figure(summary: Summary) -> Figure | None:
     settings = [setting for setting in summary.settings if setting.differences_pp]
     if not settings:
         return None
-    keys = [escape(setting.key) for setting in settings]
-    means = [setting.versus_grid.mean_pp or 0.0 for setting in settings]
-    ranges = [
-        (s.versus_grid.low_pp, s.versus_grid.high_pp)
-        if s.versus_grid.low_pp is not None and s.versus_grid.high_pp is not None
-        else (mean, mean)
-        for s, mean in zip(settings, means, strict=True)
+    kept = largest([_weight(setting) for setting in settings], MAX_ROWS)
+    shown = [settings[index] for index in kept]
+    overall = next((c.effect for c in summary.comparisons if c.rival == "full_grid"), None)
+    rows = _rows(shown)
+    with_overall = overall is not None and overall.mean_pp is not None and len(settings) > 1
+    lowest = rows[-1].y + (1.0 + GAP if with_overall else 0.0)
+    height_px = 44 + 24 + round(ROW_PX * (lowest + 1.0)) + 56
+    title = differences_title(settings, overall, summary.margin_pp)
+    traces = [*_setting_traces(rows)]
+    if with_overall and overall is not None:
+        traces.append(_overall_trace(overall, lowest))
+    seeds = max(len(setting.differences_pp) for setting in shown)
+    return Figure(
+        id="differences",
+        title=title,
+        subtitle="Each dot is one seed run both ways; a diamond is the mean of its setting with "
+        "its 95 % interval. Right of the line the learned temperature is ahead. Numbers in full "
+        "colour hold after Holm's correction.",
+        description=f"{title}. Forest plot of learned minus grid in points of test accuracy for "
+        f"{counted(len(shown), 'setting')}"
+        + (f"; overall {signed(overall.mean_pp)} {between(overall.low_pp, overall.high_pp)}."
+           if with_overall and overall is not None else "."),
+        traces=tuple(traces),
+        layout=_layout(rows, overall if with_overall else None, lowest, height_px, summary),
+        height_px=height_px,
+        columns=(
+            "setting", "learned − grid", "95 % interval", "p after Holm", "claim", "by seed",
+        ),
+        rows=tuple(_cells(setting) for setting in shown),
+        foot=f"{sum(len(s.differences_pp) for s in settings)} pairs of learned and grid. "
+        "Intervals of settings: paired t over seeds, none below 3 pairs, not corrected for many "
+        "looks." + (f" Overall: {overall.method}." if with_overall and overall is not None else "")
+        + left_out(len(shown), len(settings), "settings", "claims first, then the largest gaps")
+        + (f" Of each setting {MAX_DOTS} seeds are drawn, evenly from lowest to highest."
+           if seeds > MAX_DOTS else ""),
+    )  # fmt: skip
+
+
+def _weight(setting: SettingResult) -> float:
+    """How much a setting has to be seen: what the title counts comes first."""
+    is_claim = setting.claim in ("ahead", "behind")
+    return math.inf if is_claim else abs(setting.versus_grid.mean_pp or 0.0)
+
+
+@dataclass(frozen=True)
+class _Row:
+    y: float
+    label: str
+    setting: SettingResult
+    heading: str
+
+
+def _rows(settings: Sequence[SettingResult]) -> list[_Row]:
+    """Places settings from top to bottom; a new scale opens with a heading of its own."""
+    scales = [setting.scale for setting in settings]
+    is_grouped = 1 < len(set(scales)) < len(scales)
+    rows: list[_Row] = []
+    y = 0.0
+    for index, setting in enumerate(settings):
+        heading = ""
+        scale = f"{100 * setting.scale:.3g} %"
+        if is_grouped and (index == 0 or scales[index - 1] != setting.scale):
+            heading = f"{scale} of the data"
+            y += 1.0 if index == 0 else 1.0 + GAP / 2
+        name = setting.key.removeprefix(f"{scale} · ") if is_grouped else setting.key
+        rows.append(_Row(y, label(name), setting, heading))
+        y += 1.0
+    return rows
+
+
+def _setting_traces(rows: Sequence[_Row]) -> list[Trace]:
+    dots: list[tuple[float, float, str]] = []
+    for row in rows:
+        values = row.setting.differences_pp
+        if len(values) > MAX_DOTS:
+            ordered = sorted(values)
+            values = tuple(ordered[index] for index in evenly(len(ordered), MAX_DOTS))
+        dots += [
+            (value, row.y + JITTER[index % len(JITTER)], label(row.setting.key))
+            for index, value in enumerate(values)
+        ]
+    with_interval = [
+        (row, effect.mean_pp, effect.low_pp, effect.high_pp)
+        for row in rows
+        for effect in [row.setting.versus_grid]
+        if effect.mean_pp is not None and effect.low_pp is not None and effect.high_pp is not None
     ]
-    traces: tuple[Trace, ...] = (
+    traces: list[Trace] = [
         {
             "type": "scatter",
             "mode": "markers",
             "name": "one seed",
-            "x": [value for setting in settings for value in setting.differences_pp],
-            "y": [key for key, s in zip(keys, settings, strict=True) for _ in s.differences_pp],
-            "marker": {"color": "@muted", "size": 6, "opacity": 0.55},
-            "hovertemplate": "%{x:+.2f} points<extra>%{y}</extra>",
-        },
-        {
-            "type": "scatter",
-            "mode": "markers",
-            "name": "mean and 95 % interval",
-            "x": means,
-            "y": keys,
-            "marker": {"color": "@meta", "size": 11, "symbol": "diamond"},
-            "error_x": {
-                "type": "data",
-                "symmetric": False,
-                "array": [high - mean for (_, high), mean in zip(ranges, means, strict=True)],
-                "arrayminus": [mean - low for (low, _), mean in zip(ranges, means, strict=True)],
-                "color": "@meta",
-                "thickness": 2,
-                "width": 0,
-            },
-            "hovertemplate": "%{x:+.2f} points<extra>%{y}</extra>",
-        },
-    )
-    margin = summary.margin_pp
-    layout = base_layout(
-        xaxis=axis("learned minus grid, percentage points of test accuracy", side="bottom"),
-        yaxis=axis("", autorange="reversed", type="category", showgrid=False),
-        shapes=[
+            "x": [value for value, _, _ in dots],
+            "y": [y for _, y, _ in dots],
+            "text": [key for _, _, key in dots],
+            "marker": {"color": "@meta", "size": 6, "opacity": 0.45},
+            "hovertemplate": "%{x:+.2f} points<extra>%{text}</extra>",
+        }
+    ]
+    if with_interval:
+        traces.append(
             {
-                "type": "rect",
-                "x0": -margin,
-                "x1": margin,
-                "y0": 0,
-                "y1": 1,
-                "yref": "paper",
-                "fillcolor": "@margin",
-                "line": {"width": 0},
-                "layer": "below",
-            },
-            {
-                "type": "line",
-                "x0": 0,
-                "x1": 0,
-                "y0": 0,
-                "y1": 1,
-                "yref": "paper",
-                "line": {"color": "@muted", "width": 1},
-            },
-        ],
+                "type": "scatter",
+                "mode": "markers",
+                "name": "mean and 95 % interval",
+                "x": [mean for _, mean, _, _ in with_interval],
+                "y": [row.y for row, _, _, _ in with_interval],
+                "text": [label(row.setting.key) for row, _, _, _ in with_interval],
+                "marker": {"color": "@meta", "size": 11, "symbol": "diamond"},
+                "error_x": {
+                    "type": "data",
+                    "symmetric": False,
+                    "array": [high - mean for _, mean, _, high in with_interval],
+                    "arrayminus": [mean - low for _, mean, low, _ in with_interval],
+                    "color": "@meta",
+                    "thickness": 2,
+                    "width": 0,
+                },
+                "hovertemplate": "%{x:+.2f} points<extra>%{text}</extra>",
+            }
+        )
+    return traces
+
+
+def _overall_trace(overall: Interval, y: float) -> Trace:
+    mean = overall.mean_pp or 0.0
+    low = mean if overall.low_pp is None else overall.low_pp
+    high = mean if overall.high_pp is None else overall.high_pp
+    has_width = high > low
+    return {
+        "type": "scatter",
+        "mode": "lines" if has_width else "markers",
+        # Its row says what it is.
+        "showlegend": False,
+        "x": [low, mean, high, mean, low] if has_width else [mean],
+        "y": [y, y - 0.33, y, y + 0.33, y] if has_width else [y],
+        "marker": {"color": "@ink", "size": 12, "symbol": "diamond"},
+        "line": {"color": "@ink", "width": 1},
+        "fill": "toself" if has_width else "none",
+        "fillcolor": "@ink",
+        "hoverinfo": "skip",
+    }
+
+
+def _layout(
+    rows: Sequence[_Row],
+    overall: Interval | None,
+    lowest: float,
+    height_px: int,
+    summary: Summary,
+) -> Layout:
+    right = {"xref": "paper", "xanchor": "left", "xshift": 14}
+    notes: list[Layout] = []
+    for row in rows:
+        effect = row.setting.versus_grid
+        numbers = f"{signed(effect.mean_pp)}  {between(effect.low_pp, effect.high_pp)}"
+        holds = row.setting.claim in ("ahead", "behind")
+        font = {"size": 12, "color": "@ink" if holds else "@muted"}
+        notes.append(words(numbers, 1, row.y, **right, font=font))
+    labels = {row.y - 1: f"<b>{row.heading}</b>" for row in rows if row.heading}
+    labels.update({row.y: row.label for row in rows})
+    if overall is not None:
+        numbers = f"<b>{signed(overall.mean_pp)}  {between(overall.low_pp, overall.high_pp)}</b>"
+        notes.append(words(numbers, 1, lowest, **right, font={"size": 12, "color": "@ink"}))
+        labels[lowest] = "<b>overall</b>"
+    notes.append(
+        words(
+            "too small to matter",
+            0,
+            1,
+            yref="paper",
+            xanchor="center",
+            yanchor="bottom",
+            font={"size": 11, "color": "@muted"},
+        )
     )
-    return Figure(
-        id="differences",
-        title=differences_title(settings),
-        subtitle="Right of the line the learned temperature is ahead. The grey band is the margin "
-        f"of ±{margin:.2f} points that counts as equal.",
-        traces=traces,
-        layout=layout,
-        height_px=150 + 38 * len(settings),
-        columns=("setting", "learned − grid", "95 % interval", "by seed", "verdict"),
-        rows=tuple(
-            (
-                s.key,
-                signed(s.versus_grid.mean_pp),
-                between(s.versus_grid.low_pp, s.versus_grid.high_pp),
-                ", ".join(signed(value) for value in s.differences_pp),
-                s.verdict,
-            )
-            for s in settings
+    return base_layout(
+        height_px,
+        headings_px=24,
+        right_px=172,
+        xaxis=axis(
+            "learned minus grid, percentage points of test accuracy",
+            range=_reach(rows, overall, summary.margin_pp),
+            **AT_ZERO,
         ),
-        foot="Each interval: paired t over the seeds of its setting, none below 3 pairs; "
-        "not corrected for looking at many settings.",
+        yaxis=axis(
+            "",
+            range=[lowest + 0.8, -0.8],
+            tickvals=list(labels),
+            ticktext=list(labels.values()),
+            tickfont={"size": 13, "color": "@ink"},
+            showgrid=False,
+        ),
+        shapes=[margin_band(summary.margin_pp, "x", "y")],
+        annotations=notes,
+    )
+
+
+def _reach(rows: Sequence[_Row], overall: Interval | None, margin_pp: float) -> list[float]:
+    effects = [row.setting.versus_grid for row in rows] + ([] if overall is None else [overall])
+    seen = [value for row in rows for value in row.setting.differences_pp]
+    seen += [end for i in effects for end in (i.low_pp, i.high_pp) if end is not None]
+    low, high = min(*seen, -margin_pp), max(*seen, margin_pp)
+    pad = 0.05 * (high - low)
+    return [low - pad, high + pad]
+
+
+def _cells(setting: SettingResult) -> tuple[str, ...]:
+    effect = setting.versus_grid
+    by_seed = [signed(value) for value in setting.differences_pp[:MAX_DOTS]]
+    if len(setting.differences_pp) > MAX_DOTS:
+        by_seed.append("…")
+    return (
+        setting.key,
+        signed(effect.mean_pp),
+        between(effect.low_pp, effect.high_pp),
+        "–" if setting.p_holm is None else f"{setting.p_holm:.2g}",
+        setting.claim,
+        ", ".join(by_seed),
     )

@@ -1,82 +1,133 @@
-"""Small multiples: one panel for each setting, scales below each other, augmentations beside."""
+"""Small multiples: panels of one size in rows, their headings above them."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from dashboards.figures.figure import Layout, axis, escape
+from dashboards.figures.figure import (
+    BOTTOM_PX,
+    LEGEND_PX,
+    Layout,
+    axis,
+    base_layout,
+    label,
+    words,
+)
 from metakd.analysis.summary import SettingResult
 
-GAP_X, GAP_Y = 0.05, 0.11
-ROW_PX = 210
+MAX_PER_ROW = 4
+GAP_X = 0.035
+GAP_WITH_TICKS_X = 0.075
+TICKS_PX = 26
+HEADING_PX = 22
+
+
+@dataclass(frozen=True)
+class Heading:
+    """What stands above a panel: its name, and a finding below the name."""
+
+    name: str
+    finding: str = ""
 
 
 @dataclass(frozen=True)
 class Panel:
-    """Where a setting is drawn.
+    """Where something is drawn.
 
     Attributes:
-        key: The setting.
-        x: Plotly's name of its x axis, "x", "x2", ...
-        y: Plotly's name of its y axis.
+        x: Plotly's name of the x axis, "x", "x2", ...
+        y: Plotly's name of the y axis.
     """
 
-    key: str
     x: str
     y: str
 
+    @property
+    def place(self) -> dict[str, str]:
+        """The axes as a trace names them."""
+        return {"xaxis": self.x, "yaxis": self.y}
+
+
+def columns_of(settings: Sequence[SettingResult]) -> int:
+    """Returns how many panels stand in a row: as many as make each column one augmentation.
+
+    Or one teacher, where teachers come last in the study's order.
+    """
+    for levels in ([s.augmentation for s in settings], [s.teacher for s in settings]):
+        count = len(set(levels))
+        if 1 < count <= MAX_PER_ROW and levels == (levels[:count] * len(levels))[: len(levels)]:
+            return count
+    return min(3, max(1, len(settings)))
+
 
 def lay_out(
-    settings: Sequence[SettingResult], keys: Sequence[str], x: Layout, y: Layout
+    headings: Sequence[Heading],
+    per_row: int,
+    panel_px: int,
+    x: Layout,
+    y: Layout,
+    ranges: Sequence[Sequence[float]],
+    *,
+    rows_share_y: bool = True,
+    ticks_px: int = TICKS_PX,
 ) -> tuple[list[Panel], Layout, int]:
-    """Arranges panels for some settings.
+    """Arranges panels.
 
     Args:
-        settings: All settings of the study, for their order.
-        keys: Those to draw.
-        x: What the x axes have beside the shared look.
-        y: What the y axes have.
+        headings: One for each panel, row by row.
+        per_row: Panels in a row.
+        panel_px: Height of a panel.
+        x: What the x axes have beside the shared look; "name" is their title.
+        y: What the y axes have, likewise.
+        ranges: The y range of each panel.
+        rows_share_y: Whether the panels of a row share one range, the widest of theirs, or each
+            has its own.
+        ticks_px: Room for the names of the ticks.
 
     Returns:
-        The panels, their part of the layout (axes and headings), and the height in pixels.
+        The panels, the layout with its axes and headings, and the height in pixels.
     """
-    shown = [setting for setting in settings if setting.key in set(keys)]
-    per_row = max(1, len({setting.augmentation for setting in shown}))
-    rows = max(1, -(-len(shown) // per_row))
-    width = (1 - GAP_X * (per_row - 1)) / per_row
-    gap_y = GAP_Y if rows > 1 else 0.0
-    height = (1 - gap_y * (rows - 1)) / rows
-    layout: Layout = {"annotations": [], "margin": {"l": 64, "r": 24, "t": 76, "b": 56}}
-    layout["legend"] = {"orientation": "h", "x": 0, "y": 1, "yref": "container", "yanchor": "top"}
-    panels = []
-    for index, setting in enumerate(shown):
+    per_row = max(1, min(per_row, len(headings)))
+    rows = max(1, -(-len(headings) // per_row))
+    above_px = HEADING_PX + (18 if any(heading.finding for heading in headings) else 0)
+    step_px = panel_px + ticks_px + above_px
+    plot_px = rows * panel_px + (rows - 1) * (ticks_px + above_px)
+    bottom_px = BOTTOM_PX + ticks_px - TICKS_PX
+    height_px = LEGEND_PX + above_px + plot_px + bottom_px
+    gap = GAP_X if rows_share_y else GAP_WITH_TICKS_X
+    width = (1 - gap * (per_row - 1)) / per_row
+    axes: Layout = {}
+    annotations, panels = [], []
+    for index, heading in enumerate(headings):
         row, column = divmod(index, per_row)
-        left, top = column * (width + GAP_X), 1 - row * (height + gap_y)
+        shared = ranges[row * per_row : (row + 1) * per_row] if rows_share_y else [ranges[index]]
+        left, top = column * (width + gap), 1 - row * step_px / plot_px
         suffix = "" if index == 0 else str(index + 1)
-        last_row = index + per_row >= len(shown)
-        layout[f"xaxis{suffix}"] = axis(
-            str(x.get("name", "")) if last_row else "",
-            **{k: v for k, v in x.items() if k != "name"},
-            domain=[left, left + width],
+        is_lowest = index + per_row >= len(headings)
+        axes[f"xaxis{suffix}"] = axis(
+            str(x.get("name", "")) if is_lowest else "",
+            **{key: value for key, value in x.items() if key != "name"},
+            domain=[left, min(1.0, left + width)],
             anchor=f"y{suffix}",
         )
-        layout[f"yaxis{suffix}"] = axis(
+        axes[f"yaxis{suffix}"] = axis(
             str(y.get("name", "")) if column == 0 else "",
-            **{k: v for k, v in y.items() if k != "name"},
-            domain=[max(0.0, top - height), top],
+            **{key: value for key, value in y.items() if key != "name"},
+            domain=[max(0.0, top - panel_px / plot_px), top],
             anchor=f"x{suffix}",
+            showticklabels=column == 0 or not rows_share_y,
+            range=[min(low for low, _ in shared), max(high for _, high in shared)],
         )
-        layout["annotations"].append(
-            {
-                "text": f"<b>{escape(setting.key)}</b>",
-                "x": left,
-                "y": top,
-                "xref": "paper",
-                "yref": "paper",
-                "xanchor": "left",
-                "yanchor": "bottom",
-                "showarrow": False,
-                "font": {"size": 12, "color": "@ink"},
-            }
+        corner = {"xref": "paper", "yref": "paper", "xanchor": "left", "yanchor": "bottom"}
+        name = f"<b>{label(heading.name)}</b>"
+        raised = 20 if heading.finding else 3
+        annotations.append(
+            words(name, left, top, **corner, yshift=raised, font={"size": 13, "color": "@ink"})
         )
-        panels.append(Panel(setting.key, f"x{suffix}", f"y{suffix}"))
-    return panels, layout, 110 + ROW_PX * rows
+        if heading.finding:
+            small = {"size": 12, "color": "@meta"}
+            annotations.append(words(heading.finding, left, top, **corner, yshift=2, font=small))
+        panels.append(Panel(f"x{suffix}", f"y{suffix}"))
+    layout = base_layout(
+        height_px, headings_px=above_px, bottom_px=bottom_px, **axes, annotations=annotations
+    )
+    return panels, layout, height_px

@@ -1,113 +1,137 @@
 """How accuracy responds to a fixed temperature, and where the learned one ended."""
 
-from dashboards.figures.figure import Figure, Trace, base_layout
-from dashboards.figures.panels import Panel, lay_out
-from dashboards.numbers import between, plain, tau
+import math
+from collections.abc import Sequence
+
+from dashboards.figures.bands import band, margin_band
+from dashboards.figures.figure import AT_ZERO, Figure, Trace
+from dashboards.figures.limits import MAX_PANELS, evenly, left_out
+from dashboards.figures.panels import Heading, Panel, columns_of, lay_out
+from dashboards.numbers import from_to, plain, tau
 from dashboards.theme import LOOKS
 from metakd.analysis.curves import ResponseCurve
 from metakd.analysis.summary import Summary
+from metakd.analysis.wording import counted
+
+PANEL_PX = 150
+MOST_NAMES = 9
 
 
-def responses_title(curves: tuple[ResponseCurve, ...]) -> str:
-    """Says over what range the best fixed temperature moves from setting to setting."""
+def responses_title(curves: Sequence[ResponseCurve]) -> str:
+    """Says over what range validation's best fixed temperature moves between settings."""
     best = sorted({curve.best_tau for curve in curves if curve.best_tau is not None})
     if not best:
         return "Accuracy against a fixed temperature"
     if len(best) == 1:
-        where = "everywhere" if len(curves) > 1 else "here"
-        return f"Of the grid, τ = {best[0]:g} is best on validation {where}"
+        where = "in every setting" if len(curves) > 1 else "here"
+        return f"Validation chooses τ = {best[0]:g} {where}"
     return f"The best fixed temperature moves from {best[0]:g} to {best[-1]:g} between settings"
 
 
 def responses_figure(summary: Summary) -> Figure | None:
-    """Draws one panel a setting; None without a grid of two temperatures."""
-    curves = tuple(curve for curve in summary.responses if len(curve.taus) > 1)
-    if not curves:
+    """Draws one panel a setting; None without a grid of two temperatures and its best."""
+    curves = {
+        curve.key: curve
+        for curve in summary.responses
+        if len(curve.taus) > 1 and curve.best_tau in curve.taus
+    }
+    settings = [setting for setting in summary.settings if setting.key in curves]
+    if not settings:
         return None
-    panels, layout, height = lay_out(
-        summary.settings,
-        [curve.key for curve in curves],
+    shown = [settings[index] for index in evenly(len(settings), MAX_PANELS)]
+    drawn = [curves[setting.key] for setting in shown]
+    ticks = apart(summary.temperatures)
+    panels, layout, height_px = lay_out(
+        [Heading(curve.key) for curve in drawn],
+        columns_of(shown),
+        PANEL_PX,
         x={
             "name": "temperature τ",
             "type": "log",
-            "tickvals": list(summary.temperatures),
-            "ticktext": [f"{value:g}" for value in summary.temperatures],
+            "tickvals": ticks,
+            "ticktext": [f"{value:g}" for value in ticks],
             "showgrid": False,
         },
-        y={"name": "test, %"},
+        y={"name": "points vs ring", **AT_ZERO},
+        ranges=[_reach(curve) for curve in drawn],
     )
-    by_key = {curve.key: curve for curve in curves}
-    traces = [
-        trace
-        for index, panel in enumerate(panels)
-        for trace in _traces(by_key[panel.key], panel, named=index == 0)
-    ]
+    layout["shapes"] = [margin_band(summary.margin_pp, panel.y, panel.x) for panel in panels]
+    title = responses_title([curves[setting.key] for setting in settings])
     return Figure(
         id="responses",
-        title=responses_title(curves),
-        subtitle="Mean test accuracy at each fixed temperature with its 95 % band. The diamond is "
-        "the learned student temperature at the end of training; the ring is validation's choice.",
-        traces=tuple(traces),
-        layout=base_layout(**layout),
-        height_px=height,
-        columns=("setting", "τ", "test, %", "95 % interval"),
-        rows=tuple(
-            (curve.key, tau(t), plain(mean), between(low, high).replace("+", ""))
-            for curve in curves
-            for t, mean, low, high in zip(
-                curve.taus, curve.mean_pp, curve.low_pp, curve.high_pp, strict=True
-            )
-        )
-        + tuple(
-            (curve.key, f"learned {tau(curve.learned_tau_s)}", plain(curve.learned_pp), "–")
-            for curve in curves
-            if curve.learned_pp is not None
+        title=title,
+        subtitle="Test accuracy at each fixed temperature, in points against the one that "
+        "validation chooses (ring), with a 95 % band. The diamond is the learned student "
+        "temperature at the end of training and what it reached."
+        + (" Each row has its own scale." if len(shown) > 1 else ""),
+        description=f"{title}. One response curve for each of {counted(len(drawn), 'setting')}, "
+        "accuracy against temperature on a log axis.",
+        traces=tuple(
+            trace
+            for index, (curve, panel) in enumerate(zip(drawn, panels, strict=True))
+            for trace in _traces(curve, panel, named=index == 0)
         ),
-        foot="Bands are of each mean by itself, over seeds; differences between strategies are "
-        "paired and far sharper (figure 1).",
+        layout=layout,
+        height_px=height_px,
+        columns=("setting", *(f"τ = {t:g}, %" for t in summary.temperatures), "learned, %"),
+        rows=tuple(_cells(curve, summary.temperatures) for curve in drawn),
+        foot=f"Bands: t interval of each mean by itself, over seeds; differences between "
+        "strategies are paired and far sharper (first figure). The shade around 0 is the margin "
+        f"of ±{summary.margin_pp:.2f} points."
+        + left_out(len(drawn), len(settings), "settings", "evenly over the study"),
     )
+
+
+def apart(taus: Sequence[float]) -> list[float]:
+    """Returns the temperatures, in order, whose names do not touch on a log axis."""
+    ordered = sorted(taus)
+    kept = ordered[:1]
+    for value in ordered[1:]:
+        if math.log(value / kept[-1]) >= math.log(ordered[-1] / ordered[0]) / MOST_NAMES:
+            kept.append(value)
+    return kept
 
 
 def _traces(curve: ResponseCurve, panel: Panel, named: bool) -> list[Trace]:
-    place = {"xaxis": panel.x, "yaxis": panel.y, "type": "scatter"}
     grid, learned = LOOKS["grid"], LOOKS["meta"]
-    traces: list[Trace] = []
-    banded = [
-        (t, low, high)
-        for t, low, high in zip(curve.taus, curve.low_pp, curve.high_pp, strict=True)
-        if low is not None and high is not None
-    ]
-    if banded:
-        there, lows, highs = zip(*banded, strict=True)
-        traces.append(
-            {
-                **place,
-                "mode": "lines",
-                "x": [*there, *reversed(there)],
-                "y": [*highs, *reversed(lows)],
-                "fill": "toself",
-                "fillcolor": "@grid-soft",
-                "line": {"width": 0},
-                "hoverinfo": "skip",
-                "showlegend": False,
-            }
-        )
+    own = _chosen_pp(curve)
+    against = [None if low is None else low - own for low in curve.low_pp]
+    above = [None if high is None else high - own for high in curve.high_pp]
+    place: Trace = {**panel.place, "type": "scatter"}
+    traces = band(panel.place, curve.taus, against, above, grid.soft)
     traces.append(
         {
             **place,
             "mode": "lines+markers",
             "name": "fixed temperature",
             "legendgroup": "grid",
+            "legendrank": 1001,
             "showlegend": named,
             "x": list(curve.taus),
-            "y": list(curve.mean_pp),
+            "y": [mean - own for mean in curve.mean_pp],
+            "text": [plain(mean) for mean in curve.mean_pp],
+            "marker": {"color": grid.colour, "size": 6, "symbol": grid.symbol},
+            "line": {"color": grid.colour, "width": 2},
+            "hovertemplate": "τ = %{x:g}: %{text} %<extra></extra>",
+        }
+    )
+    traces.append(
+        {
+            **place,
+            "mode": "markers",
+            "name": "validation's choice",
+            "legendgroup": "ring",
+            "legendrank": 1002,
+            "showlegend": named,
+            "x": [curve.best_tau],
+            "y": [0.0],
             "marker": {
                 "color": grid.colour,
-                "size": [11 if t == curve.best_tau else 6 for t in curve.taus],
-                "symbol": ["circle-open" if t == curve.best_tau else "circle" for t in curve.taus],
+                "size": 13,
+                "symbol": "circle-open",
+                "line": {"width": 2},
             },
-            "line": {"color": grid.colour, "width": 2},
-            "hovertemplate": "τ = %{x:g}: %{y:.2f} %<extra></extra>",
+            "hoverinfo": "skip",
         }
     )
     if curve.learned_pp is not None and curve.learned_tau_s is not None:
@@ -115,13 +139,46 @@ def _traces(curve: ResponseCurve, panel: Panel, named: bool) -> list[Trace]:
             {
                 **place,
                 "mode": "markers",
-                "name": "learned, at its final τ_s",
+                "name": "learned, at its final τ",
                 "legendgroup": "meta",
                 "showlegend": named,
                 "x": [curve.learned_tau_s],
-                "y": [curve.learned_pp],
+                "y": [curve.learned_pp - own],
+                "text": [plain(curve.learned_pp)],
                 "marker": {"color": learned.colour, "size": 11, "symbol": learned.symbol},
-                "hovertemplate": "learned τ_s = %{x:.2f}: %{y:.2f} %<extra></extra>",
+                "hovertemplate": "learned τ = %{x:.2f}: %{text} %<extra></extra>",
             }
         )
     return traces
+
+
+def _chosen_pp(curve: ResponseCurve) -> float:
+    """Returns the test accuracy at the temperature that validation chose."""
+    by_tau: dict[float | None, float] = dict(zip(curve.taus, curve.mean_pp, strict=True))
+    return by_tau[curve.best_tau]
+
+
+def _reach(curve: ResponseCurve) -> list[float]:
+    """Returns the range of a panel: every mean, and the band as far as it stays near them."""
+    own = _chosen_pp(curve)
+    points = [mean - own for mean in (*curve.mean_pp, curve.learned_pp) if mean is not None]
+    ends = [end - own for end in (*curve.low_pp, *curve.high_pp) if end is not None]
+    low, high = min(points), max(points)
+    pad = 0.25 * max(high - low, 0.4)
+    low, high = max(min(points + ends), low - pad), min(max(points + ends), high + pad)
+    return [low - pad / 3, high + pad / 3]
+
+
+def _cells(curve: ResponseCurve, taus: Sequence[float]) -> tuple[str, ...]:
+    by_tau = {
+        t: f"{plain(mean)} {from_to(low, high)}"
+        for t, mean, low, high in zip(
+            curve.taus, curve.mean_pp, curve.low_pp, curve.high_pp, strict=True
+        )
+    }
+    learned = f"{plain(curve.learned_pp)} at {tau(curve.learned_tau_s)}"
+    return (
+        curve.key,
+        *(by_tau.get(t, "–") for t in taus),
+        "–" if curve.learned_pp is None else learned,
+    )

@@ -1,100 +1,177 @@
 """The learned temperatures while the student trains."""
 
-from dashboards.figures.figure import Figure, Trace, base_layout
-from dashboards.figures.panels import Panel, lay_out
+import math
+from collections.abc import Mapping, Sequence
+
+from dashboards.figures.bands import band
+from dashboards.figures.figure import Figure, Trace
+from dashboards.figures.limits import MAX_PANELS, evenly, left_out, points_each
+from dashboards.figures.panels import Heading, Panel, columns_of, lay_out
 from dashboards.numbers import tau
+from dashboards.theme import LOOKS
 from metakd.analysis.curves import Trajectory
 from metakd.analysis.summary import Summary
+from metakd.analysis.wording import counted
 
+PANEL_PX = 150
 TICKS = tuple(2.0**power for power in range(-2, 7))
+NEAR = 2.0
+FEW_EPOCHS = 8
 SIDES = (
-    ("τ_s, student", "@meta", "@meta-soft", "tau_s"),
-    ("τ_t, teacher", "@grid", "@grid-soft", "tau_t"),
+    ("student's τ<sub>s</sub>", "@meta", "@meta-soft", "solid", "tau_s"),
+    ("teacher's τ<sub>t</sub>", "@plum", "@plum-soft", "dash", "tau_t"),
 )
 
 
-def trajectories_title(trajectories: tuple[Trajectory, ...], start: float) -> str:
-    """Says between what the learned temperatures end."""
-    ends = [t.tau_s_median[-1] for t in trajectories] + [t.tau_t_median[-1] for t in trajectories]
-    low, high = tau(min(ends)), tau(max(ends))
-    return f"From τ = {start:g}, learned temperatures end between {low} and {high}"
+def trajectories_title(trajectories: Sequence[Trajectory], best: Mapping[str, float | None]) -> str:
+    """Says how often the learned student temperature ends near the grid's best, or where it ends.
+
+    Args:
+        trajectories: Learned temperatures, one for each setting.
+        best: The grid's best temperature by setting.
+    """
+    ends = {trajectory.key: trajectory.tau_s_median[-1] for trajectory in trajectories}
+    ratios = [end / chosen for key, end in ends.items() if (chosen := best.get(key)) is not None]
+    if not ratios:
+        low, high = tau(min(ends.values())), tau(max(ends.values()))
+        if low == high:
+            return f"The learned student temperature ends at {low}"
+        return f"Learned student temperatures end between {low} and {high}"
+    near = sum(1 / NEAR <= ratio <= NEAR for ratio in ratios)
+    within = "within a factor of two of the grid's best"
+    if len(ratios) == 1:
+        where = within if near else "more than a factor of two from the grid's best"
+        return f"The learned student temperature ends {where}"
+    if near == len(ratios):
+        return f"Learned student temperatures end {within} in all {near} settings"
+    return f"Learned student temperatures end {within} in {near} of {len(ratios)} settings"
 
 
 def trajectories_figure(summary: Summary) -> Figure | None:
     """Draws one panel a setting; None where nothing was learned."""
-    shown = tuple(t for t in summary.trajectories if t.epochs)
-    if not shown:
+    found = {t.key: t for t in summary.trajectories if t.epochs}
+    settings = [setting for setting in summary.settings if setting.key in found]
+    if not settings:
         return None
-    panels, layout, height = lay_out(
-        summary.settings,
-        [trajectory.key for trajectory in shown],
-        x={"name": "epoch", "showgrid": False},
+    shown = [settings[index] for index in evenly(len(settings), MAX_PANELS)]
+    drawn = [found[setting.key] for setting in shown]
+    best = {setting.key: setting.best_tau for setting in settings}
+    last = max(trajectory.epochs[-1] for trajectory in drawn) + 1
+    # Plotly would put names between whole epochs.
+    steps = {"dtick": 1} if last < FEW_EPOCHS else {}
+    panels, layout, height_px = lay_out(
+        [Heading(trajectory.key) for trajectory in drawn],
+        columns_of(shown),
+        PANEL_PX,
+        x={"name": "epoch", "showgrid": False, "range": [0, last * 1.06], **steps},
         y={
-            "name": "temperature",
+            "name": "τ (log)",
             "type": "log",
             "tickvals": list(TICKS),
             "ticktext": [f"{tick:g}" for tick in TICKS],
         },
+        ranges=[_reach(drawn, best)] * len(drawn),
     )
-    by_key = {trajectory.key: trajectory for trajectory in shown}
+    title = trajectories_title([found[setting.key] for setting in settings], best)
+    points = points_each(len(SIDES) * len(drawn))
+    most = min(points, max(len(trajectory.epochs) for trajectory in drawn))
     return Figure(
         id="trajectories",
-        title=trajectories_title(shown, summary.fixed_tau),
-        subtitle="Median over seeds, and the range over all seeds.",
+        title=title,
+        subtitle="Learned temperatures at the end of each epoch: median over seeds, shaded from "
+        "the lowest to the highest seed. The triangle is the grid's best fixed temperature.",
+        description=f"{title}. Line plots of temperature over epochs on a log axis for "
+        f"{counted(len(drawn), 'setting')}; medians of τ_s end between "
+        f"{tau(min(t.tau_s_median[-1] for t in drawn))} and "
+        f"{tau(max(t.tau_s_median[-1] for t in drawn))}.",
         traces=tuple(
             trace
-            for index, panel in enumerate(panels)
-            for trace in _traces(by_key[panel.key], panel, named=index == 0)
+            for index, (trajectory, panel) in enumerate(zip(drawn, panels, strict=True))
+            for trace in _traces(
+                trajectory, panel, points, best[trajectory.key], last, named=index == 0
+            )
         ),
-        layout=base_layout(**layout),
-        height_px=height,
-        columns=("setting", "τ_s at the end", "its range", "τ_t at the end", "its range"),
+        layout=layout,
+        height_px=height_px,
+        columns=(
+            "setting", "epochs", "τ_s at the end", "its range", "τ_t at the end", "its range",
+            "grid's best τ",
+        ),
         rows=tuple(
             (
                 t.key,
+                str(t.epochs[-1] + 1),
                 tau(t.tau_s_median[-1]),
                 f"{tau(t.tau_s_low[-1])} to {tau(t.tau_s_high[-1])}",
                 tau(t.tau_t_median[-1]),
                 f"{tau(t.tau_t_low[-1])} to {tau(t.tau_t_high[-1])}",
+                tau(best[t.key]),
             )
-            for t in shown
+            for t in drawn
         ),
-        foot="Temperatures are kept in [0.25, 64].",
-    )
+        foot="The shade is the range over seeds, no interval. Temperatures are kept in [0.25, 64]."
+        + (f" Of {last} epochs {most} are drawn, evenly spread." if most < last else "")
+        + left_out(len(drawn), len(settings), "settings", "evenly over the study"),
+    )  # fmt: skip
 
 
-def _traces(trajectory: Trajectory, panel: Panel, named: bool) -> list[Trace]:
-    place = {"xaxis": panel.x, "yaxis": panel.y, "type": "scatter", "mode": "lines"}
-    epochs = [epoch + 1 for epoch in trajectory.epochs]
+def _traces(
+    trajectory: Trajectory,
+    panel: Panel,
+    points: int,
+    best: float | None,
+    last: int,
+    named: bool,
+) -> list[Trace]:
+    kept = evenly(len(trajectory.epochs), points)
+    epochs = [trajectory.epochs[index] + 1 for index in kept]
     traces: list[Trace] = []
-    for name, colour, soft, field in SIDES:
-        low, high = getattr(trajectory, f"{field}_low"), getattr(trajectory, f"{field}_high")
-        traces.append(
-            {
-                **place,
-                "x": [*epochs, *reversed(epochs)],
-                "y": [*high, *reversed(low)],
-                "fill": "toself",
-                "fillcolor": soft,
-                "line": {"width": 0},
-                "hoverinfo": "skip",
-                "showlegend": False,
-            }
+    for name, colour, soft, dash, field in SIDES:
+        median, low, high = (
+            [getattr(trajectory, f"{field}_{part}")[index] for index in kept]
+            for part in ("median", "low", "high")
         )
+        traces += band(panel.place, epochs, low, high, soft)
         traces.append(
             {
-                **place,
+                **panel.place,
+                "type": "scatter",
+                "mode": "lines" if len(epochs) > 1 else "markers",
                 "name": name,
                 "legendgroup": field,
                 "showlegend": named,
                 "x": epochs,
-                "y": list(getattr(trajectory, f"{field}_median")),
-                "line": {
-                    "color": colour,
-                    "width": 2,
-                    "dash": "solid" if field == "tau_s" else "dash",
-                },
+                "y": median,
+                "marker": {"color": colour, "size": 8},
+                "line": {"color": colour, "width": 2, "dash": dash},
                 "hovertemplate": "epoch %{x}: %{y:.2f}<extra></extra>",
             }
         )
+    if named or best is not None:
+        traces.append(
+            {
+                **panel.place,
+                "type": "scatter",
+                "mode": "markers",
+                "name": "grid's best fixed τ",
+                "legendgroup": "best",
+                "showlegend": named,
+                "x": [last * 1.035],
+                "y": [best],
+                "marker": {"color": LOOKS["grid"].colour, "size": 10, "symbol": "triangle-left"},
+                "cliponaxis": False,
+                "hovertemplate": "grid's best: %{y:g}<extra></extra>",
+            }
+        )
     return traces
+
+
+def _reach(drawn: Sequence[Trajectory], best: Mapping[str, float | None]) -> list[float]:
+    seen = [
+        value
+        for t in drawn
+        for values in (t.tau_s_low, t.tau_s_high, t.tau_t_low, t.tau_t_high)
+        for value in values
+    ]
+    seen += [chosen for t in drawn if (chosen := best[t.key]) is not None]
+    return [math.log10(min(seen)) - 0.06, math.log10(max(seen)) + 0.06]

@@ -40,8 +40,18 @@ def test_wide_numbers_and_hostile_names_fit_too(made_up, tmp_path: Path) -> None
 def test_what_did_not_run_is_a_dash(made_up, tmp_path: Path) -> None:
     study = made_up(scales=(1.0,), augmentations=("none",), strategies=("fixed",))
     row = printed(settings_table(summarise(study.write(tmp_path)))).splitlines()[3]
-    assert row.split().count("–") == 4
-    assert "no data" in row
+    assert row.split().count("–") == 5
+
+
+def test_a_gap_is_named_only_if_it_is_claimed(made_up, tmp_path: Path) -> None:
+    def accuracy(method, tau, setting, seed):
+        ahead = (0.01 + seed / 1000) * (-1, 1)[setting] if method == "mkd" else 0.0
+        return 0.9, 0.9 + ahead
+
+    study = made_up(scales=(1.0,), seeds=6, accuracy=accuracy)
+    behind, ahead = printed(settings_table(summarise(study.write(tmp_path)))).splitlines()[3:5]
+    assert behind.split()[-1] == "behind"
+    assert ahead.split()[-1] == "ahead"
 
 
 def test_the_verdict_comes_first_and_is_wrapped(made_up, tmp_path: Path) -> None:

@@ -2,10 +2,24 @@
 
 import pytest
 
-from metakd.analysis.curves import CostPoint, ResponseCurve, Trajectory, TransferRegret
+from metakd.analysis.curves import (
+    AnytimeCurve,
+    CostPoint,
+    DegradationCurve,
+    DetectableDifference,
+    LossProfile,
+    ResponseCurve,
+    SearchGain,
+    SelectionOptimism,
+    Trajectory,
+    TransferRegret,
+    WallClock,
+)
 from metakd.analysis.intervals import Interval
 from metakd.analysis.summary import (
+    SUMMARY_VERSION,
     Comparison,
+    Failure,
     Inventory,
     SettingResult,
     StrategyScore,
@@ -17,8 +31,13 @@ KEYS = ("10 % · none", "10 % · strong", "100 % · none", "100 % · strong")
 TAUS = (1.0, 4.0, 16.0)
 
 
+def around(mean: float, half: float, pairs: int = 3) -> Interval:
+    return Interval(mean, mean - half, mean + half, pairs, f"paired t over {pairs} seeds")
+
+
 def setting(key: str, mean: float, verdict: str) -> SettingResult:
     scale, augmentation = key.split(" % · ")
+    claims = {"better": "ahead", "worse": "behind"}
     return SettingResult(
         key=key,
         dataset="digits",
@@ -31,7 +50,7 @@ def setting(key: str, mean: float, verdict: str) -> SettingResult:
             StrategyScore(name, 90.0 + mean, 90.5, 0.3, 1.0, 3)
             for name in ("ce", "fixed", "grid", "meta")
         ),
-        versus_grid=Interval(mean, mean - 0.5, mean + 0.5, 3, "paired t over 3 seeds"),
+        versus_grid=around(mean, 0.5),
         seeds=(0, 1, 2),
         differences_pp=(mean - 0.2, mean, mean + 0.2),
         verdict=verdict,
@@ -39,18 +58,47 @@ def setting(key: str, mean: float, verdict: str) -> SettingResult:
         best_tau_by_seed=(4.0, 4.0, 1.0),
         learned_tau_s=3.0,
         learned_tau_t=5.0,
+        versus_fixed=around(mean + 0.3, 0.4),
+        p_value=0.01 if verdict in claims else 0.4,
+        p_holm=0.03 if verdict in claims else 0.8,
+        claim=claims.get(verdict, "no clear gap"),
     )
 
 
 def comparison(rival: str, label: str, mean: float) -> Comparison:
     effect = Interval(mean, mean - 0.4, mean + 0.4, 12, "two-way t over 4 settings × 3 seeds")
-    return Comparison(rival, label, effect, effect, 0.5, "undecided", 1.9, 1.5, 0)
+    return Comparison(rival, label, effect, effect, 0.5, "undecided", 1.9, 1.5, 0, "cheaper", 1.5)
+
+
+def gain(scale: float, learned: float, runs_to_match: int | None) -> SearchGain:
+    return SearchGain(
+        label=f"{100 * scale:g} % of the data",
+        scale=scale,
+        runs=(1, 2, 3),
+        grid=(around(-0.5, 0.4, 6), around(0.1, 0.3, 6), around(0.3, 0.2, 6)),
+        learned=around(learned, 0.3, 6),
+        learned_runs=1.6,
+        runs_to_match=runs_to_match,
+    )
+
+
+def degradation(factor: str, held: str, strategy: str, *means: float | None) -> DegradationCurve:
+    levels = ("none", "strong") if factor == "augmentation" else ("small", "medium", "large")
+    return DegradationCurve(
+        factor=factor,
+        held=held,
+        strategy=strategy,
+        levels=levels,
+        mean_pp=means,
+        low_pp=tuple(None if mean is None else mean - 0.4 for mean in means),
+        high_pp=tuple(None if mean is None else mean + 0.4 for mean in means),
+    )
 
 
 @pytest.fixture
 def summary() -> Summary:
     return Summary(
-        summary_version=1,
+        summary_version=SUMMARY_VERSION,
         study="grid_vs_meta",
         created="2026-01-01T00:00:00+00:00",
         margin_pp=0.2,
@@ -97,6 +145,42 @@ def summary() -> Summary:
             )
             for key in KEYS
         ),
-        inventory=Inventory(84, 84, 0, 12, 12, 100.0, 120.0),
+        inventory=Inventory(
+            84, 83, 1, 12, 12, 100.0, 120.0, (Failure("abc123", "OSError: no space left"),)
+        ),
         provenance={"command": "python studies/grid_vs_meta.py", "torch": "2"},
+        spec={"scales": "0.1, 1", "seeds": "3"},
+        gains=(gain(0.1, 0.2, 3), gain(1.0, 0.6, None)),
+        anytime=(
+            AnytimeCurve(
+                "meta", (0.5, 1.0, 1.6), (80.0, 89.5, 91.0), (80.0, 89.5, 91.0), (80.0, 89.5, 91.0)
+            ),
+            AnytimeCurve(
+                "grid", (0.5, 1.0, 2.0, 3.0), (78.0, 88.5, 90.2, 90.8), (70.0, 86.0, 89.0, 90.8),
+                (81.0, 90.1, 90.7, 90.8),
+            ),
+            AnytimeCurve("fixed", (0.5, 1.0), (79.0, 90.0), (79.0, 90.0), (79.0, 90.0)),
+            AnytimeCurve("ce", (0.5, 1.0), (75.0, 86.5), (75.0, 86.5), (75.0, 86.5)),
+        ),
+        degradations=(
+            degradation("teacher", "100 % of the data · none", "meta", 90.0, 91.0, 91.2),
+            degradation("teacher", "100 % of the data · none", "grid", 89.9, 90.7, 90.3),
+            degradation("teacher", "100 % of the data · none", "fixed", 89.5, 90.0, 88.9),
+            degradation("augmentation", "10 % of the data", "meta", 85.0, 84.5),
+            degradation("augmentation", "10 % of the data", "grid", 85.2, None),
+            degradation("augmentation", "100 % of the data", "meta", 91.0, 91.4),
+            degradation("augmentation", "100 % of the data", "grid", 91.1, 91.2),
+        ),
+        profiles=(
+            LossProfile("meta", (-0.6, -0.1, 0.0, 0.4), (0.25, 0.5, 0.75, 1.0), 0.75, 12),
+            LossProfile("grid", (-0.3, 0.0, 0.2, 0.5), (0.25, 0.5, 0.75, 1.0), 0.5, 12),
+            LossProfile("fixed", (-0.2, 0.1, 0.5, 1.1), (0.25, 0.5, 0.75, 1.0), 0.25, 12),
+            LossProfile("ce", (1.0, 3.0, 4.0, 6.0), (0.25, 0.5, 0.75, 1.0), 0.0, 12),
+        ),
+        optimism=SelectionOptimism((1, 2, 3), (0.0, 0.2, 0.31), (0.0, 0.1, 0.17), 12),
+        detectable=DetectableDifference(
+            (2, 3, 5, 10), (9.0, 1.6, 0.9, 0.6), (1.4, 0.62, 0.5, 0.45), (0.8, 0.4, 0.35, 0.3),
+            4, 3, 0.62, True,
+        ),
+        wall_clock=WallClock((1, 2, 3), (3.0, 2.0, 1.0), (1.6, 1.6, 1.6)),
     )  # fmt: skip

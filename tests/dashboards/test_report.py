@@ -13,6 +13,7 @@ import plotly.offline
 import pytest
 
 from dashboards.__main__ import main
+from dashboards.figures import FIGURES
 from dashboards.report import PLOTLY_CONFIG, render, write_report
 from dashboards.theme import DARK, LIGHT
 from metakd.analysis.intervals import Interval
@@ -102,7 +103,7 @@ def test_every_figure_is_valid_for_plotly_in_both_themes(
         return [coloured(v) for v in value] if isinstance(value, list) else value
 
     figures = data_of(Page(render(summary)))["figures"]
-    assert list(figures) == ["differences", "compute", "responses", "transfer", "trajectories"]
+    assert list(figures) == list(FIGURES)
     for figure in figures.values():
         drawn = go.Figure(data=coloured(figure["data"]), layout=coloured(figure["layout"]))
         assert len(drawn.data) > 0

@@ -1,67 +1,371 @@
 """A figure's title claims what its data show, whatever they show."""
 
+import re
 from dataclasses import replace
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from dashboards.figures.compute import compute_title
+from dashboards.figures.anytime import anytime_title
+from dashboards.figures.degradations import degradations_title
+from dashboards.figures.detectable import detectable_title
 from dashboards.figures.differences import differences_title
+from dashboards.figures.gains import finding, gains_title
+from dashboards.figures.optimism import optimism_title
+from dashboards.figures.profiles import profiles_title
 from dashboards.figures.responses import responses_title
 from dashboards.figures.trajectories import trajectories_title
 from dashboards.figures.transfer import transfer_title
-from metakd.analysis.curves import CostPoint
+from metakd.analysis.curves import (
+    AnytimeCurve,
+    DegradationCurve,
+    DetectableDifference,
+    LossProfile,
+    ResponseCurve,
+    SearchGain,
+    SelectionOptimism,
+    Trajectory,
+    TransferRegret,
+)
 from metakd.analysis.intervals import Interval
-from metakd.analysis.summary import Summary
+from metakd.analysis.summary import SettingResult, Summary
+
+MARGIN = 0.2
+NO_GAP, AHEAD, BEHIND = "no clear gap", "ahead", "behind"
+points = st.floats(-5, 5)
+
+
+def interval(low: float | None, high: float | None) -> Interval:
+    mean = 0.0 if low is None or high is None else (low + high) / 2
+    return Interval(mean, low, high, 6, "")
+
+
+def claiming(like: SettingResult, *claims: str) -> list[SettingResult]:
+    return [replace(like, key=f"s{i}", claim=claim) for i, claim in enumerate(claims)]
+
+
+# 1: differences
 
 
 @pytest.mark.parametrize(
-    ("verdicts", "title"),
+    ("claims", "title"),
     [
-        (("better", "worse"), "ahead in 1 and behind in 1 of 2"),
-        (("better", "slightly better"), "ahead in 2 of 2"),
-        (("undecided", "slightly worse"), "behind in 1 of 2"),
-        (("undecided", "not worse"), "No difference shown in any of 2"),
+        ((AHEAD, BEHIND, NO_GAP), "Learning is ahead in 1 and behind in 1 of 3 settings"),
+        ((AHEAD, AHEAD, NO_GAP), "Learning is ahead in 2 of 3 settings"),
+        ((BEHIND, BEHIND, NO_GAP), "Learning is behind in 2 of 3 settings"),
+        ((NO_GAP, BEHIND, NO_GAP), "Learning is behind in one of 3 settings: s1"),
+        ((AHEAD, AHEAD), "Learning is ahead in all 2 settings"),
+        ((AHEAD,), "Learning is ahead of the grid"),
+        ((BEHIND,), "Learning is behind the grid"),
+        ((NO_GAP,), "No difference shown in the one setting"),
     ],
 )
-def test_differences(summary: Summary, verdicts: tuple[str, ...], title: str) -> None:
-    settings = [replace(s, verdict=v) for s, v in zip(summary.settings, verdicts, strict=False)]
-    assert title in differences_title(settings)
+def test_differences_count_claims(summary: Summary, claims: tuple[str, ...], title: str) -> None:
+    assert differences_title(claiming(summary.settings[0], *claims), None, MARGIN) == title
+
+
+@pytest.mark.parametrize(
+    ("overall", "end"),
+    [
+        (None, "once corrected for 2 looks"),
+        (interval(None, None), "once corrected for 2 looks"),
+        (interval(-0.5, 0.4), "once corrected for 2 looks"),
+        (interval(0.1, 0.4), "over all of them learning is ahead"),
+        (interval(-0.4, -0.1), "over all of them learning is behind"),
+        (interval(-0.1, 0.15), "and the mean is within ±0.20 points"),
+    ],
+)
+def test_differences_without_claims_may_still_show_one_overall(
+    summary: Summary, overall: Interval | None, end: str
+) -> None:
+    settings = claiming(summary.settings[0], NO_GAP, NO_GAP)
+    title = differences_title(settings, overall, MARGIN)
+    assert title.startswith("No setting shows a difference")
+    assert title.endswith(end)
 
 
 def test_too_few_seeds_claim_nothing(summary: Summary) -> None:
     unknown = Interval(1.0, None, None, 2, "no interval")
-    settings = [replace(s, versus_grid=unknown, verdict="undecided") for s in summary.settings]
-    assert "Too few seeds" in differences_title(settings)
+    settings = [replace(s, versus_grid=unknown, claim=NO_GAP) for s in summary.settings]
+    assert differences_title(settings, None, MARGIN).startswith("Too few seeds")
+
+
+@given(
+    claims=st.lists(st.sampled_from([NO_GAP, AHEAD, BEHIND]), min_size=1, max_size=6),
+    ends=st.tuples(points, points),
+)
+def test_no_title_says_ahead_or_behind_without_a_claim_or_an_interval(
+    claims: list[str], ends: tuple[float, float]
+) -> None:
+    low, high = sorted(ends)
+    like = SettingResult(
+        "s", "digits", 1.0, "none", "t", "u", 9, (), interval(-1, 1), (0,), (0.0,), "", None, (),
+        None, None,
+    )  # fmt: skip
+    title = differences_title(claiming(like, *claims), interval(low, high), MARGIN)
+    overall = len(claims) > 1 and set(claims) == {NO_GAP}
+    assert ("ahead" in title) == (AHEAD in claims or (overall and low > 0))
+    assert ("behind" in title) == (BEHIND in claims or (overall and high < 0))
+
+
+# 2: gains
+
+
+def gain(scale: float, runs_to_match: int | None, low: float | None = 0.1) -> SearchGain:
+    learned = Interval(0.3, low, None if low is None else 0.5, 6, "")
+    grid = tuple(interval(k / 10 - 0.1, k / 10 + 0.1) for k in (1, 2, 3))
+    # By its interval above every grid that does not catch up.
+    if runs_to_match is None and low is not None:
+        learned = interval(0.5, 0.7)
+    label = f"{100 * scale:g} % of the data"
+    return SearchGain(label, scale, (1, 2, 3), grid, learned, 1.5, runs_to_match)
 
 
 @pytest.mark.parametrize(
-    ("grid", "title"),
+    ("needed", "title"),
     [
-        ((80.0, 81.0), "no grid of up to 2 runs"),
-        ((80.0, 85.0), "needs 2 runs"),
-        ((85.0, 86.0), "one run at a temperature drawn"),
+        ((None, None), "On average no grid of up to 3 runs catches up with learning"),
+        ((2, None), "On average no grid catches up on 20 % of the data"),
+        ((2, None, None), "On average no grid catches up on 20 % and 30 % of the data"),
+        ((2, None, None, None), "On average no grid catches up at 3 of 4 scales"),
+        ((2, 2), "On average the grid needs 2 runs to gain what learning gains"),
+        ((1, 3), "On average the grid needs 1 to 3 runs to gain what learning gains"),
+        ((1, 1), "On average a single run of the grid gains as much as learning"),
     ],
 )
-def test_compute(grid: tuple[float, float], title: str) -> None:
-    points = [CostPoint("grid", k, 1.0, 1.0, acc) for k, acc in enumerate(grid, start=1)]
-    assert title in compute_title([*points, CostPoint("meta", 1, 2.0, 2.0, 84.0)])
-    assert "each strategy" in compute_title(points)
+def test_gains(needed: tuple[int | None, ...], title: str) -> None:
+    found = [gain(i / 10, runs) for i, runs in enumerate(needed, start=1)]
+    assert gains_title(found, 4.0) == title
+
+
+def test_gains_of_few_seeds_claim_less() -> None:
+    title = "Too few seeds for an interval; in the mean no grid catches up on 100 % of the data"
+    assert gains_title([gain(0.1, 2, low=None), gain(1.0, None, low=None)], 4.0) == title
+    alone = [replace(gain(1.0, None), learned=None)]
+    assert gains_title(alone, 4.0) == "What searching gains over τ = 4"
+    labels = [replace(gain(1.0, None), label=name) for name in ("small", "large")]
+    assert gains_title([*labels, gain(0.5, 1)], 4.0).endswith("on small and large")
+
+
+def test_gains_of_a_grid_of_one() -> None:
+    one = replace(gain(1.0, None), runs=(1,), grid=(interval(0.0, 0.1),))
+    title = "On average the grid's one temperature does not gain what learning gains"
+    assert gains_title([one], 4.0) == title
+
+
+@pytest.mark.parametrize("needed", [(None,), (2, None), (2, None, None, None)])
+def test_gains_say_where_the_intervals_do_not_tell_apart(needed: tuple[int | None, ...]) -> None:
+    found = [replace(gain(i / 10, k), learned=interval(0.3, 0.9)) for i, k in enumerate(needed)]
+    assert gains_title(found, 4.0).endswith(", but the intervals overlap")
+
+
+@pytest.mark.parametrize(
+    ("needed", "words"),
+    [
+        (None, "no grid size catches up"),
+        (1, "one run of the grid does as well"),
+        (3, "the grid needs 3 runs"),
+    ],
+)
+def test_each_panel_says_what_its_grid_needs(needed: int | None, words: str) -> None:
+    assert finding(gain(1.0, needed)) == words
+    assert finding(replace(gain(1.0, needed), learned=None)) == "learning was not run"
+
+
+# 3: anytime
+
+
+def curve(strategy: str, runs: tuple[float, ...], mean: tuple[float, ...]) -> AnytimeCurve:
+    return AnytimeCurve(strategy, runs, mean, mean, mean)
+
+
+@given(
+    level=st.floats(50, 60),
+    means=st.lists(st.floats(50, 60), min_size=1, max_size=8).map(sorted),
+)
+def test_anytime_names_the_first_run_that_reaches_learning(
+    level: float, means: list[float]
+) -> None:
+    grid = curve("grid", tuple(map(float, range(1, len(means) + 1))), tuple(means))
+    title = anytime_title([curve("meta", (0.5, 1.5), (50.0, level)), grid])
+    reached = [run for run, mean in zip(grid.runs, means, strict=True) if mean >= level]
+    if reached:
+        assert re.match(rf"An average search takes {reached[0]:g} runs? to reach", title)
+    else:
+        assert re.match(rf"An average search of {len(means)} runs? stays below", title)
+    assert title.endswith("learning reaches in 1.5 runs")
+
+
+def test_one_run_is_singular() -> None:
+    curves = [curve("meta", (1.0,), (50.0,)), curve("grid", (1.0,), (50.0,))]
+    title = "An average search takes 1 run to reach what learning reaches in 1 run"
+    assert anytime_title(curves) == title
+
+
+def test_anytime_without_both_compares_nothing(summary: Summary) -> None:
+    for missing in ("meta", "grid"):
+        title = anytime_title([c for c in summary.anytime if c.strategy != missing])
+        assert title == "Validation accuracy of the best model so far, by compute"
+
+
+# 4: responses
 
 
 def test_responses(summary: Summary) -> None:
-    assert "τ = 4 is best on validation everywhere" in responses_title(summary.responses)
     first, *others = summary.responses
-    moved = (replace(first, best_tau=16.0), *others)
-    assert "moves from 4 to 16" in responses_title(moved)
-    assert "Accuracy against" in responses_title((replace(first, best_tau=None),))
+    assert responses_title(summary.responses) == "Validation chooses τ = 4 in every setting"
+    assert responses_title([first]) == "Validation chooses τ = 4 here"
+    assert "Accuracy against" in responses_title([replace(first, best_tau=None)])
+    moved = [replace(first, best_tau=16.0), *others]
+    assert responses_title(moved).startswith("The best fixed temperature moves from 4 to 16")
 
 
-def test_transfer(summary: Summary) -> None:
-    assert summary.transfer is not None
-    assert "loses 1.5 points" in transfer_title(summary.transfer)
-    free = replace(summary.transfer, regret_pp=((0.0,) * 4,) * 4)
-    assert transfer_title(free) == "No transferred temperature loses accuracy"
+@given(best=st.lists(st.sampled_from([1.0, 2.0, 4.0, 8.0]), min_size=2))
+def test_a_moving_temperature_is_given_its_true_range(best: list[float]) -> None:
+    curves = [
+        ResponseCurve("s", (1.0,), (90.0,), (None,), (None,), t, None, None, None, None)
+        for t in best
+    ]
+    assert ("moves" in responses_title(curves)) == (len(set(best)) > 1)
+    if len(set(best)) > 1:
+        assert f"from {min(best):g} to {max(best):g}" in responses_title(curves)
 
 
-def test_trajectories(summary: Summary) -> None:
-    assert trajectories_title(summary.trajectories, 4.0).endswith("end between 3 and 5")
+# 5: transfer
+
+
+@given(
+    cells=st.integers(2, 5).flatmap(
+        lambda n: st.lists(
+            st.lists(st.none() | points, min_size=n, max_size=n), min_size=n, max_size=n
+        )
+    )
+)
+def test_transfer_names_the_true_maximum(cells: list[list[float | None]]) -> None:
+    keys = tuple(f"s{i}" for i in range(len(cells)))
+    nothing = (None,) * len(cells)
+    title = transfer_title(TransferRegret(keys, tuple(map(tuple, cells)), nothing, nothing), MARGIN)
+    losses = [
+        v for i, row in enumerate(cells) for j, v in enumerate(row) if i != j and v is not None
+    ]
+    named = re.search(r"tuned on s(\d) loses ([\d.]+) points on s(\d)", title)
+    if not losses:
+        assert title == "No temperature can be tried in another setting"
+    elif max(losses) <= 0:
+        assert title == "No transferred temperature loses accuracy in the mean"
+    elif max(losses) <= MARGIN:
+        assert "loses more than ±0.20 points" in title
+    else:
+        assert named is not None
+        assert cells[int(named[1])][int(named[3])] == max(losses)
+        assert float(named[2]) == pytest.approx(max(losses), abs=0.051)
+
+
+def test_a_small_loss_beyond_a_smaller_margin_is_not_called_zero() -> None:
+    transfer = TransferRegret(("a", "b"), ((0.0, 0.04), (0.01, 0.0)), (None, None), (None, None))
+    assert "loses 0.04 points on b" in transfer_title(transfer, 0.02)
+
+
+# 6: trajectories
+
+
+def ending(key: str, tau: float) -> Trajectory:
+    return Trajectory(key, (0, 1), *((4.0, tau),) * 6)
+
+
+@pytest.mark.parametrize(
+    ("ends", "best", "title"),
+    [
+        ((3.0, 5.0), (None, None), "Learned student temperatures end between 3 and 5"),
+        ((3.0,), (None,), "The learned student temperature ends at 3"),
+        ((3.0,), (4.0,), "ends within a factor of two of the grid's best"),
+        ((3.0,), (8.0,), "ends more than a factor of two from the grid's best"),
+        ((3.0, 5.0), (4.0, 4.0), "within a factor of two of the grid's best in all 2 settings"),
+        ((3.0, 5.0), (4.0, 16.0), "within a factor of two of the grid's best in 1 of 2 settings"),
+        ((3.0, 30.0), (16.0, 4.0), "within a factor of two of the grid's best in 0 of 2 settings"),
+    ],
+)
+def test_trajectories(ends: tuple[float, ...], best: tuple[float | None, ...], title: str) -> None:
+    found = [ending(f"s{i}", tau) for i, tau in enumerate(ends)]
+    assert trajectories_title(found, {f"s{i}": t for i, t in enumerate(best)}).endswith(title)
+
+
+# 7: degradations
+
+
+def along(strategy: str, *means: float | None) -> DegradationCurve:
+    nothing = (None,) * len(means)
+    levels = ("small", "medium", "large")[: len(means)]
+    return DegradationCurve("teacher", "all", strategy, levels, means, nothing, nothing)
+
+
+def test_degradations_give_the_change_from_end_to_end() -> None:
+    curves = [along("meta", 90.0, 91.0, 91.2), along("fixed", 90.0, 92.0, 89.0)]
+    title = "From small to large accuracy changes by +1.2 points learned and −1.0 at fixed τ"
+    assert degradations_title(curves) == title
+
+
+def test_degradations_of_several_panels_give_the_range() -> None:
+    curves = [along("grid", 90.0, 91.0), along("grid", 90.0, 88.5), along("ce", 1.0, 9.0)]
+    title = "From small to medium accuracy changes by −1.5 to +1.0 points with a grid"
+    assert degradations_title(curves) == title
+
+
+def test_degradations_without_both_ends_claim_nothing() -> None:
+    assert degradations_title([along("meta", None, 91.0)]) == "Test accuracy from small to medium"
+    assert degradations_title([along("ce", 90.0, 91.0)]).endswith(
+        "by +1.0 points without a teacher"
+    )
+
+
+# 8: profiles
+
+
+@given(losses=st.lists(points, min_size=1, max_size=300))
+def test_a_profile_says_all_or_none_only_where_it_is_all_or_none(losses: list[float]) -> None:
+    ordered = tuple(sorted(losses))
+    share = sum(loss <= 0 for loss in losses) / len(losses)
+    steps = tuple((i + 1) / len(losses) for i in range(len(losses)))
+    title = profiles_title([LossProfile("meta", ordered, steps, share, len(losses))])
+    assert title.startswith("100 %") == all(loss <= 0 for loss in losses)
+    assert title.startswith("0 %") == all(loss > 0 for loss in losses)
+
+
+def test_profiles(summary: Summary) -> None:
+    title = "75 % of learned runs and 50 % of grid searches lose nothing to the best fixed τ"
+    assert profiles_title(summary.profiles) == title
+    others = [p for p in summary.profiles if p.strategy != "meta"]
+    assert profiles_title(others) == "Loss against the best fixed temperature of each setting"
+
+
+# 9: optimism
+
+
+@pytest.mark.parametrize(
+    ("quoted", "picked", "title"),
+    [
+        (0.3, 0.2, "Quoting the winner's validation score would flatter the grid by 0.30 points"),
+        (-0.3, 0.2, "Picking the winner on test would flatter the grid by 0.20 points"),
+        (-0.3, 0.001, "Neither shortcut of reporting would flatter the grid of 2"),
+    ],
+)
+def test_optimism(quoted: float, picked: float, title: str) -> None:
+    assert optimism_title(SelectionOptimism((1, 2), (0.0, quoted), (0.0, picked), 9)) == title
+
+
+# 10: detectable difference
+
+
+@pytest.mark.parametrize(
+    ("now", "settings_help", "title"),
+    [
+        (None, True, "With one setting or one seed the study cannot show an overall difference"),
+        (0.15, True, "The study can show differences as small as its margin: 0.15 points"),
+        (0.6, True, "twice the settings would help more than twice the seeds"),
+        (0.6, False, "twice the seeds would help no less than twice the settings"),
+    ],
+)
+def test_detectable(now: float | None, settings_help: bool, title: str) -> None:
+    found = DetectableDifference((2,), (1.0,), (0.6,), (0.5,), 4, 2, now, settings_help)
+    assert detectable_title(found, MARGIN).endswith(title)

@@ -62,13 +62,13 @@ def machines() -> Iterator[SimulatedCluster]:
 def test_machines_that_do_not_share_the_folder_are_found_out(
     machines: SimulatedCluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    require_shared(tmp_path)
+    require_shared(StudyFolder(tmp_path))
     assert list(tmp_path.iterdir()) == []
     # A path that names another place to each process, as an unshared one does on each machine.
     monkeypatch.chdir(tmp_path)
     unshared = Path("/proc/self/cwd")
     with pytest.raises(StorageError, match=r"is not the same folder on all 2 machines .* --out"):
-        require_shared(unshared)
+        require_shared(StudyFolder(unshared))
     assert not list(unshared.glob(".probe-*"))
 
 

@@ -93,11 +93,11 @@ def test_killed_three_times_it_ends_as_undisturbed(
 
 
 def test_the_last_two_states_are_kept_and_a_damaged_one_is_passed_over(tmp_path: Path) -> None:
-    in_flight = InFlight(tmp_path / "trial")
+    in_flight = InFlight(StudyFolder(tmp_path), "trial")
     assert in_flight.latest() is None
     for epoch in (9, 10, 11):
         in_flight.save(epoch, {"epoch": epoch, "weights": torch.full((3,), float(epoch))})
-    files = sorted((tmp_path / "trial").iterdir())
+    files = sorted((tmp_path / "checkpoints" / "trial").iterdir())
     assert [file.name for file in files] == ["epoch-000010.pt", "epoch-000011.pt"]
     latest = in_flight.latest()
     assert latest is not None
@@ -112,8 +112,9 @@ def test_the_last_two_states_are_kept_and_a_damaged_one_is_passed_over(tmp_path:
 
 def test_states_of_finished_trials_are_swept_and_others_stay(tmp_path: Path) -> None:
     for trial in ("done", "running"):
-        InFlight(tmp_path / trial).save(1, {"epoch": 1})
-    sweep_finished(tmp_path, {"done", "elsewhere"})
-    assert [path.name for path in tmp_path.iterdir()] == ["running"]
-    sweep_finished(tmp_path, {"running"})
-    assert not tmp_path.exists()
+        InFlight(StudyFolder(tmp_path), trial).save(1, {"epoch": 1})
+    sweep_finished(StudyFolder(tmp_path), {"done", "elsewhere"})
+    checkpoints = tmp_path / "checkpoints"
+    assert [path.name for path in checkpoints.iterdir()] == ["running"]
+    sweep_finished(StudyFolder(tmp_path), {"running"})
+    assert not checkpoints.exists()

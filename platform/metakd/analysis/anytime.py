@@ -1,6 +1,7 @@
 """How good the best model so far is, if a strategy were stopped after some compute."""
 
 import zlib
+from functools import cache
 from itertools import permutations
 from pathlib import Path
 
@@ -53,11 +54,16 @@ def anytime_curves(out: Path, table: StudyTable, study: str) -> tuple[AnytimeCur
     if not pairs.any():
         return ()
     longest = int(evaluations.max())
+
+    @cache
+    def best_in(parts: int) -> Matrix:
+        return best_so_far(logged, len(table.rows), parts)
+
     curves = []
     for name in shown:
         here = rows[name].reshape(-1, *table.shape)[:, pairs]
         parts = max(min(longest, POINTS // len(here)), 1)
-        best = best_so_far(logged, len(table.rows), parts)[here]
+        best = best_in(parts)[here]
         if name == "grid":
             curves.append(_in_random_order(best, study))
         else:
@@ -82,11 +88,10 @@ def best_so_far(logged: LoggedSteps, trials: int, parts: int) -> Matrix:
     best = np.full((trials, parts), np.nan)
     if not len(starts):
         return best
-    total = np.repeat(logged.step[ends], ends - starts + 1)
-    # The tiny bit: an evaluation at the very end of a part belongs to it.
-    part = np.ceil(logged.step / np.maximum(total, 1) * parts - 1e-9).astype(np.intp) - 1
-    part = np.maximum(part, 0)
-    blocks = starts_of_runs(logged.row, part)
+    total = np.repeat(np.maximum(logged.step[ends], 1), ends - starts + 1)
+    # In whole numbers: an evaluation at the very end of a part belongs to it.
+    part = np.maximum(logged.step * parts - 1, 0) // total
+    blocks = starts_of_runs(logged.row * parts + part)
     best[logged.row[blocks], part[blocks]] = np.maximum.reduceat(logged.columns["val_acc"], blocks)
     return np.fmax.accumulate(best, axis=1)
 

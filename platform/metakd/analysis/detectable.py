@@ -1,6 +1,7 @@
 """Which difference a study would show, by how many seeds and settings it has."""
 
 import math
+from dataclasses import dataclass
 
 import numpy as np
 from scipy.special import nctdtrinc, stdtrit
@@ -8,6 +9,7 @@ from scipy.special import nctdtrinc, stdtrit
 from metakd.analysis.curves import DetectableDifference
 from metakd.analysis.intervals import LEVEL, MeanSquares, complete_block, mean_squares
 from metakd.analysis.table import Matrix
+from metakd.analysis.verdict_rule import ROUNDING_PP
 
 POWER = 0.8
 SEEDS = (3, 4, 5, 6, 8, 10, 12, 16, 20, 30)
@@ -30,22 +32,21 @@ def detectable_difference(differences: Matrix) -> DetectableDifference | None:
     rows, columns = complete_block(differences)
     block = differences[np.ix_(rows, columns)]
     C, S = block.shape
-    if not C or S < 2 or not block.std():
+    if not C or S < 2 or np.ptp(block) <= ROUNDING_PP:
         return None
     # Within a setting, settings apart: seeds and the rest together.
     within = float(block.var(axis=1, ddof=1).mean())
-    parts = _Parts(mean_squares(block), C, S) if C > 1 else None
+    parts = VarianceParts.of(mean_squares(block), C, S) if C > 1 else None
     seeds = tuple(sorted({*SEEDS, max(S, SEEDS[0])}))
     return DetectableDifference(
         seeds=seeds,
         one_setting_pp=tuple(shown_at_power(within / n, n - 1) for n in seeds),
-        average_pp=tuple(parts.detectable(C, n) for n in seeds) if parts else (),
-        average_doubled_pp=tuple(parts.detectable(2 * C, n) for n in seeds) if parts else (),
+        average_pp=tuple(parts.shown(C, n) for n in seeds) if parts else (),
+        average_doubled_pp=tuple(parts.shown(2 * C, n) for n in seeds) if parts else (),
         settings_now=C,
         seeds_now=S,
-        now_pp=parts.detectable(C, S) if parts else None,
-        more_settings_help_more=parts is not None
-        and parts.detectable(2 * C, S) < parts.detectable(C, 2 * S),
+        now_pp=parts.shown(C, S) if parts else None,
+        more_settings_help_more=parts is not None and parts.shown(2 * C, S) < parts.shown(C, 2 * S),
     )
 
 
@@ -62,18 +63,28 @@ def shown_at_power(variance: float, freedom: float) -> float:
     return float(nctdtrinc(freedom, 1 - POWER, critical)) * math.sqrt(variance)
 
 
-class _Parts:
-    """Variance components of a two-way table, and what tables of other sizes would show."""
+@dataclass(frozen=True)
+class VarianceParts:
+    """Variance components of a difference: of settings, of seeds, and of the rest, in pp²."""
 
-    def __init__(self, squares: MeanSquares, settings: int, seeds: int) -> None:
-        self._rest = squares.rest
-        self._settings = max((squares.settings - squares.rest) / seeds, 0.0)
-        self._seeds = max((squares.seeds - squares.rest) / settings, 0.0)
+    settings: float
+    seeds: float
+    rest: float
 
-    def detectable(self, settings: int, seeds: int) -> float:
+    @classmethod
+    def of(cls, squares: MeanSquares, settings: int, seeds: int) -> "VarianceParts":
+        """Splits the mean squares of a table of so many settings and seeds, at least 2 × 2."""
+        return cls(
+            settings=max((squares.settings - squares.rest) / seeds, 0.0),
+            seeds=max((squares.seeds - squares.rest) / settings, 0.0),
+            rest=squares.rest,
+        )
+
+    def shown(self, settings: int, seeds: int) -> float:
+        """Returns the average difference that a study of this size shows, at least 2 × 2."""
         expected = MeanSquares(
-            settings=self._rest + seeds * self._settings,
-            seeds=self._rest + settings * self._seeds,
-            rest=self._rest,
+            settings=self.rest + seeds * self.settings,
+            seeds=self.rest + settings * self.seeds,
+            rest=self.rest,
         )
         return shown_at_power(*expected.variance_of_mean(settings, seeds))

@@ -3,6 +3,7 @@
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,7 +24,7 @@ class LoggedSteps:
 
     row: NDArray[np.intp]
     step: NDArray[np.int64]
-    columns: dict[str, NDArray[np.float64]]
+    columns: dict[str, NDArray[Any]]
 
 
 def read_logged_steps(
@@ -47,11 +48,11 @@ def read_logged_steps(
     return LoggedSteps(
         row=by_code[ids.indices.to_numpy()],
         step=table["step"].to_numpy(),
-        columns={name: table[name].to_numpy().astype(np.float64) for name in columns},
+        columns={name: table[name].to_numpy() for name in columns},
     )
 
 
-def starts_of_runs(*keys: NDArray[np.intp] | NDArray[np.float64]) -> NDArray[np.intp]:
+def starts_of_runs(*keys: NDArray[Any]) -> NDArray[np.intp]:
     """Returns where a new run of equal lines begins, all keys compared, (runs,)."""
     if not len(keys[0]):
         return np.empty(0, dtype=np.intp)

@@ -10,13 +10,12 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute
 
-from metakd.results.files import COMPACTED, Part, StoreFiles, list_files
+from metakd.results.files import Part, StoreFiles, list_files
 from metakd.results.schema import ENCODED_ID, ENCODED_STEPS, TRIALS
 from metakd.results.study import StoreError, read_study
 from metakd.results.table_files import load_table
 
 __all__ = [
-    "COMPACTED",
     "finished_trials",
     "packed_trials",
     "read_steps",

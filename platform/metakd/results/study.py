@@ -2,6 +2,7 @@
 
 import json
 import os
+from collections.abc import Collection
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, TypedDict
@@ -11,9 +12,10 @@ from metakd.results.schema import SCHEMA_VERSION
 STUDY_FILE = "study.json"
 LOCK_FILE = ".lock"
 
-# What a study may have left before it could write study.json: a dry run keeps decoded datasets.
+# What a study may have left before it could write study.json, beside drafts and locks, whose names
+# start with a dot: a dry run keeps decoded datasets.
 OWN_NAMES = frozenset(
-    {"datasets", "teachers", "banks", "checkpoints", "ray", "trials", "steps", "failed", LOCK_FILE}
+    {"datasets", "teachers", "banks", "checkpoints", "ray", "trials", "steps", "failed"}
 )
 
 
@@ -102,10 +104,19 @@ def check_out(out: Path) -> None:
     if (out / STUDY_FILE).exists():
         read_study(out)
         return
-    foreign = sorted({entry.name for entry in out.iterdir()} - OWN_NAMES)
+    check_own({entry.name for entry in out.iterdir()}, str(out))
+
+
+def check_own(names: Collection[str], where: str) -> None:
+    """Checks that a place without a study holds nothing else.
+
+    Raises:
+        StoreError: If it does.
+    """
+    foreign = sorted(name for name in set(names) - OWN_NAMES if name[0] != ".")
     if foreign:
         raise StoreError(
-            f"{out} holds something else ({foreign[0]}) and no {STUDY_FILE}: "
+            f"{where} holds something else ({foreign[0]}) and no {STUDY_FILE}: "
             "choose an empty or new folder as --out"
         )
 

@@ -11,6 +11,7 @@ from metakd.analysis.summary import Summary
 from metakd.analysis.terminal import settings_table, verdict_lines
 from metakd.data.datasets import ImageDataset
 from metakd.models.create import create_model
+from metakd.results.object_store import ObjectStore
 from metakd.results.reader import read_trials
 from metakd.study.banks import BankSpec
 from metakd.study.cost import estimate_s
@@ -75,15 +76,23 @@ def announce_plan(
         console.print(f"estimate     {duration(expected)} on the {cpus} CPUs here")
 
 
-def announce_verdict(console: Console, summary: Summary, out: Path, report: Path | None) -> None:
-    """Prints the verdict, the table of settings, and where everything lies."""
+def announce_verdict(console: Console, summary: Summary) -> None:
+    """Prints the verdict and the table of settings."""
     console.print()
     for line in verdict_lines(summary):
         console.print(line)
     console.print()
     console.print(settings_table(summary))
-    console.print(f"store        {out / 'trials'}")
+
+
+def announce_places(
+    console: Console, out: Path, report: Path | None, store: ObjectStore | None
+) -> None:
+    """Prints where everything lies."""
+    console.print(f"store        {out / 'trials' if store is None else store.address('trials')}")
     console.print(f"report       {report or 'not written (--no-report)'}")
+    if report is not None and store is not None:
+        console.print(f"             and {store.address(report.name)}")
 
 
 def announce_failures(console: Console, failures: list[Failure]) -> None:

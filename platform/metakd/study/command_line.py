@@ -9,6 +9,7 @@ from typing import Any, get_args
 from metakd.data.augmentations import RECIPES
 from metakd.data.bank import AnswerType
 from metakd.data.datasets import SOURCES, DatasetOptions
+from metakd.results.object_store import SCHEMES, ObjectStore
 from metakd.study.banks import MODES, BankPolicy
 from metakd.study.presets import PRESETS
 from metakd.study.resources import Wanted
@@ -16,6 +17,8 @@ from metakd.study.spec import SpecError, StudySpec
 from metakd.study.strategies import STRATEGIES
 from metakd.train.in_flight import SAVE_INTERVAL_S
 from metakd.train.sampling import Match
+
+SCRATCH = Path("~/.cache/metakd")
 
 
 @dataclass(frozen=True)
@@ -25,7 +28,9 @@ class RunOptions:
     cluster: str
     """auto, local or HOST:PORT."""
     out: Path
-    """The results folder."""
+    """The results folder; where results go to an object store, this machine's copy of them."""
+    store: ObjectStore | None
+    """The object store."""
     data: DatasetOptions
     """How the dataset is found and read."""
     banks: BankPolicy
@@ -51,13 +56,17 @@ def parse(defaults: StudySpec, argv: Sequence[str] | None) -> tuple[StudySpec, R
 
     Raises:
         SpecError: If a value makes no sense.
+        StoreError: If ``--out`` names a store that is not known.
         ResourceError: If what a trial is to be given makes no sense.
         SystemExit: With code 2 if a word is not understood, with 0 after ``--help``.
     """
     given = vars(_parser(defaults).parse_args(argv))
+    scratch = given.pop("scratch")
+    out, store = _place(given.pop("out") or f"results/{defaults.name}", scratch)
     options = RunOptions(
         cluster=given.pop("cluster"),
-        out=given.pop("out") or Path("results") / defaults.name,
+        out=out,
+        store=store,
         data=DatasetOptions(
             data_dir=given.pop("data_dir"),
             image_column=given.pop("image_column"),
@@ -91,6 +100,18 @@ def parse(defaults: StudySpec, argv: Sequence[str] | None) -> tuple[StudySpec, R
     chosen: dict[str, Any] = dict(PRESETS[given.pop("preset")])
     chosen.update({k: tuple(v) if isinstance(v, list) else v for k, v in given.items()})
     return replace(defaults, **chosen), options
+
+
+def _place(out: str, scratch: Path | None) -> tuple[Path, ObjectStore | None]:
+    """Returns the results folder, and the object store that it is a copy of, if any."""
+    if "://" not in out:
+        if scratch is not None:
+            raise SpecError("--scratch is for results in an object store, such as --out s3://...")
+        return Path(out), None
+    if out.startswith("file://"):
+        return Path(out.removeprefix("file://")), None
+    store = ObjectStore(out)
+    return (scratch or SCRATCH).expanduser().absolute() / store.id, store
 
 
 def _parser(defaults: StudySpec) -> argparse.ArgumentParser:
@@ -180,10 +201,17 @@ def _parser(defaults: StudySpec) -> argparse.ArgumentParser:
     )
     runs.add_argument(
         "--out",
+        default=None,
+        metavar="DIR|URI",
+        help=f"results folder (default: results/{defaults.name}), or a place in an object store: "
+        f"{', '.join(f'{scheme}://' for scheme in SCHEMES)}",
+    )
+    runs.add_argument(
+        "--scratch",
         type=Path,
         default=None,
         metavar="DIR",
-        help=f"results folder (default: results/{defaults.name})",
+        help=f"with an object store: where each machine keeps its copies, by default {SCRATCH}",
     )
     runs.add_argument(
         "--data-dir", type=Path, default=None, metavar="DIR", help="where downloaded datasets lie"

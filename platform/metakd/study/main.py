@@ -2,11 +2,10 @@
 
 import errno
 import os
-import shutil
 import sys
 import time
 from collections.abc import Callable, Sequence
-from contextlib import nullcontext
+from contextlib import ExitStack
 from pathlib import Path
 
 import ray
@@ -15,16 +14,19 @@ from rich.console import Console
 
 from metakd.analysis.summarise import summarise, write_summary
 from metakd.analysis.summary import Summary
+from metakd.analysis.summary_file import SUMMARY_FILE
 from metakd.data.bank import BankError
 from metakd.data.datasets import DatasetError, open_dataset
 from metakd.data.splits import SplitError
 from metakd.models.create import ModelError
 from metakd.results.compaction import compact, is_due
+from metakd.results.mirror import check_store, fetch_results, push_compaction
 from metakd.results.reader import finished_trials
-from metakd.results.study import StoreError, check_out
+from metakd.results.study import STUDY_FILE, StoreError, check_out
 from metakd.study.announce import (
     Failure,
     announce_failures,
+    announce_places,
     announce_plan,
     announce_skipped,
     announce_verdict,
@@ -32,6 +34,7 @@ from metakd.study.announce import (
 from metakd.study.banks import RoomError, check_room, free_bytes
 from metakd.study.cluster import ClusterError, Node
 from metakd.study.command_line import RunOptions, parse
+from metakd.study.lease import only_study_on
 from metakd.study.lock import LockError, only_study_in
 from metakd.study.plan import make_plan
 from metakd.study.progress import duration
@@ -107,16 +110,26 @@ def _console() -> Console:
 
 
 def _run(spec: StudySpec, options: RunOptions, render: Render, console: Console) -> int:
-    require_lasting(options.out.absolute())
-    check_out(options.out)
-    with nullcontext() if options.dry_run else only_study_in(options.out):
-        return _plan_and_run(spec, options, render, console)
-
-
-def _plan_and_run(spec: StudySpec, options: RunOptions, render: Render, console: Console) -> int:
-    started = time.monotonic()
     # Workers have working directories of their own.
-    folder = StudyFolder(options.out.absolute())
+    folder = StudyFolder(options.out.absolute(), options.store)
+    require_lasting(folder.out)
+    check_out(options.out)
+    if folder.store is not None:
+        check_store(folder.store)
+    with ExitStack() as held:
+        if not options.dry_run:
+            held.enter_context(only_study_in(options.out))
+            if folder.store is not None:
+                held.enter_context(only_study_on(folder.store, folder.out))
+        if folder.store is not None:
+            fetch_results(folder.out, folder.store)
+        return _plan_and_run(spec, options, folder, render, console)
+
+
+def _plan_and_run(
+    spec: StudySpec, options: RunOptions, folder: StudyFolder, render: Render, console: Console
+) -> int:
+    started = time.monotonic()
     dataset = open_dataset(spec.dataset, folder.datasets, options.data)
     plan = make_plan(spec, dataset, options.banks)
     finished = finished_trials(options.out)
@@ -135,20 +148,28 @@ def _plan_and_run(spec: StudySpec, options: RunOptions, render: Render, console:
         return 0
 
     record_study(plan, options.out)
+    folder.hand_over(folder.out / STUDY_FILE, folder.datasets / plan.data.fingerprint)
     failures: list[Failure] = []
     if pending:
         try:
             failures = run_pending(plan, pending, needed, folder, options, console)
         finally:
-            shutil.rmtree(folder.ray, ignore_errors=True)
-            over = finished_trials(options.out) | trained_teachers(folder)
-            sweep_finished(folder.checkpoints, over)
+            folder.remove(folder.ray)
+            if folder.store is not None:
+                fetch_results(folder.out, folder.store)
+            sweep_finished(folder, finished_trials(options.out) | trained_teachers(folder))
     if is_due(options.out):
-        compact(options.out)
+        done = compact(options.out)
+        if folder.store is not None:
+            push_compaction(folder.out, folder.store, done)
     summary = summarise(options.out)
     write_summary(options.out, summary)
+    folder.hand_over(folder.out / SUMMARY_FILE)
     report = render(options.out, summary) if options.report else None
-    announce_verdict(console, summary, options.out, report)
+    if report is not None:
+        folder.hand_over(report.absolute())
+    announce_verdict(console, summary)
+    announce_places(console, options.out, report, folder.store)
     announce_skipped(console, options.out, plan.trial_ids)
     announce_failures(console, failures)
     console.print(f"done in {duration(time.monotonic() - started)}")

@@ -10,8 +10,9 @@ from torch import Tensor
 
 from metakd.data.bank import AnswerType, BankError, build_answers, build_views
 from metakd.data.bank.parts import Parts
-from metakd.data.bank.stored import answers_parts, views_parts
+from metakd.data.bank.stored import about_file, answers_parts, views_parts
 from metakd.data.datasets import DatasetError
+from metakd.results.study import StoreError
 from metakd.study.banks import BankSpec
 from metakd.study.cluster import Cluster
 from metakd.study.plan import Plan
@@ -27,7 +28,7 @@ from metakd.train.trial import DataSpec, TeacherSpec
 # A task's process takes seconds to import torch: as long as this many views take it.
 VIEWS_PER_TASK = 50_000
 TELL_INTERVAL_S = 2.0
-PLAIN_ERRORS = (BankError, DatasetError, OSError)
+PLAIN_ERRORS = (BankError, DatasetError, OSError, StoreError)
 
 
 def prepare(
@@ -62,7 +63,7 @@ def prepare(
     parts_of_views = partial(views_parts, folder.banks)
 
     def tell_views() -> None:
-        on_stage(f"augmented views {_done(with_views, parts_of_views)}")
+        on_stage(f"augmented views {_done(with_views, parts_of_views, folder)}")
 
     on_stage("augmented views")
     if plan.teacher is None:
@@ -91,7 +92,11 @@ def prepare(
     parts_of_answers = partial(
         answers_parts, folder.banks, teacher_id=teacher.id, name="logits", kept_as=kept_as
     )
-    _wait(answers, lambda: on_stage(f"the teacher's answers {_done(banks, parts_of_answers)}"))
+
+    def tell_answers() -> None:
+        on_stage(f"the teacher's answers {_done(banks, parts_of_answers, folder)}")
+
+    _wait(answers, tell_answers)
     return report
 
 
@@ -115,13 +120,14 @@ def _wait(tasks: list[ray.ObjectRef], tell: Callable[[], None]) -> None:
         tell()
 
 
-def _done(banks: Sequence[BankSpec], parts_of: Callable[[str], Parts]) -> str:
+def _done(banks: Sequence[BankSpec], parts_of: Callable[[str], Parts], folder: StudyFolder) -> str:
     """Returns in words how much of some banks is there."""
     done = total = 0
     for bank in banks:
         with suppress(BankError):
+            folder.bring(about_file(folder.banks, bank.id))
             parts = parts_of(bank.id)
-            done += parts.done()
+            done += len(folder.names(parts.folder))
             total += parts.count
     return f"{100 * done / max(total, 1):.0f} %"
 
@@ -131,7 +137,10 @@ def _make_views(banks: Sequence[BankSpec], data: DataSpec, folder: StudyFolder) 
     Resources().claim()
     samples = open_samples(data, folder)
     for bank in banks:
+        place = folder.banks / bank.id
+        folder.bring(place)
         build_views(folder.banks, bank.views(samples))
+        folder.hand_over(place)
 
 
 @ray.remote(num_cpus=1)
@@ -151,5 +160,8 @@ def _ask_teacher(
 
     at_once = forward_batch(samples.dataset.image_shape, samples.device)
     for bank in banks:
+        place = folder.banks / bank.id
+        folder.bring(place)
         views = bank.views(samples)
         build_answers(folder.banks, views, teacher.id, answers, kept_as, batch_size=at_once)
+        folder.hand_over(place)

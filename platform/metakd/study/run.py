@@ -63,7 +63,7 @@ def run_pending(
         console.print("             it asks for a token: `ray get-auth-token` prints it")
     allotment = allot(options.wanted, cluster.nodes)
     console.print(f"resources    {allotment}")
-    require_shared(folder.out)
+    require_shared(folder)
 
     clock = time.monotonic()
     with StageProgress(console) as stages:

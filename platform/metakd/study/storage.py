@@ -9,6 +9,8 @@ import ray
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from metakd.atomic import new_file
+from metakd.results.study import StoreError
+from metakd.train.folder import StudyFolder
 
 PROBE_TIMEOUT_S = 120.0
 # Where Ray unpacks what `ray job submit --working-dir` uploads.
@@ -35,11 +37,11 @@ def require_lasting(out: Path) -> None:
         )
 
 
-def require_shared(out: Path) -> None:
-    """Checks that every machine of the connected cluster reads and writes the same folder.
+def require_shared(folder: StudyFolder) -> None:
+    """Checks that every machine of the connected cluster reads and writes the same files.
 
     Args:
-        out: The results folder, absolute.
+        folder: The study's folder.
 
     Raises:
         StorageError: If a machine does not, or does not answer.
@@ -50,44 +52,65 @@ def require_shared(out: Path) -> None:
     if not others:
         return
     word = uuid4().hex
-    probe = out / f".probe-{word}"
+    probe = folder.out / f".probe-{word}"
     with new_file(probe) as draft:
         draft.write_text(word)
+    folder.hand_over(probe)
     try:
-        blind = _blind(others, probe, word)
+        blind = _blind(others, folder, probe, word)
     finally:
-        for file in out.glob(f".probe-{word}*"):
-            file.unlink(missing_ok=True)
+        for place in (probe, *(_answer_to(probe, node["NodeID"]) for node in others)):
+            folder.remove(place)
+    if blind and folder.store is None:
+        raise StorageError(
+            f"{folder.out} is not the same folder on all {len(others) + 1} machines of the cluster "
+            f"(not on {', '.join(sorted(blind))}): set --out to a folder on storage that all of "
+            "them share, NFS or the like, mounted at the same path, or to an object store (s3://)"
+        )
     if blind:
         raise StorageError(
-            f"{out} is not the same folder on all {len(others) + 1} machines of the cluster (not "
-            f"on {', '.join(sorted(blind))}): set --out to a folder on storage that all of them "
-            "share, NFS or the like, mounted at the same path"
+            f"{', '.join(sorted(blind))} of {len(others) + 1} machines cannot read and write "
+            f"{folder.store}: give all of them its credentials, and a --scratch folder that they "
+            f"can write (now {folder.out.parent})"
         )
 
 
-def _blind(nodes: Sequence[dict[str, str]], probe: Path, word: str) -> list[str]:
+def _blind(
+    nodes: Sequence[dict[str, str]], folder: StudyFolder, probe: Path, word: str
+) -> list[str]:
     """Returns the addresses of machines that do not see the probe, or whose answer is not seen."""
     tasks = {
         _answer.options(
             scheduling_strategy=NodeAffinitySchedulingStrategy(node["NodeID"], soft=False)
-        ).remote(probe, node["NodeID"]): node
+        ).remote(folder, probe, node["NodeID"]): node
         for node in nodes
     }
     ready, _ = ray.wait(list(tasks), num_returns=len(tasks), timeout=PROBE_TIMEOUT_S)
     seen = {tasks[task]["NodeID"] for task in ready if ray.get(task) == word}
     # What it wrote has to arrive here, too.
-    seen = {node for node in seen if probe.with_name(f"{probe.name}-{node}").exists()}
+    for node in seen:
+        folder.bring(_answer_to(probe, node))
+    seen = {node for node in seen if _answer_to(probe, node).exists()}
     return [node["NodeManagerAddress"] for node in nodes if node["NodeID"] not in seen]
 
 
 @ray.remote(num_cpus=0)
-def _answer(probe: Path, node: str) -> str | None:
+def _answer(folder: StudyFolder, probe: Path, node: str) -> str | None:
     try:
+        folder.bring(probe)
         word = probe.read_text()
-        probe.with_name(f"{probe.name}-{node}").write_text(word)
+        answer = _answer_to(probe, node)
+        answer.write_text(word)
+        folder.hand_over(answer)
+        if folder.store is not None:
+            probe.unlink()
+            answer.unlink()
         # Network file systems show a new entry to others once its folder is listed anew.
         os.listdir(probe.parent)  # noqa: PTH208
-    except OSError:
+    except (OSError, StoreError):
         return None
     return word
+
+
+def _answer_to(probe: Path, node: str) -> Path:
+    return probe.with_name(f"{probe.name}-{node}")

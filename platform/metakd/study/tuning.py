@@ -83,7 +83,7 @@ def run_jobs(
         ),
         run_config=tune.RunConfig(
             name="students",
-            storage_path=str(orders.folder.ray.resolve()),
+            **orders.folder.ray_storage,
             verbose=0,
             failure_config=tune.FailureConfig(max_failures=max_failures),
             callbacks=[relay],

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
+from metakd.results.mirror import push_trial
 from metakd.results.writer import write_failure, write_trial
 from metakd.train.folder import StudyFolder
 from metakd.train.in_flight import InFlight
@@ -21,13 +22,16 @@ def commit(trial: Trial, outcome: Outcome, folder: StudyFolder, git_commit: str)
     steps = [_curve_row(trial, epoch) for epoch in outcome.epochs]
     row = {"status": "done", **_content_columns(trial), **_outcome_columns(outcome)}
     write_trial(folder.out, {**row, "git_commit": git_commit}, steps)
-    InFlight(folder.checkpoints / trial.id).forget()
+    if folder.store is not None:
+        push_trial(folder.out, folder.store, trial.id)
+    InFlight(folder, trial.id).forget()
 
 
 def record_failure(trial: Trial, error: str, folder: StudyFolder, git_commit: str) -> None:
     """Records that a trial failed, and why; its last states stay, and it may be tried again."""
     row = {"status": "failed", "error": error, "git_commit": git_commit, **_content_columns(trial)}
     write_failure(folder.out, {**row, **_place_columns()})
+    folder.hand_over(folder.out / "failed" / f"{trial.id}.parquet")
 
 
 def package_versions() -> dict[str, str]:

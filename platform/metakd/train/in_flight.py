@@ -1,7 +1,6 @@
 """What is kept of a training that runs, so that whoever runs it next goes on from there."""
 
 import pickle
-import shutil
 import time
 from collections.abc import Collection, Mapping
 from contextlib import suppress
@@ -11,6 +10,7 @@ from typing import Any
 import torch
 
 from metakd.atomic import new_file
+from metakd.train.folder import StudyFolder
 
 KEPT = 2
 """States of a training on disk: of two, one is whole whatever befalls the other."""
@@ -23,12 +23,16 @@ class InFlight:
     """The last states of one trial or teacher, as files that are whole or not there.
 
     Args:
-        folder: ``checkpoints/<id>/``; it appears with the first state.
+        folder: The study's folder.
+        training: Id of the trial or teacher; ``checkpoints/<id>/`` appears with the first state.
         interval_s: At least so much time lies between two states.
     """
 
-    def __init__(self, folder: Path, interval_s: float = SAVE_INTERVAL_S) -> None:
+    def __init__(
+        self, folder: StudyFolder, training: str, interval_s: float = SAVE_INTERVAL_S
+    ) -> None:
         self._folder = folder
+        self._place = folder.checkpoints / training
         self._interval_s = interval_s
         self._saved_at = time.perf_counter()
 
@@ -39,14 +43,17 @@ class InFlight:
 
     def save(self, epochs_done: int, state: Mapping[str, Any]) -> None:
         """Stores a state, and removes all but the last two."""
-        with new_file(self._folder / f"epoch-{epochs_done:06d}.pt") as draft:
+        place = self._place / f"epoch-{epochs_done:06d}.pt"
+        with new_file(place) as draft:
             torch.save(dict(state), draft)
+        self._folder.hand_over(place)
         for old in self._files()[KEPT:]:
-            old.unlink(missing_ok=True)
+            self._folder.remove(old)
         self._saved_at = time.perf_counter()
 
     def latest(self) -> dict[str, Any] | None:
         """Returns the last state that can be read, None if there is none."""
+        self._folder.bring(self._place)
         for file in self._files():
             try:
                 state: dict[str, Any] = torch.load(file, map_location="cpu")
@@ -57,17 +64,17 @@ class InFlight:
 
     def forget(self) -> None:
         """Removes all states."""
-        shutil.rmtree(self._folder, ignore_errors=True)
+        self._folder.remove(self._place)
 
     def _files(self) -> list[Path]:
-        return sorted(self._folder.glob("epoch-*.pt"), reverse=True)
+        return sorted(self._place.glob("epoch-*.pt"), reverse=True)
 
 
-def sweep_finished(checkpoints: Path, finished: Collection[str]) -> None:
+def sweep_finished(folder: StudyFolder, finished: Collection[str]) -> None:
     """Removes states of what is finished: a kill can come between a commit and their removal."""
-    for folder in checkpoints.glob("*"):
-        if folder.name in finished:
-            InFlight(folder).forget()
+    kept = {name.partition("/")[0] for name in folder.names(folder.checkpoints)}
+    for training in kept.intersection(finished):
+        InFlight(folder, training).forget()
     # What is left belongs to trainings that go on later.
     with suppress(OSError):
-        checkpoints.rmdir()
+        folder.checkpoints.rmdir()

@@ -99,7 +99,7 @@ def run_trial(
         HeldOutMetaBatches(samples.meta, trial.recipe.batch_size, trial.seed),
         samples.autocast,
     )
-    in_flight = InFlight(folder.checkpoints / trial.id, save_interval_s)
+    in_flight = InFlight(folder, trial.id, save_interval_s)
     progress = Progress(started=datetime.now(UTC))
     kept = share.agreed(in_flight.latest)
     if kept is not None:
@@ -157,6 +157,8 @@ def training_batches(
     views = training_views(
         sampling, trial.recipe, trial.seed, samples.dataset, train_ids, samples.device
     )
+    if bank is not None:
+        folder.bring(folder.banks / bank.id)
     answers: Stored | Callable[[Tensor], Tensor] | None = None
     if trial.teacher is not None:
         if bank is None:

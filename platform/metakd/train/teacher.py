@@ -28,6 +28,7 @@ class TeacherReport:
 def read_report(spec: TeacherSpec, folder: StudyFolder) -> TeacherReport | None:
     """Returns the report of a finished teacher, None if there is none yet."""
     path = folder.teachers / spec.id / REPORT_FILE
+    folder.bring(path)
     if not path.exists():
         return None
     return TeacherReport(**json.loads(path.read_text()))
@@ -35,7 +36,8 @@ def read_report(spec: TeacherSpec, folder: StudyFolder) -> TeacherReport | None:
 
 def trained_teachers(folder: StudyFolder) -> set[str]:
     """Returns the ids of all finished teachers."""
-    return {report.parent.name for report in folder.teachers.glob(f"*/{REPORT_FILE}")}
+    files = [name.split("/") for name in folder.names(folder.teachers)]
+    return {teacher for teacher, file in files if file == REPORT_FILE}
 
 
 def new_teacher(spec: TeacherSpec, folder: StudyFolder) -> nn.Module:
@@ -53,6 +55,7 @@ def store_teacher(
     # The report is the commit: a teacher without one is trained again.
     with new_file(place / REPORT_FILE) as draft:
         draft.write_text(json.dumps(asdict(report)))
+    folder.hand_over(place / "model.pt", place / REPORT_FILE)
 
 
 def open_teacher(
@@ -66,7 +69,9 @@ def open_teacher(
         rounded_to: The type that its answers are rounded to; they come as float32.
     """
     model = new_teacher(spec, folder)
-    state = torch.load(folder.teachers / spec.id / "model.pt", map_location="cpu")
+    weights = folder.teachers / spec.id / "model.pt"
+    folder.bring(weights)
+    state = torch.load(weights, map_location="cpu")
     model.load_state_dict(state)
     model.eval().requires_grad_(False)
     dtype = getattr(torch, rounded_to)

@@ -74,6 +74,7 @@ def train_teachers(
         threads[0].join(WATCH_INTERVAL_S)
         for spec in missing:
             epochs_file = folder.teachers / spec.id / EPOCHS_FILE
+            folder.bring(epochs_file, anew=True)
             if epochs_file.exists() and read_report(spec, folder) is None:
                 on_epoch(spec, int(epochs_file.read_text()))
     if failures:
@@ -99,6 +100,8 @@ def _fit(spec: TeacherSpec, folder: StudyFolder, resources: Resources) -> None:
 
 def _found(spec: TeacherSpec, folder: StudyFolder) -> TeacherReport:
     report = read_report(spec, folder)
+    # One that was stopped after it was stored here may not have handed it over.
+    folder.hand_over(folder.teachers / spec.id)
     if report is None:
         raise TeacherError(f"the teacher {spec.model} was trained, but is not in {folder.teachers}")
     return report
@@ -141,7 +144,7 @@ def teach(spec: TeacherSpec, folder: StudyFolder, save_interval_s: float = SAVE_
         batches,
         autocast=samples.autocast,
     )
-    in_flight = InFlight(folder.checkpoints / spec.id, save_interval_s)
+    in_flight = InFlight(folder, spec.id, save_interval_s)
     kept = share.agreed(in_flight.latest)
     spent_s = 0.0
     if kept is not None:
@@ -152,8 +155,10 @@ def teach(spec: TeacherSpec, folder: StudyFolder, save_interval_s: float = SAVE_
         torch.manual_seed(share.dropout_seed(spec.seed, training.epochs_done))
         training.run_epoch()
         if share.rank == 0:
-            with new_file(folder.teachers / spec.id / EPOCHS_FILE) as draft:
+            epochs_file = folder.teachers / spec.id / EPOCHS_FILE
+            with new_file(epochs_file) as draft:
                 draft.write_text(str(training.epochs_done))
+            folder.hand_over(epochs_file)
             if in_flight.is_due:
                 spent_s = time.perf_counter() - clock
                 state = {"training": training.state_dict(), "spent_s": spent_s}

@@ -41,7 +41,7 @@ def new_trainer(
         ),
         run_config=ray.train.RunConfig(
             name=name,
-            storage_path=str(folder.ray.resolve()),
+            **folder.ray_storage,
             failure_config=ray.train.FailureConfig(
                 max_failures=max_failures, controller_failure_limit=CONTROLLER_FAILURES
             ),

@@ -12,7 +12,7 @@ from torch import Tensor
 from metakd.atomic import new_file
 from metakd.data.bank.parts import BankError
 from metakd.data.bank.size import AnswerType
-from metakd.data.bank.stored import answers_parts, open_views, views_parts
+from metakd.data.bank.stored import about_file, answers_parts, open_views, views_parts
 from metakd.data.views import Look, Views
 
 VIEWS_AT_ONCE = 4096
@@ -104,7 +104,7 @@ def _ask(
 
 
 def _describe(root: Path, views: Views) -> None:
-    place = root / views.id / "about.json"
+    place = about_file(root, views.id)
     if not place.exists():
         with new_file(place) as draft:
             about = {**views.key, "dataset": views.dataset.name, "shape": views.shape}

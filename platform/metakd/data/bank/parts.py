@@ -49,10 +49,6 @@ class Parts:
         start = part * self.views_per_part
         return range(start, min(start + self.views_per_part, self.views))
 
-    def done(self) -> int:
-        """Returns how many parts are there."""
-        return len(self._files())
-
     def missing(self) -> list[int]:
         """Returns the parts that are not there."""
         files = self._files()

@@ -69,8 +69,13 @@ def open_answers(
     return Stored(answers_parts(root, bank_id, teacher_id, name, kept_as))
 
 
+def about_file(root: Path, bank_id: str) -> Path:
+    """Returns where a bank says what it is."""
+    return root / bank_id / "about.json"
+
+
 def _shape(root: Path, bank_id: str) -> tuple[int, ...]:
-    about = root / bank_id / "about.json"
+    about = about_file(root, bank_id)
     if not about.exists():
         raise BankError(f"there is no bank {bank_id} in {root}: build it first")
     return tuple(json.loads(about.read_text())["shape"])

@@ -1,0 +1,182 @@
+"""How accuracy changes along teachers of rising size, and along stronger augmentations."""
+
+from collections.abc import Sequence
+
+from dashboards.figures.bands import band
+from dashboards.figures.figure import Figure, Trace, escape, shortened
+from dashboards.figures.limits import MAX_PANELS, MAX_ROWS, evenly, left_out
+from dashboards.figures.panels import TICKS_PX, Heading, Panel, lay_out
+from dashboards.numbers import from_to, plain, signed
+from dashboards.theme import LOOKS
+from metakd.analysis.curves import DegradationCurve
+from metakd.analysis.summary import Summary
+from metakd.analysis.wording import listed
+
+PANEL_PX = 260
+SMALL_PANEL_PX = 170
+LETTER_PX = 6.6
+NARROWEST_PX = 580
+# How much of its length a name aslant takes in height.
+ASLANT = 0.65
+
+
+def degradations_title(curves: Sequence[DegradationCurve]) -> str:
+    """Says how accuracy changes from the first level to the last, in the mean, by strategy."""
+    first, last = shortened(curves[0].levels[0]), shortened(curves[0].levels[-1])
+    changes = {
+        name: found
+        for name in LOOKS
+        if (found := [c for curve in curves if curve.strategy == name for c in _change(curve)])
+    }
+    if not changes:
+        return f"Test accuracy from {first} to {last}"
+    told = [name for name in changes if name != "ce"] or list(changes)
+    spans = [
+        f"{_span(changes[name])}{'' if index else ' points'} {_with(name)}"
+        for index, name in enumerate(told)
+    ]
+    return f"From {first} to {last} accuracy changes by {listed(spans)}"
+
+
+def teachers_figure(summary: Summary) -> Figure | None:
+    """Draws accuracy along the teachers; None where the study has fewer than two."""
+    return _figure(summary, "teacher", "teachers")
+
+
+def augmentations_figure(summary: Summary) -> Figure | None:
+    """Draws accuracy along the augmentations; None where the study has fewer than two."""
+    return _figure(summary, "augmentation", "augmentations")
+
+
+def _change(curve: DegradationCurve) -> list[float]:
+    start, end = curve.mean_pp[0], curve.mean_pp[-1]
+    return [] if start is None or end is None else [end - start]
+
+
+def _span(changes: Sequence[float]) -> str:
+    low, high = signed(min(changes), 1), signed(max(changes), 1)
+    return low if low == high else f"{low} to {high}"
+
+
+def _with(strategy: str) -> str:
+    ways = {"meta": "learned", "grid": "with a grid", "fixed": "at fixed τ"}
+    return ways.get(strategy, "without a teacher")
+
+
+def _figure(summary: Summary, factor: str, plural: str) -> Figure | None:
+    curves = [
+        curve
+        for curve in summary.degradations
+        if curve.factor == factor
+        and curve.strategy in LOOKS
+        and len(curve.levels) > 1
+        and any(mean is not None for mean in curve.mean_pp)
+    ]
+    if not curves:
+        return None
+    helds = list(dict.fromkeys(curve.held for curve in curves))
+    shown = [helds[index] for index in evenly(len(helds), MAX_PANELS)]
+    levels = curves[0].levels
+    kept = evenly(len(levels), MAX_ROWS)
+    drawn = [curve for curve in curves if curve.held in shown]
+    names = [shortened(levels[index]) for index in kept]
+    per_row = min(len(shown), 2 if len(levels) > 4 else 3)
+    # Names stand beside each other as long as they fit into the narrowest page; then aslant.
+    is_aslant = per_row * len(names) * LETTER_PX * max(map(len, names)) > NARROWEST_PX
+    panels, layout, height_px = lay_out(
+        [Heading(held) for held in shown],
+        per_row,
+        PANEL_PX if len(shown) == 1 else SMALL_PANEL_PX,
+        x={
+            "name": factor,
+            # Evenly spaced names: long ones are shortened and may then be equal.
+            "tickvals": list(range(len(kept))),
+            "ticktext": [escape(name) for name in names],
+            "tickangle": -40 if is_aslant else 0,
+            "range": [-0.3, len(kept) - 0.7],
+            "showgrid": False,
+        },
+        y={"name": "test accuracy, %"},
+        ranges=[_reach([c for c in drawn if c.held == held]) for held in shown],
+        rows_share_y=False,
+        ticks_px=TICKS_PX + (round(ASLANT * LETTER_PX * max(map(len, names))) if is_aslant else 0),
+    )
+    title = degradations_title(curves)
+    places = dict(zip(shown, panels, strict=True))
+    ordered = [c for held in shown for name in LOOKS for c in drawn
+               if c.held == held and c.strategy == name]  # fmt: skip
+    named = {name: next((c for c in ordered if c.strategy == name), None) for name in LOOKS}
+    return Figure(
+        id=plural,
+        title=title,
+        subtitle=f"Mean test accuracy of the student along {plural}, in the study's order, with "
+        "a 95 % band over seeds." + (" Each panel has its own scale." if len(shown) > 1 else ""),
+        description=f"{title}. Line plot of test accuracy for "
+        + ", ".join(LOOKS[name].name for name, curve in named.items() if curve is not None)
+        + f" along {len(levels)} {plural}.",
+        traces=tuple(
+            trace
+            for curve in ordered
+            for trace in _traces(
+                curve, places[curve.held], kept, is_named=curve is named[curve.strategy]
+            )
+        ),
+        layout=layout,
+        height_px=height_px,
+        columns=("held", "strategy", *(levels[index] for index in kept)),
+        rows=tuple(_cells(curve, kept) for curve in ordered),
+        foot="Bands: t interval of each mean by itself, over seeds, none below 3; strategies are "
+        "compared in pairs in the first figure, not by these bands."
+        + left_out(len(shown), len(helds), "panels", "evenly over the study")
+        + left_out(len(kept), len(levels), plural, "evenly from first to last"),
+    )
+
+
+def _traces(
+    curve: DegradationCurve, panel: Panel, kept: Sequence[int], is_named: bool
+) -> list[Trace]:
+    look = LOOKS[curve.strategy]
+    places = list(range(len(kept)))
+    mean, low, high = (
+        [values[index] for index in kept] for values in (curve.mean_pp, curve.low_pp, curve.high_pp)
+    )
+    return [
+        *band(panel.place, places, low, high, look.soft),
+        {
+            **panel.place,
+            "type": "scatter",
+            "mode": "lines+markers",
+            "name": look.name,
+            "legendgroup": curve.strategy,
+            "showlegend": is_named,
+            "x": places,
+            "y": mean,
+            "marker": {"color": look.colour, "size": 9, "symbol": look.symbol},
+            "line": {"color": look.colour, "width": 2.5, "dash": look.dash},
+            "hovertemplate": f"{look.name}: %{{y:.2f}} %<extra></extra>",
+        },
+    ]
+
+
+def _reach(curves: Sequence[DegradationCurve]) -> list[float]:
+    ends = [
+        value
+        for curve in curves
+        for values in (curve.mean_pp, curve.low_pp, curve.high_pp)
+        for value in values
+        if value is not None
+    ]
+    low, high = min(ends), max(ends)
+    pad = 0.06 * max(high - low, 0.5)
+    return [low - pad, high + pad]
+
+
+def _cells(curve: DegradationCurve, kept: Sequence[int]) -> tuple[str, ...]:
+    return (
+        curve.held,
+        LOOKS[curve.strategy].name,
+        *(
+            f"{plain(curve.mean_pp[index])} {from_to(curve.low_pp[index], curve.high_pp[index])}"
+            for index in kept
+        ),
+    )

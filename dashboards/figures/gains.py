@@ -1,0 +1,224 @@
+"""What searching more temperatures gains over none, and what learning gains, by scale."""
+
+import math
+from collections.abc import Sequence
+
+from dashboards.figures.bands import band, margin_band
+from dashboards.figures.figure import AT_ZERO, Figure, Trace
+from dashboards.figures.limits import MAX_PANELS, evenly, left_out
+from dashboards.figures.panels import Heading, Panel, lay_out
+from dashboards.numbers import NONE, between, runs, signed
+from dashboards.theme import LOOKS
+from metakd.analysis.curves import SearchGain
+from metakd.analysis.intervals import Interval
+from metakd.analysis.summary import Summary
+from metakd.analysis.wording import counted, listed
+
+PER_ROW = 3
+PANEL_PX = 220
+
+
+def gains_title(gains: Sequence[SearchGain], fixed_tau: float) -> str:
+    """Says how many runs a grid needs, in the mean, to gain what learning gains."""
+    learned = [gain for gain in gains if gain.learned and gain.learned.mean_pp is not None]
+    if not learned:
+        return f"What searching gains over τ = {fixed_tau:g}"
+    claim = _claim(learned)
+    if any(gain.learned is None or gain.learned.low_pp is None for gain in learned):
+        return f"Too few seeds for an interval; in the mean {claim}"
+    never = [gain for gain in learned if gain.runs_to_match is None]
+    doubt = "" if all(map(_is_apart, never)) else ", but the intervals overlap"
+    return f"On average {claim}{doubt}"
+
+
+def _claim(gains: Sequence[SearchGain]) -> str:
+    never = [gain for gain in gains if gain.runs_to_match is None]
+    needed = sorted(gain.runs_to_match for gain in gains if gain.runs_to_match is not None)
+    if not needed:
+        size = max(gain.runs[-1] for gain in gains)
+        if size == 1:
+            return "the grid's one temperature does not gain what learning gains"
+        return f"no grid of up to {counted(size, 'run')} catches up with learning"
+    if never:
+        if len(never) > 2:
+            return f"no grid catches up at {len(never)} of {len(gains)} scales"
+        return f"no grid catches up on {_joined([gain.label for gain in never])}"
+    if needed[-1] == 1:
+        return "a single run of the grid gains as much as learning"
+    most = counted(needed[-1], "run")
+    if needed[0] == needed[-1]:
+        return f"the grid needs {most} to gain what learning gains"
+    return f"the grid needs {needed[0]} to {most} to gain what learning gains"
+
+
+def _is_apart(gain: SearchGain) -> bool:
+    """Whether the interval of learning lies above those of all grids."""
+    low = None if gain.learned is None else gain.learned.low_pp
+    return low is not None and all(i.high_pp is not None and i.high_pp < low for i in gain.grid)
+
+
+def _joined(labels: Sequence[str]) -> str:
+    """Returns "30 % and 100 % of the data": what labels end in alike is said once."""
+    end = " of the data"
+    if all(label.endswith(end) for label in labels):
+        return listed([label.removesuffix(end) for label in labels]) + end
+    return listed(list(labels))
+
+
+def finding(gain: SearchGain) -> str:
+    """Returns what stands above a scale's panel: how many runs the grid needs there."""
+    if gain.learned is None or gain.learned.mean_pp is None:
+        return "learning was not run"
+    if gain.runs_to_match is None:
+        return "no grid size catches up"
+    if gain.runs_to_match == 1:
+        return "one run of the grid does as well"
+    return f"the grid needs {gain.runs_to_match} runs"
+
+
+def gains_figure(summary: Summary) -> Figure | None:
+    """Draws one panel a scale; None where neither a grid nor a default temperature was run."""
+    gains = [gain for gain in summary.gains if any(i.mean_pp is not None for i in gain.grid)]
+    if not gains:
+        return None
+    shown = [gains[index] for index in evenly(len(gains), MAX_PANELS)]
+    largest = max(gain.runs[-1] for gain in shown)
+    most = max(max(gain.runs[-1], gain.learned_runs or 1.0) for gain in shown)
+    ticks = [2**power for power in range(math.ceil(math.log2(most)) + 1) if 2**power <= most]
+    panels, layout, height_px = lay_out(
+        [Heading(gain.label, finding(gain)) for gain in shown],
+        PER_ROW,
+        PANEL_PX,
+        x={
+            "name": "runs spent",
+            "type": "log",
+            "range": [math.log10(0.87), math.log10(most * 1.15)],
+            "tickvals": ticks,
+            "showgrid": False,
+        },
+        y={"name": f"gain over τ = {summary.fixed_tau:g}, points", **AT_ZERO},
+        ranges=[_reach(gain, summary.margin_pp) for gain in shown],
+        rows_share_y=False,
+    )
+    layout["shapes"] = [margin_band(summary.margin_pp, panel.y, panel.x) for panel in panels]
+    title = gains_title(gains, summary.fixed_tau)
+    return Figure(
+        id="gains",
+        title=title,
+        subtitle=f"Gain in test accuracy over no search (τ = {summary.fixed_tau:g}) when k "
+        "temperatures of the grid are tried and the validation best is kept, against the runs "
+        "that this takes. The diamond is learning, at what it costs."
+        + (" Each panel has its own scale." if len(shown) > 1 else ""),
+        description=f"{title}. Line plots by scale of the gain over τ = {summary.fixed_tau:g} "
+        "against runs spent: "
+        + "; ".join(f"{gain.label}, {finding(gain)}" for gain in shown)
+        + ".",
+        traces=tuple(
+            trace
+            for index, (gain, panel) in enumerate(zip(shown, panels, strict=True))
+            for trace in _traces(gain, panel, most, named=index == 0)
+        ),
+        layout=layout,
+        height_px=height_px,
+        columns=("scale", *(f"best of {k}" for k in range(1, largest + 1)), "learned"),
+        rows=tuple(_cells(gain, largest) for gain in shown),
+        foot=f"Expectation over all subsets of k temperatures. Intervals: {_method(shown)}"
+        f"; the shade around 0 is the margin of ±{summary.margin_pp:.2f} points."
+        + left_out(len(shown), len(gains), "scales", "evenly from smallest to largest"),
+    )
+
+
+def _traces(gain: SearchGain, panel: Panel, most: float, named: bool) -> list[Trace]:
+    grid = LOOKS["grid"]
+    known = [(k, i) for k, i in zip(gain.runs, gain.grid, strict=True) if i.mean_pp is not None]
+    ks = [k for k, _ in known]
+    traces = band(
+        panel.place, ks, [i.low_pp for _, i in known], [i.high_pp for _, i in known], grid.soft
+    )
+    curve: Trace = {
+        **panel.place,
+        "type": "scatter",
+        "mode": "lines+markers",
+        "name": "grid, validation best of k",
+        "legendgroup": "grid",
+        "legendrank": 1001,
+        "showlegend": named,
+        "x": ks,
+        "y": [interval.mean_pp for _, interval in known],
+        "marker": {"color": grid.colour, "size": 7, "symbol": grid.symbol},
+        "line": {"color": grid.colour, "width": 2.5, "dash": grid.dash},
+        "hovertemplate": "best of %{x}: %{y:+.2f}<extra></extra>",
+    }
+    return [*traces, curve, *_learned_traces(gain, panel, most, named)]
+
+
+def _learned_traces(gain: SearchGain, panel: Panel, most: float, named: bool) -> list[Trace]:
+    effect, look = gain.learned, LOOKS["meta"]
+    if effect is None or effect.mean_pp is None:
+        return []
+    mean, cost = effect.mean_pp, gain.learned_runs
+    level: Trace = {
+        **panel.place,
+        "type": "scatter",
+        "mode": "lines",
+        "x": [cost or 1.0, max(most, cost or 1.0)],
+        "y": [mean, mean],
+        "line": {"color": look.colour, "width": 1.5, "dash": "dot"},
+        "hoverinfo": "skip",
+        "showlegend": False,
+    }
+    point: Trace = {
+        **panel.place,
+        "type": "scatter",
+        "mode": "markers",
+        "name": look.name,
+        "legendgroup": "meta",
+        "showlegend": named,
+        # Where the cost is not known the level alone is drawn.
+        "x": [cost],
+        "y": [mean],
+        "marker": {"color": look.colour, "size": 12, "symbol": look.symbol},
+        "hovertemplate": "learned, %{x:.3g} runs: %{y:+.2f}<extra></extra>",
+    }
+    if effect.low_pp is not None and effect.high_pp is not None:
+        point["error_y"] = {
+            "type": "data",
+            "symmetric": False,
+            "array": [effect.high_pp - mean],
+            "arrayminus": [mean - effect.low_pp],
+            "color": look.colour,
+            "thickness": 2,
+            "width": 0,
+        }
+    return [level, point]
+
+
+def _reach(gain: SearchGain, margin_pp: float) -> list[float]:
+    intervals = [i for i in (*gain.grid, gain.learned) if i is not None]
+    ends = [
+        value for i in intervals for value in (i.mean_pp, i.low_pp, i.high_pp) if value is not None
+    ]
+    low = min(*ends, -margin_pp)
+    high = max(*ends, margin_pp)
+    return [low - 0.06 * (high - low), high + 0.06 * (high - low)]
+
+
+def _method(gains: Sequence[SearchGain]) -> str:
+    methods = {i.method for gain in gains for i in gain.grid if i.mean_pp is not None}
+    return methods.pop() if len(methods) == 1 else "two-way t, over what each scale has"
+
+
+def _cells(gain: SearchGain, most: int) -> tuple[str, ...]:
+    by_size = dict(zip(gain.runs, gain.grid, strict=True))
+    cost = "" if gain.learned_runs is None else f" for {runs(gain.learned_runs)} runs"
+    return (
+        gain.label,
+        *(_with_interval(by_size.get(k)) for k in range(1, most + 1)),
+        _with_interval(gain.learned) + cost,
+    )
+
+
+def _with_interval(effect: Interval | None) -> str:
+    if effect is None:
+        return NONE
+    return f"{signed(effect.mean_pp)} {between(effect.low_pp, effect.high_pp)}"

@@ -1,0 +1,111 @@
+"""How often a strategy loses how much against the best fixed temperature of its setting."""
+
+from collections.abc import Sequence
+
+from dashboards.figures.bands import margin_band
+from dashboards.figures.figure import AT_ZERO, Figure, Trace, axis, base_layout
+from dashboards.figures.limits import MAX_POINTS, evenly
+from dashboards.numbers import percent, signed
+from dashboards.theme import LOOKS
+from metakd.analysis.curves import LossProfile
+from metakd.analysis.summary import Summary
+
+HEIGHT_PX = 400
+FRAMED = (0.05, 0.95)
+TABLE_SHARES = (0.05, 0.25, 0.5, 0.75, 0.95, 1.0)
+
+
+def profiles_title(profiles: Sequence[LossProfile]) -> str:
+    """Says which share of runs loses nothing against the best fixed temperature, by strategy."""
+    shares = {profile.strategy: profile.share_not_behind for profile in profiles}
+    if "meta" not in shares:
+        return "Loss against the best fixed temperature of each setting"
+    found = f"{percent(shares['meta'])} of learned runs"
+    if "grid" in shares:
+        found += f" and {percent(shares['grid'])} of grid searches"
+    return f"{found} lose nothing to the best fixed τ"
+
+
+def profiles_figure(summary: Summary) -> Figure | None:
+    """Draws the share of pairs against the loss that is allowed; None without a profile."""
+    by_name = {profile.strategy: profile for profile in summary.profiles if profile.loss_pp}
+    profiles = [by_name[name] for name in LOOKS if name in by_name]
+    if not profiles:
+        return None
+    # Without a teacher so much is lost that the rest would be a wall; so would a few bad seeds.
+    framed = [p for p in profiles if p.strategy != "ce"] or profiles
+    low = min(min(_loss_of(p, FRAMED[0]) for p in framed), -summary.margin_pp)
+    high = max(max(_loss_of(p, FRAMED[1]) for p in framed), summary.margin_pp)
+    pad = 0.04 * (high - low)
+    is_cut = any(p.loss_pp[-1] > high or p.loss_pp[0] < low for p in profiles)
+    title = profiles_title(profiles)
+    return Figure(
+        id="profiles",
+        title=title,
+        subtitle="Share of pairs that lose no more than a given amount against the best fixed "
+        "temperature of their setting. Higher is better; left of the line is a gain.",
+        description=f"{title}. Rising step curves of the share of pairs against the loss: "
+        + "; ".join(
+            f"{LOOKS[p.strategy].name}, {percent(p.share_not_behind)} lose nothing"
+            for p in profiles
+        )
+        + ".",
+        traces=tuple(_trace(profile, low - pad, high + pad) for profile in profiles),
+        layout=base_layout(
+            HEIGHT_PX,
+            xaxis=axis(
+                "loss against the best fixed temperature, points",
+                range=[low - pad, high + pad],
+                showgrid=False,
+                **AT_ZERO,
+            ),
+            yaxis=axis("share of pairs, %", range=[0, 102], tickvals=[0, 25, 50, 75, 100]),
+            shapes=[margin_band(summary.margin_pp, "x", "y")],
+        ),
+        height_px=HEIGHT_PX,
+        columns=(
+            "strategy", "pairs", "lose nothing", "least loss",
+            *(f"{100 * share:.0f} % lose at most" for share in TABLE_SHARES),
+        ),
+        rows=tuple(_cells(profile) for profile in profiles),
+        foot="One pair is a setting and a seed; the best fixed temperature has the best mean "
+        "validation accuracy over seeds. Shares of the pairs seen, without an interval. The shade "
+        f"is the margin of ±{summary.margin_pp:.2f} points."
+        + (" The axis spans the middle 90 % of pairs of each strategy with a teacher; the table "
+           "has the rest." if is_cut else ""),
+    )  # fmt: skip
+
+
+def _trace(profile: LossProfile, left: float, right: float) -> Trace:
+    look = LOOKS[profile.strategy]
+    kept = evenly(len(profile.loss_pp), MAX_POINTS)
+    losses = [profile.loss_pp[index] for index in kept]
+    shares = [100 * profile.share[index] for index in kept]
+    return {
+        "type": "scatter",
+        "mode": "lines",
+        "name": look.name,
+        # From the left edge to the right one: nobody has lost less than the least.
+        "x": [min(left, losses[0]), *losses, max(right, losses[-1])],
+        "y": [0.0, *shares, shares[-1]],
+        "line": {"color": look.colour, "width": 2.5, "dash": look.dash, "shape": "hv"},
+        "hovertemplate": f"{look.name}: %{{y:.0f}} % lose at most %{{x:.2f}}<extra></extra>",
+    }
+
+
+def _cells(profile: LossProfile) -> tuple[str, ...]:
+    return (
+        LOOKS[profile.strategy].name,
+        str(profile.pairs),
+        percent(profile.share_not_behind),
+        signed(profile.loss_pp[0]),
+        *(signed(_loss_of(profile, share)) for share in TABLE_SHARES),
+    )
+
+
+def _loss_of(profile: LossProfile, share: float) -> float:
+    """Returns the drawn loss at which a share is reached."""
+    reached = (
+        loss for loss, at in zip(profile.loss_pp, profile.share, strict=True) if at >= share - 1e-9
+    )
+    return next(reached, profile.loss_pp[-1])

@@ -1,0 +1,112 @@
+"""A study's results in an object store, and this machine's copy of them.
+
+The store is the truth. A trial counts as soon as its row lies there, and its curve goes before it.
+"""
+
+import shutil
+from contextlib import suppress
+from pathlib import Path, PurePath
+
+from metakd.results.compaction import Compaction
+from metakd.results.files import COMPACTED, list_files
+from metakd.results.object_store import ObjectStore
+from metakd.results.reader import packed_trials
+from metakd.results.study import OWN_NAMES, STUDY_FILE, StoreError, check_own
+
+FOLDERS = ("trials", "steps", "failed")
+ATTEMPTS = 5
+
+
+def check_store(store: ObjectStore) -> None:
+    """Checks that a place in an object store can take a study's results, as ``check_out`` does.
+
+    Raises:
+        StoreError: If it holds something else, does not answer, or cannot be written.
+    """
+    if store.size(STUDY_FILE) is None:
+        check_own({name.partition("/")[0] for name in store.names()}, str(store))
+
+
+def push_trial(out: Path, store: ObjectStore, trial_id: str) -> None:
+    """Commits a trial that was written here: its curve first, then the row that makes it count.
+
+    Args:
+        out: This machine's copy.
+        store: The truth.
+        trial_id: Which trial.
+
+    Raises:
+        StoreError: If the store does not take it.
+    """
+    for folder in ("steps", "trials"):
+        name = f"{folder}/{trial_id}.parquet"
+        store.push([(out / name, name)])
+    store.remove([f"failed/{trial_id}.parquet"])
+
+
+def push_compaction(out: Path, store: ObjectStore, done: Compaction) -> None:
+    """Packs the store's trials as they were packed here: parts appear before single files go.
+
+    Args:
+        out: This machine's copy, as whole as the store when it was compacted.
+        store: The truth.
+        done: What was done here.
+
+    Raises:
+        StoreError: If the store does not take it.
+    """
+    for path in done.written:
+        store.push([(out / path, path.as_posix())])
+    store.remove(path.as_posix() for path in done.removed)
+
+
+def fetch_results(out: Path, store: ObjectStore) -> None:
+    """Makes this machine's copy of the results that of the store.
+
+    What was committed here while the store could not take it is committed there now. Where the
+    store holds no study, what is here is of one that was removed, and goes, too.
+
+    Args:
+        out: This machine's copy; it is made if need be.
+        store: The truth.
+
+    Raises:
+        StoreError: If the store does not answer.
+    """
+    if store.size(STUDY_FILE) is None:
+        for name in (*OWN_NAMES, STUDY_FILE):
+            shutil.rmtree(out / name, ignore_errors=True)
+            (out / name).unlink(missing_ok=True)
+        return
+    store.fetch([(out / STUDY_FILE, STUDY_FILE)])
+    for _ in range(ATTEMPTS):
+        # Between a list and a look, another machine may pack trials into fewer files.
+        with suppress(FileNotFoundError):
+            parts = _parts(store)
+            for folder in FOLDERS:
+                _fetch(out, store, folder)
+            if _parts(store) == parts:
+                _push_stragglers(out, store)
+                return
+    raise StoreError(f"{store} changes faster than it can be read: try again in a minute")
+
+
+def _fetch(out: Path, store: ObjectStore, folder: str) -> None:
+    there = store.names(folder)
+    # A trial may fail again, in other words; what is committed never changes.
+    store.fetch(
+        (out / name, name) for name in there if folder == "failed" or not (out / name).exists()
+    )
+    for file in (out / folder).glob("*.parquet" if folder == "failed" else COMPACTED):
+        if f"{folder}/{file.name}" not in there:
+            file.unlink(missing_ok=True)
+
+
+def _parts(store: ObjectStore) -> set[str]:
+    return {name for name in store.names("trials") if PurePath(name).match(COMPACTED)}
+
+
+def _push_stragglers(out: Path, store: ObjectStore) -> None:
+    there = {PurePath(name).stem for name in store.names("trials")}
+    for trial_id in sorted(list_files(out).own - packed_trials(out) - there):
+        push_trial(out, store, trial_id)

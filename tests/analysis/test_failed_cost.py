@@ -1,0 +1,95 @@
+import numpy as np
+import pytest
+
+from metakd.analysis.comparison import compare
+from metakd.analysis.cost import cost_points, learned_cost_in_plain_runs, plain_cost
+from metakd.analysis.failed_cost import charge_failed
+from metakd.analysis.grid import choose
+from metakd.analysis.settings import setting_results
+from metakd.analysis.table import make_table
+
+nan = np.nan
+
+
+def table_of(study, fails, steps=None):
+    """Runs where ``fails`` holds fail, with a record of ``steps`` or with none."""
+
+    def change(row):
+        cost = {"step_equivalents": steps, "student_compute_s": steps}
+        return row | ({"status": "failed", **cost} if fails(row) else {})
+
+    return make_table(study.record(), tuple(change(row) for row in study.rows()))
+
+
+def ratios(table):
+    return {c.rival: c.cost_ratio_steps for c in compare(table, choose(table))}
+
+
+def test_an_unrecorded_failure_is_charged_the_median_run_of_its_setting() -> None:
+    cost = np.array([[1.0, 3.0, nan], [10.0, nan, 30.0]])
+    failed = np.array([[False, False, True], [False, True, False]])
+    charged = charge_failed(cost, ~failed, failed)
+    assert charged.tolist() == [[1.0, 3.0, 2.0], [10.0, 20.0, 30.0]]
+
+
+def test_what_is_on_record_or_never_ran_stays() -> None:
+    cost = np.array([[4.0, 0.5, nan]])
+    charged = charge_failed(
+        cost, np.array([[True, False, False]]), np.array([[False, True, False]])
+    )
+    assert np.array_equal(charged, cost, equal_nan=True)
+
+
+def test_a_setting_without_a_finished_run_takes_the_studys() -> None:
+    cost, failed = np.array([[nan], [6.0]]), np.array([[True], [False]])
+    assert charge_failed(cost, ~failed, failed).tolist() == [[6.0], [6.0]]
+    nothing = charge_failed(np.full((2, 1), nan), np.zeros((2, 1), bool), np.ones((2, 1), bool))
+    assert np.isnan(nothing).all()
+
+
+def test_temperatures_of_a_grid_are_one_kind() -> None:
+    cost = np.array([[[2.0]], [[nan]]])
+    failed = np.isnan(cost)
+    assert charge_failed(cost, ~failed, failed).tolist() == [[[2.0]], [[2.0]]]
+
+
+def test_failed_runs_of_a_strategy_are_shared_among_its_results(made_up) -> None:
+    """One of four seeds fails to learn: four results' cost buys three."""
+    table = table_of(made_up(), lambda row: (row["method"], row["seed"]) == ("mkd", 3))
+    assert ratios(table)["full_grid"] == pytest.approx(4 / (1.6 * 4 / 3))
+    assert ratios(table)["no_search"] == pytest.approx(1 / (1.6 * 4 / 3))
+    assert learned_cost_in_plain_runs(table) == pytest.approx(1.6 * 4 / 3)
+    scores = {s.strategy: s.runs_charged for s in setting_results(table, choose(table))[0].scores}
+    assert scores == pytest.approx({"ce": 1, "fixed": 1, "grid": 4, "meta": 1.6 * 4 / 3})
+    points = {(p.strategy, p.runs): p for p in cost_points(table, choose(table))}
+    assert points["meta", 1].step_equivalents == pytest.approx(160 * 4 / 3)
+    assert points["grid", 4].step_equivalents == pytest.approx(400)
+
+
+def test_one_failed_run_of_a_grid_costs_one_run_more(made_up) -> None:
+    table = table_of(
+        made_up(), lambda row: (row["tau_s_init"], row["seed"], row["method"]) == (1.0, 0, "kd")
+    )
+    # Of 4 temperatures × 4 seeds 15 have a result, 16 were paid.
+    assert ratios(table)["full_grid"] == pytest.approx(4 * 16 / 15 / 1.6)
+    assert ratios(table)["equal_cost_grid"] == pytest.approx(2 * 16 / 15 / 1.6)
+    assert ratios(table)["no_search"] == pytest.approx(1 / 1.6)
+
+
+def test_a_record_of_what_a_failed_run_did_is_taken_at_its_word(made_up) -> None:
+    table = table_of(made_up(), lambda row: (row["method"], row["seed"]) == ("mkd", 3), steps=40.0)
+    assert ratios(table)["full_grid"] == pytest.approx(400 / (160 + 40 / 3))
+
+
+def test_failing_early_never_makes_a_strategy_look_cheaper(made_up) -> None:
+    whole = ratios(table_of(made_up(), lambda row: False))
+    for steps in (0.0, 1.0, 40.0, None):
+        table = table_of(made_up(), lambda row: (row["method"], row["seed"]) == ("mkd", 3), steps)
+        # The grid of equal cost may grow by what learning cost more.
+        for rival in ("full_grid", "no_search"):
+            assert ratios(table)[rival] <= whole[rival] + 1e-9
+
+
+def test_a_run_that_stopped_early_is_no_plain_run(made_up) -> None:
+    table = table_of(made_up(), lambda row: row["seed"] > 0 and row["method"] == "kd", steps=1.0)
+    assert plain_cost(table, "step_equivalents").tolist() == [100.0] * 4
