@@ -73,10 +73,10 @@ class ForestRow:
 
 @dataclass(frozen=True)
 class SharedSetting:
-    """A setting that every study has, with each study's result there."""
+    """A setting that two studies or more have; None where a study did not run it."""
 
     key: str
-    results: tuple[SettingResult, ...]
+    results: tuple[SettingResult | None, ...]
 
 
 def write_comparison(file: Path, studies: Sequence[tuple[Path, Summary]]) -> Path:
@@ -137,8 +137,8 @@ def warnings(studies: Sequence[Study]) -> list[str]:
     )
     if training:
         found.append(
-            f"Runs were trained with another {listed(training)}: a setting of the same name is "
-            "not the same experiment."
+            f"Training differs ({listed(training)}): a setting of the same name is not the same "
+            "experiment."
         )
     if _differ(studies, lambda s: s.provenance.get("git commit")):
         found.append("The code was another commit, so a difference may come from the code.")
@@ -149,7 +149,7 @@ def warnings(studies: Sequence[Study]) -> list[str]:
                 f"{study.name} is incomplete: {runs.finished} of {runs.planned} trials are there."
             )
     if not shared_settings(studies):
-        found.append("No setting is in every study: effects are of different experiments.")
+        found.append("No two studies share a setting: their effects are of different experiments.")
     return found
 
 
@@ -166,12 +166,14 @@ def forest(studies: Sequence[Study], rival: str) -> list[ForestRow]:
 
 
 def shared_settings(studies: Sequence[Study]) -> list[SharedSetting]:
-    """Returns the settings that every study has: same data, augmentation, teacher and student."""
+    """Returns the settings of two studies or more: same data, augmentation, teacher and student."""
     by_place = [{_place(s): s for s in study.summary.settings} for study in studies]
+    places = dict.fromkeys(place for settings in by_place for place in settings)
+    rows = [tuple(settings.get(place) for settings in by_place) for place in places]
     return [
-        SharedSetting(setting.key, tuple(settings[place] for settings in by_place))
-        for place, setting in by_place[0].items()
-        if all(place in settings for settings in by_place)
+        SharedSetting(ran[0].key, row)
+        for row in rows
+        if len(ran := [setting for setting in row if setting is not None]) > 1
     ]
 
 

@@ -5,7 +5,7 @@
   const root = document.documentElement;
   const plots = [...document.querySelectorAll("[data-figure]")];
   const drawn = new Set();
-  const PAPER_WIDTH = 660; // of a plot, on A4 and on letter
+  const PAPER_WIDTH = 846; // of a plot; the style sheet zooms it to what A4 and letter have
 
   const asked = new URLSearchParams(location.search);
   const dark = matchMedia("(prefers-color-scheme: dark)");
