@@ -29,8 +29,13 @@ def from_to(low: float | None, high: float | None) -> str:
 
 
 def runs(value: float) -> str:
-    """Returns a number of runs without needless decimals: "3", "1.1", "1.07"."""
-    return f"{value:.3g}"
+    """Returns a number of runs without needless decimals: "3", "1.7"."""
+    return f"{value:.1f}".removesuffix(".0")
+
+
+def counted_runs(value: float) -> str:
+    """Returns "1 run" or "1.7 runs"."""
+    return f"{runs(value)} {'run' if runs(value) == '1' else 'runs'}"
 
 
 def percent(share: float) -> str:

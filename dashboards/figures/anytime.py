@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dashboards.figures.bands import band
 from dashboards.figures.figure import Figure, Trace, axis, base_layout, words
 from dashboards.figures.limits import evenly, points_each
-from dashboards.numbers import plain, runs
+from dashboards.numbers import counted_runs, plain, runs
 from dashboards.theme import LOOKS
 from metakd.analysis.curves import AnytimeCurve
 from metakd.analysis.summary import Summary
@@ -21,18 +21,17 @@ def anytime_title(curves: Sequence[AnytimeCurve]) -> str:
     if "meta" not in by_name or "grid" not in by_name:
         return "Validation accuracy of the best model so far, by compute"
     learned, grid = by_name["meta"], by_name["grid"]
-    spent = f"{runs(learned.runs[-1])} runs"
+    spent = counted_runs(learned.runs[-1])
     reached = [
         run
         for run, mean in zip(grid.runs, grid.mean_pp, strict=True)
         if mean >= learned.mean_pp[-1]
     ]
     if not reached:
-        most = runs(grid.runs[-1])
-        return f"An average search of {most} runs stays below what learning reaches in {spent}"
-    return (
-        f"An average search takes {runs(reached[0])} runs to reach what learning reaches in {spent}"
-    )
+        most = counted_runs(grid.runs[-1])
+        return f"An average search of {most} stays below what learning reaches in {spent}"
+    needed = counted_runs(reached[0])
+    return f"An average search takes {needed} to reach what learning reaches in {spent}"
 
 
 def anytime_figure(summary: Summary) -> Figure | None:
@@ -47,12 +46,12 @@ def anytime_figure(summary: Summary) -> Figure | None:
         id="anytime",
         title=title,
         subtitle="Mean validation accuracy of the best model so far, if all were stopped here. "
-        "The grid tries its temperatures in random order. The axis starts where one run is done; "
-        "what lies below it is cut off.",
+        "The grid tries its temperatures in random order. The axis starts where its first run "
+        "is done; what lies below is cut off.",
         description=f"{title}. Rising curves of validation accuracy against compute: "
         + "; ".join(
             f"{LOOKS[curve.strategy].name} ends at {curve.mean_pp[-1]:.2f} % after "
-            f"{runs(curve.runs[-1])} runs"
+            f"{counted_runs(curve.runs[-1])}"
             for curve in curves
         )
         + ".",
@@ -119,12 +118,12 @@ def _traces(curve: AnytimeCurve, most: float, points: int) -> list[Trace]:
 
 
 def _reach(curves: Sequence[AnytimeCurve]) -> list[float]:
-    """Returns the range of accuracies from the first finished run on."""
-    seen: list[float] = []
+    """Returns the range of what the grid has from its first run on, and of what others end at."""
+    seen = [curve.mean_pp[-1] for curve in curves]
     for curve in curves:
-        known = zip(curve.runs, curve.low_pp, curve.high_pp, strict=True)
-        seen += [end for run, low, high in known if run >= 1 for end in (low, high)]
-        seen.append(curve.mean_pp[-1])
+        if curve.strategy == "grid":
+            known = zip(curve.runs, curve.low_pp, curve.high_pp, strict=True)
+            seen += [end for run, low, high in known if run >= 1 for end in (low, high)]
     low, high = min(seen), max(seen)
     pad = 0.08 * max(high - low, 0.5)
     return [low - pad, high + pad]

@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 
 from dashboards.figures.bands import band
-from dashboards.figures.figure import Figure, Trace, label, shortened
+from dashboards.figures.figure import Figure, Trace, escape, shortened
 from dashboards.figures.limits import MAX_PANELS, MAX_ROWS, evenly, left_out
-from dashboards.figures.panels import Heading, Panel, lay_out
+from dashboards.figures.panels import TICKS_PX, Heading, Panel, lay_out
 from dashboards.numbers import from_to, plain, signed
 from dashboards.theme import LOOKS
 from metakd.analysis.curves import DegradationCurve
@@ -14,10 +14,10 @@ from metakd.analysis.wording import listed
 
 PANEL_PX = 260
 SMALL_PANEL_PX = 170
-FACTORS = {
-    "teacher": ("teachers", "teacher", "teachers"),
-    "augmentation": ("augmentations", "augmentation", "augmentations"),
-}
+LETTER_PX = 6.6
+NARROWEST_PX = 580
+# How much of its length a name aslant takes in height.
+ASLANT = 0.65
 
 
 def degradations_title(curves: Sequence[DegradationCurve]) -> str:
@@ -40,12 +40,12 @@ def degradations_title(curves: Sequence[DegradationCurve]) -> str:
 
 def teachers_figure(summary: Summary) -> Figure | None:
     """Draws accuracy along the teachers; None where the study has fewer than two."""
-    return _figure(summary, "teacher")
+    return _figure(summary, "teacher", "teachers")
 
 
 def augmentations_figure(summary: Summary) -> Figure | None:
     """Draws accuracy along the augmentations; None where the study has fewer than two."""
-    return _figure(summary, "augmentation")
+    return _figure(summary, "augmentation", "augmentations")
 
 
 def _change(curve: DegradationCurve) -> list[float]:
@@ -59,13 +59,11 @@ def _span(changes: Sequence[float]) -> str:
 
 
 def _with(strategy: str) -> str:
-    return {"meta": "learned", "grid": "with a grid", "fixed": "at fixed τ"}.get(
-        strategy, LOOKS[strategy].name
-    )
+    ways = {"meta": "learned", "grid": "with a grid", "fixed": "at fixed τ"}
+    return ways.get(strategy, "without a teacher")
 
 
-def _figure(summary: Summary, factor: str) -> Figure | None:
-    figure_id, axis_name, plural = FACTORS[factor]
+def _figure(summary: Summary, factor: str, plural: str) -> Figure | None:
     curves = [
         curve
         for curve in summary.degradations
@@ -81,20 +79,27 @@ def _figure(summary: Summary, factor: str) -> Figure | None:
     levels = curves[0].levels
     kept = evenly(len(levels), MAX_ROWS)
     drawn = [curve for curve in curves if curve.held in shown]
+    names = [shortened(levels[index]) for index in kept]
+    per_row = min(len(shown), 2 if len(levels) > 4 else 3)
+    # Names stand beside each other as long as they fit into the narrowest page; then aslant.
+    is_aslant = per_row * len(names) * LETTER_PX * max(map(len, names)) > NARROWEST_PX
     panels, layout, height_px = lay_out(
         [Heading(held) for held in shown],
-        2 if len(levels) > 4 else 3,
+        per_row,
         PANEL_PX if len(shown) == 1 else SMALL_PANEL_PX,
         x={
-            "name": axis_name,
+            "name": factor,
             # Evenly spaced names: long ones are shortened and may then be equal.
             "tickvals": list(range(len(kept))),
-            "ticktext": [label(levels[index]) for index in kept],
+            "ticktext": [escape(name) for name in names],
+            "tickangle": -40 if is_aslant else 0,
             "range": [-0.3, len(kept) - 0.7],
             "showgrid": False,
         },
         y={"name": "test accuracy, %"},
-        ranges=[_reach(drawn)] * len(shown),
+        ranges=[_reach([c for c in drawn if c.held == held]) for held in shown],
+        rows_share_y=False,
+        ticks_px=TICKS_PX + (round(ASLANT * LETTER_PX * max(map(len, names))) if is_aslant else 0),
     )
     title = degradations_title(curves)
     places = dict(zip(shown, panels, strict=True))
@@ -102,10 +107,10 @@ def _figure(summary: Summary, factor: str) -> Figure | None:
                if c.held == held and c.strategy == name]  # fmt: skip
     named = {name: next((c for c in ordered if c.strategy == name), None) for name in LOOKS}
     return Figure(
-        id=figure_id,
+        id=plural,
         title=title,
         subtitle=f"Mean test accuracy of the student along {plural}, in the study's order, with "
-        "a 95 % band over seeds.",
+        "a 95 % band over seeds." + (" Each panel has its own scale." if len(shown) > 1 else ""),
         description=f"{title}. Line plot of test accuracy for "
         + ", ".join(LOOKS[name].name for name, curve in named.items() if curve is not None)
         + f" along {len(levels)} {plural}.",

@@ -36,9 +36,9 @@ def detectable_figure(summary: Summary) -> Figure | None:
     seeds = [detectable.seeds[index] for index in kept]
     settings = detectable.settings_now
     lines = (
-        ("in one setting", detectable.one_setting_pp, "@muted", "dash"),
-        (f"average of {counted(settings, 'setting')}", detectable.average_pp, "@ink", "solid"),
-        (f"average of {2 * settings} settings", detectable.average_doubled_pp, "@plum", "dot"),
+        ("one setting", detectable.one_setting_pp, "@muted", "dash"),
+        (f"mean of {counted(settings, 'setting')}", detectable.average_pp, "@ink", "solid"),
+        (f"mean of {2 * settings} settings", detectable.average_doubled_pp, "@plum", "dot"),
     )
     title = detectable_title(detectable, summary.margin_pp)
     now = "" if detectable.now_pp is None else f" This study: {detectable.now_pp:.2f} points."

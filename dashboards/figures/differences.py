@@ -1,5 +1,6 @@
 """Learned minus grid in every setting, seed by seed, and over all of them."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -51,11 +52,12 @@ def differences_title(
 def _title_without_claims(
     settings: Sequence[SettingResult], overall: Interval | None, margin_pp: float
 ) -> str:
-    if all(setting.versus_grid.low_pp is None for setting in settings):
+    tested = sum(setting.versus_grid.low_pp is not None for setting in settings)
+    if not tested:
         return "Too few seeds to tell learning from the grid in any setting"
     if len(settings) == 1:
         return "No difference shown in the one setting"
-    nothing = f"No setting shows a difference once corrected for {len(settings)} looks"
+    nothing = f"No setting shows a difference once corrected for {counted(tested, 'look')}"
     if overall is None or overall.low_pp is None or overall.high_pp is None:
         return nothing
     if overall.low_pp > 0:
@@ -72,7 +74,7 @@ def differences_figure(summary: Summary) -> Figure | None:
     settings = [setting for setting in summary.settings if setting.differences_pp]
     if not settings:
         return None
-    kept = largest([abs(s.versus_grid.mean_pp or 0.0) for s in settings], MAX_ROWS)
+    kept = largest([_weight(setting) for setting in settings], MAX_ROWS)
     shown = [settings[index] for index in kept]
     overall = next((c.effect for c in summary.comparisons if c.rival == "full_grid"), None)
     rows = _rows(shown)
@@ -103,11 +105,17 @@ def differences_figure(summary: Summary) -> Figure | None:
         rows=tuple(_cells(setting) for setting in shown),
         foot=f"{sum(len(s.differences_pp) for s in settings)} pairs of learned and grid. "
         "Intervals of settings: paired t over seeds, none below 3 pairs, not corrected for many "
-        "looks." + (f" Overall: {overall.method}." if overall is not None else "")
-        + left_out(len(shown), len(settings), "settings", "those with the largest means")
+        "looks." + (f" Overall: {overall.method}." if with_overall and overall is not None else "")
+        + left_out(len(shown), len(settings), "settings", "claims first, then the largest gaps")
         + (f" Of each setting {MAX_DOTS} seeds are drawn, evenly from lowest to highest."
            if seeds > MAX_DOTS else ""),
     )  # fmt: skip
+
+
+def _weight(setting: SettingResult) -> float:
+    """How much a setting has to be seen: what the title counts comes first."""
+    is_claim = setting.claim in ("ahead", "behind")
+    return math.inf if is_claim else abs(setting.versus_grid.mean_pp or 0.0)
 
 
 @dataclass(frozen=True)
@@ -246,7 +254,11 @@ def _layout(
         height_px,
         headings_px=24,
         right_px=172,
-        xaxis=axis("learned minus grid, percentage points of test accuracy", **AT_ZERO),
+        xaxis=axis(
+            "learned minus grid, percentage points of test accuracy",
+            range=_reach(rows, overall, summary.margin_pp),
+            **AT_ZERO,
+        ),
         yaxis=axis(
             "",
             range=[lowest + 0.8, -0.8],
@@ -258,6 +270,15 @@ def _layout(
         shapes=[margin_band(summary.margin_pp, "x", "y")],
         annotations=notes,
     )
+
+
+def _reach(rows: Sequence[_Row], overall: Interval | None, margin_pp: float) -> list[float]:
+    effects = [row.setting.versus_grid for row in rows] + ([] if overall is None else [overall])
+    seen = [value for row in rows for value in row.setting.differences_pp]
+    seen += [end for i in effects for end in (i.low_pp, i.high_pp) if end is not None]
+    low, high = min(*seen, -margin_pp), max(*seen, margin_pp)
+    pad = 0.05 * (high - low)
+    return [low - pad, high + pad]
 
 
 def _cells(setting: SettingResult) -> tuple[str, ...]:

@@ -9,12 +9,12 @@ from dashboards.figures.figure import Figure, escape
 from dashboards.theme import Theme, coloured
 
 TITLE_PX = 72
-LINE_LETTERS = 88
+LINE_LETTERS = 78
 WIDTH_PX = 900
 
 
 def to_plotly(figure: Figure, theme: Theme) -> go.Figure:
-    """Returns a figure in the colours of a theme, its title and how to read it above it.
+    """Returns a figure in the colours of a theme, under its title.
 
     Args:
         figure: One of the report's.
@@ -29,14 +29,14 @@ def to_plotly(figure: Figure, theme: Theme) -> go.Figure:
             "text": "<br>".join(
                 f"<b>{escape(line)}</b>" for line in textwrap.wrap(figure.title, LINE_LETTERS)
             ),
-            "font": {"size": 17, "color": "@ink"},
+            "font": {"size": 16, "color": "@ink"},
             "x": 0,
-            "xref": "paper",
+            "xref": "container",
             "xanchor": "left",
             "y": 1,
             "yref": "container",
             "yanchor": "top",
-            "pad": {"t": 18},
+            "pad": {"t": 20, "l": 22},
         },
     }
     return go.Figure(data=coloured(list(figure.traces), theme), layout=coloured(layout, theme))

@@ -23,9 +23,12 @@ def gains_title(gains: Sequence[SearchGain], fixed_tau: float) -> str:
     learned = [gain for gain in gains if gain.learned and gain.learned.mean_pp is not None]
     if not learned:
         return f"What searching gains over τ = {fixed_tau:g}"
-    few = any(gain.learned is None or gain.learned.low_pp is None for gain in learned)
     claim = _claim(learned)
-    return f"Too few seeds for an interval; in the mean {claim}" if few else f"On average {claim}"
+    if any(gain.learned is None or gain.learned.low_pp is None for gain in learned):
+        return f"Too few seeds for an interval; in the mean {claim}"
+    never = [gain for gain in learned if gain.runs_to_match is None]
+    doubt = "" if all(map(_is_apart, never)) else ", but the intervals overlap"
+    return f"On average {claim}{doubt}"
 
 
 def _claim(gains: Sequence[SearchGain]) -> str:
@@ -33,6 +36,8 @@ def _claim(gains: Sequence[SearchGain]) -> str:
     needed = sorted(gain.runs_to_match for gain in gains if gain.runs_to_match is not None)
     if not needed:
         size = max(gain.runs[-1] for gain in gains)
+        if size == 1:
+            return "the grid's one temperature does not gain what learning gains"
         return f"no grid of up to {counted(size, 'run')} catches up with learning"
     if never:
         if len(never) > 2:
@@ -44,6 +49,12 @@ def _claim(gains: Sequence[SearchGain]) -> str:
     if needed[0] == needed[-1]:
         return f"the grid needs {most} to gain what learning gains"
     return f"the grid needs {needed[0]} to {most} to gain what learning gains"
+
+
+def _is_apart(gain: SearchGain) -> bool:
+    """Whether the interval of learning lies above those of all grids."""
+    low = None if gain.learned is None else gain.learned.low_pp
+    return low is not None and all(i.high_pp is not None and i.high_pp < low for i in gain.grid)
 
 
 def _joined(labels: Sequence[str]) -> str:
@@ -86,7 +97,8 @@ def gains_figure(summary: Summary) -> Figure | None:
             "showgrid": False,
         },
         y={"name": f"gain over τ = {summary.fixed_tau:g}, points", **AT_ZERO},
-        ranges=[_reach(shown, summary)] * len(shown),
+        ranges=[_reach(gain, summary.margin_pp) for gain in shown],
+        rows_share_y=False,
     )
     layout["shapes"] = [margin_band(summary.margin_pp, panel.y, panel.x) for panel in panels]
     title = gains_title(gains, summary.fixed_tau)
@@ -95,7 +107,8 @@ def gains_figure(summary: Summary) -> Figure | None:
         title=title,
         subtitle=f"Gain in test accuracy over no search (τ = {summary.fixed_tau:g}) when k "
         "temperatures of the grid are tried and the validation best is kept, against the runs "
-        "that this takes. The diamond is learning, at what it costs.",
+        "that this takes. The diamond is learning, at what it costs."
+        + (" Each panel has its own scale." if len(shown) > 1 else ""),
         description=f"{title}. Line plots by scale of the gain over τ = {summary.fixed_tau:g} "
         "against runs spent: "
         + "; ".join(f"{gain.label}, {finding(gain)}" for gain in shown)
@@ -109,7 +122,7 @@ def gains_figure(summary: Summary) -> Figure | None:
         height_px=height_px,
         columns=("scale", *(f"best of {k}" for k in range(1, largest + 1)), "learned"),
         rows=tuple(_cells(gain, largest) for gain in shown),
-        foot=f"Expectation over all subsets of k temperatures. Intervals: {gains[0].grid[0].method}"
+        foot=f"Expectation over all subsets of k temperatures. Intervals: {_method(shown)}"
         f"; the shade around 0 is the margin of ±{summary.margin_pp:.2f} points."
         + left_out(len(shown), len(gains), "scales", "evenly from smallest to largest"),
     )
@@ -180,14 +193,19 @@ def _learned_traces(gain: SearchGain, panel: Panel, most: float, named: bool) ->
     return [level, point]
 
 
-def _reach(gains: Sequence[SearchGain], summary: Summary) -> list[float]:
-    intervals = [i for gain in gains for i in (*gain.grid, gain.learned) if i is not None]
+def _reach(gain: SearchGain, margin_pp: float) -> list[float]:
+    intervals = [i for i in (*gain.grid, gain.learned) if i is not None]
     ends = [
         value for i in intervals for value in (i.mean_pp, i.low_pp, i.high_pp) if value is not None
     ]
-    low = min(*ends, -summary.margin_pp)
-    high = max(*ends, summary.margin_pp)
+    low = min(*ends, -margin_pp)
+    high = max(*ends, margin_pp)
     return [low - 0.06 * (high - low), high + 0.06 * (high - low)]
+
+
+def _method(gains: Sequence[SearchGain]) -> str:
+    methods = {i.method for gain in gains for i in gain.grid if i.mean_pp is not None}
+    return methods.pop() if len(methods) == 1 else "two-way t, over what each scale has"
 
 
 def _cells(gain: SearchGain, most: int) -> tuple[str, ...]:

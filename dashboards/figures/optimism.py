@@ -47,8 +47,8 @@ def optimism_figure(summary: Summary) -> Figure | None:
     return Figure(
         id="optimism",
         title=title,
-        subtitle="Two common ways to score the best of k runs, against the one used here (chosen on "
-        "validation, read on test). Above the line a way promises more than it keeps.",
+        subtitle="Two common ways to score the best of k runs, against the one used here (chosen "
+        "on validation, read on test). Above the line a way promises more than it keeps.",
         description=f"{title}. Line plot against the grid's size: at {ks[-1]} runs, quoting "
         f"validation is {signed(optimism.validation_quoted_pp[-1])} and picking on test "
         f"{signed(optimism.test_picked_pp[-1])} points off.",

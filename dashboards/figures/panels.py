@@ -16,6 +16,7 @@ from metakd.analysis.summary import SettingResult
 
 MAX_PER_ROW = 4
 GAP_X = 0.035
+GAP_WITH_TICKS_X = 0.075
 TICKS_PX = 26
 HEADING_PX = 22
 
@@ -47,10 +48,14 @@ class Panel:
 
 
 def columns_of(settings: Sequence[SettingResult]) -> int:
-    """Returns how many panels stand in a row: the augmentations, where that makes a table."""
-    augmentations = len({setting.augmentation for setting in settings})
-    if 1 < augmentations <= MAX_PER_ROW:
-        return augmentations
+    """Returns how many panels stand in a row: as many as make each column one augmentation.
+
+    Or one teacher, where teachers come last in the study's order.
+    """
+    for levels in ([s.augmentation for s in settings], [s.teacher for s in settings]):
+        count = len(set(levels))
+        if 1 < count <= MAX_PER_ROW and levels == (levels[:count] * len(levels))[: len(levels)]:
+            return count
     return min(3, max(1, len(settings)))
 
 
@@ -61,6 +66,9 @@ def lay_out(
     x: Layout,
     y: Layout,
     ranges: Sequence[Sequence[float]],
+    *,
+    rows_share_y: bool = True,
+    ticks_px: int = TICKS_PX,
 ) -> tuple[list[Panel], Layout, int]:
     """Arranges panels.
 
@@ -70,7 +78,10 @@ def lay_out(
         panel_px: Height of a panel.
         x: What the x axes have beside the shared look; "name" is their title.
         y: What the y axes have, likewise.
-        ranges: The y range of each panel; panels of a row share the widest of theirs.
+        ranges: The y range of each panel.
+        rows_share_y: Whether the panels of a row share one range, the widest of theirs, or each
+            has its own.
+        ticks_px: Room for the names of the ticks.
 
     Returns:
         The panels, the layout with its axes and headings, and the height in pixels.
@@ -78,16 +89,18 @@ def lay_out(
     per_row = max(1, min(per_row, len(headings)))
     rows = max(1, -(-len(headings) // per_row))
     above_px = HEADING_PX + (18 if any(heading.finding for heading in headings) else 0)
-    step_px = panel_px + TICKS_PX + above_px
-    plot_px = rows * panel_px + (rows - 1) * (TICKS_PX + above_px)
-    height_px = LEGEND_PX + above_px + plot_px + BOTTOM_PX
-    width = (1 - GAP_X * (per_row - 1)) / per_row
+    step_px = panel_px + ticks_px + above_px
+    plot_px = rows * panel_px + (rows - 1) * (ticks_px + above_px)
+    bottom_px = BOTTOM_PX + ticks_px - TICKS_PX
+    height_px = LEGEND_PX + above_px + plot_px + bottom_px
+    gap = GAP_X if rows_share_y else GAP_WITH_TICKS_X
+    width = (1 - gap * (per_row - 1)) / per_row
     axes: Layout = {}
     annotations, panels = [], []
     for index, heading in enumerate(headings):
         row, column = divmod(index, per_row)
-        of_row = ranges[row * per_row : (row + 1) * per_row]
-        left, top = column * (width + GAP_X), 1 - row * step_px / plot_px
+        shared = ranges[row * per_row : (row + 1) * per_row] if rows_share_y else [ranges[index]]
+        left, top = column * (width + gap), 1 - row * step_px / plot_px
         suffix = "" if index == 0 else str(index + 1)
         is_lowest = index + per_row >= len(headings)
         axes[f"xaxis{suffix}"] = axis(
@@ -101,8 +114,8 @@ def lay_out(
             **{key: value for key, value in y.items() if key != "name"},
             domain=[max(0.0, top - panel_px / plot_px), top],
             anchor=f"x{suffix}",
-            showticklabels=column == 0,
-            range=[min(low for low, _ in of_row), max(high for _, high in of_row)],
+            showticklabels=column == 0 or not rows_share_y,
+            range=[min(low for low, _ in shared), max(high for _, high in shared)],
         )
         corner = {"xref": "paper", "yref": "paper", "xanchor": "left", "yanchor": "bottom"}
         name = f"<b>{label(heading.name)}</b>"
@@ -114,5 +127,7 @@ def lay_out(
             small = {"size": 12, "color": "@meta"}
             annotations.append(words(heading.finding, left, top, **corner, yshift=2, font=small))
         panels.append(Panel(f"x{suffix}", f"y{suffix}"))
-    layout = base_layout(height_px, headings_px=above_px, **axes, annotations=annotations)
+    layout = base_layout(
+        height_px, headings_px=above_px, bottom_px=bottom_px, **axes, annotations=annotations
+    )
     return panels, layout, height_px

@@ -1,5 +1,6 @@
 """How accuracy responds to a fixed temperature, and where the learned one ended."""
 
+import math
 from collections.abc import Sequence
 
 from dashboards.figures.bands import band, margin_band
@@ -13,6 +14,7 @@ from metakd.analysis.summary import Summary
 from metakd.analysis.wording import counted
 
 PANEL_PX = 150
+MOST_NAMES = 9
 
 
 def responses_title(curves: Sequence[ResponseCurve]) -> str:
@@ -38,6 +40,7 @@ def responses_figure(summary: Summary) -> Figure | None:
         return None
     shown = [settings[index] for index in evenly(len(settings), MAX_PANELS)]
     drawn = [curves[setting.key] for setting in shown]
+    ticks = apart(summary.temperatures)
     panels, layout, height_px = lay_out(
         [Heading(curve.key) for curve in drawn],
         columns_of(shown),
@@ -45,8 +48,8 @@ def responses_figure(summary: Summary) -> Figure | None:
         x={
             "name": "temperature τ",
             "type": "log",
-            "tickvals": list(summary.temperatures),
-            "ticktext": [f"{value:g}" for value in summary.temperatures],
+            "tickvals": ticks,
+            "ticktext": [f"{value:g}" for value in ticks],
             "showgrid": False,
         },
         y={"name": "points vs ring", **AT_ZERO},
@@ -59,7 +62,8 @@ def responses_figure(summary: Summary) -> Figure | None:
         title=title,
         subtitle="Test accuracy at each fixed temperature, in points against the one that "
         "validation chooses (ring), with a 95 % band. The diamond is the learned student "
-        "temperature at the end of training and what it reached. Each row has its own scale.",
+        "temperature at the end of training and what it reached."
+        + (" Each row has its own scale." if len(shown) > 1 else ""),
         description=f"{title}. One response curve for each of {counted(len(drawn), 'setting')}, "
         "accuracy against temperature on a log axis.",
         traces=tuple(
@@ -78,9 +82,19 @@ def responses_figure(summary: Summary) -> Figure | None:
     )
 
 
+def apart(taus: Sequence[float]) -> list[float]:
+    """Returns the temperatures, in order, whose names do not touch on a log axis."""
+    ordered = sorted(taus)
+    kept = ordered[:1]
+    for value in ordered[1:]:
+        if math.log(value / kept[-1]) >= math.log(ordered[-1] / ordered[0]) / MOST_NAMES:
+            kept.append(value)
+    return kept
+
+
 def _traces(curve: ResponseCurve, panel: Panel, named: bool) -> list[Trace]:
     grid, learned = LOOKS["grid"], LOOKS["meta"]
-    own = curve.mean_pp[curve.taus.index(curve.best_tau or 0.0)]
+    own = _chosen_pp(curve)
     against = [None if low is None else low - own for low in curve.low_pp]
     above = [None if high is None else high - own for high in curve.high_pp]
     place: Trace = {**panel.place, "type": "scatter"}
@@ -138,9 +152,15 @@ def _traces(curve: ResponseCurve, panel: Panel, named: bool) -> list[Trace]:
     return traces
 
 
+def _chosen_pp(curve: ResponseCurve) -> float:
+    """Returns the test accuracy at the temperature that validation chose."""
+    by_tau: dict[float | None, float] = dict(zip(curve.taus, curve.mean_pp, strict=True))
+    return by_tau[curve.best_tau]
+
+
 def _reach(curve: ResponseCurve) -> list[float]:
     """Returns the range of a panel: every mean, and the band as far as it stays near them."""
-    own = curve.mean_pp[curve.taus.index(curve.best_tau or 0.0)]
+    own = _chosen_pp(curve)
     points = [mean - own for mean in (*curve.mean_pp, curve.learned_pp) if mean is not None]
     ends = [end - own for end in (*curve.low_pp, *curve.high_pp) if end is not None]
     low, high = min(points), max(points)

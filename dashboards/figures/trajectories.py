@@ -16,6 +16,7 @@ from metakd.analysis.wording import counted
 PANEL_PX = 150
 TICKS = tuple(2.0**power for power in range(-2, 7))
 NEAR = 2.0
+FEW_EPOCHS = 8
 SIDES = (
     ("student's τ<sub>s</sub>", "@meta", "@meta-soft", "solid", "tau_s"),
     ("teacher's τ<sub>t</sub>", "@plum", "@plum-soft", "dash", "tau_t"),
@@ -56,11 +57,13 @@ def trajectories_figure(summary: Summary) -> Figure | None:
     drawn = [found[setting.key] for setting in shown]
     best = {setting.key: setting.best_tau for setting in settings}
     last = max(trajectory.epochs[-1] for trajectory in drawn) + 1
+    # Plotly would put names between whole epochs.
+    steps = {"dtick": 1} if last < FEW_EPOCHS else {}
     panels, layout, height_px = lay_out(
         [Heading(trajectory.key) for trajectory in drawn],
         columns_of(shown),
         PANEL_PX,
-        x={"name": "epoch", "showgrid": False, "range": [0, last * 1.06]},
+        x={"name": "epoch", "showgrid": False, "range": [0, last * 1.06], **steps},
         y={
             "name": "τ (log)",
             "type": "log",
@@ -71,6 +74,7 @@ def trajectories_figure(summary: Summary) -> Figure | None:
     )
     title = trajectories_title([found[setting.key] for setting in settings], best)
     points = points_each(len(SIDES) * len(drawn))
+    most = min(points, max(len(trajectory.epochs) for trajectory in drawn))
     return Figure(
         id="trajectories",
         title=title,
@@ -106,8 +110,7 @@ def trajectories_figure(summary: Summary) -> Figure | None:
             for t in drawn
         ),
         foot="The shade is the range over seeds, no interval. Temperatures are kept in [0.25, 64]."
-        + (f" Curves are thinned to {points} epochs."
-           if max(len(t.epochs) for t in drawn) > points else "")
+        + (f" Of {last} epochs {most} are drawn, evenly spread." if most < last else "")
         + left_out(len(drawn), len(settings), "settings", "evenly over the study"),
     )  # fmt: skip
 

@@ -97,7 +97,12 @@ def transfer_figure(summary: Summary) -> Figure | None:
             for name, values in [*zip(keys, matrix, strict=True), *untuned]
         ),
         foot="Source and column choose τ by the best mean validation accuracy over seeds; losses "
-        "are means over seeds on test, without an interval. Empty cells lose nothing."
+        "are means over seeds on test, without an interval."
+        + (
+            " An empty cell is below 0.05 points either way, or unknown."
+            if len(keys) <= NUMBERED
+            else ""
+        )
         + left_out(len(keys), len(transfer.keys), "settings", "those with the largest losses"),
     )
 
@@ -144,7 +149,8 @@ def _heatmap(
             "title": {"text": "points<br>lost", "font": {"size": 12, "color": "@muted"}},
             "tickfont": {"size": 12, "color": "@muted"},
             "thickness": 10,
-            "len": 0.5,
+            "len": 180,
+            "lenmode": "pixels",
             "y": 1,
             "yanchor": "top",
             "outlinewidth": 0,

@@ -154,3 +154,16 @@ def test_each_part_of_a_run_knows_what_was_evaluated_by_then(accuracies, parts) 
         done = (part + 1) * n // parts
         expected = max(accuracies[:done]) if done else np.nan
         assert best[part] == pytest.approx(expected, nan_ok=True)
+
+
+def test_a_curve_begins_where_every_pair_was_evaluated(made_up, tmp_path: Path) -> None:
+    study = made_up(scales=(1.0,), augmentations=("none",), seeds=2)
+    study.write(tmp_path)
+    for row in study.rows():
+        if row["seed"] == 1:
+            lines = [{"trial_id": row["trial_id"], "step": 100, "epoch": 3, "val_acc": 0.9}]
+            write_trial(tmp_path, row, lines)
+    curves = curves_of(study, tmp_path)
+    assert curves["fixed"].runs == (1.0,)
+    assert curves["meta"].runs == pytest.approx((1.6,))
+    assert curves["grid"].runs == pytest.approx(np.arange(4, 17) / 4)

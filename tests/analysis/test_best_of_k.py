@@ -29,6 +29,15 @@ def test_it_is_the_mean_over_all_subsets(validation, test, k) -> None:
     assert expected_best_of_k(ranked[:, None, None], k)[0, 0] == pytest.approx(expected)
 
 
+@given(ACCURACIES)
+def test_under_a_perfect_validation_more_runs_never_hurt(accuracies) -> None:
+    accuracies = np.array(accuracies)
+    ranked = accuracies[rank_by_validation(accuracies, TAUS, 4.0)][:, None, None]
+    expected = [expected_best_of_k(ranked, k)[0, 0] for k in range(1, 6)]
+    assert (np.diff(expected) >= -1e-12).all()
+    assert expected[-1] == pytest.approx(accuracies.max())
+
+
 def test_one_of_k_is_the_mean_and_all_is_the_winner() -> None:
     ranked = np.arange(12.0).reshape(3, 2, 2)
     assert np.allclose(expected_best_of_k(ranked, 1), ranked.mean(axis=0))

@@ -92,7 +92,8 @@ def test_missing_pairs_leave_the_complete_block() -> None:
 
 
 @pytest.mark.parametrize(
-    "differences", [np.full((3, 3), np.nan), np.ones((3, 1)), np.ones((3, 4)), np.ones((1, 1))]
+    "differences",
+    [np.full((3, 3), np.nan), np.ones((3, 1)), np.full((3, 4), 100 * (0.9 - 0.7)), np.ones((1, 1))],
 )
 def test_without_spread_nothing_is_promised(differences) -> None:
     assert detectable_difference(differences) is None

@@ -64,6 +64,10 @@ def test_what_was_put_in_comes_out(made_up, tmp_path: Path) -> None:
         assert (setting.best_tau, setting.best_tau_by_seed) == (8.0, (8.0,) * 4)
         assert (setting.learned_tau_s, setting.learned_tau_t) == (5.0, 3.0)
         assert setting.verdict == "better"
+        assert setting.versus_fixed.mean_pp == pytest.approx(3)
+        # Four seeds that agree exactly: 2 / 2⁴, and that for four settings.
+        assert (setting.p_value, setting.p_holm) == (0.125, 0.5)
+        assert setting.claim == "no clear gap"
     for curve in summary.responses:
         assert curve.taus == (1.0, 2.0, 4.0, 8.0)
         assert curve.mean_pp == pytest.approx((86, 87, 88, 90))
@@ -71,6 +75,18 @@ def test_what_was_put_in_comes_out(made_up, tmp_path: Path) -> None:
             8.0,
             *map(pytest.approx, (80, 91)),
         )
+    full = summary.comparisons[0]
+    assert (full.cost_verdict, full.cost_factor) == ("cheaper", pytest.approx(2.5))
+    assert summary.spec["temperatures"] == "1, 2, 4, 8"
+    assert [gain.label for gain in summary.gains] == ["10 % of the data", "100 % of the data"]
+    names = ["ce", "fixed", "grid", "meta"]
+    assert [curve.strategy for curve in summary.anytime] == names
+    assert [curve.strategy for curve in summary.degradations[::2]] == names
+    assert [profile.strategy for profile in summary.profiles] == names
+    assert summary.profiles[-1].loss_pp == pytest.approx((-1,))
+    assert summary.optimism.pairs == 16
+    assert summary.detectable is None  # no difference varies here
+    assert summary.wall_clock.workers == (1, 2, 4)
     assert summary.inventory.planned == summary.inventory.finished == 6 * 16
     assert (summary.inventory.planned_pairs, summary.inventory.complete_pairs) == (16, 16)
     assert summary.inventory.student_compute_s == pytest.approx(16 * (5 * 2.0 + 3.2))

@@ -65,7 +65,10 @@ class TransferRegret:
 
 @dataclass(frozen=True)
 class Trajectory:
-    """Learned temperatures over the epochs of one setting: median over seeds, and the range."""
+    """Learned temperatures over the epochs of one setting: median over seeds, and the range.
+
+    At most 200 epochs, evenly spread over a longer training.
+    """
 
     key: str
     epochs: tuple[int, ...]
@@ -87,7 +90,8 @@ class SearchGain:
         runs: k, from 1 to the size of the grid.
         grid: By k: expected validation best of k (over all subsets) minus the default temperature.
         learned: Learned minus the default temperature; None if either was not run.
-        learned_runs: What a learned run costs, in plain runs; None where unknown.
+        learned_runs: What a learned run costs, in plain runs, failed ones shared among those with
+            a result; steps or seconds, whichever is dearer. None where unknown.
         runs_to_match: The smallest k whose mean gain reaches learning's; None if no k does.
     """
 
@@ -109,7 +113,8 @@ class AnytimeCurve:
 
     Attributes:
         strategy: "grid", "meta", "fixed" or "ce".
-        runs: Compute in plain student runs, ascending; at most 200 points.
+        runs: Compute in plain student runs, ascending; at most 200 points. A learned run ends at
+            what it costs (``SearchGain.learned_runs``, of its setting).
         mean_pp: Accuracy in percent.
         low_pp: 10 % of the orders lie below; equal to the mean where there is one order.
         high_pp: 10 % of the orders lie above.
@@ -195,10 +200,10 @@ class DetectableDifference:
     Attributes:
         seeds: Numbers of seeds.
         one_setting_pp: By seeds: in a single setting (paired t).
-        average_pp: Over this study's number of settings (two-way t).
-        average_doubled_pp: Over twice as many settings.
-        settings_now: This study's settings.
-        seeds_now: Its seeds.
+        average_pp: Over this study's number of settings (two-way t); empty below 2 settings.
+        average_doubled_pp: Over twice as many settings; likewise.
+        settings_now: This study's settings with complete pairs.
+        seeds_now: Its seeds, likewise.
         now_pp: What it can show overall; None with fewer than 2 settings or seeds.
         more_settings_help_more: Whether doubling settings lowers it more than doubling seeds.
     """

@@ -9,6 +9,7 @@ from scipy.special import nctdtrinc, stdtrit
 from metakd.analysis.curves import DetectableDifference
 from metakd.analysis.intervals import LEVEL, MeanSquares, complete_block, mean_squares
 from metakd.analysis.table import Matrix
+from metakd.analysis.verdict_rule import ROUNDING_PP
 
 POWER = 0.8
 SEEDS = (3, 4, 5, 6, 8, 10, 12, 16, 20, 30)
@@ -31,7 +32,7 @@ def detectable_difference(differences: Matrix) -> DetectableDifference | None:
     rows, columns = complete_block(differences)
     block = differences[np.ix_(rows, columns)]
     C, S = block.shape
-    if not C or S < 2 or not block.std():
+    if not C or S < 2 or np.ptp(block) <= ROUNDING_PP:
         return None
     # Within a setting, settings apart: seeds and the rest together.
     within = float(block.var(axis=1, ddof=1).mean())

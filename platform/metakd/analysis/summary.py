@@ -37,7 +37,8 @@ class Comparison:
         share_ahead: Fraction of pairs in which learning is strictly ahead; None without pairs.
         accuracy_verdict: One of "better", "slightly better", "equivalent", "not worse",
             "undecided", "slightly worse", "worse", "no data".
-        cost_ratio_steps: Rival's cost over the learned run's, in student-step equivalents.
+        cost_ratio_steps: Rival's cost over the learned run's, in student-step equivalents; on both
+            sides failed runs are shared among those with a result.
         cost_ratio_seconds: The same in measured seconds.
         missing_pairs: Planned pairs that have no complete data.
         cost_verdict: "cheaper", "dearer", "same" or "unknown": where steps and seconds agree.
@@ -78,8 +79,9 @@ class SettingResult:
         versus_grid: Paired difference to the full grid (grid's best chosen on validation).
         differences_pp: Those differences by seed, in the order of ``seeds``.
         verdict: As in :class:`Comparison`, descriptive (no correction for many settings).
-        versus_fixed: Paired difference to the default temperature.
-        p_value: Two-sided paired t test of ``versus_grid`` against 0; None below 3 pairs.
+        versus_fixed: Paired difference to the default temperature; None if either was not run.
+        p_value: Two-sided paired t test of ``versus_grid`` against 0; None below 3 pairs. Equal
+            differences get the smallest p of a sign-flip test, 2 / 2^pairs.
         p_holm: The same after Holm's correction over all settings that have one.
         claim: "ahead" or "behind" where ``p_holm`` is below 5 %, else "no clear gap".
         best_tau: The grid's temperature with the best mean validation accuracy.
@@ -144,7 +146,7 @@ class Inventory:
         failed: Those whose last attempt failed.
         planned_pairs: Settings times seeds.
         complete_pairs: Pairs in which every strategy is complete.
-        student_compute_s: What students computed, failed trials as far as they got.
+        student_compute_s: What students computed, as measured; of failed trials what is on record.
         trial_wall_s: What trials took.
         failures: The failed trials, the first 50 by name.
     """

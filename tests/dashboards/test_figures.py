@@ -1,0 +1,368 @@
+"""The figures as plots: valid, small, inert, and exported."""
+
+import importlib.util
+import json
+import math
+import shutil
+import struct
+from dataclasses import replace
+from pathlib import Path
+from xml.etree import ElementTree
+
+import plotly.graph_objects as go
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dashboards import export
+from dashboards.export import ExportError, export_figures
+from dashboards.figures import FIGURES, all_figures, draw, to_plotly
+from dashboards.figures.figure import Figure, shortened
+from dashboards.figures.limits import MAX_MARKS, MAX_POINTS, evenly, largest
+from dashboards.figures.panels import columns_of
+from dashboards.figures.responses import apart
+from dashboards.theme import LOOKS, THEMES, Theme
+from metakd.analysis.curves import AnytimeCurve, Trajectory, TransferRegret
+from metakd.analysis.summary import Summary
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
+HOSTILE = "<img src=x onerror=alert(1)>&<b>"
+
+
+def test_a_complete_study_has_every_figure_in_the_reports_order(summary: Summary) -> None:
+    assert [figure.id for figure in all_figures(summary)] == list(FIGURES)
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize("name", FIGURES)
+def test_every_figure_can_be_had_alone_in_both_themes(
+    summary: Summary, name: str, theme: Theme
+) -> None:
+    drawn = draw(summary, name, theme)
+    assert isinstance(drawn, go.Figure)
+    assert len(drawn.data) > 0
+    assert drawn.layout.paper_bgcolor == THEMES[theme]["card"]
+    assert '"@' not in drawn.to_json()
+
+
+def test_figures_say_what_is_not_there(summary: Summary) -> None:
+    with pytest.raises(ValueError, match="no figure 'pie': choose one of differences"):
+        draw(summary, "pie")
+    with pytest.raises(ValueError, match="no data for figure 'transfer': it has differences"):
+        draw(replace(summary, transfer=None), "transfer")
+
+
+def test_every_figure_says_how_to_read_it_and_has_its_data(summary: Summary) -> None:
+    for figure in all_figures(summary):
+        assert figure.description.startswith(figure.title)
+        assert figure.subtitle.endswith(".")
+        assert figure.foot.endswith(".")
+        assert figure.rows
+        assert {len(row) for row in figure.rows} == {len(figure.columns)}
+
+
+def test_a_strategy_looks_the_same_everywhere(summary: Summary) -> None:
+    by_name = {look.name: look for look in LOOKS.values()}
+    seen = [
+        (trace, by_name[trace["name"]])
+        for figure in all_figures(summary)
+        for trace in figure.traces
+        if trace.get("name") in by_name
+    ]
+    assert {look.name for _, look in seen} == set(by_name)
+    for trace, look in seen:
+        assert trace.get("line", {}).get("color", look.colour) == look.colour
+        assert trace.get("line", {}).get("dash", look.dash) == look.dash
+        assert trace.get("marker", {}).get("color", look.colour) == look.colour
+        assert trace.get("marker", {}).get("symbol", look.symbol) == look.symbol
+
+
+def test_users_words_are_no_markup(summary: Summary) -> None:
+    def hostile(index: int) -> str:
+        return f"{index}{HOSTILE}"
+
+    keys = {setting.key: hostile(i) for i, setting in enumerate(summary.settings)}
+    assert summary.transfer is not None
+    named = replace(
+        summary,
+        settings=tuple(replace(s, key=keys[s.key], augmentation=HOSTILE) for s in summary.settings),
+        responses=tuple(replace(c, key=keys[c.key]) for c in summary.responses),
+        trajectories=tuple(replace(t, key=keys[t.key]) for t in summary.trajectories),
+        transfer=replace(summary.transfer, keys=tuple(keys.values())),
+        gains=tuple(replace(g, label=HOSTILE) for g in summary.gains),
+        degradations=tuple(
+            replace(c, held=HOSTILE, levels=tuple(map(hostile, range(len(c.levels)))))
+            for c in summary.degradations
+        ),
+    )
+    figures = all_figures(named)
+    assert [figure.id for figure in figures] == list(FIGURES)
+    for figure in figures:
+        drawn = json.dumps(to_plotly(figure, "light").to_plotly_json(), default=list)
+        assert "<img" not in drawn
+        assert "&lt;img" in drawn or figure.id in ("anytime", "profiles", "optimism", "detectable")
+
+
+def test_what_was_not_run_leaves_a_figure_out(summary: Summary) -> None:
+    bare = replace(
+        summary, settings=(), responses=(), transfer=None, trajectories=(), gains=(), anytime=(),
+        degradations=(), profiles=(), optimism=None, detectable=None,
+    )  # fmt: skip
+    assert all_figures(bare) == []
+
+
+def test_two_seeds_show_dots_and_no_interval(summary: Summary) -> None:
+    few = tuple(
+        replace(s, versus_grid=replace(s.versus_grid, low_pp=None, high_pp=None))
+        for s in summary.settings
+    )
+    figure = FIGURES["differences"](replace(summary, settings=few))
+    assert figure is not None
+    assert "one seed" in [trace.get("name") for trace in figure.traces]
+    assert not any("error_x" in trace for trace in figure.traces)
+
+
+def test_where_the_cost_of_learning_is_unknown_its_level_alone_is_drawn(summary: Summary) -> None:
+    gains = tuple(replace(gain, learned_runs=None) for gain in summary.gains)
+    figure = FIGURES["gains"](replace(summary, gains=gains))
+    assert figure is not None
+    diamonds = [trace for trace in figure.traces if trace.get("name") == "learned"]
+    assert [trace["x"] for trace in diamonds] == [[None]] * len(gains)
+
+
+def test_the_transfer_matrix_keeps_its_untuned_rows_apart(summary: Summary) -> None:
+    figure = FIGURES["transfer"](summary)
+    assert figure is not None
+    matrix, untuned = figure.traces
+    assert (matrix["yaxis"], untuned["yaxis"]) == ("y", "y2")
+    assert matrix["zmax"] == untuned["zmax"]
+    assert figure.layout["yaxis"]["domain"][0] > figure.layout["yaxis2"]["domain"][1]
+
+
+@given(taus=st.lists(st.floats(0.25, 64), min_size=1, max_size=60, unique=True))
+def test_names_of_temperatures_do_not_touch(taus: list[float]) -> None:
+    named = apart(taus)
+    assert set(named) <= set(taus)
+    assert named == sorted(named)
+    assert named[0] == min(taus)
+    assert len(named) <= 10
+
+
+@pytest.mark.parametrize("length", [3, 30])
+def test_long_names_of_teachers_stand_aslant(summary: Summary, length: int) -> None:
+    named = tuple(
+        replace(curve, levels=tuple(f"{level:{length}}" for level in ("a", "b", "c")))
+        for curve in summary.degradations
+        if curve.factor == "teacher"
+    )
+    short, long = (
+        FIGURES["teachers"](replace(summary, degradations=curves))
+        for curves in (summary.degradations, named)
+    )
+    assert short is not None
+    assert long is not None
+    is_long = length == 30
+    assert (long.layout["xaxis"]["tickangle"] != 0) == is_long
+    assert (long.height_px > short.height_px) == is_long
+
+
+@pytest.mark.parametrize(
+    ("augmentations", "teachers", "columns"),
+    [
+        (("none", "strong") * 3, ("t",) * 6, 2),
+        (("none", "none", "none", "strong", "strong", "strong"), ("a", "b", "c") * 2, 3),
+        (tuple("abcdefgh"), ("t",) * 8, 3),
+        (("none",), ("t",), 1),
+    ],
+)
+def test_a_column_of_panels_is_one_augmentation_or_teacher(
+    summary: Summary, augmentations: tuple[str, ...], teachers: tuple[str, ...], columns: int
+) -> None:
+    settings = [
+        replace(summary.settings[0], augmentation=augmentation, teacher=teacher)
+        for augmentation, teacher in zip(augmentations, teachers, strict=True)
+    ]
+    assert columns_of(settings) == columns
+
+
+def test_a_profile_frames_most_pairs_and_tells_of_the_rest(summary: Summary) -> None:
+    losses = (-30.0, *(0.01 * index for index in range(98)), 40.0)
+    shares = tuple((index + 1) / 100 for index in range(100))
+    far = replace(summary.profiles[0], loss_pp=losses, share=shares)
+    figure = FIGURES["profiles"](replace(summary, profiles=(far,)))
+    assert figure is not None
+    low, high = figure.layout["xaxis"]["range"]
+    assert -1 < low <= -summary.margin_pp
+    assert 0.9 < high < 2
+    assert "the table has the rest" in figure.foot
+    assert {"−30.00", "+40.00"} <= set(figure.rows[0])
+
+
+# Size
+
+
+def marks(figure: Figure) -> int:
+    return sum(
+        sum(len(row) for row in trace["z"]) if "z" in trace else len(trace["x"])
+        for trace in figure.traces
+    )
+
+
+@pytest.fixture
+def huge(summary: Summary) -> Summary:
+    """100 settings, 60 seeds, 1,000 epochs, 30 temperatures."""
+    first = summary.settings[0]
+    keys = tuple(f"{index // 10 + 1} % · augmentation {index % 10}" for index in range(100))
+    differences = tuple(math.sin(seed) for seed in range(60))
+    taus = tuple(1.0 + index for index in range(30))
+    epochs = tuple(range(1000))
+    long = (4.0,) * 999 + (3.0,)
+    runs = tuple(0.1 * index for index in range(1, 5001))
+    assert summary.transfer is not None
+    return replace(
+        summary,
+        temperatures=taus,
+        settings=tuple(
+            replace(first, key=key, scale=(index // 10 + 1) / 100, augmentation=str(index % 10),
+                    differences_pp=differences, seeds=tuple(range(60)), best_tau=4.0)
+            for index, key in enumerate(keys)
+        ),
+        responses=tuple(
+            replace(summary.responses[0], key=key, taus=taus, mean_pp=taus, low_pp=taus,
+                    high_pp=tuple(t + 1 for t in taus), best_tau=4.0)
+            for key in keys
+        ),
+        trajectories=tuple(
+            Trajectory(key, epochs, long, (2.0,) * 1000, (5.0,) * 1000, long, (2.0,) * 1000,
+                       (5.0,) * 1000)
+            for key in keys
+        ),
+        transfer=TransferRegret(
+            keys, tuple(tuple(float(i * j % 7) for j in range(100)) for i in range(100)),
+            (0.1,) * 100, (0.2,) * 100,
+        ),
+        gains=tuple(replace(summary.gains[0], label=f"{i} %", scale=i / 100) for i in range(50)),
+        anytime=tuple(
+            AnytimeCurve(name, runs, runs, runs, tuple(r + 1 for r in runs)) for name in LOOKS
+        ),
+        degradations=tuple(
+            replace(curve, held=f"held {index}")
+            for index in range(60)
+            for curve in summary.degradations
+        ),
+        profiles=tuple(
+            replace(p, loss_pp=runs, share=tuple(r / 500 for r in runs)) for p in summary.profiles
+        ),
+    )  # fmt: skip
+
+
+def test_a_huge_study_has_small_figures(huge: Summary) -> None:
+    figures = all_figures(huge)
+    assert [figure.id for figure in figures] == list(FIGURES)
+    assert max(marks(figure) for figure in figures) <= MAX_MARKS
+    for figure in figures:
+        lines = [trace for trace in figure.traces if trace.get("mode") != "markers"]
+        assert max(len(trace["x"]) for trace in lines) <= MAX_POINTS + 2
+        assert len(figure.rows) <= 100
+    drawn = json.dumps([[f.traces, f.layout] for f in figures])
+    listed = json.dumps([[f.columns, f.rows] for f in figures], ensure_ascii=False)
+    # As the page writes it: six digits, no spaces.
+    rounded = json.loads(drawn, parse_float=lambda text: float(f"{float(text):.6g}"))
+    compact = json.dumps(rounded, separators=(",", ":"), ensure_ascii=False)
+    assert len(compact.encode()) + len(listed.encode()) < 700_000
+
+
+def test_what_is_left_out_is_said(huge: Summary) -> None:
+    said = {figure.id: figure.foot for figure in all_figures(huge)}
+    assert "Drawn and listed: 40 of 100 settings" in said["differences"]
+    assert "50 seeds are drawn" in said["differences"]
+    assert "Drawn and listed: 24 of 50 scales" in said["gains"]
+    assert "Drawn and listed: 24 of 100 settings" in said["responses"]
+    assert "Drawn and listed: 40 of 100 settings" in said["transfer"]
+    assert "Of 1000 epochs 55 are drawn" in said["trajectories"]
+    assert "Drawn and listed: 24 of 60 panels" in said["teachers"]
+
+
+def test_what_the_title_counts_is_among_the_drawn(huge: Summary) -> None:
+    *others, last = huge.settings
+    flat = replace(last, claim="behind", versus_grid=replace(last.versus_grid, mean_pp=-0.01))
+    loud = [replace(s, versus_grid=replace(s.versus_grid, mean_pp=9.0)) for s in others]
+    figure = FIGURES["differences"](replace(huge, settings=(*loud, flat)))
+    assert figure is not None
+    assert figure.title == f"Learning is behind in one of 100 settings: {shortened(last.key)}"
+    assert [row[0] for row in figure.rows if row[4] == "behind"] == [last.key]
+
+
+def test_the_worst_transfer_is_among_the_drawn(huge: Summary) -> None:
+    assert huge.transfer is not None
+    cells = [list(row) for row in huge.transfer.regret_pp]
+    cells[3][97] = 50.0
+    worst = replace(huge.transfer, regret_pp=tuple(map(tuple, cells)))
+    figure = FIGURES["transfer"](replace(huge, transfer=worst))
+    assert figure is not None
+    assert max(value for row in figure.traces[0]["z"] for value in row) == 50.0
+
+
+@given(count=st.integers(0, 500), most=st.integers(1, 300))
+def test_thinning_keeps_the_ends_the_order_and_the_limit(count: int, most: int) -> None:
+    kept = evenly(count, most)
+    assert kept == sorted(set(kept))
+    assert len(kept) == min(count, most)
+    if count:
+        assert kept[-1] == count - 1
+    if count and most > 1:
+        assert kept[0] == 0
+
+
+@given(sizes=st.lists(st.floats(-9, 9)), most=st.integers(1, 20))
+def test_the_largest_are_kept_in_their_order(sizes: list[float], most: int) -> None:
+    kept = largest(sizes, most)
+    assert kept == sorted(kept)
+    rest = [size for index, size in enumerate(sizes) if index not in kept]
+    assert len(kept) == min(len(sizes), most)
+    assert not rest or max(rest) <= min(sizes[index] for index in kept)
+
+
+# Files
+
+
+@pytest.mark.skipif(CHROMIUM is None, reason="no chromium on this machine")
+@pytest.mark.skipif(importlib.util.find_spec("kaleido") is None, reason="no kaleido installed")
+@pytest.mark.parametrize("format", ["svg", "png"])
+def test_figures_are_exported(summary: Summary, tmp_path: Path, format: str) -> None:
+    two = replace(
+        summary, responses=(), trajectories=(), gains=(), anytime=(), degradations=(),
+        profiles=(), optimism=None, detectable=None,
+    )  # fmt: skip
+    files = export_figures(two, tmp_path / "figures", format)
+    assert [file.name for file in files] == [f"differences.{format}", f"transfer.{format}"]
+    assert sorted((tmp_path / "figures").iterdir()) == files
+    for file, figure in zip(files, all_figures(two), strict=True):
+        drawn = to_plotly(figure, "light").layout
+        if format == "svg":
+            root = ElementTree.parse(file).getroot()
+            size = float(root.attrib["width"]), float(root.attrib["height"])
+            assert size == (drawn.width, drawn.height)
+        else:
+            # A PNG's first chunk: width and height.
+            size = struct.unpack(">II", file.read_bytes()[16:24])
+            assert size == (2 * drawn.width, 2 * drawn.height)
+
+
+def test_without_kaleido_the_export_says_what_to_install(
+    summary: Summary, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(export.importlib.util, "find_spec", lambda name: None)
+    with pytest.raises(ExportError, match=r"pip install 'metakd\[export\]'"):
+        export_figures(summary, tmp_path, "svg")
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.skipif(importlib.util.find_spec("kaleido") is None, reason="no kaleido installed")
+def test_without_a_browser_the_export_says_what_to_install(
+    summary: Summary, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("BROWSER_PATH", str(tmp_path / "no-browser"))
+    with pytest.raises(ExportError, match="Chrome or Chromium"):
+        export_figures(summary, tmp_path / "figures", "svg")
+    assert not (tmp_path / "figures").exists()
