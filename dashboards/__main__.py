@@ -1,33 +1,89 @@
-"""``python -m dashboards OUT``: renders a study's report from its store."""
+"""``python -m dashboards OUT``: renders a study's report from its store, or compares studies."""
 
 import argparse
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from dashboards.comparison import COMPARISON_FILE, write_comparison
 from dashboards.report import write_report
+from dashboards.watch import watch
 from metakd.analysis.summarise import summarise, write_summary
 from metakd.results.study import StoreError
 
+WATCH_S = 10
+
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Renders a report; returns 0, or 2 with one line if there is nothing to render."""
+    """Runs the command; returns 0, or 2 with one line if there is nothing to render."""
+    given = _parser().parse_args(argv)
+    try:
+        _run(given)
+    except KeyboardInterrupt:
+        print()
+        return 130
+    except (StoreError, OSError) as error:
+        print(f"error: {_one_line(error)}", file=sys.stderr)
+        return 2
+    return 0
+
+
+def _run(given: argparse.Namespace) -> None:
+    if given.compare:
+        studies = [(out, summarise(out)) for out in (given.out, *given.compare)]
+        print(write_comparison(given.output or given.out / COMPARISON_FILE, studies))
+    elif given.watch:
+        watch(given.out, given.output, given.watch)
+    else:
+        summary = summarise(given.out)
+        if given.output is None:
+            write_summary(given.out, summary)
+        print(write_report(given.out, summary, given.output))
+
+
+def _one_line(error: Exception) -> str:
+    if isinstance(error, OSError) and error.filename:
+        return f"{error.filename}: {error.strerror}"
+    return " ".join(str(error).split())
+
+
+def _seconds(text: str) -> int:
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text} is no whole number of seconds, 1 or more")
+    return int(text)
+
+
+def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="python -m dashboards", description="Renders the HTML report of a study."
+        prog="python -m dashboards",
+        description="Renders the HTML report of a study: one file that opens offline.",
     )
     parser.add_argument("out", type=Path, metavar="OUT", help="the study's results folder")
     parser.add_argument(
-        "--output", type=Path, metavar="FILE", help="where to write (default: OUT/report.html)"
+        "--output",
+        type=Path,
+        metavar="FILE",
+        help="where to write the page, leaving OUT untouched "
+        f"(default: OUT/report.html, with --compare OUT/{COMPARISON_FILE})",
     )
-    given = parser.parse_args(argv)
-    try:
-        summary = summarise(given.out)
-        write_summary(given.out, summary)
-        print(write_report(given.out, summary, given.output))
-    except (StoreError, OSError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    return 0
+    one_of = parser.add_mutually_exclusive_group()
+    one_of.add_argument(
+        "--compare",
+        type=Path,
+        nargs="+",
+        metavar="OUT2",
+        help="make one page of OUT and these studies side by side instead",
+    )
+    one_of.add_argument(
+        "--watch",
+        type=_seconds,
+        nargs="?",
+        const=WATCH_S,
+        metavar="SECONDS",
+        help="render whenever results change, until all planned trials are there "
+        f"(default: look every {WATCH_S} s)",
+    )
+    return parser
 
 
 if __name__ == "__main__":

@@ -23,6 +23,7 @@ def test_the_regret_is_what_the_move_costs(made_up) -> None:
     regret = regret_of(made_up(scales=(1.0,), accuracy=by_hand))
     assert regret.keys == ("100 % · none", "100 % · strong")
     assert np.allclose(regret.regret_pp, [[0.0, 3.0], [3.0, 0.0]])
+    assert regret.mean_pp == pytest.approx(3.0)
     assert regret.fixed_pp == pytest.approx((2.0, 1.0))
     assert regret.learned_pp == pytest.approx((0.5, 0.5))
 

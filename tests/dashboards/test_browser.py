@@ -1,69 +1,259 @@
 """The page in a real browser, from disk."""
 
-import re
-import shutil
-import subprocess
+import csv
+import io
+import time
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from chromium import EXECUTABLE, Chromium, Tab
 
+from dashboards.comparison import write_comparison
 from dashboards.figures import FIGURES
 from dashboards.report import write_report
+from dashboards.theme import DARK, LIGHT
 from metakd.analysis.summary import Summary
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
-WORDS = """
---headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking
---disable-component-update --disable-sync --enable-logging=stderr --v=0 --virtual-time-budget=20000
-"""
-FLAGS = WORDS.split()
+pytestmark = pytest.mark.skipif(EXECUTABLE is None, reason="no chromium on this machine")
 
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no chromium on this machine")
-
-
-def open_page(path: Path, query: str, profile: Path, width: int = 1240) -> tuple[str, str]:
-    """Returns the document after it was drawn, and the browser's log."""
-    run = subprocess.run(
-        [
-            str(CHROMIUM),
-            *FLAGS,
-            f"--window-size={width},900",
-            f"--user-data-dir={profile}",
-            "--dump-dom",
-            f"file://{path}?{query}",
-        ],
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=True,
-    )
-    return run.stdout, run.stderr
+COUNT = "document.querySelectorAll('[data-figure]').length"
+DRAWN = "+(document.documentElement.dataset.drawn || 0)"
+ALL_DRAWN = f"{DRAWN} === {COUNT}"
+A4_WIDTH = 703  # pixels between margins of 12 mm
+TAB, ENTER = ("Tab", 9), ("Enter", 13)
 
 
-@pytest.mark.parametrize("theme", ["light", "dark"])
-def test_all_figures_are_drawn_without_a_word_in_the_console(
-    summary: Summary, tmp_path: Path, theme: str
-) -> None:
-    path = write_report(tmp_path, summary)
-    document, log = open_page(path, f"draw=all&theme={theme}", tmp_path / "profile")
-    (root,) = re.findall(r"<html[^>]*>", document)
-    assert f'data-drawn="{len(FIGURES)}"' in root
-    assert f'data-theme="{theme}"' in root
-    assert len(re.findall(r'<svg class="main-svg"', document)) >= len(FIGURES)
-    assert "CONSOLE" not in log
+@pytest.fixture(scope="session")
+def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Chromium]:
+    running = Chromium(tmp_path_factory.mktemp("profile"))
+    yield running
+    running.close()
 
 
-def test_a_hostile_name_does_not_run(summary: Summary, tmp_path: Path) -> None:
+@pytest.fixture
+def tab(browser: Chromium) -> Iterator[Tab]:
+    opened = Tab(browser)
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def page(summary: Summary, tmp_path: Path) -> Path:
+    return write_report(tmp_path, summary)
+
+
+@pytest.mark.parametrize(("theme", "colours"), [("light", LIGHT), ("dark", DARK)])
+def test_all_is_drawn_in_silence(tab: Tab, page: Path, theme: str, colours: dict) -> None:
+    tab.open(page, f"draw=all&theme={theme}")
+    tab.wait(ALL_DRAWN)
+    assert tab.run("document.documentElement.dataset.theme") == theme
+    assert tab.run("document.querySelectorAll('.main-svg').length") >= tab.run(COUNT)
+    assert tab.run(COUNT) == len(FIGURES)
+    grounds = tab.run("[...document.querySelectorAll('.main-svg')].map(s => s.style.background)")
+    wanted = tuple(int(colours["card"][at : at + 2], 16) for at in (1, 3, 5))
+    assert f"rgb{wanted}" in grounds
+    assert tab.requests() == []
+    assert tab.complaints() == []
+
+
+def test_the_theme_follows_the_reader_and_the_button(tab: Tab, page: Path) -> None:
+    tab.media(prefers_color_scheme="dark")
+    tab.open(page, "draw=all")
+    tab.wait(ALL_DRAWN)
+    ground = "getComputedStyle(document.body).backgroundColor"
+    dark = tab.run(ground)
+    assert tab.run("document.getElementById('theme').textContent") == "Light"
+    tab.run("document.getElementById('theme').click()")
+    assert tab.run("document.documentElement.dataset.theme") == "light"
+    assert tab.run(ground) != dark
+    titles = "document.querySelector('.main-svg .xtitle, .main-svg .legendtext').style.fill"
+    tab.wait(f"{titles} !== ''")
+    # Once chosen, the reader's system no longer decides.
+    tab.media(prefers_color_scheme="light")
+    tab.media(prefers_color_scheme="dark")
+    assert tab.run("document.documentElement.dataset.theme") == "light"
+    assert tab.complaints() == []
+
+
+def test_figures_are_drawn_as_they_come_near_and_nothing_moves(tab: Tab, page: Path) -> None:
+    tab.open(page)
+    tall = tab.run("document.documentElement.scrollHeight")
+    assert tab.run(DRAWN) < tab.run(COUNT)
+    tab.run("document.querySelectorAll('[data-figure]').forEach(f => f.scrollIntoView())")
+    for number in range(tab.run(COUNT)):
+        tab.run(f"document.querySelectorAll('[data-figure]')[{number}].scrollIntoView()")
+        tab.wait(f"document.querySelectorAll('[data-figure]')[{number}].querySelector('svg')")
+    tab.wait(ALL_DRAWN)
+    assert tab.run("document.documentElement.scrollHeight") == tall
+
+
+def test_a_hostile_name_does_not_run(tab: Tab, summary: Summary, tmp_path: Path) -> None:
     attack = "document.documentElement.dataset.hacked=1"
-    hostile = f"</script><script>{attack}</script><img src=x onerror={attack}>"
+    hostile = f"</script><script>{attack}</script><img src=x onerror={attack}><b>="
     named = replace(
         summary,
         study=hostile,
+        provenance={"command": hostile, hostile: hostile},
+        spec={hostile: hostile},
         settings=tuple(replace(s, key=f"{hostile}{i}") for i, s in enumerate(summary.settings)),
         responses=tuple(replace(c, key=f"{hostile}{i}") for i, c in enumerate(summary.responses)),
     )
-    document, _ = open_page(write_report(tmp_path, named), "draw=all", tmp_path / "profile")
-    (root,) = re.findall(r"<html[^>]*>", document)
-    assert "data-drawn" in root
-    assert "data-hacked" not in root
+    for path in (
+        write_report(tmp_path, named),
+        write_comparison(tmp_path / "both.html", [(tmp_path, named), (tmp_path / "b", named)]),
+    ):
+        tab.open(path, "draw=all")
+        tab.wait(ALL_DRAWN)
+        assert tab.run("document.documentElement.dataset.hacked") is None
+        assert tab.run("document.querySelectorAll('img').length") == 0
+        assert tab.requests() == []
+
+
+def test_a_phone_scrolls_figures_and_not_the_page(
+    browser: Chromium, page: Path, summary: Summary, tmp_path: Path
+) -> None:
+    phone = Tab(browser, width=390)
+    both = write_comparison(
+        tmp_path / "both.html", [(tmp_path, summary), (tmp_path / "b", replace(summary, study="b"))]
+    )
+    for path in (page, both):
+        phone.open(path, "draw=all")
+        phone.wait(ALL_DRAWN)
+        assert phone.run("document.documentElement.scrollWidth") <= 390
+        # Nothing sticks out to be reached by no scrolling at all.
+        out = "e => !e.closest('.scroll, .contents') && e.getBoundingClientRect().right > 390"
+        assert not phone.run(f"[...document.querySelectorAll('h1, p, dl, .card')].some({out})")
+        boxes = phone.run(
+            "[...document.querySelectorAll('.scroll')].filter(b => b.scrollWidth > b.clientWidth)"
+            ".map(b => [b.tabIndex, b.getAttribute('role'), !!b.getAttribute('aria-label')])"
+        )
+        assert boxes
+        assert all(box == [0, "region", True] for box in boxes)
+    assert phone.complaints() == []
+    phone.close()
+
+
+def test_the_keyboard_reaches_every_button(tab: Tab, page: Path) -> None:
+    tab.open(page, "draw=all")
+    tab.wait(ALL_DRAWN)
+    focused = "(document.activeElement.textContent.trim() || document.activeElement.className)"
+    tab.press(*TAB)
+    assert tab.run(focused) == "Skip to the evidence"
+    tab.press(*TAB)
+    assert tab.run("document.activeElement.id") == "theme"
+    assert tab.run("getComputedStyle(document.activeElement).outlineStyle") == "solid"
+    before = tab.run("document.documentElement.dataset.theme")
+    tab.press(*ENTER)
+    assert tab.run("document.documentElement.dataset.theme") != before
+    tab.run("document.querySelectorAll('button').forEach(b => b.onfocus = () => b.dataset.met = 1)")
+    buttons = tab.run("document.querySelectorAll('button').length")
+    for _ in range(6 * buttons):
+        tab.press(*TAB)
+        if tab.run("document.querySelectorAll('button:not(#theme):not([data-met])').length") == 0:
+            break
+    else:
+        pytest.fail("some button cannot be reached with the Tab key")
+    names = tab.run(
+        "[...document.querySelectorAll('button')].map("
+        "b => b.getAttribute('aria-label') || b.textContent)"
+    )
+    assert len(set(names)) == len(names)
+
+
+def saved(folder: Path, pattern: str) -> Path:
+    until = time.monotonic() + 30
+    while not (found := list(folder.glob(pattern))):
+        assert time.monotonic() < until, f"no {pattern} was saved"
+        time.sleep(0.05)
+    return found[0]
+
+
+def test_figures_and_data_can_be_saved(tab: Tab, page: Path, tmp_path: Path) -> None:
+    tab.downloads(tmp_path)
+    tab.open(page)
+
+    def press(which: str) -> None:
+        tab.run(f"document.querySelector('{which}').click()")
+
+    press("[data-save=svg][data-of=differences]")
+    assert b"<svg" in saved(tmp_path, "metakd-differences.svg").read_bytes()
+    press("[data-save=png][data-of=differences]")
+    assert saved(tmp_path, "metakd-differences.png").read_bytes().startswith(b"\x89PNG")
+    press("[data-csv=accuracies]")
+    text = saved(tmp_path, "metakd-accuracies.csv").read_text(encoding="utf-8-sig")
+    head, first, *_ = csv.reader(io.StringIO(text))
+    assert head[:3] == ["setting", "n train", "no teacher, last epoch"]
+    assert first[:2] == ["10 % · none", "94"]
+    press("[data-csv=differences]")
+    rows = saved(tmp_path, "metakd-differences.csv").read_text(encoding="utf-8-sig")
+    shown = tab.run("document.querySelector('[data-table=differences]').rows.length")
+    assert len(list(csv.reader(io.StringIO(rows)))) == shown
+    assert tab.requests() == []
+    assert tab.complaints() == []
+
+
+def test_a_spreadsheet_runs_no_formula(tab: Tab, summary: Summary, tmp_path: Path) -> None:
+    first, *others = summary.settings
+    named = replace(summary, settings=(replace(first, key='=cmd|"x"!A1'), *others))
+    tab.downloads(tmp_path)
+    tab.open(write_report(tmp_path, named))
+    tab.run("document.querySelector('[data-csv=accuracies]').click()")
+    text = saved(tmp_path, "metakd-accuracies.csv").read_text(encoding="utf-8-sig")
+    _, row, *_ = csv.reader(io.StringIO(text))
+    assert row[0] == '\'=cmd|"x"!A1'
+
+
+def test_paper_has_all_figures_on_white(tab: Tab, page: Path) -> None:
+    tab.open(page, "theme=dark")
+    assert tab.run(DRAWN) < tab.run(COUNT)
+    tab.run("""addEventListener("beforeprint", () => {
+        const drawings = document.querySelectorAll(".plot .main-svg");
+        window.printed = [document.documentElement.dataset.theme, drawings.length];
+    })""")
+    assert tab.pdf(paperWidth=8.27, paperHeight=11.69).startswith(b"%PDF")
+    theme, drawings = tab.run("window.printed")
+    assert theme == "light"
+    assert drawings >= tab.run(COUNT)
+    assert tab.run("document.documentElement.dataset.theme") == "dark"
+    tab.media("print")
+    tab.resize(A4_WIDTH)
+    tab.wait(ALL_DRAWN)
+    out = f"e => e.getBoundingClientRect().right > {A4_WIDTH}"
+    assert not tab.run(f"[...document.querySelectorAll('.main-svg, table, .card')].some({out})")
+    hidden = "button, .contents, details, .skip"
+    assert tab.run(f"[...document.querySelectorAll('{hidden}')].every(e => !e.offsetParent)")
+    assert tab.complaints() == []
+
+
+def test_without_scripts_the_answer_and_the_data_are_there(
+    tab: Tab, page: Path, summary: Summary
+) -> None:
+    tab.call("Emulation.setScriptExecutionDisabled", value=True)
+    tab.open(page)
+    shown = tab.run("document.body.innerText")
+    for words in (summary.verdict.headline, "no clear gap", "Full grid", "JavaScript draws this"):
+        assert words in shown
+    visible = "[...document.querySelectorAll('{}')].filter(e => e.offsetParent).length"
+    assert tab.run(visible.format("button")) == 0
+    assert tab.run(visible.format("details summary")) == tab.run(COUNT)
+
+
+def test_the_contents_say_where_the_reader_is(tab: Tab, page: Path) -> None:
+    tab.open(page)
+    here = "document.querySelector('.contents [aria-current]')?.hash"
+    assert tab.run(here) is None
+    for target in ("transfer", "runs"):
+        tab.run(f"document.getElementById('{target}').scrollIntoView()")
+        tab.wait(f"{here} === '#{target}'")
+    tab.run("scrollTo(0, document.documentElement.scrollHeight)")
+    tab.wait(f"{here} === '#provenance'")
+    tab.run("document.querySelector('.contents [href=\"#methods\"]').click()")
+    tab.wait(f"{here} === '#methods'")
+
+
+def test_the_command_can_be_copied(tab: Tab, page: Path) -> None:
+    tab.open(page)
+    tab.run("document.querySelector('[data-copy]').click()")
+    tab.wait("['Copied', 'Selected'].includes(document.querySelector('[data-copy]').textContent)")

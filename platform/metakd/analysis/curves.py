@@ -53,12 +53,14 @@ class TransferRegret:
             accuracy there of the source's temperature. Positive: the transfer lost accuracy.
         fixed_pp: The same for the default temperature, by target; None if it was not run.
         learned_pp: The same for the learned temperature, by target; None if it was not run.
+        mean_pp: Mean of ``regret_pp`` over all moves to another setting.
     """
 
     keys: tuple[str, ...]
     regret_pp: tuple[tuple[float | None, ...], ...]
     fixed_pp: tuple[float | None, ...]
     learned_pp: tuple[float | None, ...]
+    mean_pp: float | None = None
 
 
 @dataclass(frozen=True)

@@ -23,14 +23,22 @@ def transfer_regret(table: StudyTable, grid: Grid | None) -> TransferRegret | No
     for target, best in enumerate(grid.best_on_average):
         if best is not None:
             losses[:, target] = _mean_loss_pp(test[best, target], test[:, target])
+    regret_pp = tuple(
+        (None,) * len(table.keys) if best is None else _known(losses[best])
+        for best in grid.best_on_average
+    )
+    moved = [
+        loss
+        for source, row in enumerate(regret_pp)
+        for target, loss in enumerate(row)
+        if source != target and loss is not None
+    ]
     return TransferRegret(
         keys=table.keys,
-        regret_pp=tuple(
-            (None,) * len(table.keys) if best is None else _known(losses[best])
-            for best in grid.best_on_average
-        ),
+        regret_pp=regret_pp,
         fixed_pp=_known(_against_own(test, grid, table.fixed)),
         learned_pp=_known(_against_own(test, grid, table.meta)),
+        mean_pp=sum(moved) / len(moved) if moved else None,
     )
 
 

@@ -1,0 +1,82 @@
+"""The four numbers under the verdict."""
+
+from dataclasses import dataclass
+
+from dashboards.numbers import NONE, between, signed
+from dashboards.tones import factor
+from metakd.analysis.summary import Comparison, Summary
+
+RIVALS = {"full_grid": "the full grid", "no_search": "no search"}
+
+
+@dataclass(frozen=True)
+class KeyFigure:
+    """A number with its unit, what it is, and a line that explains it."""
+
+    label: str
+    number: str
+    unit: str
+    note: str
+
+
+def key_figures(summary: Summary) -> tuple[KeyFigure, ...]:
+    """Returns difference, compute, settings by their claim, and what a reused temperature costs."""
+    main = deciding(summary)
+    return _difference(main), _compute(main), _settings(summary), _reuse(summary)
+
+
+def deciding(summary: Summary) -> Comparison:
+    """Returns the comparison that the verdict is about, as ``make_verdict`` chooses it."""
+    by_rival = {comparison.rival: comparison for comparison in summary.comparisons}
+    known = [by_rival[name] for name in RIVALS if by_rival[name].accuracy_verdict != "no data"]
+    return known[0] if known else by_rival["full_grid"]
+
+
+def _difference(main: Comparison) -> KeyFigure:
+    effect = main.effect
+    if effect.mean_pp is None:
+        note = "no complete pair of a learned and a rival run"
+    elif effect.low_pp is None:
+        note = f"no interval: {effect.method}"
+    else:
+        note = f"95 % interval {between(effect.low_pp, effect.high_pp)}"
+    unit = "points" if effect.mean_pp is not None else ""
+    return KeyFigure(f"Against {RIVALS[main.rival]}", signed(effect.mean_pp), unit, note)
+
+
+def _compute(main: Comparison) -> KeyFigure:
+    ratios = {"in student steps": main.cost_ratio_steps, "in seconds": main.cost_ratio_seconds}
+    rival = "The grid" if main.rival == "full_grid" else "One run"
+    known = [f"{factor(ratio)} {what}" for what, ratio in ratios.items() if ratio is not None]
+    note = f"{rival} costs {' and '.join(known)}" if known else "no measured cost"
+    match main.cost_verdict:
+        case "cheaper":
+            return KeyFigure("Compute", factor(main.cost_factor), "less", note)
+        case "dearer":
+            return KeyFigure("Compute", factor(main.cost_factor), "more", note)
+        case "same":
+            return KeyFigure("Compute", "Same", "", note)
+        case _:
+            return KeyFigure("Compute", NONE, "", note)
+
+
+def _settings(summary: Summary) -> KeyFigure:
+    claims = [s.claim for s in summary.settings if s.versus_grid.mean_pp is not None]
+    if not claims:
+        return KeyFigure("Settings", NONE, "", "none has a learned and a grid result yet")
+    counts = [claims.count(claim) for claim in ("ahead", "no clear gap", "behind")]
+    return KeyFigure(
+        "Settings",
+        " · ".join(map(str, counts)),
+        "",
+        "learned ahead · no clear gap · grid ahead",
+    )
+
+
+def _reuse(summary: Summary) -> KeyFigure:
+    label, transfer = "If τ is reused elsewhere", summary.transfer
+    if transfer is None or transfer.mean_pp is None:
+        return KeyFigure(label, NONE, "", "needs a grid in two settings or more")
+    worst = max(loss for row in transfer.regret_pp for loss in row if loss is not None)
+    note = f"average over all moves; the worst {signed(-worst)}"
+    return KeyFigure(label, signed(-transfer.mean_pp), "points", note)

@@ -1,0 +1,143 @@
+"""A made-up study, as rows or as a store."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from metakd.results.schema import TRIALS
+from metakd.results.study import StudyRecord
+from metakd.results.writer import write_study, write_trial
+
+Row = dict[str, Any]
+# (method, tau, setting index, seed) -> (validation, test) accuracy.
+Accuracy = Callable[[str, float, int, int], tuple[float, float]]
+
+TEST_SAMPLES, STEPS, EPOCHS = 2000, 100, 4
+
+
+def noisy(method: str, tau: float, setting: int, seed: int) -> tuple[float, float]:
+    """A hump over log τ, its top moving with the setting, and noise from the content."""
+    code = {"ce": 1, "kd": 2, "mkd": 3}[method]
+    noise = np.random.default_rng([code, int(100 * tau), setting, seed]).normal(0, 0.004, 2)
+    top = [1.0, 4.0, 8.0][setting % 3]
+    fixed = 0.91 - 0.005 * np.log2(tau / top) ** 2 if method == "kd" else 0.0
+    hump = {"ce": 0.88, "mkd": 0.913, "kd": fixed}[method]
+    return float(hump + noise[0]), float(hump + noise[1])
+
+
+@dataclass
+class MadeUpStudy:
+    scales: tuple[float, ...] = (0.1, 1.0)
+    augmentations: tuple[str, ...] = ("none", "strong")
+    teachers: tuple[str, ...] = ("big",)
+    seeds: int = 4
+    temperatures: tuple[float, ...] = (1.0, 2.0, 4.0, 8.0)
+    fixed_tau: float = 4.0
+    strategies: tuple[str, ...] = ("ce", "fixed", "grid", "meta")
+    margin_pp: float = 0.2
+    learned_cost: float = 1.6
+    accuracy: Accuracy = noisy
+    absent: Callable[[Row], bool] = lambda row: False
+    overrides: Row = field(default_factory=dict)
+
+    @property
+    def settings(self) -> list[dict[str, Any]]:
+        names = {"dataset": "digits", "student": "small"}
+        return [
+            names | {"scale": scale, "augmentation": augmentation, "teacher": teacher}
+            for scale, augmentation, teacher in product(
+                self.scales, self.augmentations, self.teachers
+            )
+        ]
+
+    def rows(self) -> list[Row]:
+        return [row for row in self._all_rows() if not self.absent(row)]
+
+    def record(self) -> StudyRecord:
+        return StudyRecord(
+            study="made up",
+            created="2026-01-01T00:00:00+00:00",
+            spec={
+                "temperatures": list(self.temperatures),
+                "fixed_tau": self.fixed_tau,
+                "strategies": list(self.strategies),
+                "margin_pp": self.margin_pp,
+            },
+            settings=tuple(self.settings),
+            seeds=tuple(range(self.seeds)),
+            planned_trials=tuple(row["trial_id"] for row in self._all_rows()),
+            versions={"numpy": "2"},
+            git_commit="abc",
+            command="python studies/made_up.py",
+        )
+
+    def write(self, out: Path) -> Path:
+        write_study(out, self.record())
+        for row in self.rows():
+            write_trial(out, row, list(self._steps(row)))
+        return out
+
+    def _all_rows(self) -> list[Row]:
+        runs = [("ce", None)] if "ce" in self.strategies else []
+        kept = set(self.temperatures if "grid" in self.strategies else ())
+        kept |= {self.fixed_tau} if "fixed" in self.strategies else set()
+        runs += [("kd", tau) for tau in sorted(kept)]
+        runs += [("mkd", self.fixed_tau)] if "meta" in self.strategies else []
+        return [
+            dict.fromkeys(TRIALS.names)
+            | self._row(method, tau, index, setting, seed)
+            | self.overrides
+            for index, setting in enumerate(self.settings)
+            for seed in range(self.seeds)
+            for method, tau in runs
+            # A run without a teacher is the same beside every teacher.
+            if method != "ce" or setting["teacher"] == self.teachers[0]
+        ]
+
+    def _row(
+        self, method: str, tau: float | None, index: int, setting: dict[str, Any], seed: int
+    ) -> Row:
+        validation, test = self.accuracy(method, tau or 0.0, index, seed)
+        cost = self.learned_cost if method == "mkd" else 1.0
+        return setting | {
+            "trial_id": f"{method}-{tau}-{index}-{seed}",
+            "pair_id": f"{index}-{seed}",
+            "status": "done",
+            "teacher": None if method == "ce" else setting["teacher"],
+            "seed": seed,
+            "method": method,
+            "tau_s_init": tau,
+            "tau_t_init": tau,
+            "tau_s_last": tau and tau + 1 if method == "mkd" else tau,
+            "tau_t_last": tau and tau - 1 if method == "mkd" else tau,
+            "val_acc_last": validation,
+            "test_acc_last": test,
+            "val_acc_selected": validation + 0.001,
+            "test_acc_selected": test + 0.0005,
+            "train_samples": round(1000 * setting["scale"]),
+            "test_samples": TEST_SAMPLES,
+            "epochs": EPOCHS,
+            "steps": STEPS,
+            "step_equivalents": STEPS * cost,
+            "student_compute_s": 2.0 * cost,
+            "wall_s": 3.0 * cost,
+        }
+
+    def val_acc(self, row: Row, epoch: int) -> float:
+        """Rises to the last epoch's accuracy, after a dip that is no new best."""
+        return row["val_acc_last"] * (0.5, 0.8, 0.7, 1.0)[epoch]
+
+    def _steps(self, row: Row) -> Iterator[Row]:
+        for epoch in range(EPOCHS):
+            learned = {"tau_s": 4.0 + epoch / 4, "tau_t": 4.0 - row["seed"] * epoch / 4}
+            yield {
+                "trial_id": row["trial_id"],
+                "step": 25 * (epoch + 1),
+                "epoch": epoch,
+                "val_acc": self.val_acc(row, epoch),
+                **(learned if row["method"] == "mkd" else {}),
+            }
