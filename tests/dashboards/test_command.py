@@ -10,6 +10,7 @@ from made_up_study import MadeUpStudy
 
 from dashboards.__main__ import main
 from dashboards.watch import watch
+from metakd.analysis.summary import Summary
 from metakd.results.study import StoreError
 from metakd.results.writer import write_failure, write_study, write_trial
 
@@ -123,6 +124,33 @@ def test_words_that_mean_nothing_are_refused(words: list[str], capsys: Capture) 
         main(["study", *words] if words else [])
     assert ended.value.code == 2
     assert "Traceback" not in capsys.readouterr().err
+
+
+def test_figures_can_be_had_beside_the_page(
+    tmp_path: Path, capsys: Capture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out = MadeUpStudy().write(tmp_path / "study")
+    asked = []
+
+    def export(summary: Summary, folder: Path, format: str) -> list[Path]:
+        asked.append((summary.study, folder, format))
+        return [folder / "gains.svg"]
+
+    monkeypatch.setattr("dashboards.__main__.export_figures", export)
+    assert main([str(out), "--export", "svg"]) == 0
+    assert asked == [("made up", out / "figures", "svg")]
+    assert capsys.readouterr().out.split() == [
+        str(out / "report.html"),
+        str(out / "figures" / "gains.svg"),
+    ]
+
+
+def test_what_exporting_lacks_is_said(
+    tmp_path: Path, capsys: Capture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out = MadeUpStudy().write(tmp_path / "study")
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    assert "kaleido" in refused([out, "--export", "png"], capsys)
 
 
 class Study:
