@@ -9,6 +9,7 @@ from html_page import Page
 from made_up_study import MadeUpStudy
 
 from dashboards.__main__ import main
+from dashboards.export import ExportError
 from dashboards.watch import watch
 from metakd.analysis.summary import Summary
 from metakd.results.study import StoreError
@@ -54,6 +55,7 @@ def test_another_place_leaves_the_folder_untouched(tmp_path: Path) -> None:
     file = tmp_path / "new" / "page.html"
     assert main([str(out), "--output", str(file)]) == 0
     assert file.read_text(encoding="utf-8").startswith("<!doctype html>")
+    assert main([str(out), "--output", str(file), "--watch"]) == 0
     assert sorted(out.iterdir()) == before
 
 
@@ -149,7 +151,11 @@ def test_what_exporting_lacks_is_said(
     tmp_path: Path, capsys: Capture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     out = MadeUpStudy().write(tmp_path / "study")
-    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+
+    def export(summary: Summary, folder: Path, format: str) -> list[Path]:
+        raise ExportError("exporting figures needs kaleido")
+
+    monkeypatch.setattr("dashboards.__main__.export_figures", export)
     assert "kaleido" in refused([out, "--export", "png"], capsys)
 
 
