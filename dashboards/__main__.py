@@ -6,12 +6,14 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from dashboards.comparison import COMPARISON_FILE, write_comparison
+from dashboards.export import ExportError, export_figures
 from dashboards.report import write_report
 from dashboards.watch import watch
 from metakd.analysis.summarise import summarise, write_summary
 from metakd.results.study import StoreError
 
 WATCH_S = 10
+FIGURES_FOLDER = "figures"
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -22,7 +24,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         print()
         return 130
-    except (StoreError, OSError) as error:
+    except (StoreError, ExportError, OSError) as error:
         print(f"error: {_one_line(error)}", file=sys.stderr)
         return 2
     return 0
@@ -38,7 +40,11 @@ def _run(given: argparse.Namespace) -> None:
         summary = summarise(given.out)
         if given.output is None:
             write_summary(given.out, summary)
-        print(write_report(given.out, summary, given.output))
+        path = write_report(given.out, summary, given.output)
+        print(path)
+        if given.export:
+            for file in export_figures(summary, path.parent / FIGURES_FOLDER, given.export):
+                print(file)
 
 
 def _one_line(error: Exception) -> str:
@@ -82,6 +88,12 @@ def _parser() -> argparse.ArgumentParser:
         metavar="SECONDS",
         help="render whenever results change, until all planned trials are there "
         f"(default: look every {WATCH_S} s)",
+    )
+    one_of.add_argument(
+        "--export",
+        choices=("svg", "png"),
+        help="also write every figure as a file of its own, "
+        f"into {FIGURES_FOLDER}/ beside the page (needs the extra [export])",
     )
     return parser
 

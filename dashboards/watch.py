@@ -20,7 +20,7 @@ def watch(out: Path, file: Path | None, every_s: int) -> None:
 
     Args:
         out: The study's folder; it may still lack ``study.json``.
-        file: Where to write; None writes ``report.html`` into the folder.
+        file: Where to write; None writes ``report.html`` and ``summary.json`` there.
         every_s: Seconds between looks.
 
     Raises:
@@ -45,7 +45,8 @@ def watch(out: Path, file: Path | None, every_s: int) -> None:
             else:
                 seen, waiting_for = state, ""
                 done = _accounted(summary.inventory)
-                write_summary(out, summary)
+                if file is None:
+                    write_summary(out, summary)
                 path = write_report(out, summary, file, refresh_s=None if done else every_s)
                 _say(f"{_progress(summary.inventory)} · {summary.verdict.badge} · {path}")
                 if done:

@@ -9,7 +9,9 @@ from html_page import Page
 from made_up_study import MadeUpStudy
 
 from dashboards.__main__ import main
+from dashboards.export import ExportError
 from dashboards.watch import watch
+from metakd.analysis.summary import Summary
 from metakd.results.study import StoreError
 from metakd.results.writer import write_failure, write_study, write_trial
 
@@ -53,6 +55,7 @@ def test_another_place_leaves_the_folder_untouched(tmp_path: Path) -> None:
     file = tmp_path / "new" / "page.html"
     assert main([str(out), "--output", str(file)]) == 0
     assert file.read_text(encoding="utf-8").startswith("<!doctype html>")
+    assert main([str(out), "--output", str(file), "--watch"]) == 0
     assert sorted(out.iterdir()) == before
 
 
@@ -123,6 +126,37 @@ def test_words_that_mean_nothing_are_refused(words: list[str], capsys: Capture) 
         main(["study", *words] if words else [])
     assert ended.value.code == 2
     assert "Traceback" not in capsys.readouterr().err
+
+
+def test_figures_can_be_had_beside_the_page(
+    tmp_path: Path, capsys: Capture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out = MadeUpStudy().write(tmp_path / "study")
+    asked = []
+
+    def export(summary: Summary, folder: Path, format: str) -> list[Path]:
+        asked.append((summary.study, folder, format))
+        return [folder / "gains.svg"]
+
+    monkeypatch.setattr("dashboards.__main__.export_figures", export)
+    assert main([str(out), "--export", "svg"]) == 0
+    assert asked == [("made up", out / "figures", "svg")]
+    assert capsys.readouterr().out.split() == [
+        str(out / "report.html"),
+        str(out / "figures" / "gains.svg"),
+    ]
+
+
+def test_what_exporting_lacks_is_said(
+    tmp_path: Path, capsys: Capture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out = MadeUpStudy().write(tmp_path / "study")
+
+    def export(summary: Summary, folder: Path, format: str) -> list[Path]:
+        raise ExportError("exporting figures needs kaleido")
+
+    monkeypatch.setattr("dashboards.__main__.export_figures", export)
+    assert "kaleido" in refused([out, "--export", "png"], capsys)
 
 
 class Study:
