@@ -3,6 +3,7 @@
 import contextlib
 import itertools
 import random
+import shutil
 import subprocess
 import sys
 import threading
@@ -188,12 +189,16 @@ def test_a_damaged_part_is_named_and_its_removal_repeats_its_trials_alone(
     compact(tmp_path)
     (path,) = (p for p in (tmp_path / table).iterdir() if p.name.startswith("part-000002"))
     path.write_bytes(path.read_bytes()[:-20])
-    with pytest.raises(StoreError, match=rf"{path.name} is damaged .*: delete it") as caught:
+    rows = tmp_path / "trials" / path.name
+    with pytest.raises(StoreError) as caught:
         says(tmp_path)
+    named = f"{path} is damaged or not of this store: delete "
+    remedy = "it and run" if table == "trials" else f"it and {rows} and run"
+    assert str(caught.value).startswith(named + remedy)
     assert "\n" not in str(caught.value)
-    path.unlink()
+    for file in {path, rows}:
+        file.unlink()
     assert says(tmp_path) == dict.fromkeys("abc", 0)
-    # Its other half is of no use, and in nobody's way.
     for trial_id in "def":
         commit(tmp_path, trial_id, version=1)
     compact(tmp_path)
@@ -208,9 +213,24 @@ def test_a_damaged_single_file_stops_compaction_with_its_remedy(tmp_path: Path, 
     (tmp_path / table / "a.parquet").write_bytes(b"PAR1 torn")
     with pytest.raises(StoreError, match=r"a\.parquet is damaged .*: delete it"):
         compact(tmp_path)
-    (tmp_path / table / "a.parquet").unlink()
+    for name in ("trials", "steps"):
+        (tmp_path / name / "a.parquet").unlink()
     compact(tmp_path)
     assert says(tmp_path) == {"b": 0}
+
+
+def test_trials_whose_curves_somebody_removed_still_count(tmp_path: Path, small_parts: int) -> None:
+    for trial_id in "ab":
+        commit(tmp_path, trial_id)
+    compact(tmp_path)
+    shutil.rmtree(tmp_path / "steps")
+    commit(tmp_path, "c")
+    (tmp_path / "steps" / "c.parquet").unlink()
+    for _ in range(2):
+        assert finished_trials(tmp_path) == {"a", "b", "c"}
+        assert read_trials(tmp_path).num_rows == 3
+        assert read_steps(tmp_path).num_rows == 0
+        compact(tmp_path)
 
 
 def test_a_file_that_somebody_removes_meanwhile_is_said_so(

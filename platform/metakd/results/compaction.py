@@ -9,7 +9,7 @@ a row is written again a few times at most, and of small parts there are never m
 Only neighbours in time are merged, so that a newer commit of a trial always lies in a later part.
 """
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,7 +17,7 @@ import pyarrow as pa
 
 from metakd.atomic import new_file
 from metakd.results.files import TABLES, Part, StoreFiles, list_files, new_part
-from metakd.results.reader import by_trial_and_step, packed_trials, trials_of
+from metakd.results.reader import by_trial_and_step, load_part, packed_trials, trials_of
 from metakd.results.schema import ENCODED_STEPS, STEPS, TRIALS
 from metakd.results.study import StoreError
 from metakd.results.table_files import count_rows, load_table, write_table
@@ -54,19 +54,22 @@ def compact(out: Path) -> Compaction:
     holds the study. Failed trials keep their files, since they may be tried again.
 
     Args:
-        out: The study's folder, whole: parts without their other file are removed from it.
+        out: The study's folder, whole: curves of a part without its rows are removed from it.
 
     Raises:
         StoreError: If a file is torn or is not of this store; what was packed so far counts.
     """
     files = list_files(out)
     packed = packed_trials(out)
-    compactor = _Compactor(out, files.parts)
-    compactor.remove_leftovers(files, packed)
-    # Those that a killed compaction had packed come first: they are merged with their old part.
-    by_need = sorted(files.own & packed) + sorted(files.own - packed)
+    # Rows whose curves a killed compaction had removed already.
+    half_removed = (files.own - files.own_curves) & packed
+    compactor = _Compactor(out, files)
+    compactor.remove_leftovers(sorted(half_removed))
+    own = files.own - half_removed
+    # Those that it had packed and not begun to remove come first: they are merged with their part.
+    by_need = sorted(own & packed) + sorted(own - packed)
     try:
-        for batch in _batches(out, by_need):
+        for batch in compactor.batches(by_need):
             compactor.pack(batch)
     except FileNotFoundError as error:
         raise StoreError(
@@ -76,24 +79,40 @@ def compact(out: Path) -> Compaction:
 
 
 class _Compactor:
-    def __init__(self, out: Path, parts: Sequence[Part]) -> None:
+    def __init__(self, out: Path, files: StoreFiles) -> None:
         self.written: list[Path] = []
         self.removed: list[Path] = []
         self._out = out
-        self._parts = list(parts)
+        self._files = files
+        self._parts = list(files.parts)
 
-    def remove_leftovers(self, files: StoreFiles, packed: Collection[str]) -> None:
+    def remove_leftovers(self, half_removed: Sequence[str]) -> None:
         """Removes what a killed compaction left."""
-        self._remove(files.dead)
-        self._remove(Path("trials", f"{i}.parquet") for i in sorted(files.rows_alone & set(packed)))
-        for table in TABLES:
-            for draft in (self._out / table).glob(".part-*"):
+        self._remove(self._files.dead)
+        self._remove(Path("trials", f"{trial_id}.parquet") for trial_id in half_removed)
+        for name in TABLES:
+            for draft in (self._out / name).glob(".part-*"):
                 draft.unlink(missing_ok=True)
+
+    def batches(self, trial_ids: Sequence[str]) -> Iterator[list[str]]:
+        """Cuts trials into batches of a million rows, curves and trials counted."""
+        batch: list[str] = []
+        rows = 0
+        for trial_id in trial_ids:
+            batch.append(trial_id)
+            rows += 1 + sum(count_rows(path) for path in self._own_files("steps", [trial_id]))
+            if rows >= ROWS_OF_A_PART:
+                yield batch
+                batch, rows = [], 0
+        if batch:
+            yield batch
 
     def pack(self, batch: Sequence[str]) -> None:
         """Packs trials with files of their own, together with the small parts before them."""
         seen = {trial_id: self._identities(trial_id) for trial_id in batch}
-        tables = {name: [self._load(name, batch)] for name in TABLES}
+        tables = {
+            name: [load_table(self._own_files(name, batch), SCHEMAS[name])] for name in TABLES
+        }
         merged = self._to_merge(batch, sum(tables[name][0].num_rows for name in TABLES))
         newer = set(batch)
         for part in reversed(merged):
@@ -101,12 +120,12 @@ class _Compactor:
             kept = [trial_id for trial_id in there if trial_id not in newer]
             newer.update(there)
             for name in TABLES:
-                file = self._out / name / part.name
-                tables[name].append(load_table([file], SCHEMAS[name], kept))
+                tables[name].append(load_part(self._out, name, part, SCHEMAS[name], kept))
         number = max((part.last for part in self._parts), default=0) + 1
         part = new_part(merged[0].first if merged else number, number)
         self._write(part, *(pa.concat_tables(tables[name]) for name in TABLES))
         self._parts = [*self._parts[: len(self._parts) - len(merged)], part]
+        # The row before the curve: without its row a part counts no more.
         self._remove(Path(name, old.name) for old in merged for name in TABLES)
         for trial_id, identities in seen.items():
             # What was committed again meanwhile stays: it is newer than the part.
@@ -119,7 +138,8 @@ class _Compactor:
         start = len(self._parts)
         while start:
             part = self._parts[start - 1]
-            size = sum(count_rows(self._out / name / part.name) for name in TABLES)
+            files = (self._out / name / part.name for name in TABLES)
+            size = sum(count_rows(file) for file in files if file.exists())
             is_small = size < ROWS_OF_A_PART and size <= 2 * rows
             has_same = not set(batch).isdisjoint(trials_of(self._out, part))
             if not has_same and not (is_small and rows + size <= 2 * ROWS_OF_A_PART):
@@ -127,9 +147,9 @@ class _Compactor:
             start, rows = start - 1, rows + size
         return self._parts[start:]
 
-    def _load(self, name: str, trial_ids: Sequence[str]) -> pa.Table:
-        files = [self._out / name / f"{trial_id}.parquet" for trial_id in trial_ids]
-        return load_table(files, SCHEMAS[name])
+    def _own_files(self, name: str, trial_ids: Sequence[str]) -> list[Path]:
+        there = self._files.own if name == "trials" else self._files.own_curves
+        return [self._out / name / f"{i}.parquet" for i in trial_ids if i in there]
 
     def _write(self, part: Part, rows: pa.Table, curves: pa.Table) -> None:
         curves = by_trial_and_step(curves).cast(STEPS)
@@ -143,24 +163,13 @@ class _Compactor:
             (self._out / path).unlink(missing_ok=True)
             self.removed.append(path)
 
-    def _identities(self, trial_id: str) -> list[Identity]:
+    def _identities(self, trial_id: str) -> list[Identity | None]:
         return [_identity(self._out / name / f"{trial_id}.parquet") for name in TABLES]
 
 
-def _batches(out: Path, trial_ids: Sequence[str]) -> Iterator[list[str]]:
-    """Cuts trials into batches of a million rows, curves and trials counted."""
-    batch: list[str] = []
-    rows = 0
-    for trial_id in trial_ids:
-        batch.append(trial_id)
-        rows += 1 + count_rows(out / "steps" / f"{trial_id}.parquet")
-        if rows >= ROWS_OF_A_PART:
-            yield batch
-            batch, rows = [], 0
-    if batch:
-        yield batch
-
-
-def _identity(path: Path) -> Identity:
-    stat = path.stat()
+def _identity(path: Path) -> Identity | None:
+    try:
+        stat = path.stat()
+    except FileNotFoundError:
+        return None
     return stat.st_ino, stat.st_mtime_ns, stat.st_size

@@ -7,8 +7,8 @@ into spans their numbers, FIRST to LAST. WORD is random, so that no name ever me
 
 The names alone say what counts:
 
-- a trial's own files count once both are there, and so does a part. Whichever of the two is written
-  first, lost or removed, no trial counts without its curve;
+- a trial or a part counts once its file in ``trials/`` is there. Its file in ``steps/`` is written
+  before, so that no trial counts without its curve;
 - a part whose numbers lie within another's was merged into it, and counts no more: a single rename
   replaces several parts;
 - of a trial that is in several places, its own files are the newest commit, then the later part.
@@ -45,14 +45,15 @@ class StoreFiles:
     """What lies in a store.
 
     Attributes:
-        own: Ids of the trials that have both files of their own.
-        rows_alone: Ids of those that have their row only: their curve was packed, or is lost.
+        own: Ids of the trials that have a row of their own.
+        own_curves: Ids of those that have a curve of their own, too. The others' were packed: a
+            compaction was stopped, or goes on; or somebody removed them.
         parts: The parts that count, the oldest first.
         dead: Files of parts that count no more, or not yet, relative to the store.
     """
 
     own: frozenset[str]
-    rows_alone: frozenset[str]
+    own_curves: frozenset[str]
     parts: tuple[Part, ...]
     dead: tuple[Path, ...]
 
@@ -77,12 +78,13 @@ def new_part(first: int, last: int) -> Part:
 def _list_once(out: Path) -> StoreFiles:
     # Rows first: a commit writes the curve before the row, so that a row seen has its curve.
     rows, curves = (_names(out / table) for table in TABLES)
-    both = [part for part in map(_parsed, rows & curves) if part is not None]
-    parts = sorted(part for part in both if not any(part.within(other) for other in both))
+    found = [part for part in map(_parsed, rows) if part is not None]
+    parts = sorted(part for part in found if not any(part.within(other) for other in found))
     counting = {part.name for part in parts}
+    own = {name for name in rows if _parsed(name) is None}
     return StoreFiles(
-        own=frozenset(Path(name).stem for name in rows & curves if _parsed(name) is None),
-        rows_alone=frozenset(Path(name).stem for name in rows - curves if _parsed(name) is None),
+        own=frozenset(Path(name).stem for name in own),
+        own_curves=frozenset(Path(name).stem for name in own & curves),
         parts=tuple(parts),
         dead=tuple(
             Path(table, name)

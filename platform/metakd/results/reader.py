@@ -1,7 +1,7 @@
 """Reads the store, whatever version of the schema wrote its files and however they are packed."""
 
 import time
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import TypeVar
@@ -9,6 +9,7 @@ from typing import TypeVar
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute
+from numpy.typing import NDArray
 
 from metakd.results.files import Part, StoreFiles, list_files
 from metakd.results.schema import ENCODED_ID, ENCODED_STEPS, TRIALS
@@ -108,6 +109,16 @@ def trials_of(out: Path, part: Part) -> list[str]:
     return ids
 
 
+def load_part(
+    out: Path, name: str, part: Part, schema: pa.Schema, trial_ids: Sequence[str]
+) -> pa.Table:
+    """Reads some trials of a part; of a part whose curves somebody removed there are none."""
+    file = out / name / part.name
+    if name == "steps" and not file.exists() and (out / "trials" / part.name).exists():
+        return schema.empty_table()
+    return load_table([file], schema, trial_ids)
+
+
 def by_trial_and_step(steps: pa.Table) -> pa.Table:
     """Orders rows of curves; cheap where the rows of each trial are in order already.
 
@@ -125,26 +136,34 @@ def by_trial_and_step(steps: pa.Table) -> pa.Table:
     if order is not None:
         steps, codes = steps.take(pa.array(order)), codes[order]
     # The dictionary keeps the trials that have rows, no others.
-    is_new = np.diff(codes, prepend=-1) != 0
-    present = ids.dictionary.take(by_id).take(pa.array(codes[is_new]))
-    encoded = np.cumsum(is_new, dtype=np.int32) - np.int32(1)
+    starts = _starts_of_runs(codes)
+    present = ids.dictionary.take(by_id).take(pa.array(codes[starts]))
+    encoded = np.repeat(np.arange(len(starts), dtype=np.int32), _lengths(starts, len(codes)))
     return steps.set_column(0, ENCODED_ID, pa.DictionaryArray.from_arrays(encoded, present))
 
 
-def _order(codes: np.ndarray, step: np.ndarray) -> np.ndarray | None:
+def _order(codes: NDArray[np.int32], step: NDArray[np.int64]) -> NDArray[np.int64] | None:
     """Returns the order by trial and step; None where it is that already."""
-    is_new = np.diff(codes) != 0
-    if not np.all(is_new | (np.diff(step) >= 0)):
+    if not np.all((codes[1:] != codes[:-1]) | (step[1:] >= step[:-1])):
         return np.lexsort((step, codes))
     # Runs of one trial are moved as a whole: there are few of them.
-    starts = np.concatenate([[0], np.flatnonzero(is_new) + 1])
-    lengths = np.diff(np.append(starts, len(codes)))
+    starts = _starts_of_runs(codes)
     runs = np.argsort(codes[starts], kind="stable")
     if np.all(np.diff(runs) == 1):
         return None
-    lengths = lengths[runs]
+    lengths = _lengths(starts, len(codes))[runs]
     ends = np.cumsum(lengths)
-    return np.repeat(starts[runs] - ends + lengths, lengths) + np.arange(len(codes))
+    order = np.repeat(starts[runs] - ends + lengths, lengths)
+    order += np.arange(len(codes))
+    return order
+
+
+def _starts_of_runs(codes: NDArray[np.int32]) -> NDArray[np.int64]:
+    return np.concatenate([[0], np.flatnonzero(codes[1:] != codes[:-1]) + 1])
+
+
+def _lengths(starts: NDArray[np.int64], total: int) -> NDArray[np.int64]:
+    return np.diff(starts, append=total)
 
 
 def _settled(out: Path, read: Callable[[StoreFiles], T]) -> T:
@@ -177,25 +196,13 @@ def _tables(
     out: Path, name: str, files: StoreFiles, wanted: Collection[str] | None, schema: pa.Schema
 ) -> pa.Table:
     """Reads one of the two tables, each trial from where its newest commit lies."""
-    tables = [load_table(_own(out / name, files, wanted), schema)]
-    for part, trial_ids in _parts_with(out, files, wanted):
-        tables.append(load_table([out / name / part.name], schema, trial_ids))
-    return pa.concat_tables(tables)
-
-
-def _own(folder: Path, files: StoreFiles, wanted: Collection[str] | None) -> list[Path]:
-    trial_ids = files.own if wanted is None else files.own.intersection(wanted)
-    return [folder / f"{trial_id}.parquet" for trial_id in sorted(trial_ids)]
-
-
-def _parts_with(
-    out: Path, files: StoreFiles, wanted: Collection[str] | None
-) -> Iterator[tuple[Part, list[str] | None]]:
-    """Yields the parts to read and which trials of them; None where it is all of them."""
-    newer = set(files.own)
+    newer = set(files.own if name == "trials" else files.own_curves)
+    own = sorted(newer if wanted is None else newer.intersection(wanted))
+    tables = [load_table([out / name / f"{trial_id}.parquet" for trial_id in own], schema)]
     for part in reversed(files.parts):
         there = trials_of(out, part)
         chosen = [i for i in there if i not in newer and (wanted is None or i in wanted)]
         newer.update(there)
         if chosen:
-            yield part, None if len(chosen) == len(there) else chosen
+            tables.append(load_part(out, name, part, schema, chosen))
+    return pa.concat_tables(tables)

@@ -90,9 +90,12 @@ def _load(files: Sequence[Path], schema: pa.Schema, trial_ids: Collection[str] |
 
 
 def _damaged(path: Path) -> StoreError:
+    # A trial without its curve still counts, and would not be repeated.
+    its_rows = path.parent.parent / "trials" / path.name
+    both = f"it and {its_rows}" if path.parent.name == "steps" else "it"
     return StoreError(
-        f"{path} is damaged or not of this store: delete it and run the study again, which repeats "
-        "what it held"
+        f"{path} is damaged or not of this store: delete {both} and run the study again, which "
+        "repeats the trials that it held"
     )
 
 
