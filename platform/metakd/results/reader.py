@@ -205,4 +205,5 @@ def _tables(
         newer.update(there)
         if chosen:
             tables.append(load_part(out, name, part, schema, chosen))
-    return pa.concat_tables(tables)
+    # What one compaction packed is in order, the oldest part first.
+    return pa.concat_tables(reversed(tables))
