@@ -245,14 +245,15 @@ class Stage:
 
     name: str
     seconds: float
+    cpu_seconds: float
     peak_mib: float
 
 
 def measure(name: str, work: Callable[..., None], *given: object) -> Stage:
     """Runs a stage in a process of its own, without the time that its imports take."""
     with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as pool:
-        seconds, peak_mib = pool.submit(_timed, work, *given).result()
-    return _said(Stage(name, seconds, peak_mib))
+        measured = pool.submit(_timed, work, *given).result()
+    return _said(Stage(name, *measured))
 
 
 def measure_command(*words: str) -> Stage:
@@ -263,19 +264,33 @@ def measure_command(*words: str) -> Stage:
     process.returncode = os.waitstatus_to_exitcode(status)
     if process.returncode:
         raise SystemExit(process.returncode)
-    seconds = time.perf_counter() - clock
-    return _said(Stage(f"python {' '.join(words[:2])} OUT", seconds, used.ru_maxrss / 1024))
+    return _said(Stage(f"python {' '.join(words[:2])} OUT", *_used(clock, used)))
 
 
-def _timed(work: Callable[..., None], *given: object) -> tuple[float, float]:
+def _timed(work: Callable[..., None], *given: object) -> tuple[float, float, float]:
     clock = time.perf_counter()
+    imports = _cpu(resource.getrusage(resource.RUSAGE_SELF))
     work(*given)
-    seconds = time.perf_counter() - clock
-    return seconds, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    # Processes that it started count too; their memory is the largest one's.
+    used, children = map(resource.getrusage, (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+    seconds, cpu, peak = _used(clock, used)
+    return seconds, cpu - imports + _cpu(children), max(peak, children.ru_maxrss / 1024)
+
+
+def _used(clock: float, used: resource.struct_rusage) -> tuple[float, float, float]:
+    return time.perf_counter() - clock, _cpu(used), used.ru_maxrss / 1024
+
+
+def _cpu(used: resource.struct_rusage) -> float:
+    return used.ru_utime + used.ru_stime
 
 
 def _said(stage: Stage) -> Stage:
-    print(f"{stage.name:<44} {stage.seconds:8.2f} s {stage.peak_mib:8.0f} MiB", flush=True)
+    print(
+        f"{stage.name:<34} {stage.seconds:8.2f} s {stage.cpu_seconds:8.2f} s "
+        f"{stage.peak_mib:8.0f} MiB",
+        flush=True,
+    )
     return stage
 
 
@@ -294,7 +309,8 @@ def _render(out: Path) -> None:
 def run(out: Path, size: Size) -> dict[str, Any]:
     """Makes the store and measures every stage; returns what it prints."""
     trials = len(size.trials)
-    print(f"{f'{trials:,} trials of {size.epochs:,} epochs':<44} {'time':>10} {'peak':>12}")
+    title = f"{trials:,} trials of {size.epochs:,} epochs"
+    print(f"{title:<34} {'time':>10} {'CPU':>10} {'peak':>12}")
     stages = [
         measure("commit the trials", write, out, size),
         measure("read, a file a trial", read_all, out),
@@ -306,7 +322,7 @@ def run(out: Path, size: Size) -> dict[str, Any]:
     ]
     sizes = {name: (out / name).stat().st_size for name in ("summary.json", "report.html")}
     for name, count in sizes.items():
-        print(f"{name:<44} {count / 1e6:9.2f} MB")
+        print(f"{name:<34} {count / 1e6:9.2f} MB")
     return {
         "trials": trials,
         "epochs": size.epochs,

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 BENCHMARK = Path(__file__).with_name("report_at_scale.py")
-WORDS = "--scales 1 --seeds 3 --epochs 5 --out store --json found.json"
+WORDS = "--scales 1 --seeds 2 --epochs 5 --out store --json found.json"
 STAGES = (
     "commit the trials",
     "read, a file a trial",
@@ -41,11 +41,11 @@ def shown(place: Path) -> str:
 
 def test_every_stage_is_measured(place: Path, shown: str) -> None:
     found = json.loads((place / "found.json").read_text())
-    assert (found["trials"], found["epochs"]) == (300, 5)
+    assert (found["trials"], found["epochs"]) == (200, 5)
     assert tuple(stage["name"] for stage in found["stages"]) == STAGES
     for stage in found["stages"]:
         assert stage["name"] in shown
-        assert stage["seconds"] > 0
+        assert min(stage["seconds"], stage["cpu_seconds"]) > 0
         assert stage["peak_mib"] > 10
     assert found["bytes"]["report.html"] > found["bytes"]["summary.json"] > 0
 
@@ -53,7 +53,7 @@ def test_every_stage_is_measured(place: Path, shown: str) -> None:
 def test_the_report_is_of_the_whole_study(place: Path, shown: str) -> None:
     summary = json.loads((place / "store" / "summary.json").read_text())
     inventory = summary["inventory"]
-    assert inventory["planned"] == inventory["finished"] == 300
-    assert inventory["complete_pairs"] == inventory["planned_pairs"] == 4 * 3 * 3
+    assert inventory["planned"] == inventory["finished"] == 200
+    assert inventory["complete_pairs"] == inventory["planned_pairs"] == 4 * 3 * 2
     assert len(list((place / "store" / "trials").iterdir())) == 1
     assert len(summary["trajectories"]) == 12
