@@ -3,10 +3,12 @@
 import argparse
 import sys
 from collections.abc import Sequence
+from contextlib import ExitStack
 from pathlib import Path
 
 from dashboards.comparison import COMPARISON_FILE, write_comparison
 from dashboards.export import ExportError, export_figures
+from dashboards.places import Place, opened
 from dashboards.report import write_report
 from dashboards.watch import watch
 from metakd.analysis.summarise import summarise, write_summary
@@ -31,20 +33,28 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _run(given: argparse.Namespace) -> None:
-    if given.compare:
-        studies = [(out, summarise(out)) for out in (given.out, *given.compare)]
-        print(write_comparison(given.output or given.out / COMPARISON_FILE, studies))
-    elif given.watch:
-        watch(given.out, given.output, given.watch)
-    else:
-        summary = summarise(given.out)
-        if given.output is None:
-            write_summary(given.out, summary)
-        path = write_report(given.out, summary, given.output)
-        print(path)
-        if given.export:
-            for file in export_figures(summary, path.parent / FIGURES_FOLDER, given.export):
-                print(file)
+    with ExitStack() as places:
+        place = places.enter_context(opened(given.out))
+        if given.compare:
+            compared = [place, *(places.enter_context(opened(other)) for other in given.compare)]
+            studies = [(each.name, summarise(each.out)) for each in compared]
+            file = given.output or place.out / COMPARISON_FILE
+            print(place.publish(write_comparison(file, studies)))
+        elif given.watch:
+            watch(place, given.output, given.watch)
+        else:
+            _render(place, given)
+
+
+def _render(place: Place, given: argparse.Namespace) -> None:
+    summary = summarise(place.out)
+    if given.output is None:
+        place.publish(write_summary(place.out, summary))
+    path = write_report(place.out, summary, given.output)
+    print(place.publish(path))
+    if given.export:
+        for file in export_figures(summary, path.parent / FIGURES_FOLDER, given.export):
+            print(place.publish(file))
 
 
 def _one_line(error: Exception) -> str:
@@ -64,7 +74,9 @@ def _parser() -> argparse.ArgumentParser:
         prog="python -m dashboards",
         description="Renders the HTML report of a study: one file that opens offline.",
     )
-    parser.add_argument("out", type=Path, metavar="OUT", help="the study's results folder")
+    parser.add_argument(
+        "out", metavar="OUT", help="the study's results folder, or their place in an object store"
+    )
     parser.add_argument(
         "--output",
         type=Path,
@@ -75,7 +87,6 @@ def _parser() -> argparse.ArgumentParser:
     one_of = parser.add_mutually_exclusive_group()
     one_of.add_argument(
         "--compare",
-        type=Path,
         nargs="+",
         metavar="OUT2",
         help="make one page of OUT and these studies side by side instead",

@@ -208,7 +208,8 @@ def heading(studies: Sequence[Study]) -> str:
     verdicts = [deciding(study.summary).accuracy_verdict for study in studies]
     distinct = list(dict.fromkeys(verdicts))
     if len(distinct) == 1:
-        return f"All {len(studies)} studies say the same of the accuracy: {distinct[0]}"
+        who = "Both" if len(studies) == 2 else f"All {len(studies)}"
+        return f"{who} studies say the same of the accuracy: {distinct[0]}"
     return f"{len(studies)} studies, {len(distinct)} verdicts: {listed(distinct)}"
 
 

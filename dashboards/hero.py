@@ -59,8 +59,8 @@ def compute_plot(points: Sequence[CostPoint], fixed_tau: float) -> Markup | None
     learned = [p for p in points if p.strategy == "meta"]
     if not learned or not (grid or fixed):
         return None
-    unit = (grid or fixed)[0].step_equivalents or 1.0
-    runs = [p.step_equivalents / unit for p in (*grid, *fixed, *learned)]
+    cost = _in_plain_runs(learned[0], (grid or fixed)[0])
+    runs = [*(p.runs for p in (*grid, *fixed)), cost]
     accuracies = [p.test_pp for p in (*grid, *fixed, *learned)]
     step = _nice_step(max(accuracies) - min(accuracies))
     pad = 0.35 * step
@@ -80,18 +80,17 @@ def compute_plot(points: Sequence[CostPoint], fixed_tau: float) -> Markup | None
         taken += _along([(x, y), (RIGHT, y)])
         labels.append(("fixed", f"fixed τ = {fixed_tau:g}", _beside_line(x, y)))
     if grid:
-        curve = [scale.at(p.step_equivalents / unit, p.test_pp) for p in grid]
+        curve = [scale.at(p.runs, p.test_pp) for p in grid]
         path = " ".join(f"{x:.1f},{y:.1f}" for x, y in curve)
         parts.append(f'<polyline class="line grid" points="{path}"/>')
         parts += [f'<circle class="dot grid" cx="{x:.1f}" cy="{y:.1f}" r="4"/>' for x, y in curve]
         taken += _along(curve)
         name = "grid, best of k" if len(grid) > 1 else "grid of 1"
         labels.append(("grid", name, [s for x, y in reversed(curve) for s in _beside_point(x, y)]))
-    x, y = scale.at(learned[0].step_equivalents / unit, learned[0].test_pp)
+    x, y = scale.at(cost, learned[0].test_pp)
     parts.append(f'<line class="line meta" x1="{x:.1f}" x2="{RIGHT}" y1="{y:.1f}" y2="{y:.1f}"/>')
     parts.append(f'<path class="dot meta" d="{diamond(x, y, 9)}"/>')
     taken += [*_along([(x, y), (RIGHT, y)]), Box(x - 9, y - 9, x + 9, y + 9)]
-    cost = learned[0].step_equivalents / unit
     labels.append(("meta", f"learned, {cost:.2g} runs", _beside_line(x, y)))
 
     placed: list[Box] = []
@@ -105,18 +104,27 @@ def compute_plot(points: Sequence[CostPoint], fixed_tau: float) -> Markup | None
         )
     return Markup(
         f'<svg class="hero-plot" viewBox="0 0 {WIDTH} {HEIGHT}" role="img" '
-        f'aria-label="{_in_words(learned[0], grid, fixed, unit)}">{"".join(parts)}</svg>'
+        f'aria-label="{_in_words(learned[0], grid, fixed, cost)}">{"".join(parts)}</svg>'
     )
 
 
+def _in_plain_runs(learned: CostPoint, plain: CostPoint) -> float:
+    """Returns what learning costs, in the dearer of steps and seconds."""
+    ratios = (
+        learned.step_equivalents / (plain.step_equivalents or 1.0),
+        learned.seconds / (plain.seconds or 1.0),
+    )
+    return max(ratios)
+
+
 def _in_words(
-    learned: CostPoint, grid: list[CostPoint], fixed: list[CostPoint], unit: float
+    learned: CostPoint, grid: list[CostPoint], fixed: list[CostPoint], cost: float
 ) -> str:
     rivals = [f"the grid of {p.runs} {p.test_pp:.2f} % at {p.runs} runs" for p in grid[-1:]]
     rivals += [f"the fixed temperature {p.test_pp:.2f} % at 1 run" for p in fixed]
     return (
         f"Mean test accuracy for compute: learned {learned.test_pp:.2f} % at "
-        f"{learned.step_equivalents / unit:.2g} runs, {', '.join(rivals)}."
+        f"{cost:.2g} runs, {', '.join(rivals)}."
     )
 
 

@@ -4,6 +4,7 @@ import sys
 import time
 from pathlib import Path
 
+from dashboards.places import Place
 from dashboards.report import write_report
 from metakd.analysis.summarise import summarise, write_summary
 from metakd.analysis.summary import Inventory
@@ -13,26 +14,28 @@ from metakd.results.study import STUDY_FILE, StoreError, check_out
 RESULT_FOLDERS = ("trials", "failed", "steps")
 
 
-def watch(out: Path, file: Path | None, every_s: int) -> None:
+def watch(place: Place, file: Path | None, every_s: int) -> None:
     """Renders whenever results have changed; returns when every planned trial is accounted for.
 
     A state that cannot be read, half-written by whoever copies the results, is waited out.
 
     Args:
-        out: The study's folder; it may still lack ``study.json``.
+        place: The study's results; they may still lack ``study.json``.
         file: Where to write; None writes ``report.html`` and ``summary.json`` there.
         every_s: Seconds between looks.
 
     Raises:
-        StoreError: If the folder is absent or holds something else.
+        StoreError: If the folder is absent or holds something else, or its store does not answer.
         OSError: If the page cannot be written.
     """
+    out = place.out
     if not out.is_dir():
         raise StoreError(f"{out} is no folder: is the path right?")
     check_out(out)
     seen: object = None
     waiting_for = ""
     while True:
+        place.refresh()
         # Before reading: what is committed while we read is a change for the next look.
         state = _state(out)
         if state != seen:
@@ -46,9 +49,10 @@ def watch(out: Path, file: Path | None, every_s: int) -> None:
                 seen, waiting_for = state, ""
                 done = _accounted(summary.inventory)
                 if file is None:
-                    write_summary(out, summary)
+                    place.publish(write_summary(out, summary))
                 path = write_report(out, summary, file, refresh_s=None if done else every_s)
-                _say(f"{_progress(summary.inventory)} · {summary.verdict.badge} · {path}")
+                found_at = place.publish(path)
+                _say(f"{_progress(summary.inventory)} · {summary.verdict.badge} · {found_at}")
                 if done:
                     _end()
                     return

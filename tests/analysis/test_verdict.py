@@ -90,7 +90,7 @@ def test_every_verdict_has_its_words() -> None:
         ("slightly better", "is ahead of the grid of 5 temperatures, maybe by less than 0.20"),
         ("equivalent", "equals the grid of 5 temperatures within ±0.20 points"),
         ("not worse", "is not worse than the grid of 5 temperatures by more than 0.20 points"),
-        ("undecided", "leave open whether learning the temperature matches the grid"),
+        ("undecided", "leave open whether learning matches the grid"),
         ("slightly worse", "is behind the grid of 5 temperatures, maybe by less than 0.20"),
         ("worse", "loses to the grid of 5 temperatures by more than 0.20 points"),
     ],

@@ -253,6 +253,19 @@ def test_the_contents_say_where_the_reader_is(tab: Tab, page: Path) -> None:
     tab.wait(f"{here} === '#methods'")
 
 
+def test_a_watched_page_shows_what_was_rendered_since(
+    tab: Tab, summary: Summary, tmp_path: Path
+) -> None:
+    running = replace(summary, inventory=replace(summary.inventory, finished=40))
+    path = write_report(tmp_path, running, refresh_s=1)
+    tab.open(path, "theme=dark")
+    assert "40 of 84" in tab.run("document.body.innerText")
+    write_report(tmp_path, replace(running, inventory=replace(running.inventory, finished=84)))
+    tab.wait("document.body?.innerText.includes('84 of 84')")
+    tab.wait("document.documentElement.dataset.theme === 'dark'")
+    assert tab.requests() == []
+
+
 def test_the_command_can_be_copied(tab: Tab, page: Path) -> None:
     tab.open(page)
     tab.run("document.querySelector('[data-copy]').click()")

@@ -10,6 +10,7 @@ from made_up_study import MadeUpStudy
 
 from dashboards.__main__ import main
 from dashboards.export import ExportError
+from dashboards.places import Place
 from dashboards.watch import watch
 from metakd.analysis.summary import Summary
 from metakd.results.study import StoreError
@@ -202,7 +203,7 @@ def test_watching_renders_what_changes_until_all_is_there(
         lambda: commit(len(rows)),
     )
     monkeypatch.setattr("time.sleep", study)
-    watch(out, None, 3)
+    watch(Place(out), None, 3)
     lines = capsys.readouterr().out.splitlines()
     assert "study.json is missing" in lines[0]
     assert lines[1].startswith(f"0/{len(rows)} trials")
@@ -236,4 +237,4 @@ def test_watching_stops_when_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
 
 def test_watching_nothing_is_refused(tmp_path: Path) -> None:
     with pytest.raises(StoreError, match="no folder"):
-        watch(tmp_path / "nowhere", None, 1)
+        watch(Place(tmp_path / "nowhere"), None, 1)

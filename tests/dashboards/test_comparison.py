@@ -108,7 +108,7 @@ def test_differences_hold_what_one_study_lacks(summary: Summary) -> None:
 
 def test_the_heading_claims_agreement_only_where_it_is(summary: Summary) -> None:
     better = tuple(replace(c, accuracy_verdict="better") for c in summary.comparisons)
-    assert heading(pair(summary)).startswith("All 2 studies say the same")
+    assert heading(pair(summary)).startswith("Both studies say the same")
     differing = heading(pair(summary, comparisons=better))
     assert differing == "2 studies, 2 verdicts: undecided and better"
 

@@ -15,13 +15,19 @@ SUMMARY_FILE = "summary.json"
 DECIMALS = 6
 
 
-def write_summary(out: Path, summary: Summary) -> None:
-    """Writes ``summary.json``: sorted keys, six decimals, null where there is no number."""
+def write_summary(out: Path, summary: Summary) -> Path:
+    """Writes ``summary.json``: sorted keys, six decimals, null where there is no number.
+
+    Returns:
+        Its path.
+    """
     text = json.dumps(
         _plain(summary), indent=1, sort_keys=True, ensure_ascii=False, allow_nan=False
     )
-    with new_file(out / SUMMARY_FILE) as draft:
+    path = out / SUMMARY_FILE
+    with new_file(path) as draft:
         draft.write_text(text + "\n", encoding="utf-8")
+    return path
 
 
 def read_summary(out: Path) -> Summary:

@@ -21,7 +21,7 @@ HEADLINES = {
     "slightly better": "Learning the temperature is ahead of {rival}, maybe by less than {margin}",
     "equivalent": "Learning the temperature equals {rival} within ±{margin}",
     "not worse": "Learning the temperature is not worse than {rival} by more than {margin}",
-    "undecided": "These runs leave open whether learning the temperature matches {rival}",
+    "undecided": "These runs leave open whether learning matches {rival}",
     "slightly worse": "Learning the temperature is behind {rival}, maybe by less than {margin}",
     "worse": "Learning the temperature loses to {rival} by more than {margin}",
 }

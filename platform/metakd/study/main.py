@@ -14,7 +14,6 @@ from rich.console import Console
 
 from metakd.analysis.summarise import summarise, write_summary
 from metakd.analysis.summary import Summary
-from metakd.analysis.summary_file import SUMMARY_FILE
 from metakd.data.bank import BankError
 from metakd.data.datasets import DatasetError, open_dataset
 from metakd.data.splits import SplitError
@@ -163,8 +162,7 @@ def _plan_and_run(
         if folder.store is not None:
             push_compaction(folder.out, folder.store, done)
     summary = summarise(options.out)
-    write_summary(options.out, summary)
-    folder.hand_over(folder.out / SUMMARY_FILE)
+    folder.hand_over(write_summary(folder.out, summary))
     report = render(options.out, summary) if options.report else None
     if report is not None:
         folder.hand_over(report.absolute())
