@@ -2,14 +2,15 @@
 
 import pickle
 from collections.abc import Iterator
+from dataclasses import replace
 from itertools import count
 from pathlib import Path
 
-import pyarrow.parquet as pq
 import pytest
 from object_store_server import Server, address_on, s3_server
 
-from metakd.results.mirror import check_store, fetch_results, push_trial
+from metakd.results.compaction import Compaction, compact
+from metakd.results.mirror import check_store, fetch_results, push_compaction, push_trial
 from metakd.results.object_store import ObjectStore
 from metakd.results.reader import finished_trials, read_steps, read_trials
 from metakd.results.study import StoreError
@@ -148,14 +149,56 @@ def test_trials_that_another_machine_packed_are_not_given_back_one_by_one(
     for trial_id in "ab":
         commit(here, trial_id, store)
     fetch_results(there, store)
-    for folder, table in (("trials", read_trials(here)), ("steps", read_steps(here))):
-        part = tmp_path / "part-1.parquet"
-        pq.write_table(table, part)
-        store.push([(part, f"{folder}/part-1.parquet")])
-        store.remove(f"{folder}/{trial_id}.parquet" for trial_id in "ab")
+    push_compaction(here, store, compact(here))
     fetch_results(there, store)
-    assert set(store.names("trials")) == {"trials/part-1.parquet"}
+    (part,) = (path.name for path in (here / "trials").iterdir())
+    assert set(store.names("trials")) == {f"trials/{part}"}
+    assert set(store.names("steps")) == {f"steps/{part}"}
     assert finished_trials(there) == {"a", "b"}
+    assert read_steps(there).equals(read_steps(here))
+
+
+def test_a_machine_that_fetches_while_another_packs_misses_no_trial(
+    store: ObjectStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here, there = tmp_path / "here", tmp_path / "there"
+    begin(here, store)
+    for trial_id in "ab":
+        commit(here, trial_id, store)
+    names = ObjectStore.names
+
+    def names_then_packed(asked: ObjectStore, under: str = "") -> dict[str, int]:
+        found = names(asked, under)
+        if under == "trials" and (here / "steps" / "a.parquet").exists():
+            done = compact(here)
+            # The rows stay for a moment: a fetch of them does not fail.
+            curves = tuple(path for path in done.removed if path.parts[0] == "steps")
+            push_compaction(here, asked, replace(done, removed=curves))
+        return found
+
+    monkeypatch.setattr(ObjectStore, "names", names_then_packed)
+    fetch_results(there, store)
+    assert finished_trials(there) == {"a", "b"}
+
+
+@pytest.mark.parametrize("pushed", [0, 1, 2])
+def test_a_driver_that_dies_before_the_store_is_packed_loses_nothing(
+    store: ObjectStore, tmp_path: Path, pushed: int
+) -> None:
+    here, there = tmp_path / "here", tmp_path / "there"
+    begin(here, store)
+    for trial_id in "ab":
+        commit(here, trial_id, store)
+    done = compact(here)
+    push_compaction(here, store, Compaction(done.written[:pushed], ()))
+    for place in (here, there):
+        fetch_results(place, store)
+        assert finished_trials(place) == {"a", "b"}
+        assert read_steps(place).num_rows == 4
+    push_compaction(here, store, compact(here))
+    fetch_results(there, store)
+    assert finished_trials(there) == {"a", "b"}
+    assert len(store.names("trials")) == len(store.names("steps")) == 1
 
 
 def test_a_study_that_was_removed_from_the_store_is_removed_here(

@@ -7,7 +7,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from metakd.results.reader import finished_trials, read_steps, read_study, read_trials
-from metakd.results.schema import STEPS, TRIALS
+from metakd.results.schema import ENCODED_STEPS, TRIALS
 from metakd.results.study import StoreError, StudyRecord, check_out
 from metakd.results.writer import write_study, write_trial
 
@@ -61,7 +61,7 @@ def test_a_trial_comes_back_as_it_was(tmp_path: Path) -> None:
 def test_an_empty_study_has_the_columns_and_no_rows(tmp_path: Path) -> None:
     assert finished_trials(tmp_path) == set()
     assert read_trials(tmp_path).schema.equals(TRIALS)
-    assert read_steps(tmp_path).schema.equals(STEPS)
+    assert read_steps(tmp_path).schema.equals(ENCODED_STEPS)
 
 
 def test_a_trial_without_a_curve_is_read(tmp_path: Path) -> None:
@@ -76,6 +76,27 @@ def test_committing_again_replaces(tmp_path: Path) -> None:
     assert read_trials(tmp_path)["seed"].to_pylist() == [1]
 
 
+def test_a_trial_counts_by_its_row(tmp_path: Path) -> None:
+    for trial_id in "abc":
+        commit(tmp_path, trial_id)
+    (tmp_path / "trials" / "b.parquet").unlink()
+    (tmp_path / "steps" / "c.parquet").unlink()
+    assert finished_trials(tmp_path) == {"a", "c"}
+    assert read_trials(tmp_path)["trial_id"].to_pylist() == ["a", "c"]
+    assert set(read_steps(tmp_path)["trial_id"].to_pylist()) == {"a"}
+
+
+def test_steps_are_ordered_by_trial_and_step(tmp_path: Path) -> None:
+    for trial_id, steps in (("b", (30, 10, 20)), ("a", (5, 5, 1)), ("c", ())):
+        rows = [{"trial_id": trial_id, "step": step} for step in steps]
+        write_trial(tmp_path, {"trial_id": trial_id, "pair_id": "p"}, rows)
+    table = read_steps(tmp_path, columns=[])
+    assert table["trial_id"].to_pylist() == list("aaabbb")
+    assert table["step"].to_pylist() == [1, 5, 5, 10, 20, 30]
+    (chunk,) = table["trial_id"].chunks
+    assert chunk.indices.to_pylist() == sorted(chunk.indices.to_pylist())
+
+
 def test_only_the_trials_asked_for_are_read(tmp_path: Path) -> None:
     for trial_id in "cab":
         commit(tmp_path, trial_id)
@@ -84,30 +105,18 @@ def test_only_the_trials_asked_for_are_read(tmp_path: Path) -> None:
     assert read_steps(tmp_path, ["b"])["step"].to_pylist() == [10, 20]
     assert read_steps(tmp_path, ["b"], ["lr"]).column_names == ["trial_id", "step", "lr"]
     assert read_trials(tmp_path, []).num_rows == 0
-
-
-def test_compacted_files_read_like_single_ones(tmp_path: Path) -> None:
-    apart, together = tmp_path / "apart", tmp_path / "together"
-    for trial_id in "abc":
-        commit(apart, trial_id, seed=ord(trial_id))
-    for folder, table in (("trials", read_trials(apart)), ("steps", read_steps(apart))):
-        (together / folder).mkdir(parents=True)
-        pq.write_table(table, together / folder / "part-0.parquet")
-    commit(apart, "d")
-    commit(together, "d")
-    assert finished_trials(together) == finished_trials(apart) == set("abcd")
-    assert read_trials(together).equals(read_trials(apart))
-    assert read_steps(together).equals(read_steps(apart))
-    assert read_steps(together, ["b"]).equals(read_steps(apart, ["b"]))
+    assert read_trials(tmp_path, ["b"], ["seed"]).to_pylist() == [{"trial_id": "b", "seed": None}]
 
 
 def test_older_files_lack_columns_and_newer_ones_have_more(tmp_path: Path) -> None:
     commit(tmp_path, "new", seed=1)
     old = pa.table({"trial_id": ["old"], "pair_id": ["p"], "of_the_future": [1]})
-    pq.write_table(old, tmp_path / "trials" / "old.parquet")
+    for folder in ("trials", "steps"):
+        pq.write_table(old, tmp_path / folder / "old.parquet")
     table = read_trials(tmp_path)
     assert table.column_names == TRIALS.names
     assert table["seed"].to_pylist() == [1, None]
+    assert read_steps(tmp_path, ["old"])["lr"].to_pylist() == [None]
 
 
 def test_drafts_are_ignored(tmp_path: Path) -> None:
@@ -131,8 +140,8 @@ def wrong_types(path: Path) -> None:
     "spoil", [lambda path: path.write_bytes(b"PAR1 torn"), foreign_parquet, wrong_types]
 )
 def test_a_damaged_file_is_named_with_its_remedy(tmp_path: Path, spoil) -> None:
-    commit(tmp_path, "a")
-    commit(tmp_path, "c")
+    for trial_id in "abc":
+        commit(tmp_path, trial_id)
     spoil(tmp_path / "trials" / "b.parquet")
     with pytest.raises(StoreError, match=r"b\.parquet is damaged.*: delete it") as caught:
         read_trials(tmp_path)

@@ -114,7 +114,7 @@ def read_table(out: Path, record: StudyRecord) -> StudyTable:
     Raises:
         StoreError: If the study's spec lacks what analysis reads, or a file is damaged.
     """
-    trials = read_trials(out, record.planned_trials).select(COLUMNS).to_pylist()
+    trials = read_trials(out, record.planned_trials, COLUMNS).to_pylist()
     return make_table(record, tuple({row["trial_id"]: row for row in trials}.values()))
 
 

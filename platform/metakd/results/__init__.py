@@ -1,1 +1,1 @@
-"""The Parquet store: one file per finished trial, written whole or not at all."""
+"""The Parquet store: a finished trial is written whole or not at all, many are packed together."""

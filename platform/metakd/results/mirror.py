@@ -5,10 +5,12 @@ The store is the truth. A trial counts as soon as its row lies there, and its cu
 
 import shutil
 from contextlib import suppress
-from pathlib import Path
+from pathlib import Path, PurePath
 
+from metakd.results.compaction import Compaction
+from metakd.results.files import COMPACTED, list_files
 from metakd.results.object_store import ObjectStore
-from metakd.results.reader import COMPACTED, packed_trials
+from metakd.results.reader import packed_trials
 from metakd.results.study import OWN_NAMES, STUDY_FILE, StoreError, check_own
 
 FOLDERS = ("trials", "steps", "failed")
@@ -42,6 +44,22 @@ def push_trial(out: Path, store: ObjectStore, trial_id: str) -> None:
     store.remove([f"failed/{trial_id}.parquet"])
 
 
+def push_compaction(out: Path, store: ObjectStore, done: Compaction) -> None:
+    """Packs the store's trials as they were packed here: parts appear before single files go.
+
+    Args:
+        out: This machine's copy, as whole as the store when it was compacted.
+        store: The truth.
+        done: What was done here.
+
+    Raises:
+        StoreError: If the store does not take it.
+    """
+    for path in done.written:
+        store.push([(out / path, path.as_posix())])
+    store.remove(path.as_posix() for path in done.removed)
+
+
 def fetch_results(out: Path, store: ObjectStore) -> None:
     """Makes this machine's copy of the results that of the store.
 
@@ -64,10 +82,12 @@ def fetch_results(out: Path, store: ObjectStore) -> None:
     for _ in range(ATTEMPTS):
         # Between a list and a look, another machine may pack trials into fewer files.
         with suppress(FileNotFoundError):
+            parts = _parts(store)
             for folder in FOLDERS:
                 _fetch(out, store, folder)
-            _push_stragglers(out, store)
-            return
+            if _parts(store) == parts:
+                _push_stragglers(out, store)
+                return
     raise StoreError(f"{store} changes faster than it can be read: try again in a minute")
 
 
@@ -82,10 +102,11 @@ def _fetch(out: Path, store: ObjectStore, folder: str) -> None:
             file.unlink(missing_ok=True)
 
 
+def _parts(store: ObjectStore) -> set[str]:
+    return {name for name in store.names("trials") if PurePath(name).match(COMPACTED)}
+
+
 def _push_stragglers(out: Path, store: ObjectStore) -> None:
-    there = set(store.names("trials"))
-    packed = packed_trials(out)
-    for file in sorted((out / "trials").glob("*.parquet")):
-        is_single = not file.match(COMPACTED)
-        if is_single and f"trials/{file.name}" not in there and file.stem not in packed:
-            push_trial(out, store, file.stem)
+    there = {PurePath(name).stem for name in store.names("trials")}
+    for trial_id in sorted(list_files(out).own - packed_trials(out) - there):
+        push_trial(out, store, trial_id)

@@ -80,3 +80,7 @@ STEPS = pa.schema(
         pa.field("elapsed_s", pa.float64()),
     ]
 )
+
+# As steps are read: ten million ids as numbers.
+ENCODED_ID = pa.field("trial_id", pa.dictionary(pa.int32(), pa.string()), nullable=False)
+ENCODED_STEPS = STEPS.set(0, ENCODED_ID)

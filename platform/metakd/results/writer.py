@@ -6,11 +6,11 @@ from dataclasses import asdict
 from pathlib import Path
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from metakd.atomic import new_file
-from metakd.results.schema import SCHEMA_VERSION, STEPS, TRIALS
+from metakd.results.schema import STEPS, TRIALS
 from metakd.results.study import STUDY_FILE, StoreError, StudyRecord
+from metakd.results.table_files import write_table
 
 
 def write_study(out: Path, record: StudyRecord) -> None:
@@ -40,9 +40,9 @@ def write_trial(
     if others:
         raise StoreError(f"the steps of trial {trial_id} name another trial: {min(others)}")
     with new_file(out / "steps" / f"{trial_id}.parquet") as draft:
-        _write(curve, draft)
+        write_table(curve, draft)
     with new_file(out / "trials" / f"{trial_id}.parquet") as draft:
-        _write(trial, draft)
+        write_table(trial, draft)
     (out / "failed" / f"{trial_id}.parquet").unlink(missing_ok=True)
 
 
@@ -58,7 +58,7 @@ def write_failure(out: Path, row: Mapping[str, object]) -> None:
     """
     table = _table("trials", [row], TRIALS)
     with new_file(out / "failed" / f"{row['trial_id']}.parquet") as draft:
-        _write(table, draft)
+        write_table(table, draft)
 
 
 def _table(name: str, rows: Sequence[Mapping[str, object]], schema: pa.Schema) -> pa.Table:
@@ -69,19 +69,3 @@ def _table(name: str, rows: Sequence[Mapping[str, object]], schema: pa.Schema) -
         if not field.nullable and any(row.get(field.name) is None for row in rows):
             raise StoreError(f"every row of {name} needs {field.name!r}, got one without")
     return pa.Table.from_pylist([dict(row) for row in rows], schema=schema)
-
-
-def _write(table: pa.Table, path: Path) -> None:
-    pq.write_table(
-        table.replace_schema_metadata({"schema_version": str(SCHEMA_VERSION)}),
-        path,
-        compression="zstd",
-        compression_level=3,
-        use_dictionary=[f.name for f in table.schema if pa.types.is_string(f.type)],
-        column_encoding=_encodings(table.schema),
-    )
-
-
-def _encodings(schema: pa.Schema) -> dict[str, str]:
-    floats = {f.name: "BYTE_STREAM_SPLIT" for f in schema if pa.types.is_floating(f.type)}
-    return floats | {f.name: "DELTA_BINARY_PACKED" for f in schema if f.name == "step"}

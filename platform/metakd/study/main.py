@@ -18,7 +18,8 @@ from metakd.data.bank import BankError
 from metakd.data.datasets import DatasetError, open_dataset
 from metakd.data.splits import SplitError
 from metakd.models.create import ModelError
-from metakd.results.mirror import check_store, fetch_results
+from metakd.results.compaction import compact, is_due
+from metakd.results.mirror import check_store, fetch_results, push_compaction
 from metakd.results.reader import finished_trials
 from metakd.results.study import STUDY_FILE, StoreError, check_out
 from metakd.study.announce import (
@@ -156,6 +157,10 @@ def _plan_and_run(
             if folder.store is not None:
                 fetch_results(folder.out, folder.store)
             sweep_finished(folder, finished_trials(options.out) | trained_teachers(folder))
+    if is_due(options.out):
+        done = compact(options.out)
+        if folder.store is not None:
+            push_compaction(folder.out, folder.store, done)
     summary = summarise(options.out)
     folder.hand_over(write_summary(folder.out, summary))
     report = render(options.out, summary) if options.report else None
