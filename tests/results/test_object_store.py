@@ -10,7 +10,13 @@ import pytest
 from object_store_server import Server, address_on, s3_server
 
 from metakd.results.compaction import Compaction, compact
-from metakd.results.mirror import check_store, fetch_results, push_compaction, push_trial
+from metakd.results.mirror import (
+    check_store,
+    fetch_results,
+    push_compaction,
+    push_stragglers,
+    push_trial,
+)
 from metakd.results.object_store import ObjectStore
 from metakd.results.reader import finished_trials, read_steps, read_trials
 from metakd.results.study import StoreError
@@ -136,6 +142,8 @@ def test_what_did_not_reach_the_store_is_committed_later(
     fetch_results(there, store)
     assert finished_trials(there) == set()
     fetch_results(here, store)
+    assert store.names("trials") == {}
+    push_stragglers(here, store)
     fetch_results(there, store)
     assert finished_trials(there) == finished_trials(here) == {"a"}
     assert read_steps(there).num_rows == 2

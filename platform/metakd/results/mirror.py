@@ -63,8 +63,8 @@ def push_compaction(out: Path, store: ObjectStore, done: Compaction) -> None:
 def fetch_results(out: Path, store: ObjectStore) -> None:
     """Makes this machine's copy of the results that of the store.
 
-    What was committed here while the store could not take it is committed there now. Where the
-    store holds no study, what is here is of one that was removed, and goes, too.
+    Where the store holds no study, what is here is of one that was removed, and goes, too. Nothing
+    in the store is touched.
 
     Args:
         out: This machine's copy; it is made if need be.
@@ -86,7 +86,6 @@ def fetch_results(out: Path, store: ObjectStore) -> None:
             for folder in FOLDERS:
                 _fetch(out, store, folder)
             if _parts(store) == parts:
-                _push_stragglers(out, store)
                 return
     raise StoreError(f"{store} changes faster than it can be read: try again in a minute")
 
@@ -106,7 +105,16 @@ def _parts(store: ObjectStore) -> set[str]:
     return {name for name in store.names("trials") if PurePath(name).match(COMPACTED)}
 
 
-def _push_stragglers(out: Path, store: ObjectStore) -> None:
+def push_stragglers(out: Path, store: ObjectStore) -> None:
+    """Commits what was written here while the store could not take it.
+
+    Args:
+        out: This machine's copy, as :func:`fetch_results` left it.
+        store: The truth.
+
+    Raises:
+        StoreError: If the store does not take it.
+    """
     there = {PurePath(name).stem for name in store.names("trials")}
     for trial_id in sorted(list_files(out).own - packed_trials(out) - there):
         push_trial(out, store, trial_id)

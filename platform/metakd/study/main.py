@@ -4,8 +4,8 @@ import errno
 import os
 import sys
 import time
-from collections.abc import Callable, Sequence
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import ray
@@ -19,7 +19,7 @@ from metakd.data.datasets import DatasetError, open_dataset
 from metakd.data.splits import SplitError
 from metakd.models.create import ModelError
 from metakd.results.compaction import compact, is_due
-from metakd.results.mirror import check_store, fetch_results, push_compaction
+from metakd.results.mirror import check_store, fetch_results, push_compaction, push_stragglers
 from metakd.results.reader import finished_trials
 from metakd.results.study import STUDY_FILE, StoreError, check_out
 from metakd.study.announce import (
@@ -115,14 +115,28 @@ def _run(spec: StudySpec, options: RunOptions, render: Render, console: Console)
     check_out(options.out)
     if folder.store is not None:
         check_store(folder.store)
-    with ExitStack() as held:
-        if not options.dry_run:
-            held.enter_context(only_study_in(options.out))
-            if folder.store is not None:
-                held.enter_context(only_study_on(folder.store, folder.out))
-        if folder.store is not None:
-            fetch_results(folder.out, folder.store)
+    with _seen(folder) if options.dry_run else _held(folder):
         return _plan_and_run(spec, options, folder, render, console)
+
+
+@contextmanager
+def _seen(folder: StudyFolder) -> Iterator[None]:
+    """Has the results here."""
+    if folder.store is not None:
+        fetch_results(folder.out, folder.store)
+    yield
+
+
+@contextmanager
+def _held(folder: StudyFolder) -> Iterator[None]:
+    """Has the results here, and lets nobody else work on them."""
+    with ExitStack() as held:
+        held.enter_context(only_study_in(folder.out))
+        if folder.store is not None:
+            held.enter_context(only_study_on(folder.store, folder.out))
+            fetch_results(folder.out, folder.store)
+            push_stragglers(folder.out, folder.store)
+        yield
 
 
 def _plan_and_run(
