@@ -123,7 +123,7 @@ def test_a_killed_driver_is_followed_by_one_on_another_machine(
 ) -> None:
     uri = address_on(server, "killed")
     store = ObjectStore(uri)
-    words = [*TINY, uri, "--epochs", "300", "--seeds", "2", "--save-interval", "0"]
+    words = [*TINY, uri, "--epochs", "120", "--seeds", "2", "--save-interval", "0.5"]
     words += ["--strategies", "grid", "meta", "--augmentations", "none"]
 
     def in_flight() -> bool:
@@ -147,7 +147,7 @@ def test_a_killed_driver_is_followed_by_one_on_another_machine(
     planned = read_study(seen).planned_trials
     assert finished_trials(seen) == set(planned)
     for trial_id in planned:
-        assert read_steps(seen, [trial_id])["epoch"].to_pylist() == list(range(300))
+        assert read_steps(seen, [trial_id])["epoch"].to_pylist() == list(range(120))
 
 
 def test_a_store_that_stops_answering_ends_a_study_with_one_line(tmp_path: Path) -> None:
