@@ -68,8 +68,8 @@ def anytime_figure(summary: Summary) -> Figure | None:
         columns=("strategy", "runs spent", "validation, %", "80 % of orders"),
         rows=tuple(row for curve in curves for row in _rows(curve)),
         foot="Mean over the pairs in which every strategy is complete; learning is done where its "
-        "dearest setting is. Band: 80 % of the orders in which a grid can be tried; it is no interval "
-        "for the mean. The table lists up to "
+        "dearest setting is. Band: 80 % of the orders in which a grid can be tried; it is no "
+        "interval for the mean. The table lists up to "
         f"{TABLE_POINTS} points of each curve.",
     )
 
