@@ -62,8 +62,10 @@ def test_a_second_study_is_refused_while_the_first_lives_and_let_in_after_it_die
             pass
         first.kill()
         first.wait()
-        with only_study_on(store, tmp_path / "second", **FAST):
+        told: list[str] = []
+        with only_study_on(store, tmp_path / "second", told.append, **FAST):
             assert store.read(".lock")
+        assert [who.startswith(f"process {first.pid} on ") for who in told] == [True]
     assert store.read(".lock") is None
 
 

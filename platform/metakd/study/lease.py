@@ -12,7 +12,7 @@ import os
 import socket
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -32,7 +32,11 @@ SCRATCH_ID_FILE = ".scratch-id"
 
 @contextmanager
 def only_study_on(
-    store: ObjectStore, scratch: Path, renewal_s: float = RENEWAL_S, watch_s: float = WATCH_S
+    store: ObjectStore,
+    scratch: Path,
+    on_wait: Callable[[str], None] = lambda who: None,
+    renewal_s: float = RENEWAL_S,
+    watch_s: float = WATCH_S,
 ) -> Iterator[None]:
     """Holds a place in an object store for as long as this process lives.
 
@@ -40,6 +44,7 @@ def only_study_on(
         store: The place.
         scratch: This machine's folder for it, which this process holds already: a lease taken from
             the same folder is of a process that is gone.
+        on_wait: Told who holds a lease that is being watched.
         renewal_s: Seconds between two renewals.
         watch_s: So long without a renewal, and a lease is over.
 
@@ -48,7 +53,7 @@ def only_study_on(
         StoreError: If the store does not answer.
     """
     lease = _Lease(store, _id_of(scratch))
-    lease.take(watch_s)
+    lease.take(on_wait, watch_s)
     ended = threading.Event()
 
     def renew() -> None:
@@ -78,9 +83,10 @@ class _Lease:
             "since": datetime.now(UTC).isoformat(timespec="seconds"),
         }
 
-    def take(self, watch_s: float) -> None:
+    def take(self, on_wait: Callable[[str], None], watch_s: float) -> None:
         found = self._read()
-        if found and found["scratch"] != self._content["scratch"]:
+        if found and found.get("scratch") != self._content["scratch"]:
+            on_wait(str(found.get("who")))
             self._watch(found, watch_s)
         self.renew()
         found = self._read()

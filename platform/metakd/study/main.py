@@ -33,7 +33,7 @@ from metakd.study.announce import (
 from metakd.study.banks import RoomError, check_room, free_bytes
 from metakd.study.cluster import ClusterError, Node
 from metakd.study.command_line import RunOptions, parse
-from metakd.study.lease import only_study_on
+from metakd.study.lease import WATCH_S, only_study_on
 from metakd.study.lock import LockError, only_study_in
 from metakd.study.plan import make_plan
 from metakd.study.progress import duration
@@ -115,7 +115,7 @@ def _run(spec: StudySpec, options: RunOptions, render: Render, console: Console)
     check_out(options.out)
     if folder.store is not None:
         check_store(folder.store)
-    with _seen(folder) if options.dry_run else _held(folder):
+    with _seen(folder) if options.dry_run else _held(folder, console):
         return _plan_and_run(spec, options, folder, render, console)
 
 
@@ -128,12 +128,18 @@ def _seen(folder: StudyFolder) -> Iterator[None]:
 
 
 @contextmanager
-def _held(folder: StudyFolder) -> Iterator[None]:
+def _held(folder: StudyFolder, console: Console) -> Iterator[None]:
     """Has the results here, and lets nobody else work on them."""
+
+    def tell(who: str) -> None:
+        console.print(
+            f"waiting      to see whether {who} still works here, {WATCH_S:.0f} s at most"
+        )
+
     with ExitStack() as held:
         held.enter_context(only_study_in(folder.out))
         if folder.store is not None:
-            held.enter_context(only_study_on(folder.store, folder.out))
+            held.enter_context(only_study_on(folder.store, folder.out, tell))
             fetch_results(folder.out, folder.store)
             push_stragglers(folder.out, folder.store)
         yield

@@ -103,8 +103,8 @@ def _answer(folder: StudyFolder, probe: Path, node: str) -> str | None:
         answer.write_text(word)
         folder.hand_over(answer)
         if folder.store is not None:
-            probe.unlink()
-            answer.unlink()
+            probe.unlink(missing_ok=True)
+            answer.unlink(missing_ok=True)
         # Network file systems show a new entry to others once its folder is listed anew.
         os.listdir(probe.parent)  # noqa: PTH208
     except (OSError, StoreError):
