@@ -1,21 +1,14 @@
 """``python -m dashboards`` on results in an object store."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from made_up_study import MadeUpStudy
-from object_store_server import Server, address_on, s3_server
+from object_store_server import Server, address_on
 
 from dashboards.__main__ import main
 from metakd.results.mirror import push_trial
 from metakd.results.object_store import ObjectStore
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[Server]:
-    with s3_server() as running:
-        yield running
 
 
 def stored(server: Server, name: str, out: Path) -> ObjectStore:

@@ -1,13 +1,12 @@
 """A study's files in an object store, against a real S3 protocol on this machine."""
 
 import pickle
-from collections.abc import Iterator
 from dataclasses import replace
 from itertools import count
 from pathlib import Path
 
 import pytest
-from object_store_server import Server, address_on, s3_server
+from object_store_server import Server, address_on
 
 from metakd.results.compaction import Compaction, compact
 from metakd.results.mirror import (
@@ -23,12 +22,6 @@ from metakd.results.study import StoreError
 from metakd.results.writer import write_failure, write_trial
 
 NUMBERS = count()
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[Server]:
-    with s3_server() as running:
-        yield running
 
 
 @pytest.fixture

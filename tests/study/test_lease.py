@@ -9,7 +9,7 @@ from itertools import count
 from pathlib import Path
 
 import pytest
-from object_store_server import Server, address_on, s3_server
+from object_store_server import Server, address_on
 
 from metakd.results.object_store import ObjectStore
 from metakd.study.lease import only_study_on
@@ -26,12 +26,6 @@ with only_study_on(ObjectStore(sys.argv[1]), Path(sys.argv[2]), renewal_s=0.1):
     print("held", flush=True)
     time.sleep(60)
 """
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[Server]:
-    with s3_server() as running:
-        yield running
 
 
 @pytest.fixture

@@ -40,12 +40,6 @@ SPEC = StudySpec(
 )
 
 
-@pytest.fixture(scope="module")
-def server() -> Iterator[Server]:
-    with s3_server() as running:
-        yield running
-
-
 @pytest.fixture
 def machines(
     server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
