@@ -1,12 +1,16 @@
 """Files and folders that appear whole or not at all, also under a kill or with several writers."""
 
 import contextlib
+import errno
 import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from uuid import uuid4
+
+DISK_IS_FULL = (errno.ENOSPC, errno.EDQUOT)
+"""What an error's ``errno`` is where no more can be written."""
 
 
 @contextmanager

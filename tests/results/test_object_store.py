@@ -1,5 +1,7 @@
 """A study's files in an object store, against a real S3 protocol on this machine."""
 
+import errno
+import os
 import pickle
 from dataclasses import replace
 from itertools import count
@@ -66,6 +68,18 @@ def test_what_is_not_there_is_said_so(store: ObjectStore, tmp_path: Path) -> Non
     with pytest.raises(FileNotFoundError):
         store.fetch([(tmp_path / "here", "nothing")])
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_full_disk_is_told_as_such_and_not_blamed_on_the_store(
+    store: ObjectStore, small_disk: Path, tmp_path: Path
+) -> None:
+    large = tmp_path / "large"
+    large.write_bytes(os.urandom(2**23))
+    store.push([(large, "large")])
+    with pytest.raises(OSError, match="No space left") as caught:
+        store.fetch([(small_disk / "copy", "large")])
+    assert caught.value.errno == errno.ENOSPC
+    assert list(small_disk.iterdir()) == []
 
 
 def test_text_is_replaced_whole(store: ObjectStore) -> None:

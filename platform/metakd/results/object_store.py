@@ -17,7 +17,7 @@ from urllib.parse import urlsplit, urlunsplit
 import pyarrow as pa
 import pyarrow.fs as pafs
 
-from metakd.atomic import new_file
+from metakd.atomic import DISK_IS_FULL, new_file
 from metakd.results.study import StoreError
 
 SCHEMES = ("s3", "gs", "gcs", "abfs", "abfss")
@@ -157,7 +157,7 @@ class ObjectStore:
         except FileNotFoundError:
             raise
         except (pa.ArrowException, OSError) as error:
-            if isinstance(error, OSError) and error.errno is not None and error.filename:
+            if isinstance(error, OSError) and (error.filename or error.errno in DISK_IS_FULL):
                 raise  # of this machine's own disk
             reason = str(error).strip().splitlines()[0]
             raise StoreError(

@@ -1,6 +1,5 @@
 """A study from its command line to its verdict."""
 
-import errno
 import os
 import sys
 import time
@@ -14,6 +13,7 @@ from rich.console import Console
 
 from metakd.analysis.summarise import summarise, write_summary
 from metakd.analysis.summary import Summary
+from metakd.atomic import DISK_IS_FULL
 from metakd.data.bank import BankError
 from metakd.data.datasets import DatasetError, open_dataset
 from metakd.data.splits import SplitError
@@ -64,7 +64,6 @@ USER_ERRORS = (
     TeacherError,
 )
 INTERRUPTED = 130
-DISK_IS_FULL = (errno.ENOSPC, errno.EDQUOT)
 
 Render = Callable[[Path, Summary], Path]
 
