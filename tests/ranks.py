@@ -29,7 +29,11 @@ def run_ranks(script: Path, world: int, folder: Path) -> list[dict[str, Any]]:
 
 @contextmanager
 def joined() -> Iterator[tuple[int, int]]:
-    """Yields rank and world of such a script, in a group of its own where there are several."""
+    """Yields rank and world of such a script, in a group of its own where there are several.
+
+    The script ends with it: gloo's threads abort the end of an interpreter now and then
+    (pytorch/pytorch issue 190489), when all that is tested is done.
+    """
     rank, world = int(sys.argv[1]), int(sys.argv[2])
     torch.set_num_threads(1)
     if world > 1:
@@ -38,7 +42,9 @@ def joined() -> Iterator[tuple[int, int]]:
         )
     yield rank, world
     if world > 1:
+        dist.barrier()
         dist.destroy_process_group()
+    os._exit(0)
 
 
 def write(found: dict[str, Any]) -> None:

@@ -98,7 +98,7 @@ def main() -> None:
             for distiller, config in DISTILLERS.items():
                 torch.manual_seed(0)
                 found[f"{name}, {distiller}"] = run(rank, world, make().double(), config)
-    write(found)
+        write(found)
 
 
 if __name__ == "__main__":
