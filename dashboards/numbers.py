@@ -1,16 +1,13 @@
 """Numbers as the report writes them: signs that line up, a dash for what is not known."""
 
+from metakd.analysis.wording import signed_pp
+
 NONE = "–"
 
 
 def signed(value: float | None, digits: int = 2) -> str:
     """Returns "+0.15", "−0.15", or a dash for None."""
-    if value is None:
-        return NONE
-    text = f"{abs(value):.{digits}f}"
-    if float(text) == 0:
-        return text
-    return ("+" if value > 0 else "−") + text
+    return NONE if value is None else signed_pp(value, digits)
 
 
 def plain(value: float | None, digits: int = 2) -> str:

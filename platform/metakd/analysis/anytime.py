@@ -12,8 +12,8 @@ from metakd.analysis.cost import dearer_median, learned_cost_ratios
 from metakd.analysis.curves import AnytimeCurve
 from metakd.analysis.logged_steps import LoggedSteps, read_logged_steps, starts_of_runs
 from metakd.analysis.table import NO_RUN, Matrix, StudyTable
+from metakd.analysis.thinning import POINTS, thinned
 
-POINTS = 200
 # So many temperatures have all their orders tried; of more, some orders are drawn.
 ALL_ORDERS_UP_TO = 5
 ORDERS = 200
@@ -139,9 +139,7 @@ def _of_one_run(strategy: str, best: Matrix, cost: NDArray[np.float64]) -> Anyti
 
 
 def _curve(strategy: str, runs: Matrix, mean: Matrix, low: Matrix, high: Matrix) -> AnytimeCurve:
-    known = np.flatnonzero(np.isfinite(mean))
-    if len(known) > POINTS:
-        known = known[np.linspace(0, len(known) - 1, POINTS).round().astype(int)]
+    known = thinned(np.flatnonzero(np.isfinite(mean)))
     return AnytimeCurve(
         strategy=strategy,
         runs=tuple(runs[known].tolist()),

@@ -5,7 +5,7 @@ statistic a second time. Accuracies and their differences are in percentage poin
 A difference is always learned minus rival: positive means that learning the temperature is ahead.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from metakd.analysis.curves import (
     AnytimeCurve,
@@ -181,11 +181,11 @@ class Summary:
     trajectories: tuple[Trajectory, ...]
     inventory: Inventory
     provenance: dict[str, str]
-    spec: dict[str, str] = field(default_factory=dict)
-    gains: tuple[SearchGain, ...] = ()
-    anytime: tuple[AnytimeCurve, ...] = ()
-    degradations: tuple[DegradationCurve, ...] = ()
-    profiles: tuple[LossProfile, ...] = ()
-    optimism: SelectionOptimism | None = None
-    detectable: DetectableDifference | None = None
-    wall_clock: WallClock | None = None
+    spec: dict[str, str]
+    gains: tuple[SearchGain, ...]
+    anytime: tuple[AnytimeCurve, ...]
+    degradations: tuple[DegradationCurve, ...]
+    profiles: tuple[LossProfile, ...]
+    optimism: SelectionOptimism | None
+    detectable: DetectableDifference | None
+    wall_clock: WallClock | None

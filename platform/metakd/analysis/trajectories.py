@@ -8,8 +8,7 @@ from numpy.typing import NDArray
 from metakd.analysis.curves import Trajectory
 from metakd.analysis.logged_steps import LoggedSteps, read_logged_steps, starts_of_runs
 from metakd.analysis.table import NO_RUN, StudyTable
-
-POINTS = 200
+from metakd.analysis.thinning import thinned
 
 
 def trajectories(out: Path, table: StudyTable) -> tuple[Trajectory, ...]:
@@ -54,9 +53,7 @@ def epoch_ends(logged: LoggedSteps, trials: int) -> tuple[NDArray[np.int64], NDA
 
 def _trajectory(key: str, epochs: NDArray[np.int64], curves: NDArray[np.float64]) -> Trajectory:
     """Draws one setting; ``curves`` is ``[side, trial, epoch]``."""
-    known = np.flatnonzero(np.isfinite(curves).any(axis=(0, 1)))
-    if len(known) > POINTS:
-        known = known[np.linspace(0, len(known) - 1, POINTS).round().astype(int)]
+    known = thinned(np.flatnonzero(np.isfinite(curves).any(axis=(0, 1))))
     shown = curves[:, :, known]
     spread = [np.nanmedian(shown, axis=1), np.nanmin(shown, axis=1), np.nanmax(shown, axis=1)]
     (s_median, t_median), (s_low, t_low), (s_high, t_high) = (

@@ -1,9 +1,9 @@
 """Numbers as readers see them."""
 
 
-def signed_pp(value: float) -> str:
-    """Returns a difference with its sign and two decimals: "+0.15", "−0.08", "0.00"."""
-    text = f"{abs(value):.2f}"
+def signed_pp(value: float, digits: int = 2) -> str:
+    """Returns a difference with its sign and its decimals: "+0.15", "−0.08", "0.00"."""
+    text = f"{abs(value):.{digits}f}"
     if float(text) == 0:
         return text
     return ("+" if value > 0 else "−") + text
