@@ -88,7 +88,7 @@ class StudyFolder:
         Raises:
             StoreError: If the store does not give them.
         """
-        if self.store is None:
+        if self.store is None or (place.is_file() and not anew):
             return
         with self._only_fetcher():
             name = self._name(place)
