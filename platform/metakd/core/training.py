@@ -136,6 +136,7 @@ class Training:
         seen: list[Losses] = []
         meta_seen: list[MetaStep] = []
         self._student.train()
+        distiller.start_epoch(epoch, self._recipe.epochs)
         for batch in self._batches.epoch(epoch):
             if self._awaits_next_batch:
                 meta_seen.append(self._look_ahead(batch.first(distiller.meta_samples(batch))))
@@ -151,6 +152,7 @@ class Training:
             self._optimiser.zero_grad()
             losses.total.backward()
             self._optimiser.step()
+            distiller.after_step(lr)
 
             if taken is not None:
                 distiller.remember(taken, batch)

@@ -1,8 +1,9 @@
 """The one canonical schema of the results store.
 
-Two tables. ``trials`` holds one row per finished trial; ``steps`` holds that trial's curve, one
-wide row per logged step. Columns are only ever added: a reader that passes these schemas sees null
-for what an older file lacks. Accuracies are fractions in [0, 1], times are seconds (``_s``).
+Three tables. ``trials`` holds one row per finished trial; ``steps`` holds that trial's curve, one
+wide row per logged step; ``searches`` says what strategies ran, and in which order. Columns are
+only ever added: a reader that passes these schemas sees null for what an older file lacks.
+Accuracies are fractions in [0, 1], times are seconds (``_s``).
 """
 
 import pyarrow as pa
@@ -15,7 +16,9 @@ TRIALS = pa.schema(
         # Joins the trials that are compared with each other: a setting and a seed.
         pa.field("pair_id", pa.string(), nullable=False),
         pa.field("name", pa.string()),
-        pa.field("status", pa.string()),  # "done" or "failed"
+        pa.field(
+            "status", pa.string()
+        ),  # "done", "stopped" (by a search, before its end) or "failed"
         pa.field("error", pa.string()),  # of a failed one, the last line
         # The setting.
         pa.field("dataset", pa.string()),
@@ -24,7 +27,8 @@ TRIALS = pa.schema(
         pa.field("teacher", pa.string()),  # null: the method asks no teacher
         pa.field("student", pa.string()),
         pa.field("seed", pa.int32()),
-        # How the student was taught: "ce", "kd" (fixed temperatures) or "mkd" (learned).
+        # How the student was taught, as ``metakd.core.distillers`` names it: "ce", "kd" (fixed
+        # temperatures), "mkd" (learned), ...
         pa.field("method", pa.string()),
         pa.field("tau_s_init", pa.float64()),
         pa.field("tau_t_init", pa.float64()),
@@ -78,6 +82,24 @@ STEPS = pa.schema(
         pa.field("meta_grad_tau_t", pa.float32()),
         pa.field("lr", pa.float32()),
         pa.field("elapsed_s", pa.float64()),
+    ]
+)
+
+# One row a leg: a part of a run, from an epoch on, that a strategy asked for in a setting and seed.
+SEARCHES = pa.schema(
+    [
+        pa.field("strategy", pa.string(), nullable=False),
+        pa.field("dataset", pa.string(), nullable=False),
+        pa.field("scale", pa.float64(), nullable=False),
+        pa.field("augmentation", pa.string(), nullable=False),
+        pa.field("teacher", pa.string()),  # null: the strategy asks none
+        pa.field("student", pa.string(), nullable=False),
+        pa.field("seed", pa.int32(), nullable=False),
+        pa.field("position", pa.int32(), nullable=False),  # its place in the order of asking
+        pa.field("trial_id", pa.string(), nullable=False),  # the trial that covers it
+        pa.field("from_epoch", pa.int32(), nullable=False),  # epochs that came before, paid already
+        pa.field("until_epoch", pa.int32(), nullable=False),  # epochs of the run after it
+        pa.field("is_complete", pa.bool_(), nullable=False),  # whether the strategy has ended here
     ]
 )
 

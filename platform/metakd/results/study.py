@@ -41,10 +41,13 @@ class StudyRecord:
         study: Name.
         created: ISO 8601 time of planning.
         spec: The question, free form. Analysis reads ``temperatures``, ``fixed_tau``,
-            ``strategies`` (of "ce", "fixed", "grid", "meta") and ``margin_pp``.
+            ``strategies``, ``margin_pp`` and ``question``: "grid_vs_meta" where absent,
+            "teacher_gap", "augmentation_gap" or "transfer".
         settings: The settings, in the order of the report.
         seeds: The seeds run in every setting.
-        planned_trials: Ids of all trials; others in the same folder do not count.
+        planned_trials: Ids of the trials of "ce", "fixed", "grid" and "meta", which the plan knows
+            before anything runs; those of other strategies are in ``searches.parquet``, and any
+            others in the same folder do not count.
         versions: Installed versions by package.
         git_commit: Commit of the code, "" when unknown.
         command: The command line.

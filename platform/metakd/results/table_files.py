@@ -1,6 +1,6 @@
 """Tables as Parquet files: packed as was measured best, read whatever version wrote them."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
 import pyarrow as pa
@@ -56,6 +56,26 @@ def count_rows(path: Path) -> int:
     except (pa.ArrowException, OSError) as error:
         raise _damaged(path) from error
     return rows
+
+
+def rows_as_table(name: str, rows: Sequence[Mapping[str, object]], schema: pa.Schema) -> pa.Table:
+    """Returns rows as a table of the store; a column that a row lacks is null there.
+
+    Args:
+        name: What the store calls the table.
+        rows: Values by column.
+        schema: The table's columns.
+
+    Raises:
+        StoreError: If a column is unknown, or a value that every row needs is missing.
+    """
+    unknown = {column for row in rows for column in row} - set(schema.names)
+    if unknown:
+        raise StoreError(f"{name} has no column {min(unknown)!r}: add it to metakd.results.schema")
+    for field in schema:
+        if not field.nullable and any(row.get(field.name) is None for row in rows):
+            raise StoreError(f"every row of {name} needs {field.name!r}, got one without")
+    return pa.Table.from_pylist([dict(row) for row in rows], schema=schema)
 
 
 def write_table(table: pa.Table, path: Path) -> None:

@@ -5,12 +5,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
-import pyarrow as pa
-
 from metakd.atomic import new_file
 from metakd.results.schema import STEPS, TRIALS
 from metakd.results.study import STUDY_FILE, StoreError, StudyRecord
-from metakd.results.table_files import write_table
+from metakd.results.table_files import rows_as_table, write_table
 
 
 def write_study(out: Path, record: StudyRecord) -> None:
@@ -33,8 +31,8 @@ def write_trial(
     Raises:
         StoreError: If a column is unknown, an id is missing, or a step is another trial's.
     """
-    trial = _table("trials", [row], TRIALS)
-    curve = _table("steps", steps, STEPS)
+    trial = rows_as_table("trials", [row], TRIALS)
+    curve = rows_as_table("steps", steps, STEPS)
     trial_id = str(row["trial_id"])
     others = {str(step["trial_id"]) for step in steps} - {trial_id}
     if others:
@@ -56,16 +54,6 @@ def write_failure(out: Path, row: Mapping[str, object]) -> None:
     Raises:
         StoreError: If a column is unknown, or an id is missing.
     """
-    table = _table("trials", [row], TRIALS)
+    table = rows_as_table("trials", [row], TRIALS)
     with new_file(out / "failed" / f"{row['trial_id']}.parquet") as draft:
         write_table(table, draft)
-
-
-def _table(name: str, rows: Sequence[Mapping[str, object]], schema: pa.Schema) -> pa.Table:
-    unknown = {column for row in rows for column in row} - set(schema.names)
-    if unknown:
-        raise StoreError(f"{name} has no column {min(unknown)!r}: add it to metakd.results.schema")
-    for field in schema:
-        if not field.nullable and any(row.get(field.name) is None for row in rows):
-            raise StoreError(f"every row of {name} needs {field.name!r}, got one without")
-    return pa.Table.from_pylist([dict(row) for row in rows], schema=schema)

@@ -126,8 +126,12 @@ def _parser(defaults: StudySpec) -> argparse.ArgumentParser:
     asks = parser.add_argument_group("the question")
     asks.add_argument(
         "--dataset",
+        "--datasets",
+        dest="datasets",
+        nargs="+",
         metavar="NAME",
-        help=f"of {', '.join(SOURCES)}; parquet:PATH, imagefolder:PATH (default: digits)",
+        help=f"of {', '.join(SOURCES)}; parquet:PATH, imagefolder:PATH; "
+        f"{_shown(defaults.datasets)}",
     )
     asks.add_argument(
         "--scales",
@@ -158,7 +162,7 @@ def _parser(defaults: StudySpec) -> argparse.ArgumentParser:
         "--strategies",
         nargs="+",
         metavar="NAME",
-        help=f"of {', '.join(STRATEGIES)}; {_shown(defaults.strategies)}",
+        help=f"all, or of {', '.join(STRATEGIES)}; {_shown(defaults.strategies)}",
     )
     asks.add_argument(
         "--temperatures",
@@ -168,15 +172,28 @@ def _parser(defaults: StudySpec) -> argparse.ArgumentParser:
         help=f"the grid; {_shown(defaults.temperatures)}",
     )
     asks.add_argument(
+        "--budget",
+        type=float,
+        metavar="N",
+        help="student runs that each searcher spends in a setting and seed (default: as the grid)",
+    )
+    asks.add_argument(
         "--seeds",
         type=int,
         metavar="N",
         help=f"seeds in every setting (default: {defaults.seeds})",
     )
-    asks.add_argument("--teacher", metavar="MODEL", help="a model of metakd, or timm:NAME")
-    asks.add_argument("--student", metavar="MODEL", help="a model of metakd, or timm:NAME")
+    for side in ("teacher", "student"):
+        asks.add_argument(
+            f"--{side}",
+            f"--{side}s",
+            dest=f"{side}s",
+            nargs="+",
+            metavar="MODEL",
+            help="models of metakd, or timm:NAME" + (", or none" if side == "teacher" else ""),
+        )
     asks.add_argument("--epochs", type=int, metavar="N", help="epochs of each student")
-    asks.add_argument("--teacher-epochs", type=int, metavar="N", help="epochs of the teacher")
+    asks.add_argument("--teacher-epochs", type=int, metavar="N", help="epochs of the teachers")
     asks.add_argument(
         "--views", type=int, metavar="N", help="views of each sample (default: new ones each pass)"
     )

@@ -98,7 +98,7 @@ class Samples:
         return HeldOut(views, self.normalise, self.workers, self.share)
 
 
-@lru_cache(maxsize=2)
+@lru_cache(maxsize=4)
 def open_samples(data: DataSpec, folder: StudyFolder) -> Samples:
     """Opens a prepared dataset; within a process, the same call returns the same object."""
     folder.bring(folder.datasets / data.fingerprint)
