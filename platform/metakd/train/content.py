@@ -6,7 +6,10 @@ import json
 
 ID_LENGTH = 16
 
-ADDED_LATER = {"Recipe": ("algorithm", "betas", "warmup_epochs", "min_lr")}
+ADDED_LATER = {
+    "Recipe": ("algorithm", "betas", "warmup_epochs", "min_lr"),
+    "Trial": ("stop_after",),
+}
 """Fields, by dataclass, that came after stores had been written. At its default each is left out:
 what those stores hold keeps its id."""
 
