@@ -75,10 +75,19 @@ def test_what_is_kept_is_chosen_by_size_unless_asked_for() -> None:
 
 def test_a_preset_changes_the_study_and_words_change_the_preset() -> None:
     spec, _ = parse(STUDY, ["--preset", "smoke"])
-    assert spec.epochs == PRESETS["smoke"]["epochs"]
+    assert spec.epochs == PRESETS["smoke"].spec["epochs"]
     spec, _ = parse(STUDY, ["--preset", "smoke", "--epochs", "2"])
     assert spec.epochs == 2
-    assert spec.scales == PRESETS["smoke"]["scales"]
+    assert spec.scales == PRESETS["smoke"].spec["scales"]
+
+
+def test_a_preset_also_says_how_it_runs_and_words_change_that() -> None:
+    words = ["--preset", "vit-small-imagenet", "--dataset", "imagefolder:there"]
+    _, options = parse(STUDY, words)
+    assert options.wanted.workers == 8
+    _, options = parse(STUDY, [*words, "--workers-per-trial", "2"])
+    assert options.wanted.workers == 2
+    assert parse(STUDY, [])[1].wanted.workers == 1
 
 
 def test_a_senseless_value_is_a_spec_error() -> None:

@@ -11,6 +11,7 @@ from metakd.analysis.summary import Summary
 from metakd.analysis.terminal import settings_table, verdict_lines
 from metakd.data.datasets import ImageDataset
 from metakd.models.create import create_model
+from metakd.models.pretrained import without_weights
 from metakd.results.object_store import ObjectStore
 from metakd.results.reader import read_trials
 from metakd.study.banks import BankSpec
@@ -166,5 +167,5 @@ def _size(count: int) -> str:
 
 
 def _sized(model: str, dataset: ImageDataset) -> str:
-    built = create_model(model, dataset.image_shape, dataset.num_classes, seed=0)
+    built = create_model(without_weights(model), dataset.image_shape, dataset.num_classes, seed=0)
     return f"{model} ({sum(p.numel() for p in built.parameters()):,} parameters)"

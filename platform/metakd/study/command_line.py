@@ -60,7 +60,11 @@ def parse(defaults: StudySpec, argv: Sequence[str] | None) -> tuple[StudySpec, R
         ResourceError: If what a trial is to be given makes no sense.
         SystemExit: With code 2 if a word is not understood, with 0 after ``--help``.
     """
-    given = vars(_parser(defaults).parse_args(argv))
+    parser = _parser(defaults)
+    preset = PRESETS[parser.parse_args(argv).preset]
+    parser.set_defaults(**preset.run)
+    given = vars(parser.parse_args(argv))
+    del given["preset"]
     scratch = given.pop("scratch")
     out, store = _place(given.pop("out") or f"results/{defaults.name}", scratch)
     options = RunOptions(
@@ -97,7 +101,7 @@ def parse(defaults: StudySpec, argv: Sequence[str] | None) -> tuple[StudySpec, R
         raise SpecError(f"max-failures must be at least 0, got {options.max_failures}")
     if "scales" in given and "images_per_class" in given:
         raise SpecError("give --scales or --images-per-class, not both")
-    chosen: dict[str, Any] = dict(PRESETS[given.pop("preset")])
+    chosen: dict[str, Any] = dict(preset.spec)
     chosen.update({k: tuple(v) if isinstance(v, list) else v for k, v in given.items()})
     return replace(defaults, **chosen), options
 
@@ -206,7 +210,8 @@ def _parser(defaults: StudySpec) -> argparse.ArgumentParser:
         "--preset",
         choices=sorted(PRESETS),
         default="laptop",
-        help="smoke: a tiny study in about a minute; laptop: the defaults",
+        metavar="NAME",
+        help="; ".join(f"{name}: {preset.about}" for name, preset in PRESETS.items()),
     )
 
     runs = parser.add_argument_group("the run")

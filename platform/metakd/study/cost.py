@@ -10,6 +10,7 @@ import torch.nn.functional as F
 from metakd.core.distillers import KDConfig, MKDConfig
 from metakd.core.meta_temperature import meta_step_equivalents
 from metakd.models.create import create_model
+from metakd.models.pretrained import without_weights
 from metakd.study.board import Board
 from metakd.study.cases import Case, Job
 from metakd.study.plan import Plan
@@ -42,7 +43,7 @@ def seconds_per_step(
     """Measures a forward and a backward pass of a model on this machine, on one thread."""
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
-    built = create_model(model, image_shape, num_classes, seed=0)
+    built = create_model(without_weights(model), image_shape, num_classes, seed=0)
     inputs = torch.zeros(batch_size, *image_shape)
     labels = torch.zeros(batch_size, dtype=torch.int64)
     for step in range(WARM_UP_STEPS + TIMED_STEPS):

@@ -6,7 +6,6 @@ from functools import cached_property
 from itertools import product
 from typing import Any, NamedTuple
 
-from metakd.core.training import Recipe
 from metakd.data.datasets import ImageDataset
 from metakd.data.splits import Splits, make_splits
 from metakd.models.create import default_student, default_teacher
@@ -139,14 +138,14 @@ def make_plan(
 def _open(spec: StudySpec, dataset: ImageDataset) -> Opened:
     data = DataSpec(dataset.name, dataset.fingerprint)
     splits = make_splits(dataset.labels, dataset.test_ids, data.split_seed)
-    recipes = recipes_for(dataset.image_shape)
+    recipes = recipes_for(dataset.image_shape, spec.recipe)
     return Opened(
         dataset,
         data,
         splits,
         Recipes(
-            student=_for_epochs(recipes.student, spec.epochs),
-            teacher=_for_epochs(recipes.teacher, spec.teacher_epochs),
+            student=recipes.student.over(spec.epochs),
+            teacher=recipes.teacher.over(spec.teacher_epochs),
         ),
     )
 
@@ -173,10 +172,6 @@ def _samplings(spec: StudySpec, opened: Opened) -> list[Sampling]:
         Sampling(scale, augmentation, k, spec.match, spec.views, spec.logits)
         for (scale, k), augmentation in product(scales, spec.augmentations)
     ]
-
-
-def _for_epochs(recipe: Recipe, epochs: int | None) -> Recipe:
-    return recipe if epochs is None else replace(recipe, epochs=epochs)
 
 
 def _cases(

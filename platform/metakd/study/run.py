@@ -8,6 +8,7 @@ from collections.abc import Collection
 from rich.console import Console
 
 from metakd.models.create import create_model
+from metakd.models.pretrained import without_weights
 from metakd.results.teachers import TEACHERS_FILE, TeacherScore, write_teachers
 from metakd.study.announce import Failure
 from metakd.study.board import Board
@@ -97,7 +98,9 @@ def run_pending(
 
 def _score(spec: TeacherSpec, report: TeacherReport, plan: Plan) -> TeacherScore:
     dataset = plan.dataset_of(spec.data)
-    model = create_model(spec.model, dataset.image_shape, dataset.num_classes, seed=0)
+    model = create_model(
+        without_weights(spec.model), dataset.image_shape, dataset.num_classes, seed=0
+    )
     return TeacherScore(
         dataset=spec.data.dataset,
         model=spec.model,

@@ -6,6 +6,7 @@ from typing import Any, Literal, get_args
 from metakd.core.temperatures import TAU_MAX, TAU_MIN
 from metakd.data.augmentations import RECIPES
 from metakd.data.bank import AnswerType
+from metakd.study.defaults import RECIPES as TRAINING_RECIPES
 from metakd.study.strategies import STRATEGIES
 from metakd.train.sampling import Match
 
@@ -61,6 +62,8 @@ class StudySpec:
     """Model names; () takes the default of the image size, ("none",) has no teacher."""
     students: tuple[str, ...] = ()
     """Model names; () takes the default of the image size."""
+    recipe: str | None = None
+    """Name of a recipe of ``study/defaults.py``; None takes the default of the image size."""
     epochs: int | None = None
     """Epochs of each student; None takes the default of the image size."""
     teacher_epochs: int | None = None
@@ -93,6 +96,8 @@ class StudySpec:
                 f"got {self.fixed_tau:g}"
             )
         _known("augmentation", self.augmentations, tuple(RECIPES))
+        if self.recipe is not None:
+            _known("recipe", (self.recipe,), tuple(TRAINING_RECIPES))
         if self.strategies != (ALL,):
             _known("strategy", self.strategies, tuple(STRATEGIES))
         if NO_TEACHER in self.teachers and len(self.teachers) > 1:
