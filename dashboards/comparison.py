@@ -28,6 +28,7 @@ TITLES = {
 # Parts of a spec that say which runs there are, not how one of them is trained.
 EXTENT = {
     "name",
+    "question",
     "dataset",
     "scales",
     "augmentations",

@@ -238,3 +238,16 @@ def test_the_correction_holds_whatever_the_choice_saw(levels, held) -> None:
     if (levels, held) == (7, 1):
         # Without it a lucky level would be chosen, and claimed, too often.
         assert np.mean(uncorrected) > 0.07
+
+
+def test_the_interval_covers_the_drop_of_whichever_level_was_chosen() -> None:
+    random = np.random.default_rng(4)
+    truth = np.array([0.0, 0.3, 0.4, 0.2, 0.0])[:, None, None]
+    covered = []
+    for _ in range(800):
+        luck = truth + random.normal(0, 0.9, (5, 1, 5))
+        val, test = (luck + random.normal(0, 0.4, luck.shape) for _ in range(2))
+        chosen = best_before_last(val)
+        interval = crossed_interval(drop(test, chosen), 1 - 0.05 / 4)
+        covered.append(interval.low_pp <= truth[chosen, 0, 0] <= interval.high_pp)
+    assert np.mean(covered) >= 0.95

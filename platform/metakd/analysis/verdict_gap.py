@@ -191,8 +191,8 @@ def _mending_sentence(gap: LevelGap, learner: StrategyGap) -> str | None:
     p = "" if learner.mending_p is None else p_words(learner.mending_p)
     word = "" if learner.mended == "nothing to mend" else f": {learner.mended}"
     return (
-        f"With {name} that is {interval_words(learner.drop, gap.confidence)}{own}. The default's "
-        f"minus this is {interval_words(learner.mending, gap.confidence, p)}{word}."
+        f"With {name} this difference is {interval_words(learner.drop, gap.confidence)}{own}. "
+        f"The default's minus this is {interval_words(learner.mending, gap.confidence, p)}{word}."
     )
 
 
@@ -206,7 +206,7 @@ def _others_sentence(gap: LevelGap, learner: StrategyGap | None) -> str | None:
         for each in others
     ]
     corrected = f", corrected for looking at {len(others)} (Holm)" if others[1:] else ""
-    return f"With the other strategies it is {listed(parts)}{corrected}."
+    return f"With the other strategies the difference is {listed(parts)}{corrected}."
 
 
 def _words(gap: StrategyGap) -> str:
