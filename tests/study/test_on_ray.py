@@ -186,7 +186,7 @@ class OnTwo(NamedTuple):
 
 @pytest.fixture(scope="module")
 def on_two(cluster: Cluster, planned: tuple[StudyFolder, Plan]) -> OnTwo:
-    """One group of two workers, and what it made of five trials; the last goes on from the first."""
+    """One group of two workers, and its five trials: the last goes on from the first."""
     folder, plan = planned
     long = learning(plan, 9)
     jobs = [
