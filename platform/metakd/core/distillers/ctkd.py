@@ -12,10 +12,10 @@ from torch import Tensor, nn
 
 from metakd.core.batches import Batch
 from metakd.core.distillers.base import Distiller
-from metakd.core.distillers.dkd import decoupled_loss
 from metakd.core.distillers.fields import require_at_least_0, require_share, require_temperature
 from metakd.core.distillers.rise import progress_of_rise
-from metakd.core.losses import Losses, distillation_loss
+from metakd.core.hypergradient.linearised import at_least_float32
+from metakd.core.losses import Losses, decoupled_loss, distillation_loss
 from metakd.core.ranks import mean_over_ranks, ranks_of
 
 TaughtBy = Literal["kd", "dkd"]
@@ -57,7 +57,7 @@ class CTKDConfig:
     """For dkd: weight of the labels' term, at least 0."""
     target_weight: float = 1.0
     """For dkd: weight of the target class's divergence, at least 0."""
-    others_weight: float = 8.0
+    others_weight: float = 2.0
     """For dkd: weight of the divergence among the other classes, at least 0."""
     bounds: tuple[float, float] = (1.0, 21.0)
     """The temperatures that the sigmoid runs between, above 0 and rising."""
@@ -140,11 +140,13 @@ class CTKD(Distiller):
     def loss(self, logits: Tensor, batch: Batch) -> Losses:
         """Returns the loss of the batch at the temperature as it stands, with the graph to r."""
         assert batch.teacher_logits is not None
+        # The derivative by τ is a sum of products with logits, which half cannot hold.
+        z_s, z_t = at_least_float32(logits), at_least_float32(batch.teacher_logits)
         c, tau = self._config, self._tau()
         if c.taught_by == "kd":
-            return distillation_loss(logits, batch.teacher_logits, batch.labels, tau, tau, c.alpha)
-        ce = F.cross_entropy(logits, batch.labels)
-        kd = decoupled_loss(logits, batch, tau, c.target_weight, c.others_weight)
+            return distillation_loss(z_s, z_t, batch.labels, tau, tau, c.alpha)
+        ce = F.cross_entropy(z_s, batch.labels)
+        kd = decoupled_loss(z_s, z_t, batch.labels, tau, c.target_weight, c.others_weight)
         return Losses(c.ce_weight * ce + kd, ce, kd)
 
     @torch.no_grad()
