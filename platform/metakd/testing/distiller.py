@@ -140,7 +140,7 @@ def check_equal_on_ranks(
 
     Args:
         config: What is checked.
-        group: Two ranks or more, of a backend for the CPU.
+        group: Two to eight ranks, of a backend for the CPU.
         classes: C of the toy task.
 
     Raises:

@@ -236,6 +236,7 @@ def test_it_costs_no_pass_of_its_own() -> None:
         ({"largest_r": 0.0}, "largest_r=0.0"),
         ({"start": 5.0}, "start=5.0, largest_r=4.0"),
         ({"start": math.nan, "largest_r": None}, "start=nan"),
+        ({"start": math.inf, "largest_r": None}, "start=inf"),
         ({"curriculum_epochs": -1.0}, "curriculum_epochs=-1.0"),
         ({"momentum": 1.5}, "momentum=1.5"),
         ({"weight_decay": -0.1}, "weight_decay=-0.1"),

@@ -29,12 +29,12 @@ class CTKDConfig:
 
     τ = low + (high − low) σ(r) starts at 15.6, as published. The published recipes are 240 epochs
     with a curriculum of 10, and 120 with one of 5. ``reference()`` differs from the defaults in
-    three points, each of which users of the code met:
+    three points:
 
     - r is free: one large step saturates the sigmoid, whose gradient is 0 from there on, and τ
       stays at its bound. By default r stays in [−4, 4], where the sigmoid's slope is at least 0.018
       (0.25 at most), and loses its momentum where it is held;
-    - the student's weight decay pulls r to 0, which is τ = 11;
+    - the student's weight decay, 5e-4, acts on r too, and pulls it to 0, which is τ = 11;
     - the curriculum takes 10 epochs, whatever the length of the run. By default it keeps the
       published share, 1 of 24.
 
@@ -58,7 +58,8 @@ class CTKDConfig:
     target_weight: float = 1.0
     """For dkd: weight of the target class's divergence, at least 0."""
     others_weight: float = 2.0
-    """For dkd: weight of the divergence among the other classes, at least 0."""
+    """For dkd: weight of the divergence among the other classes, at least 0; 2 in the code, where
+    DKD alone has up to 8: at such a τ the factor τ² is large enough."""
     bounds: tuple[float, float] = (1.0, 21.0)
     """The temperatures that the sigmoid runs between, above 0 and rising."""
     start: float = 1.0
@@ -89,7 +90,7 @@ class CTKDConfig:
             raise ValueError(f"bounds must rise, got bounds={self.bounds}")
         if self.largest_r is not None and not 0 < self.largest_r < math.inf:
             raise ValueError(f"largest_r must be above 0, got largest_r={self.largest_r}")
-        if not abs(self.start) <= (self.largest_r or math.inf):
+        if not (math.isfinite(self.start) and abs(self.start) <= (self.largest_r or math.inf)):
             raise ValueError(
                 f"start must be within largest_r of 0, got start={self.start}, "
                 f"largest_r={self.largest_r}"
