@@ -58,8 +58,8 @@ class CTKDConfig:
     target_weight: float = 1.0
     """For dkd: weight of the target class's divergence, at least 0."""
     others_weight: float = 2.0
-    """For dkd: weight of the divergence among the other classes, at least 0; 2 in the code, where
-    DKD alone has up to 8: at such a τ the factor τ² is large enough."""
+    """For dkd: weight of the divergence among the other classes, at least 0; the default is the
+    code's, for this pair of methods."""
     bounds: tuple[float, float] = (1.0, 21.0)
     """The temperatures that the sigmoid runs between, above 0 and rising."""
     start: float = 1.0
