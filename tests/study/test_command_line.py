@@ -11,9 +11,9 @@ from metakd.study.spec import SpecError, StudySpec
 
 STUDY = StudySpec(name="a_study")
 EVERY_WORD = """
---cluster 10.0.0.5:6379 --out here --dataset parquet:there --data-dir down --scales 0.5 1
+--cluster 10.0.0.5:6379 --out here --dataset parquet:there digits --data-dir down --scales 0.5 1
 --augmentations none --temperatures 2 3.5 --strategies grid meta --seeds 2
---teacher timm:resnet18 --student digit_mlp --epochs 4 --teacher-epochs 9 --dry-run --no-report
+--budget 2.5 --teachers timm:resnet18 digit_cnn --student digit_mlp --epochs 4 --teacher-epochs 9 --dry-run --no-report
 --match steps --views 3 --logits float32 --bank logits --bank-gib 0.5
 --image-column pixels --label-column kind --corrupt-images skip --max-failures 4
 --workers-per-trial 2 --cpus-per-trial 8 --gpus-per-trial 2 --max-concurrent 3 --save-interval 5
@@ -33,14 +33,15 @@ def test_every_word_reaches_its_place() -> None:
     spec, options = parse(STUDY, EVERY_WORD.split())
     assert spec == StudySpec(
         name="a_study",
-        dataset="parquet:there",
+        datasets=("parquet:there", "digits"),
         scales=(0.5, 1.0),
         augmentations=("none",),
         strategies=("grid", "meta"),
         temperatures=(2.0, 3.5),
         seeds=2,
-        teacher="timm:resnet18",
-        student="digit_mlp",
+        teachers=("timm:resnet18", "digit_cnn"),
+        students=("digit_mlp",),
+        budget=2.5,
         epochs=4,
         teacher_epochs=9,
         match="steps",

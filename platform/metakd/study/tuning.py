@@ -23,6 +23,8 @@ from metakd.train.group_keeper import GroupKeeper
 
 FINISHED = Searcher.FINISHED
 LOOK_INTERVAL_S = 5.0
+PENDING_TRIALS = 200
+"""As many as Tune allows a search whose trials are known before: it starts new actors faster."""
 
 
 class Watcher:
@@ -63,6 +65,8 @@ def run_jobs(
     """
     logging.getLogger("ray").setLevel(logging.CRITICAL)
     logging.getLogger("ray.tune").setLevel(logging.CRITICAL)
+    # Given one pending trial, as by default, Tune never starts a second actor for short ones.
+    os.environ["TUNE_MAX_PENDING_TRIALS_PG"] = str(PENDING_TRIALS)
     here = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=False)
     book = JobBook.options(scheduling_strategy=here).remote()  # type: ignore[attr-defined]
     queue = _Queue(board, book, at_once)
