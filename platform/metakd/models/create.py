@@ -58,8 +58,8 @@ def default_teacher(image_shape: ImageShape) -> str:
 def teacher_ladder(image_shape: ImageShape) -> tuple[str, ...]:
     """Returns teachers of rising size and accuracy for images of shape (C, H, W).
 
-    The first is the default student's own model. Test accuracy in % of those for digits, mean of
-    four seeds: 96.8, 98.8, 98.9, 99.4; of those for 32×32, on CIFAR-10 after four epochs: LADDER.
+    The first is the default student's own model. Test accuracies in %: on digits 96.8, 98.8, 98.9
+    and 99.4 (means of four seeds), on CIFAR-10 after four epochs 67.7, 68.4, 72.2 and 77.2.
     """
     digits = ("digit_cnn_tiny", "digit_cnn_small", "digit_cnn_medium", "digit_cnn_deep")
     pictures = ("cifar_cnn_tiny", "cifar_cnn_small", "cifar_cnn", "cifar_cnn_deep")
