@@ -15,7 +15,7 @@ MAY_IMPORT = {
     "core": set(),
     "data": {"core"},
     "models": {"core"},
-    "testing": {"core"},
+    "testing": {"core", "data", "study", "train"},
     "results": set(),
     "analysis": {"results"},
     "train": {"core", "data", "models", "results"},

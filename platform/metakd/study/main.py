@@ -32,6 +32,7 @@ from metakd.study.announce import (
 )
 from metakd.study.banks import RoomError, check_room, free_bytes
 from metakd.study.board import Board
+from metakd.study.cases import Case
 from metakd.study.cluster import ClusterError, Node
 from metakd.study.command_line import RunOptions, parse
 from metakd.study.curves import Curves
@@ -45,6 +46,7 @@ from metakd.study.run import run_pending
 from metakd.study.searching import Searching
 from metakd.study.spec import SpecError, StudySpec
 from metakd.study.storage import StorageError, require_lasting
+from metakd.study.strategies import STRATEGIES
 from metakd.train.folder import StudyFolder
 from metakd.train.in_flight import sweep_finished
 from metakd.train.share import ShareError, require_same_result
@@ -208,6 +210,10 @@ def _board(plan: Plan, folder: StudyFolder) -> Board:
     return Board(
         Curves(folder, finished),
         [job for job in plan.jobs if job.trial.id not in finished],
-        [Searching(asked.strategy, asked.case, plan.spec) for asked in plan.searches],
+        [_searching(name, case, plan.spec) for name, case in plan.searches],
         release,
     )
+
+
+def _searching(name: str, case: Case, spec: StudySpec) -> Searching:
+    return Searching(name, STRATEGIES[name], case, case.choices(name, spec))

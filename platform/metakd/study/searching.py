@@ -5,10 +5,15 @@ from dataclasses import replace
 from typing import Any
 
 from metakd.study.cases import Case, Job
-from metakd.study.spec import StudySpec
-from metakd.study.strategies import STRATEGIES, Leg
-from metakd.study.strategies.strategy import first_legs
+from metakd.study.strategies.strategy import Choices, Leg, Strategy, first_legs
 from metakd.train.trial import Trial
+
+
+MOST_LEGS_A_RUN = 100
+
+
+class EndlessSearchError(RuntimeError):
+    """A strategy asks more than any sound one does."""
 
 
 class Searching:
@@ -17,29 +22,28 @@ class Searching:
     It is the same at every run of a study: told the same, it asks the same.
 
     Args:
-        strategy: Its name.
+        name: Of the strategy.
+        strategy: What it does.
         case: The setting and seed.
-        spec: The study's spec.
+        choices: What it may know of them.
 
     Attributes:
-        strategy: Its name.
+        name: Of the strategy.
         case: The setting and seed.
         behind: The legs that it has behind it, in the order of asking: run for it, or found.
         is_complete: Whether it has nothing more to ask.
         expected_runs: What it will spend, in whole runs, as far as can be said before.
     """
 
-    def __init__(self, strategy: str, case: Case, spec: StudySpec) -> None:
-        choices = case.choices(strategy, spec)
-        chosen = STRATEGIES[strategy]
-        self.strategy = strategy
+    def __init__(self, name: str, strategy: Strategy, case: Case, choices: Choices) -> None:
+        self.name = name
         self.case = case
         self.behind: list[Job] = []
         self.is_complete = False
         self.expected_runs = (
-            choices.budget if chosen.is_searcher else float(len(first_legs(chosen, choices)))
+            choices.budget if strategy.is_searcher else float(len(first_legs(strategy, choices)))
         )
-        self._search = chosen.search(choices)
+        self._search = strategy.search(choices)
         self._paid: dict[str, int] = {}
         self._asked = self._jobs(next(self._search))
 
@@ -48,8 +52,16 @@ class Searching:
 
         Args:
             val_acc: Validation accuracy after a trial's last epoch, None where it has not run.
+
+        Raises:
+            EndlessSearchError: If it goes on and on.
         """
         while not self.is_complete:
+            if len(self.behind) > MOST_LEGS_A_RUN * (self.expected_runs + 1):
+                raise EndlessSearchError(
+                    f"strategy {self.name!r} does not end: it has asked {len(self.behind)} legs and "
+                    f"was to spend {self.expected_runs:g} runs"
+                )
             told = [val_acc(job.trial) for job in self._asked]
             if None in told:
                 return [job for job, value in zip(self._asked, told, strict=True) if value is None]
@@ -88,7 +100,7 @@ class Searching:
         for position, job in enumerate([*self.behind, *self._asked]):
             is_behind = position < len(self.behind)
             yield {
-                "strategy": self.strategy,
+                "strategy": self.name,
                 "dataset": setting.data.dataset,
                 "scale": setting.sampling.scale,
                 "augmentation": setting.sampling.augmentation,

@@ -1,7 +1,7 @@
 """Every way to choose a temperature: one small file each, and one line in this table.
 
 A new strategy is a file with a :class:`~metakd.study.strategies.strategy.Strategy` and a line here;
-``metakd.testing.check_strategy`` says whether it keeps the rules.
+``metakd.testing.strategy.check_strategy`` says whether it keeps the rules.
 """
 
 from metakd.study.strategies.asha import GRID_ASHA, OPTUNA_ASHA
