@@ -18,6 +18,7 @@ TINY_SIDE, SMALL_SIDE = 16, 64
 
 ImageShape = tuple[int, int, int]
 Choice = TypeVar("Choice")
+Choice = TypeVar("Choice")
 
 
 class ModelError(ValueError):
@@ -65,6 +66,16 @@ def teacher_ladder(image_shape: ImageShape) -> tuple[str, ...]:
     pictures = ("cifar_cnn_tiny", "cifar_cnn_small", "cifar_cnn", "cifar_cnn_deep")
     large = ("timm:resnet18", "timm:resnet34", "timm:resnet50", "timm:resnet101")
     return _by_side(image_shape, digits, pictures, large)
+
+
+def student_ladder(image_shape: ImageShape) -> tuple[str, ...]:
+    """Returns two students of rising size for images of shape (C, H, W)."""
+    return _by_side(
+        image_shape,
+        ("digit_mlp", "digit_cnn_tiny"),
+        ("cifar_cnn_tiny", "cifar_resnet8"),
+        ("timm:mobilenetv3_small_100", "timm:resnet18"),
+    )
 
 
 def split_name(name: str) -> tuple[str, dict[str, Any]]:

@@ -194,7 +194,8 @@ def _parser(defaults: StudySpec) -> argparse.ArgumentParser:
             dest=f"{side}s",
             nargs="+",
             metavar="MODEL",
-            help="models of metakd, or timm:NAME" + (", or none" if side == "teacher" else ""),
+            help="models of metakd, timm:NAME, or rising: several of rising size"
+            + (", or none" if side == "teacher" else ""),
         )
     asks.add_argument("--epochs", type=int, metavar="N", help="epochs of each student")
     asks.add_argument("--teacher-epochs", type=int, metavar="N", help="epochs of the teachers")

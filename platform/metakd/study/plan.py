@@ -8,12 +8,17 @@ from typing import Any, NamedTuple
 
 from metakd.data.datasets import ImageDataset
 from metakd.data.splits import Splits, make_splits
-from metakd.models.create import default_student, default_teacher
+from metakd.models.create import (
+    default_student,
+    default_teacher,
+    student_ladder,
+    teacher_ladder,
+)
 from metakd.study.banks import CHOSEN_BY_SIZE, BankPolicy, BankSpec, bank_of, choose_modes
 from metakd.study.cases import Case, Job, Setting
 from metakd.study.defaults import Recipes, recipes_for
 from metakd.study.fit import fitting
-from metakd.study.spec import NO_TEACHER, SpecError, StudySpec
+from metakd.study.spec import NO_TEACHER, RISING, SpecError, StudySpec
 from metakd.study.strategies import BASIC, STRATEGIES
 from metakd.study.strategies.strategy import first_legs
 from metakd.train.sampling import Sampling, training_views
@@ -99,7 +104,7 @@ def make_plan(
         for each in opened
         for sampling in _samplings(spec, each)
         for teacher in teachers[each.data]
-        for student in spec.students or (default_student(each.dataset.image_shape),)
+        for student in _students(spec, each)
     )
     banks, cases = _cases(spec, opened, settings, teachers, bank_policy)
     strategies, left_out = fitting(spec, cases)
@@ -151,11 +156,21 @@ def _open(spec: StudySpec, dataset: ImageDataset) -> Opened:
 
 
 def _teachers(spec: StudySpec, opened: Opened) -> tuple[TeacherSpec, ...]:
-    models = spec.teachers or (default_teacher(opened.dataset.image_shape),)
+    shape = opened.dataset.image_shape
+    models = spec.teachers or (default_teacher(shape),)
+    if models == (RISING,):
+        models = teacher_ladder(shape)
     return tuple(
         TeacherSpec(opened.data, model, augmentation="standard", recipe=opened.recipes.teacher)
         for model in models
     )
+
+
+def _students(spec: StudySpec, opened: Opened) -> tuple[str, ...]:
+    shape = opened.dataset.image_shape
+    if spec.students == (RISING,):
+        return student_ladder(shape)
+    return spec.students or (default_student(shape),)
 
 
 def _model(teacher: TeacherSpec | None) -> str:

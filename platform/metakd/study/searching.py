@@ -8,7 +8,6 @@ from metakd.study.cases import Case, Job
 from metakd.study.strategies.strategy import Choices, Leg, Strategy, first_legs
 from metakd.train.trial import Trial
 
-
 MOST_LEGS_A_RUN = 100
 
 
@@ -59,8 +58,8 @@ class Searching:
         while not self.is_complete:
             if len(self.behind) > MOST_LEGS_A_RUN * (self.expected_runs + 1):
                 raise EndlessSearchError(
-                    f"strategy {self.name!r} does not end: it has asked {len(self.behind)} legs and "
-                    f"was to spend {self.expected_runs:g} runs"
+                    f"strategy {self.name!r} does not end: it has asked {len(self.behind)} legs, "
+                    f"and was to spend {self.expected_runs:g} runs"
                 )
             told = [val_acc(job.trial) for job in self._asked]
             if None in told:

@@ -14,6 +14,7 @@ Question = Literal["grid_vs_meta", "teacher_gap", "augmentation_gap", "transfer"
 FACTORS = ("datasets", "scales", "images_per_class", "augmentations", "teachers", "students")
 NO_TEACHER = "none"
 ALL = "all"
+RISING = "rising"
 
 
 class SpecError(ValueError):
@@ -59,9 +60,10 @@ class StudySpec:
     seeds: int = 6
     """Seeds 0, 1, ... in every setting."""
     teachers: tuple[str, ...] = ()
-    """Model names; () takes the default of the image size, ("none",) has no teacher."""
+    """Model names; () takes the default of the image size, ("rising",) several of rising size,
+    ("none",) has no teacher."""
     students: tuple[str, ...] = ()
-    """Model names; () takes the default of the image size."""
+    """Model names; () takes the default of the image size, ("rising",) two of rising size."""
     recipe: str | None = None
     """Name of a recipe of ``study/defaults.py``; None takes the default of the image size."""
     epochs: int | None = None
@@ -100,8 +102,16 @@ class StudySpec:
             _known("recipe", (self.recipe,), tuple(TRAINING_RECIPES))
         if self.strategies != (ALL,):
             _known("strategy", self.strategies, tuple(STRATEGIES))
-        if NO_TEACHER in self.teachers and len(self.teachers) > 1:
-            raise SpecError(f"teacher {NO_TEACHER!r} stands alone, got {list(self.teachers)}")
+        for side, models in (("teacher", self.teachers), ("student", self.students)):
+            for word in (NO_TEACHER, RISING):
+                if word in models and len(models) > 1:
+                    raise SpecError(f"{side} {word!r} stands alone, got {list(models)}")
+        if self.question == "teacher_gap" and self.teachers != (RISING,) and len(self.teachers) < 2:
+            raise SpecError(
+                "a teacher gap needs two teachers or more: give --teachers rising, or their names"
+            )
+        if self.question == "augmentation_gap" and len(self.augmentations) < 2:
+            raise SpecError("an augmentation gap needs two augmentations or more, got one")
         if self.budget is not None and not self.budget > 0:
             raise SpecError(f"budget must be above 0, got {self.budget:g}")
         if not 0 <= self.alpha <= 1:
