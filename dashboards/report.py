@@ -2,14 +2,12 @@
 
 from pathlib import Path
 
+from dashboards.answers import FIRST_FIGURES, opening
 from dashboards.durations import duration
 from dashboards.figures import all_figures
-from dashboards.hero import compute_plot
-from dashboards.key_figures import deciding, key_figures
 from dashboards.shell import render_page
 from dashboards.svg import interval_bar, reach
 from dashboards.tiles import arrange
-from dashboards.tones import badge_tone
 from dashboards.wall_clock import wall_clock_title
 from metakd.analysis.summary import Inventory, Summary
 from metakd.atomic import new_file
@@ -53,15 +51,14 @@ def render(summary: Summary, refresh_s: int | None = None) -> str:
     span = reach((c.effect for c in summary.comparisons), summary.margin_pp)
     wall = summary.wall_clock
     provenance = dict(summary.provenance)
+    first = FIRST_FIGURES.get(summary.question, ())
     return render_page(
         "report.html.j2",
-        all_figures(summary),
+        sorted(all_figures(summary), key=lambda figure: figure.id not in first),
         s=summary,
         refresh_s=refresh_s,
         contents=CONTENTS,
-        badge_tone=badge_tone(deciding(summary)),
-        hero=compute_plot(summary.costs, summary.fixed_tau),
-        keys=key_figures(summary),
+        opening=opening(summary),
         bars=[interval_bar(c.effect, summary.margin_pp, span) for c in summary.comparisons],
         tiles=arrange(summary.settings),
         wall_clock_title=wall and wall_clock_title(wall),

@@ -10,6 +10,7 @@ import numpy as np
 
 from metakd.results.schema import TRIALS
 from metakd.results.study import StudyRecord
+from metakd.results.teachers import TeacherScore, write_teachers
 from metakd.results.writer import write_study, write_trial
 
 Row = dict[str, Any]
@@ -43,14 +44,18 @@ class MadeUpStudy:
     accuracy: Accuracy = noisy
     absent: Callable[[Row], bool] = lambda row: False
     overrides: Row = field(default_factory=dict)
+    question: str | None = None
+    datasets: tuple[str, ...] = ("digits",)
+    students: tuple[str, ...] = ("small",)
+    teacher_scores: tuple[TeacherScore, ...] = ()
 
     @property
     def settings(self) -> list[dict[str, Any]]:
-        names = {"dataset": "digits", "student": "small"}
+        names = ("dataset", "scale", "augmentation", "teacher", "student")
         return [
-            names | {"scale": scale, "augmentation": augmentation, "teacher": teacher}
-            for scale, augmentation, teacher in product(
-                self.scales, self.augmentations, self.teachers
+            dict(zip(names, values, strict=True))
+            for values in product(
+                self.datasets, self.scales, self.augmentations, self.teachers, self.students
             )
         ]
 
@@ -66,6 +71,7 @@ class MadeUpStudy:
                 "fixed_tau": self.fixed_tau,
                 "strategies": list(self.strategies),
                 "margin_pp": self.margin_pp,
+                **({"question": self.question} if self.question else {}),
             },
             settings=tuple(self.settings),
             seeds=tuple(range(self.seeds)),
@@ -77,6 +83,8 @@ class MadeUpStudy:
 
     def write(self, out: Path) -> Path:
         write_study(out, self.record())
+        if self.teacher_scores:
+            write_teachers(out, self.teacher_scores)
         for row in self.rows():
             write_trial(out, row, list(self._steps(row)))
         return out

@@ -95,10 +95,10 @@ WORDS = """
 def with_teacher(out: Path, spec: StudySpec) -> Plan:
     """Plans a study whose teacher is there, untrained: its answers do not matter."""
     folder = StudyFolder(out)
-    plan = make_plan(spec, open_dataset("digits", folder.datasets), BankPolicy("live"))
-    assert plan.teacher is not None
-    untrained = new_teacher(plan.teacher, folder)
-    store_teacher(plan.teacher, folder, untrained, TeacherReport(0.1, 0.1, 0.0))
+    plan = make_plan(spec, [open_dataset("digits", folder.datasets)], BankPolicy("live"))
+    (teacher,) = plan.teachers
+    untrained = new_teacher(teacher, folder)
+    store_teacher(teacher, folder, untrained, TeacherReport(0.1, 0.1, 0.0))
     return plan
 
 

@@ -7,6 +7,7 @@ A difference is always learned minus rival: positive means that learning the tem
 
 from dataclasses import dataclass
 
+from metakd.analysis.answers import LevelGap, Reuse
 from metakd.analysis.curves import (
     AnytimeCurve,
     CostPoint,
@@ -22,7 +23,7 @@ from metakd.analysis.curves import (
 )
 from metakd.analysis.intervals import Interval
 
-SUMMARY_VERSION = 2
+SUMMARY_VERSION = 3
 
 
 @dataclass(frozen=True)
@@ -189,3 +190,8 @@ class Summary:
     optimism: SelectionOptimism | None
     detectable: DetectableDifference | None
     wall_clock: WallClock | None
+
+    # What studies of gaps and of transfer ask.
+    question: str
+    gaps: tuple[LevelGap, ...]
+    reuse: Reuse | None

@@ -78,9 +78,9 @@ def _answer(evidence: Evidence, main: Comparison, rival: str) -> Verdict:
     sentences = [
         _effect_sentence(main, rival, margin),
         _cost_sentence(evidence, main, rival),
-        _others_sentence(evidence, main),
+        comparisons_sentence([c for c in evidence.comparisons if c is not main], "Learning"),
         _exception_sentence(evidence, main) if main.rival == "full_grid" else None,
-        _missing_sentence(evidence.inventory, main.missing_pairs),
+        missing_sentence(evidence.inventory, main.missing_pairs),
     ]
     return Verdict(
         badge=BADGES[main.accuracy_verdict] + _cost_badge(cost, factor),
@@ -152,16 +152,6 @@ def _cost_sentence(evidence: Evidence, main: Comparison, rival: str) -> str | No
     return f"{takes}{charged}{runs}."
 
 
-def _others_sentence(evidence: Evidence, main: Comparison) -> str | None:
-    parts = [
-        f"{signed_pp(other.effect.mean_pp)} ({other.accuracy_verdict}) against "
-        f"{ARTICLES[other.rival]}{other.label[0].lower()}{other.label[1:]}"
-        for other in evidence.comparisons
-        if other is not main and other.effect.mean_pp is not None
-    ]
-    return f"Learning is {listed(parts)}." if parts else None
-
-
 def _exception_sentence(evidence: Evidence, main: Comparison) -> str | None:
     judged = [s for s in evidence.settings if s.p_holm is not None]
     if len(evidence.settings) < 2 or not judged:
@@ -183,14 +173,36 @@ def _exception_sentence(evidence: Evidence, main: Comparison) -> str | None:
     )
 
 
-def _missing_sentence(inventory: Inventory, missing_pairs: int) -> str | None:
+def comparisons_sentence(
+    comparisons: Sequence[Comparison], learning: str = "Over all settings learning"
+) -> str | None:
+    """Says how learning compares with rivals; None where no pair is there."""
+    parts = [
+        f"{signed_pp(each.effect.mean_pp)} ({each.accuracy_verdict}) against "
+        f"{ARTICLES[each.rival]}{each.label[0].lower()}{each.label[1:]}"
+        for each in comparisons
+        if each.effect.mean_pp is not None
+    ]
+    return f"{learning} is {listed(parts)}." if parts else None
+
+
+def missing_sentence(inventory: Inventory, missing_pairs: int | None = None) -> str | None:
+    """Says how many pairs are missing, and how far the study is; None where nothing is missing.
+
+    Args:
+        inventory: What was planned and what there is.
+        missing_pairs: Those of a comparison; None for those in which any strategy is missing.
+    """
+    if missing_pairs is None:
+        missing_pairs = inventory.planned_pairs - inventory.complete_pairs
     if missing_pairs:
         of_all = f"{missing_pairs} of {inventory.planned_pairs}"
-        return f"Missing pairs: {of_all}. {_progress(inventory)}."
-    return f"{_progress(inventory)}." if inventory.failed else None
+        return f"Missing pairs: {of_all}. {progress(inventory)}."
+    return f"{progress(inventory)}." if inventory.failed else None
 
 
-def _progress(inventory: Inventory) -> str:
+def progress(inventory: Inventory) -> str:
+    """Returns "Finished: 3 of 4 planned trials, 1 failed"."""
     failed = f", {inventory.failed} failed" if inventory.failed else ""
     return f"Finished: {inventory.finished} of {inventory.planned} planned trials{failed}"
 
@@ -206,7 +218,7 @@ def _no_answer(evidence: Evidence) -> Verdict:
     else:
         badge = "No complete pair"
         headline = "No pair of a learned and a rival run is complete yet."
-    sentences = [_scores_sentence(evidence), f"{_progress(evidence.inventory)}."]
+    sentences = [_scores_sentence(evidence), f"{progress(evidence.inventory)}."]
     return Verdict(badge, headline, tuple(sentence for sentence in sentences if sentence))
 
 

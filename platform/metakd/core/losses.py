@@ -1,4 +1,4 @@
-"""The distillation loss with one temperature for each side.
+"""The distillation loss with one temperature for each side, whole and decoupled.
 
 Shapes: B samples, C classes; logits are (B, C). Labels are class indices (B,), or class
 probabilities (B, C) as mixup and label smoothing make them. A temperature is one number, or one for
@@ -67,7 +67,7 @@ def tempered_divergence(
 
 
 def decoupled_divergences(
-    student_logits: Tensor, teacher_logits: Tensor, labels: Tensor, tau: Temperature
+    student_logits: Tensor, teacher_logits: Tensor, labels: Tensor, tau: float | Tensor
 ) -> tuple[Tensor, Tensor]:
     """Returns the divergences of the target class and among the other ones, each (B,).
 
@@ -82,13 +82,13 @@ def decoupled_divergences(
         student_logits: z_s, (B, C).
         teacher_logits: z_t, (B, C).
         labels: Class indices (B,); of probabilities (B, C) the largest is taken for the target.
-        tau: The temperature of both sides.
+        tau: The temperature of both sides, a scalar.
     """
     target = (labels if labels.dim() == 1 else labels.argmax(dim=1))[:, None]
     is_target = torch.zeros_like(student_logits, dtype=torch.bool).scatter(1, target, True)
 
     def decoupled(logits: Tensor) -> tuple[Tensor, Tensor]:
-        z = logits / _for_rows(tau)
+        z = logits / tau
         others = z.masked_fill(is_target, -torch.inf)
         log_odds = z.gather(1, target) - others.logsumexp(dim=1, keepdim=True)
         of_target = F.logsigmoid(torch.cat([log_odds, -log_odds], dim=1))
@@ -96,6 +96,32 @@ def decoupled_divergences(
 
     student, teacher = decoupled(student_logits), decoupled(teacher_logits)
     return _divergence(student[0], teacher[0]), _divergence(student[1], teacher[1])
+
+
+def decoupled_loss(
+    student_logits: Tensor,
+    teacher_logits: Tensor,
+    labels: Tensor,
+    tau: float | Tensor,
+    target_weight: float,
+    others_weight: float,
+) -> Tensor:
+    """Returns τ² (α TCKD + β NCKD), the batch mean of ``decoupled_divergences``; scalar.
+
+    Args:
+        student_logits: z_s, (B, C).
+        teacher_logits: z_t, (B, C).
+        labels: Class indices (B,), or probabilities (B, C).
+        tau: The temperature of both sides; where it is a scalar tensor, with its graph.
+        target_weight: α, of the target class.
+        others_weight: β, of the other classes.
+
+    Raises:
+        ValueError: If the logits differ in shape.
+    """
+    require_same_classes(student_logits, teacher_logits)
+    target, others = decoupled_divergences(student_logits, teacher_logits, labels, tau)
+    return tau**2 * (target_weight * target + others_weight * others).mean()
 
 
 def distillation_loss(

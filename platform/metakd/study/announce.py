@@ -7,8 +7,9 @@ from typing import NamedTuple
 
 from rich.console import Console
 
+from metakd.analysis.question_table import tables
 from metakd.analysis.summary import Summary
-from metakd.analysis.terminal import settings_table, verdict_lines
+from metakd.analysis.terminal import verdict_lines
 from metakd.data.datasets import ImageDataset
 from metakd.models.create import create_model
 from metakd.models.pretrained import without_weights
@@ -115,12 +116,13 @@ def _images(plan: Plan) -> str:
 
 
 def announce_verdict(console: Console, summary: Summary) -> None:
-    """Prints the verdict and the table of settings."""
+    """Prints the verdict and its tables."""
     console.print()
     for line in verdict_lines(summary):
         console.print(line)
-    console.print()
-    console.print(settings_table(summary))
+    for table in tables(summary):
+        console.print()
+        console.print(table)
 
 
 def announce_places(

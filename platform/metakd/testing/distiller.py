@@ -47,10 +47,10 @@ def check_distiller(
         AssertionError: With the check that failed, and how.
     """
     variants = _at_bounds(config) if at_bounds is None else at_bounds
+    check_arguments_stay(config, classes)
     for variant in (config, *variants):
         check_finite(variant, classes, soft_labels)
     check_mean(config, classes)
-    check_arguments_stay(config, classes)
     check_repeats(config, classes)
     check_checkpoint(config, classes)
 
@@ -104,23 +104,22 @@ def check_arguments_stay(config: DistillerConfig, classes: int) -> None:
 
 def check_repeats(config: DistillerConfig, classes: int) -> None:
     """Checks that two trainings from one seed are the same to the last bit."""
-    first, again = (_training(config, classes, seed=0) for _ in range(2))
-    expected, found = _rest(first), _rest(again)
+    expected, found = (Run(config, classes).rest() for _ in range(2))
     assert found == expected, "repeats: two trainings from the same seed differ"
 
 
 def check_checkpoint(config: DistillerConfig, classes: int) -> None:
     """Checks that a training that was saved goes on as if nothing had happened, to the last bit."""
-    training = _training(config, classes, seed=0)
+    run = Run(config, classes)
     saved = io.BytesIO()
     while not saved.getbuffer().nbytes:
-        training.run_epoch()
-        assert not training.is_done, "checkpoint: no epoch ends where the training can be saved"
-        if training.can_be_saved:
-            torch.save(training.state_dict(), saved)
-    expected = _rest(training)
+        run.training.run_epoch()
+        assert not run.training.is_done, "checkpoint: no epoch ends where it can be saved"
+        if run.training.can_be_saved:
+            torch.save(run.training.state_dict(), saved)
+    expected = run.rest()
     # Whoever goes on begins with other weights and another random state.
-    training = _training(config, classes, seed=1)
+    run = Run(config, classes, seed=1)
     saved.seek(0)
     try:
         state = torch.load(saved)
@@ -128,9 +127,8 @@ def check_checkpoint(config: DistillerConfig, classes: int) -> None:
         raise AssertionError(
             "checkpoint: the state holds more than tensors, numbers, words and lists of them"
         ) from error
-    training.load_state_dict(state)
-    found = _rest(training)
-    assert found == expected, "checkpoint: a training that was saved goes on differently"
+    run.training.load_state_dict(state)
+    assert run.rest() == expected, "checkpoint: a training that was saved goes on differently"
 
 
 def check_equal_on_ranks(
@@ -142,41 +140,52 @@ def check_equal_on_ranks(
 
     Args:
         config: What is checked.
-        group: Two ranks or more, of a backend for the CPU.
+        group: Two to eight ranks, of a backend for the CPU.
         classes: C of the toy task.
 
     Raises:
         AssertionError: If anything differs.
     """
-    rank, world = dist.get_rank(group), dist.get_world_size(group)
-    found = _rest(_training(config, classes, 0, rank, world, group))
+    world = dist.get_world_size(group)
+    found = Run(config, classes, group=group).rest()
     of_all: list[Any] = [None] * world
     dist.all_gather_object(of_all, found, group)
     different = [other for other in range(world) if of_all[other] != of_all[0]]
     assert not different, f"ranks: after a training, ranks {different} differ from rank 0"
 
 
-def _training(
-    config: DistillerConfig,
-    classes: int,
-    seed: int,
-    rank: int = 0,
-    world: int = 1,
-    group: dist.ProcessGroup | None = None,
-) -> Training:
-    student = new_student(classes, seed)
-    if group is not None:
-        student = DistributedDataParallel(student, process_group=group)
-    batches, held_out = (ToyBatches(classes, n, rank, world) for n in range(2))
-    return Training(student, config.build(), RECIPE, batches, held_out)
+class Run:
+    """A training of the toy task, with what it moves.
 
+    Args:
+        config: How the student is taught.
+        classes: C.
+        seed: Of the student.
+        group: The ranks that share its batches.
+    """
 
-def _rest(training: Training) -> list[Any]:
-    """Runs a training to its end, and returns all that it showed and learned, in plain numbers."""
-    records = []
-    while not training.is_done:
-        records.append(asdict(training.run_epoch()) | {"compute_s": None})
-    return [records, _plain(training.state_dict())]
+    def __init__(
+        self,
+        config: DistillerConfig,
+        classes: int,
+        seed: int = 0,
+        group: dist.ProcessGroup | None = None,
+    ) -> None:
+        self._student = student = new_student(classes, seed)
+        share = (0, 1)
+        if group is not None:
+            student = DistributedDataParallel(student, process_group=group)
+            share = (dist.get_rank(group), dist.get_world_size(group))
+        self._distiller = config.build()
+        batches, held_out = (ToyBatches(classes, number, *share) for number in range(2))
+        self.training = Training(student, self._distiller, RECIPE, batches, held_out)
+
+    def rest(self) -> list[Any]:
+        """Runs it to its end, and returns all that it showed and learned, in plain numbers."""
+        records = []
+        while not self.training.is_done:
+            records.append(asdict(self.training.run_epoch()) | {"compute_s": None})
+        return [records, _plain(self._student.state_dict()), _plain(self._distiller.state_dict())]
 
 
 def _plain(value: Any) -> Any:  # noqa: ANN401 - a state holds what it likes

@@ -12,10 +12,10 @@ from torch import Tensor, nn
 
 from metakd.core.batches import Batch
 from metakd.core.distillers.base import Distiller
-from metakd.core.distillers.dkd import decoupled_loss
 from metakd.core.distillers.fields import require_at_least_0, require_share, require_temperature
 from metakd.core.distillers.rise import progress_of_rise
-from metakd.core.losses import Losses, distillation_loss
+from metakd.core.hypergradient.linearised import at_least_float32
+from metakd.core.losses import Losses, decoupled_loss, distillation_loss
 from metakd.core.ranks import mean_over_ranks, ranks_of
 
 TaughtBy = Literal["kd", "dkd"]
@@ -29,12 +29,12 @@ class CTKDConfig:
 
     τ = low + (high − low) σ(r) starts at 15.6, as published. The published recipes are 240 epochs
     with a curriculum of 10, and 120 with one of 5. ``reference()`` differs from the defaults in
-    three points, each of which users of the code met:
+    three points:
 
     - r is free: one large step saturates the sigmoid, whose gradient is 0 from there on, and τ
       stays at its bound. By default r stays in [−4, 4], where the sigmoid's slope is at least 0.018
       (0.25 at most), and loses its momentum where it is held;
-    - the student's weight decay pulls r to 0, which is τ = 11;
+    - the student's weight decay, 5e-4, acts on r too, and pulls it to 0, which is τ = 11;
     - the curriculum takes 10 epochs, whatever the length of the run. By default it keeps the
       published share, 1 of 24.
 
@@ -57,8 +57,9 @@ class CTKDConfig:
     """For dkd: weight of the labels' term, at least 0."""
     target_weight: float = 1.0
     """For dkd: weight of the target class's divergence, at least 0."""
-    others_weight: float = 8.0
-    """For dkd: weight of the divergence among the other classes, at least 0."""
+    others_weight: float = 2.0
+    """For dkd: weight of the divergence among the other classes, at least 0; the default is the
+    code's, for this pair of methods."""
     bounds: tuple[float, float] = (1.0, 21.0)
     """The temperatures that the sigmoid runs between, above 0 and rising."""
     start: float = 1.0
@@ -89,7 +90,7 @@ class CTKDConfig:
             raise ValueError(f"bounds must rise, got bounds={self.bounds}")
         if self.largest_r is not None and not 0 < self.largest_r < math.inf:
             raise ValueError(f"largest_r must be above 0, got largest_r={self.largest_r}")
-        if not abs(self.start) <= (self.largest_r or math.inf):
+        if not (math.isfinite(self.start) and abs(self.start) <= (self.largest_r or math.inf)):
             raise ValueError(
                 f"start must be within largest_r of 0, got start={self.start}, "
                 f"largest_r={self.largest_r}"
@@ -140,11 +141,13 @@ class CTKD(Distiller):
     def loss(self, logits: Tensor, batch: Batch) -> Losses:
         """Returns the loss of the batch at the temperature as it stands, with the graph to r."""
         assert batch.teacher_logits is not None
+        # The derivative by τ is a sum of products with logits, which half cannot hold.
+        z_s, z_t = at_least_float32(logits), at_least_float32(batch.teacher_logits)
         c, tau = self._config, self._tau()
         if c.taught_by == "kd":
-            return distillation_loss(logits, batch.teacher_logits, batch.labels, tau, tau, c.alpha)
-        ce = F.cross_entropy(logits, batch.labels)
-        kd = decoupled_loss(logits, batch, tau, c.target_weight, c.others_weight)
+            return distillation_loss(z_s, z_t, batch.labels, tau, tau, c.alpha)
+        ce = F.cross_entropy(z_s, batch.labels)
+        kd = decoupled_loss(z_s, z_t, batch.labels, tau, c.target_weight, c.others_weight)
         return Losses(c.ce_weight * ce + kd, ce, kd)
 
     @torch.no_grad()

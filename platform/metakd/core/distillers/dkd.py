@@ -10,7 +10,7 @@ from metakd.core.batches import Batch
 from metakd.core.distillers.base import Distiller
 from metakd.core.distillers.fields import require_at_least_0, require_temperature
 from metakd.core.distillers.rise import progress_of_rise
-from metakd.core.losses import Losses, decoupled_divergences, require_same_classes
+from metakd.core.losses import Losses, decoupled_loss
 
 PUBLISHED_WARMUP = 20.0
 
@@ -76,29 +76,14 @@ class DKD(Distiller):
 
     def loss(self, logits: Tensor, batch: Batch) -> Losses:
         """Returns the loss of the batch."""
+        assert batch.teacher_logits is not None
         c = self._config
         ce = F.cross_entropy(logits, batch.labels)
-        kd = decoupled_loss(logits, batch, c.tau, c.target_weight, c.others_weight)
+        kd = decoupled_loss(
+            logits, batch.teacher_logits, batch.labels, c.tau, c.target_weight, c.others_weight
+        )
         return Losses(c.ce_weight * ce + self._warmth * kd, ce, kd)
 
     def temperatures(self) -> tuple[float, float]:
         """Returns the fixed temperature of both sides."""
         return self._config.tau, self._config.tau
-
-
-def decoupled_loss(
-    logits: Tensor, batch: Batch, tau: float | Tensor, target_weight: float, others_weight: float
-) -> Tensor:
-    """Returns τ² (w_target TCKD + w_others NCKD), batch mean, scalar.
-
-    Args:
-        logits: z_s, (B, C).
-        batch: With the teacher's logits.
-        tau: The temperature of both sides.
-        target_weight: The paper's α.
-        others_weight: The paper's β.
-    """
-    assert batch.teacher_logits is not None
-    require_same_classes(logits, batch.teacher_logits)
-    target, others = decoupled_divergences(logits, batch.teacher_logits, batch.labels, tau)
-    return tau**2 * (target_weight * target + others_weight * others).mean()

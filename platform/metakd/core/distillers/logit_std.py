@@ -25,7 +25,7 @@ class LogitStdConfig:
     ``reference()`` differs from the defaults in two points:
 
     - its standard deviation is the unbiased one, over C − 1, where the paper's Algorithm 1 has the
-      one over C: it is τ times √(C/(C−1)), 5 % with ten classes;
+      one over C: as if τ were √(C/(C−1)) times as large, 5 % with ten classes;
     - it adds 1e-7 to it and divides by that even where all logits are equal, which multiplies the
       gradient by ten million; by default such a sample counts as standardised already.
 
