@@ -1,7 +1,7 @@
 """The expected cost of the ImageNet presets: ``python tests/benchmarks/imagenet_cost.py``.
 
 The planner lays out each study on a dataset of ImageNet-1K's size whose files nobody reads, and
-``gpu_cost`` counts what it asks for. Nothing is trained; half a minute on a CPU.
+``gpu_cost`` counts what it asks for. Nothing is trained; it takes a minute on a CPU.
 """
 
 from pathlib import Path

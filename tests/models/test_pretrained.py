@@ -59,6 +59,20 @@ def test_inputs_are_turned_into_those_that_the_weights_know(checkpoint: Path) ->
     assert not torch.allclose(create_trained(name, SHAPE, 5).double()(shown), expected, atol=1e-2)
 
 
+def test_a_checkpoint_of_our_own_takes_inputs_as_they_come(tmp_path: Path) -> None:
+    file = tmp_path / "own.pth"
+    own = create_model("cifar_cnn_tiny", SHAPE, 5, seed=3).eval()
+    torch.save(own.state_dict(), file)
+    name = f"timm:cifar_cnn_tiny,checkpoint_path={file}"
+    images = torch.randn(2, *SHAPE)
+    model = take_inputs(
+        create_trained(name, SHAPE, 5), name, torch.tensor([0.5]), torch.tensor([1.0])
+    ).eval()
+    assert torch.equal(model(images), own(images))
+    with pytest.raises(ModelError, match="no pretrained weights"):
+        create_trained("timm:cifar_cnn_tiny,pretrained=True", SHAPE, 5)
+
+
 def test_grey_images_take_the_mean_of_the_channels() -> None:
     name = "timm:resnet18.a1_in1k"
     model = torch.nn.Identity()

@@ -120,7 +120,7 @@ def _create_by_timm(name: str, image_shape: ImageShape, num_classes: int) -> nn.
         **chosen,
     }
     checkpoint = options.get("checkpoint_path")
-    if checkpoint is not None and not Path(checkpoint).is_file():
+    if checkpoint is not None and not Path(str(checkpoint)).is_file():
         raise ModelError(f"there is no checkpoint {checkpoint}, which {name!r} asks for")
     try:
         return build_timm_model(timm_name, image_shape, options)

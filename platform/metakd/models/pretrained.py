@@ -55,7 +55,9 @@ def create_trained(name: str, image_shape: ImageShape, num_classes: int) -> nn.M
         ModelError: If the weights cannot be had, or do not fit.
     """
     model, options = split_name(name)
-    if options.get("pretrained") and (known := _timm_config(model).num_classes) != num_classes:
+    config = _timm_config(model)
+    known = num_classes if config is None else config.num_classes
+    if options.get("pretrained") and known != num_classes:
         raise ModelError(
             f"the weights of {name!r} know {known} classes, but the dataset has {num_classes}: "
             f"train {without_weights(name)!r} instead, or name a checkpoint_path that knows them"
@@ -68,11 +70,14 @@ def take_inputs(model: nn.Module, name: str, mean: Tensor, std: Tensor) -> nn.Mo
 
     Args:
         model: The model; a hook on it turns its inputs into those that it knows.
-        name: Its name, which tells how its weights want them, by timm's configuration.
+        name: Its name, which tells how its weights want them, by timm's configuration; where there
+            is none, as for our own models, they want them as they come.
         mean: What the inputs were centred by, C values in units of 0 to 1.
         std: What they were divided by, C values.
     """
     config = _timm_config(split_name(name)[0])
+    if config is None:
+        return model
     shape = (1, -1, 1, 1)
     known_mean, known_std = (
         torch.tensor(_by_channel(values, mean.numel()), device=mean.device).reshape(shape)

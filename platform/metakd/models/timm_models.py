@@ -33,10 +33,12 @@ def close_names(name: str) -> list[str]:
 def pretrained_config(name: str) -> Any:  # noqa: ANN401 - timm's own
     """Returns timm's configuration of a model's weights: mean, std, num_classes and more.
 
+    None where timm has no weights of the model at all, as of our own.
+
     Raises:
-        RuntimeError: If there are no such weights.
+        RuntimeError: If there are no weights of this tag.
     """
-    return timm.get_pretrained_cfg(name, allow_unregistered=False)
+    return timm.get_pretrained_cfg(name)
 
 
 def build_timm_model(

@@ -45,7 +45,7 @@ RECIPES: dict[str, Recipes] = {
     ),
     # Scaled down in proportion, the rates of small batches would be too low for few epochs.
     "vit-cifar": Recipes(
-        student=replace(_adamw(epochs=30, batch_size=64, warmup_epochs=3), lr=1e-3),
+        student=replace(_adamw(epochs=20, batch_size=64, warmup_epochs=2), lr=1e-3),
         teacher=replace(_adamw(epochs=8, batch_size=128, warmup_epochs=1), lr=1e-3),
     ),
     "vit-imagenet": Recipes(

@@ -68,6 +68,7 @@ PRESETS: dict[str, Preset] = {
             "augmentations": ("standard", "vit"),
             "teachers": ("cifar_cnn", LARGER_VIT),
             "students": (SMALL_VIT,),
+            "temperatures": (1.0, 4.0, 16.0),
             "seeds": 3,
         },
     ),
