@@ -18,7 +18,6 @@ TINY_SIDE, SMALL_SIDE = 16, 64
 
 ImageShape = tuple[int, int, int]
 Choice = TypeVar("Choice")
-Choice = TypeVar("Choice")
 
 
 class ModelError(ValueError):
