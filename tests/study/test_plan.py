@@ -2,18 +2,25 @@ import math
 import shutil
 from collections import Counter
 from dataclasses import replace
+from itertools import product
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
+from metakd.core.distillers import KDConfig
 from metakd.core.meta_temperature.cost import PASS_EQUIVALENTS
 from metakd.data.datasets import ImageDataset, open_dataset
 from metakd.data.splits import SplitError
+from metakd.models.create import student_ladder, teacher_ladder
 from metakd.study.banks import MODES, BankPolicy, Mode, RoomError, check_room
 from metakd.study.cost import expected_steps
 from metakd.study.plan import make_plan
-from metakd.study.spec import StudySpec
+from metakd.study.searching import Searching
+from metakd.study.spec import SpecError, StudySpec
+from metakd.study.strategies import STRATEGIES, Choices, Leg, Search, Strategy
+from metakd.testing.strategy import check_strategy
 
 SPEC = StudySpec(
     name="s",
@@ -161,3 +168,100 @@ def test_learning_is_expected_to_cost_its_meta_steps(digits: ImageDataset) -> No
     look_aheads = math.ceil(cost["kd"] / 8)
     each = (1 + PASS_EQUIVALENTS["jvp"]) / 4
     assert cost["mkd"] == pytest.approx(cost["kd"] + look_aheads * each)
+
+
+def test_settings_are_all_combinations_and_runs_without_a_teacher_stand_beside_all(
+    digits: ImageDataset,
+) -> None:
+    spec = replace(
+        SPEC,
+        strategies=("ce", "fixed", "random"),
+        scales=(0.3,),
+        teachers=("digit_cnn", "digit_mlp"),
+        students=("digit_mlp", "digit_cnn_tiny"),
+    )
+    plan = make_plan(spec, [digits])
+    models = [(s.sampling.augmentation, s.teacher.model, s.student) for s in plan.settings
+              if s.teacher is not None]  # fmt: skip
+    assert models == list(product(("none", "strong"), spec.teachers, spec.students))
+    runs = Counter(job.trial.distiller.method for job in plan.jobs)
+    # 2 augmentations × 2 students × 2 seeds, and as often again for each teacher.
+    assert runs == {"ce": 8, "kd": 16}
+    assert len(plan.searches) == 16
+    assert [teacher.model for teacher in plan.teachers] == list(spec.teachers)
+    one = make_plan(replace(spec, teachers=spec.teachers[:1]), [digits])
+    assert set(one.trial_ids) < set(plan.trial_ids)
+    assert all(len(bank.teachers) == 2 for bank in plan.banks)
+    assert plan.banks[0].answers_bytes == 2 * one.banks[0].answers_bytes
+
+
+def test_each_dataset_has_its_own_split_models_and_teachers(digits: ImageDataset) -> None:
+    pictures = replace(digits, name="pictures", fingerprint="another")
+    plan = make_plan(replace(SPEC, seeds=1), [digits, pictures])
+    assert [s.data.dataset for s in plan.settings] == ["digits"] * 4 + ["pictures"] * 4
+    assert {teacher.data.dataset for teacher in plan.teachers} == {"digits", "pictures"}
+    for job in plan.jobs:
+        assert job.trial.teacher is None or job.trial.teacher.data == job.trial.data
+    with pytest.raises(SpecError, match="different names, got digits, digits"):
+        make_plan(SPEC, [digits, digits])
+
+
+def test_rising_models_follow_the_size_of_the_images(digits: ImageDataset) -> None:
+    plan = make_plan(replace(SPEC, teachers=("rising",), students=("rising",)), [digits])
+    assert plan.spec.teachers == teacher_ladder(digits.image_shape)
+    assert plan.spec.students == student_ladder(digits.image_shape)
+
+
+def test_of_all_strategies_those_that_do_not_fit_are_left_out_with_the_reason(
+    digits: ImageDataset,
+) -> None:
+    plan = make_plan(replace(SPEC, strategies=("all",)), [digits])
+    assert plan.left_out == {"grid2d": "it needs a budget of 4 runs, and has 2"}
+    assert set(plan.spec.strategies) == set(STRATEGIES) - {"grid2d"}
+    none = make_plan(replace(SPEC, strategies=("all",), teachers=("none",)), [digits])
+    assert none.spec.strategies == ("ce",)
+    assert none.left_out["meta"] == "it asks a teacher, and there is none (--teachers none)"
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        ({"teachers": ("none",)}, "'fixed' does not fit this study: it asks a teacher"),
+        ({"budget": 1.0}, "'grid' does not fit this study: its 2 runs exceed the budget of 1"),
+        ({"budget": 0.5, "strategies": ("optuna",)}, "needs a budget of 1 runs, and has 0.5"),
+        ({"budget": 1.5, "strategies": ("pbt",)}, "needs a budget of 2 runs, and has 1.5"),
+        ({"temperatures": (4.0,), "strategies": ("random",)}, "searches between the lowest and"),
+    ],
+)
+def test_a_named_strategy_that_does_not_fit_is_refused_before_work_starts(
+    digits: ImageDataset, change: dict[str, Any], reason: str
+) -> None:
+    with pytest.raises(SpecError, match=reason):
+        make_plan(replace(SPEC, **{"strategies": ("fixed", "grid"), **change}), [digits])
+
+
+def test_a_strategy_for_more_classes_is_refused_by_name(digits: ImageDataset) -> None:
+    binary = replace(digits, labels=digits.labels % 2, class_names=("even", "odd"))
+    with pytest.raises(SpecError, match="'dkd' does not fit this study: it needs 3 classes"):
+        make_plan(replace(SPEC, strategies=("dkd",)), [binary])
+
+
+def test_a_new_strategy_is_one_file_and_one_line(
+    digits: ImageDataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def twice_as_hot(choices: Choices) -> Search:
+        tau = choices.fixed_tau
+        (first, second) = yield [Leg(KDConfig(tau, tau)), Leg(KDConfig(2 * tau, 2 * tau), 1)]
+        if second > first:
+            yield [Leg(KDConfig(2 * tau, 2 * tau))]
+
+    new = Strategy("twice as hot, if better", twice_as_hot, is_searcher=True, min_runs=2)
+    monkeypatch.setitem(STRATEGIES, "hotter", new)
+    check_strategy(new)
+    plan = make_plan(replace(SPEC, strategies=("fixed", "hotter"), seeds=1), [digits])
+    (name, case), *others = plan.searches
+    assert (name, len(others)) == ("hotter", 3)
+    wanted = Searching(name, new, case, case.choices(name, plan.spec)).wants(lambda trial: None)
+    assert [job.trial.stop_after for job in wanted] == [None, 1]
+    # Its first run is the default's.
+    assert wanted[0].trial.id in plan.trial_ids
