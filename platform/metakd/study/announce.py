@@ -11,13 +11,14 @@ from metakd.analysis.question_table import tables
 from metakd.analysis.summary import Summary
 from metakd.analysis.terminal import verdict_lines
 from metakd.data.datasets import ImageDataset
-from metakd.models.create import create_model
+from metakd.models.create import SMALL_SIDE, create_model
 from metakd.models.pretrained import without_weights
 from metakd.results.object_store import ObjectStore
 from metakd.results.reader import read_trials
 from metakd.study.banks import BankSpec
 from metakd.study.board import Board
 from metakd.study.cost import estimate_s
+from metakd.study.gpu_cost import HOUR_S, gpu_cost
 from metakd.study.plan import Opened, Plan
 from metakd.study.progress import duration
 from metakd.study.spec import Question
@@ -25,6 +26,8 @@ from metakd.study.strategies import BASIC
 from metakd.train.trial import TeacherSpec
 
 SHOWN_FAILURES = 3
+GPUS = (8, 64)
+"""A machine, and a small cluster."""
 QUESTIONS: dict[Question, str] = {
     "grid_vs_meta": "search for the temperature, or learn it?",
     "teacher_gap": "does a better teacher make a worse student, and does the temperature mend it?",
@@ -48,8 +51,9 @@ def announce_plan(
     untrained: Sequence[TeacherSpec],
     cpus: int,
     free: int,
+    workers: int = 1,
 ) -> None:
-    """Prints what will run and what it is expected to cost on this machine.
+    """Prints what will run and what it is expected to cost, here or, of large images, on GPUs.
 
     Raises:
         ModelError: If a teacher or a student is unknown.
@@ -83,6 +87,20 @@ def announce_plan(
         console.print(f"disk         {_size(free)} free")
         expected = estimate_s(plan, board, untrained, cpus)
         console.print(f"estimate     {duration(expected)} on the {cpus} CPUs here")
+        if any(max(o.dataset.image_shape[1:]) >= SMALL_SIDE for o in plan.opened):
+            _announce_gpus(console, plan, board, untrained, workers)
+
+
+def _announce_gpus(
+    console: Console, plan: Plan, board: Board, untrained: Sequence[TeacherSpec], workers: int
+) -> None:
+    for gpus in GPUS:
+        if gpus >= workers:
+            cost = gpu_cost(plan, board, untrained, gpus, workers)
+            console.print(
+                f"             {duration(HOUR_S * cost.wall_h)} on {gpus} H100 GPUs, "
+                f"{cost.gpu_h:,.0f} GPU-hours"
+            )
 
 
 def _announce_data(console: Console, plan: Plan, opened: Opened) -> None:

@@ -11,6 +11,7 @@ from metakd.data.bank import AnswerType
 from metakd.data.datasets import SOURCES, DatasetOptions
 from metakd.results.object_store import SCHEMES, ObjectStore
 from metakd.study.banks import MODES, BankPolicy
+from metakd.study.defaults import RECIPES as TRAINING_RECIPES
 from metakd.study.presets import PRESETS
 from metakd.study.resources import Wanted
 from metakd.study.spec import SpecError, StudySpec
@@ -197,6 +198,11 @@ def _parser(defaults: StudySpec) -> argparse.ArgumentParser:
             help="models of metakd, timm:NAME, or rising: several of rising size"
             + (", or none" if side == "teacher" else ""),
         )
+    asks.add_argument(
+        "--recipe",
+        choices=sorted(TRAINING_RECIPES),
+        help="optimiser and schedule of students and teachers (default: by the size of the images)",
+    )
     asks.add_argument("--epochs", type=int, metavar="N", help="epochs of each student")
     asks.add_argument("--teacher-epochs", type=int, metavar="N", help="epochs of the teachers")
     asks.add_argument(

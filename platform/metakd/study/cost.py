@@ -1,5 +1,6 @@
 """What a plan will cost, before it runs: steps counted, seconds measured on a few steps here."""
 
+import math
 import time
 from collections.abc import Sequence
 from functools import partial
@@ -10,7 +11,7 @@ import torch.nn.functional as F
 from metakd.core.distillers import KDConfig, MKDConfig
 from metakd.core.meta_temperature import meta_step_equivalents
 from metakd.models.create import create_model
-from metakd.models.pretrained import without_weights
+from metakd.models.pretrained import brings_weights, without_weights
 from metakd.study.board import Board
 from metakd.study.cases import Case, Job
 from metakd.study.plan import Plan
@@ -18,6 +19,7 @@ from metakd.study.strategies import Leg
 from metakd.train.trial import TeacherSpec
 
 WARM_UP_STEPS, TIMED_STEPS = 2, 4
+TIMED_VALUES = 2**20
 # What a step takes beside its passes: the optimiser, the batch, its share of evaluation.
 AROUND_STEP_S = 0.6e-3
 # Ray's start, the first imports of each worker, the teacher's worker group, the report.
@@ -40,17 +42,21 @@ def expected_steps(job: Job) -> float:
 def seconds_per_step(
     model: str, batch_size: int, image_shape: tuple[int, int, int], num_classes: int
 ) -> float:
-    """Measures a forward and a backward pass of a model on this machine, on one thread."""
+    """Measures a forward and a backward pass of a model on this machine, on one thread.
+
+    Of large pictures a part of the batch stands for all of it, which might not fit.
+    """
+    timed = max(1, min(batch_size, TIMED_VALUES // math.prod(image_shape)))
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     built = create_model(without_weights(model), image_shape, num_classes, seed=0)
-    inputs = torch.zeros(batch_size, *image_shape)
-    labels = torch.zeros(batch_size, dtype=torch.int64)
+    inputs = torch.zeros(timed, *image_shape)
+    labels = torch.zeros(timed, dtype=torch.int64)
     for step in range(WARM_UP_STEPS + TIMED_STEPS):
         if step == WARM_UP_STEPS:
             started = time.perf_counter()
         F.cross_entropy(built(inputs), labels).backward()
-    seconds = (time.perf_counter() - started) / TIMED_STEPS
+    seconds = (time.perf_counter() - started) / TIMED_STEPS * batch_size / timed
     torch.set_num_threads(threads)
     return seconds
 
@@ -94,7 +100,8 @@ def estimate_s(plan: Plan, board: Board, untrained: Sequence[TeacherSpec], cpus:
         batch = recipes.teacher.batch_size
         for teacher in untrained:
             if teacher.data == opened.data:
-                steps = recipes.teacher.epochs * train_samples / batch
+                trained = not brings_weights(teacher.model)
+                steps = trained * recipes.teacher.epochs * train_samples / batch
                 # A forward pass is a third of a step.
                 answers = sum(
                     bank.passes * len(bank.sample_ids) / batch / 3

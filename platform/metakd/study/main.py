@@ -157,7 +157,15 @@ def _plan_and_run(
     plan = make_plan(spec, datasets, options.banks)
     board = _board(plan, folder)
     untrained = [teacher for teacher in plan.teachers if read_report(teacher, folder) is None]
-    announce_plan(console, plan, board, untrained, os.cpu_count() or 1, free_bytes(folder.banks))
+    announce_plan(
+        console,
+        plan,
+        board,
+        untrained,
+        os.cpu_count() or 1,
+        free_bytes(folder.banks),
+        options.wanted.workers,
+    )
     for job in board.known():
         require_same_result(job.trial, job.samples, options.wanted.workers)
     needed = {bank.id for bank in board.banks()}
