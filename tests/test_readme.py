@@ -93,6 +93,6 @@ def test_a_figure_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None
 def test_a_strategy_of_ones_own() -> None:
     (block,) = [block for block in BLOCKS if "check_strategy(" in block]
     strategy = run(block, {})["HALVING"]
-    with pytest.raises(AssertionError, match="spends 1.5 runs of a budget of 1"):
+    with pytest.raises(AssertionError, match=r"spends 1\.5 runs of a budget of 1"):
         check_strategy(replace(strategy, min_runs=1))
     assert len(BLOCKS) == 4, "a new block needs a test here"

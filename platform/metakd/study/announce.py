@@ -7,9 +7,11 @@ from typing import NamedTuple
 
 from rich.console import Console
 
+from metakd.analysis.intervals import MIN_PAIRS
 from metakd.analysis.question_table import tables
 from metakd.analysis.summary import Summary
 from metakd.analysis.terminal import verdict_lines
+from metakd.analysis.wording import counted
 from metakd.data.datasets import ImageDataset
 from metakd.models.create import SMALL_SIDE, create_model
 from metakd.models.pretrained import without_weights
@@ -71,6 +73,11 @@ def announce_plan(
     )
     for name, reason in plan.left_out.items():
         console.print(f"left out     {name}: {reason}")
+    if spec.seeds < MIN_PAIRS:
+        console.print(
+            f"note         {counted(spec.seeds, 'seed')}: too few for an interval in a single "
+            f"setting, give --seeds {MIN_PAIRS} or more"
+        )
     settings, planned = len(plan.settings), len(board.planned())
     console.print(
         f"trials       {len(plan.jobs)} in {settings} settings × {spec.seeds} seeds; "
