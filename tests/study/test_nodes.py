@@ -8,6 +8,7 @@ import pytest
 import ray
 from ray.cluster_utils import Cluster as SimulatedCluster
 from ray.util.state import list_actors
+from study_command import free_port
 
 from metakd.data.datasets import open_dataset
 from metakd.results.reader import finished_trials, read_steps
@@ -49,6 +50,7 @@ def machines() -> Iterator[SimulatedCluster]:
         head_node_args={
             "num_cpus": 1,
             "include_dashboard": True,
+            "dashboard_port": free_port(),
             # A dead machine is noticed within a second or two here, not after 15.
             "_system_config": {"health_check_period_ms": 500, "health_check_failure_threshold": 3},
         },

@@ -10,13 +10,14 @@ import pytest
 import ray
 from object_store_server import Server, address_on, s3_server
 from ray.cluster_utils import Cluster as SimulatedCluster
-from study_command import TINY, run, signalled
+from study_command import TINY, free_port, run, signalled
 
 from metakd.analysis.summary import Summary
 from metakd.data.datasets import open_dataset
 from metakd.results.mirror import fetch_results
 from metakd.results.object_store import ObjectStore
 from metakd.results.reader import finished_trials, read_steps, read_study, read_trials
+from metakd.results.searches import read_searches
 from metakd.study.main import main
 from metakd.study.plan import make_plan
 from metakd.study.spec import StudySpec
@@ -30,7 +31,8 @@ pytestmark = [
 
 SPEC = StudySpec(
     name="s",
-    teacher="digit_mlp",
+    teachers=("digit_mlp",),
+    strategies=("ce", "fixed", "grid", "meta", "grid+asha", "pbt"),
     scales=(0.3,),
     augmentations=("none",),
     temperatures=(1.0, 4.0),
@@ -54,7 +56,7 @@ def machines(
         (tmp_path / name).mkdir()
         monkeypatch.chdir(tmp_path / name)
         if name == "head":
-            args = {"num_cpus": 1, "include_dashboard": True}
+            args = {"num_cpus": 1, "include_dashboard": True, "dashboard_port": free_port()}
             simulated = SimulatedCluster(initialize_head=True, head_node_args=args)
         elif name == "worker":
             assert simulated is not None
@@ -88,11 +90,14 @@ def test_machines_that_share_an_object_store_only_run_a_study(
 
     store, here = ObjectStore(uri), tmp_path / "seen"
     fetch_results(here, store)
-    planned = read_study(here).planned_trials
-    assert finished_trials(here) == set(planned)
-    assert set(read_trials(here)["status"].to_pylist()) == {"done"}
+    searches = read_searches(here)
+    assert all(searches["is_complete"].to_pylist())
+    asked = set(read_study(here).planned_trials) | set(searches["trial_id"].to_pylist())
+    assert finished_trials(here) == asked
+    assert set(read_trials(here)["status"].to_pylist()) == {"done", "stopped"}
     names = store.names()
-    assert {"summary.json", "report.html", "study.json"} <= set(names)
+    made = {"summary.json", "report.html", "study.json", "searches.parquet", "teachers.json"}
+    assert made <= set(names)
     assert not [name for name in names if name.startswith(("checkpoints/", "ray/", ".lock"))]
     assert not [name for name in names if ".probe" in name]
     # All three worked on copies of their own.

@@ -17,7 +17,7 @@ from typing import NamedTuple
 import numpy as np
 import pytest
 import torch
-from study_command import ROOT, SCRIPT, environment, run, signalled
+from study_command import ROOT, SCRIPT, environment, free_port, run, signalled
 
 from metakd.data.datasets import open_dataset
 from metakd.results.reader import finished_trials, read_steps, read_trials
@@ -38,12 +38,6 @@ class Running(NamedTuple):
     address: str
     dashboard: str
     secrets: dict[str, str]
-
-
-def free_port() -> int:
-    with socket.socket() as server:
-        server.bind(("127.0.0.1", 0))
-        return int(server.getsockname()[1])
 
 
 @pytest.fixture(scope="module")
@@ -85,7 +79,7 @@ SPEC = StudySpec(
     augmentations=("none",),
     temperatures=(1.0, 4.0),
     seeds=2,
-    teacher="digit_mlp",
+    teachers=("digit_mlp",),
     epochs=150,
 )
 WORDS = """
@@ -165,7 +159,7 @@ def test_a_trial_that_always_fails_is_recorded_and_the_study_goes_on(
         augmentations=("none",),
         temperatures=(4.0, 1e-45),
         seeds=1,
-        teacher="digit_mlp",
+        teachers=("digit_mlp",),
         epochs=2,
     )
     with_teacher(tmp_path / "out", spec)

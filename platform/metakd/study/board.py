@@ -123,7 +123,7 @@ class Board:
             waiting = self._waiting.setdefault(trial_id, [])
             if search not in waiting:
                 waiting.append(search)
-            if trial_id not in self._open | self._failed:
+            if trial_id not in self._open and trial_id not in self._failed:
                 self._put(job, self._asked)
 
     def _put(self, job: Job, queues: dict[int, deque[Job]]) -> None:

@@ -5,6 +5,7 @@ from collections.abc import Collection
 import numpy as np
 from numpy.typing import NDArray
 
+from metakd.results.files import TABLES
 from metakd.results.reader import read_steps
 from metakd.train.folder import StudyFolder
 from metakd.train.trial import Trial
@@ -55,8 +56,9 @@ class Curves:
             # One by one, those of a study that goes on would take a minute.
             self._curves = self._read(self._finished)
         if trial_id not in self._curves:
-            # Another machine may have committed it.
-            self._folder.bring(self._folder.out / "steps" / f"{trial_id}.parquet")
+            # Another machine may have committed it: its curve, then the row that makes it count.
+            for table in TABLES:
+                self._folder.bring(self._folder.out / table / f"{trial_id}.parquet")
             self._curves.update(self._read({trial_id}))
         return self._curves[trial_id]
 
