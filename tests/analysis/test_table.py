@@ -1,4 +1,5 @@
 import random
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -82,9 +83,10 @@ def test_a_failed_run_is_charged_and_not_scored(made_up) -> None:
 
 def test_two_rows_for_one_run_are_refused(made_up) -> None:
     study = made_up()
-    rows = study.rows()
+    rows, record = study.rows(), study.record()
+    twice = replace(record, planned_trials=(*record.planned_trials, "again"))
     with pytest.raises(StoreError, match="stand for the same run"):
-        make_table(study.record(), (*rows, rows[0] | {"trial_id": "again"}))
+        make_table(twice, (*rows, rows[0] | {"trial_id": "again"}))
 
 
 def test_a_spec_without_what_is_needed_is_refused(made_up) -> None:

@@ -13,6 +13,7 @@ from metakd.analysis.inventory import make_inventory
 from metakd.analysis.loss_profile import loss_profiles
 from metakd.analysis.optimism import selection_optimism
 from metakd.analysis.responses import response_curves
+from metakd.analysis.rivals import compare_rivals
 from metakd.analysis.settings import setting_results
 from metakd.analysis.spec_in_words import spec_in_words
 from metakd.analysis.summary import SUMMARY_VERSION, Summary
@@ -29,7 +30,7 @@ __all__ = ["read_summary", "summarise", "write_summary"]
 
 
 def summarise(out: Path) -> Summary:
-    """Computes everything that is said about a study, from its planned trials alone.
+    """Computes everything that is said about a study, from its own trials alone.
 
     Args:
         out: The study's folder; finished or not.
@@ -43,6 +44,7 @@ def summarise(out: Path) -> Summary:
     comparisons = compare(table, grid)
     settings = setting_results(table, grid)
     inventory = make_inventory(record, table, grid)
+    rivals = compare_rivals(table, grid)
     evidence = Evidence(
         table.strategies,
         table.temperatures,
@@ -51,6 +53,7 @@ def summarise(out: Path) -> Summary:
         comparisons,
         settings,
         inventory,
+        rivals,
     )
     return Summary(
         summary_version=SUMMARY_VERSION,
@@ -77,6 +80,7 @@ def summarise(out: Path) -> Summary:
         optimism=selection_optimism(grid),
         detectable=detectable_difference(learned_minus_pp(table, grid, "grid")),
         wall_clock=wall_clock(table),
+        rivals=rivals,
     )
 
 
