@@ -1,8 +1,9 @@
 """The one canonical schema of the results store.
 
 Three tables. ``trials`` holds one row per finished trial; ``steps`` holds that trial's curve, one
-wide row per logged step; ``searches`` says what strategies ran, and in which order. Columns are only ever added: a reader that passes these schemas sees null
-for what an older file lacks. Accuracies are fractions in [0, 1], times are seconds (``_s``).
+wide row per logged step; ``searches`` says what strategies ran, and in which order. Columns are
+only ever added: a reader that passes these schemas sees null for what an older file lacks.
+Accuracies are fractions in [0, 1], times are seconds (``_s``).
 """
 
 import pyarrow as pa
