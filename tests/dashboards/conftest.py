@@ -21,6 +21,7 @@ from metakd.analysis.summary import (
     Comparison,
     Failure,
     Inventory,
+    Rival,
     SettingResult,
     StrategyScore,
     Summary,
@@ -68,6 +69,22 @@ def setting(key: str, mean: float, verdict: str) -> SettingResult:
 def comparison(rival: str, label: str, mean: float) -> Comparison:
     effect = Interval(mean, mean - 0.4, mean + 0.4, 12, "two-way t over 4 settings × 3 seeds")
     return Comparison(rival, label, effect, effect, 0.5, "undecided", 1.9, 1.5, 0, "cheaper", 1.5)
+
+
+def rival(strategy: str, mean: float, claim: str = "no clear gap") -> Rival:
+    return Rival(
+        strategy=strategy,
+        test_pp=90.0 - mean,
+        runs_charged=1.0,
+        overall=comparison(strategy, strategy, mean),
+        equal_cost=around(mean + 0.1, 0.4, 12),
+        equal_cost_unready=0,
+        p_value=0.001,
+        p_holm=0.002 if claim != "no clear gap" else 0.4,
+        claim=claim,
+        equal_cost_p_holm=0.003 if claim != "no clear gap" else 0.5,
+        equal_cost_claim=claim,
+    )
 
 
 def gain(scale: float, learned: float, runs_to_match: int | None) -> SearchGain:
@@ -183,4 +200,5 @@ def summary() -> Summary:
             4, 3, 0.62, True,
         ),
         wall_clock=WallClock((1, 2, 3), (3.0, 2.0, 1.0), (1.6, 1.6, 1.6)),
+        rivals=(rival("ce", 5.0, "ahead"),),
     )  # fmt: skip

@@ -51,9 +51,9 @@ def settings_table(summary: Summary) -> Table:
 def rivals_table(summary: Summary) -> Table | None:
     """Returns one row for each strategy beside grid and default, over all settings.
 
-    Test accuracy in %, cost in plain runs, learned minus it in points, how that is judged by itself,
-    and whether it holds after Holm's correction for the number of rows. None where the study asks
-    for no such strategy.
+    Test accuracy in %, cost in plain runs, learned minus it in points, how that is judged by
+    itself, and whether it holds after Holm's correction for the number of rows. None where the
+    study asks for no such strategy.
     """
     if not summary.rivals:
         return None
