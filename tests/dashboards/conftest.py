@@ -1,7 +1,11 @@
 """A made-up summary of two scales × two augmentations, complete in every part."""
 
-import pytest
+from pathlib import Path
 
+import pytest
+from made_up_study import MadeUpLeg, MadeUpSearch, MadeUpStudy
+
+from dashboards.theme import LOOKS
 from metakd.analysis.curves import (
     AnytimeCurve,
     CostPoint,
@@ -16,6 +20,7 @@ from metakd.analysis.curves import (
     WallClock,
 )
 from metakd.analysis.intervals import Interval
+from metakd.analysis.summarise import summarise
 from metakd.analysis.summary import (
     SUMMARY_VERSION,
     Comparison,
@@ -202,3 +207,24 @@ def summary() -> Summary:
         wall_clock=WallClock((1, 2, 3), (3.0, 2.0, 1.0), (1.6, 1.6, 1.6)),
         rivals=(rival("ce", 5.0, "ahead"),),
     )  # fmt: skip
+
+
+UNKNOWN = "a strategy <b>nobody</b> has heard of"
+
+
+def many_searches() -> tuple[MadeUpSearch, ...]:
+    known = [name for name in LOOKS if name not in ("ce", "fixed", "grid", "meta")]
+    halves = (MadeUpLeg(2.0, "h", until=2), MadeUpLeg(3.0, "h", until=2), MadeUpLeg(3.0, "h", 4, 2))
+    return (
+        *(MadeUpSearch(name, (MadeUpLeg(3.0, f"m-{name}"),)) for name in known),
+        MadeUpSearch(UNKNOWN, halves),
+        MadeUpSearch("open", (MadeUpLeg(5.0),), is_complete=False),
+    )
+
+
+@pytest.fixture(scope="session")
+def many(tmp_path_factory: pytest.TempPathFactory) -> Summary:
+    """A study of every strategy with a look of its own, one unknown, and one that still runs."""
+    out: Path = tmp_path_factory.mktemp("many")
+    study = MadeUpStudy(scales=(1.0,), seeds=3, searches=many_searches())
+    return summarise(study.write(out))
