@@ -146,6 +146,21 @@ def test_the_verdict_says_whom_learning_beats_at_equal_cost(made_up, tmp_path: P
     assert [rival.strategy for rival in again.rivals] == ["ce", *names, "rich"]
 
 
+@pytest.mark.parametrize(
+    ("strategies", "badge"),
+    [(("meta",), "Neither grid nor default"), (("grid",), "Nothing learned")],
+)
+def test_without_a_main_rival_all_are_listed(made_up, tmp_path: Path, strategies, badge) -> None:
+    study = made_up(
+        scales=(1.0,), accuracy=rising, strategies=strategies, searches=(searching("new", 3.0),)
+    )
+    verdict = summarise(study.write(tmp_path)).verdict
+    assert verdict.badge == badge
+    assert "new 83.00 % (2 settings)" in verdict.sentences[0]
+    told = "At equal cost learning is clearly ahead of new, corrected for looking at 1 strategy"
+    assert any(told in text for text in verdict.sentences) == (strategies == ("meta",))
+
+
 def test_the_four_alone_add_no_sentence(made_up, tmp_path: Path) -> None:
     summary = summarise(made_up(scales=(1.0,), augmentations=("none",)).write(tmp_path))
     assert [rival.strategy for rival in summary.rivals] == ["ce"]

@@ -234,10 +234,17 @@ def _no_answer(evidence: Evidence) -> Verdict:
     elif not ran & {"grid", "fixed"}:
         badge = "Nothing to compare"
         headline = "This study ran learned temperatures and nothing to compare them with."
+        if ran.difference(PLANNED_STRATEGIES):
+            badge = "Neither grid nor default"
+            headline = "This study ran no grid and no default temperature to compare learning with."
     else:
         badge = "No complete pair"
         headline = "No pair of a learned and a rival run is complete yet."
-    sentences = [_scores_sentence(evidence), f"{_progress(evidence.inventory)}."]
+    sentences = [
+        _scores_sentence(evidence),
+        _rivals_sentence(evidence.rivals),
+        f"{_progress(evidence.inventory)}.",
+    ]
     return Verdict(badge, headline, tuple(sentence for sentence in sentences if sentence))
 
 
@@ -252,7 +259,7 @@ def _scores_sentence(evidence: Evidence) -> str | None:
         ]
         if means:
             where = counted(len(means), "setting")
-            parts.append(f"{STRATEGY_NAMES[strategy]} {_mean(means):.2f} % ({where})")
+            parts.append(f"{STRATEGY_NAMES.get(strategy, strategy)} {_mean(means):.2f} % ({where})")
     return f"Mean test accuracy: {listed(parts)}." if parts else None
 
 
