@@ -10,11 +10,11 @@ from pathlib import Path
 
 from markupsafe import Markup
 
+from dashboards.answers import opening
 from dashboards.key_figures import deciding
 from dashboards.numbers import NONE
 from dashboards.shell import render_page
 from dashboards.svg import interval_bar, reach
-from dashboards.tones import badge_tone
 from metakd.analysis.summary import Comparison, SettingResult, Summary
 from metakd.analysis.wording import listed
 from metakd.atomic import new_file
@@ -28,6 +28,7 @@ TITLES = {
 # Parts of a spec that say which runs there are, not how one of them is trained.
 EXTENT = {
     "name",
+    "question",
     "dataset",
     "scales",
     "augmentations",
@@ -51,7 +52,7 @@ class Study:
     @property
     def tone(self) -> str:
         """The tone of its verdict."""
-        return badge_tone(deciding(self.summary))
+        return opening(self.summary).tone
 
 
 @dataclass(frozen=True)

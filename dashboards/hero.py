@@ -62,7 +62,7 @@ def compute_plot(points: Sequence[CostPoint], fixed_tau: float) -> Markup | None
     cost = _in_plain_runs(learned[0], (grid or fixed)[0])
     runs = [*(p.runs for p in (*grid, *fixed)), cost]
     accuracies = [p.test_pp for p in (*grid, *fixed, *learned)]
-    step = _nice_step(max(accuracies) - min(accuracies))
+    step = nice_step(max(accuracies) - min(accuracies))
     pad = 0.35 * step
     scale = Scale(max(*runs, 2.0), min(accuracies) - pad, max(accuracies) + pad)
 
@@ -157,7 +157,7 @@ def _run_ticks(most: float) -> list[int]:
     return [*ticks, last] if last > 1.2 * ticks[-1] else ticks
 
 
-def _nice_step(span: float) -> float:
+def nice_step(span: float) -> float:
     """Returns 1, 2 or 5 times a power of ten, so that a span has about three lines."""
     rough = max(span, 0.05) / 2.5
     power = 10.0 ** math.floor(math.log10(rough))

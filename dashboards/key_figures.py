@@ -22,7 +22,7 @@ class KeyFigure:
 def key_figures(summary: Summary) -> tuple[KeyFigure, ...]:
     """Returns difference, compute, settings by their claim, and what a reused temperature costs."""
     main = deciding(summary)
-    return _difference(main), _compute(main), _settings(summary), _reuse(summary)
+    return _difference(main), compute_key(main), _settings(summary), _reuse(summary)
 
 
 def deciding(summary: Summary) -> Comparison:
@@ -44,7 +44,8 @@ def _difference(main: Comparison) -> KeyFigure:
     return KeyFigure(f"Against {RIVALS[main.rival]}", signed(effect.mean_pp), unit, note)
 
 
-def _compute(main: Comparison) -> KeyFigure:
+def compute_key(main: Comparison) -> KeyFigure:
+    """Returns what learning costs against a rival."""
     ratios = {"in student steps": main.cost_ratio_steps, "in seconds": main.cost_ratio_seconds}
     rival = "The grid" if main.rival == "full_grid" else "One run"
     known = [f"{factor(ratio)} {what}" for what, ratio in ratios.items() if ratio is not None]

@@ -2,15 +2,13 @@
 
 from pathlib import Path
 
+from dashboards.answers import FIRST_FIGURES, opening
 from dashboards.durations import duration
 from dashboards.figures import all_figures
-from dashboards.hero import compute_plot
-from dashboards.key_figures import deciding, key_figures
 from dashboards.looks import looks_in
 from dashboards.shell import render_page
 from dashboards.svg import interval_bar, reach, swatch
 from dashboards.tiles import arrange
-from dashboards.tones import badge_tone
 from dashboards.wall_clock import wall_clock_title
 from metakd.analysis.summary import Inventory, Summary
 from metakd.atomic import new_file
@@ -57,15 +55,14 @@ def render(summary: Summary, refresh_s: int | None = None) -> str:
     looks = looks_in(summary)
     wall = summary.wall_clock
     provenance = dict(summary.provenance)
+    first = FIRST_FIGURES.get(summary.question, ())
     return render_page(
         "report.html.j2",
-        all_figures(summary),
+        sorted(all_figures(summary), key=lambda figure: figure.id not in first),
         s=summary,
         refresh_s=refresh_s,
         contents=CONTENTS,
-        badge_tone=badge_tone(deciding(summary)),
-        hero=compute_plot(summary.costs, summary.fixed_tau),
-        keys=key_figures(summary),
+        opening=opening(summary),
         bars=[interval_bar(c.effect, summary.margin_pp, span) for c in summary.comparisons],
         looks=looks,
         rival_bars=[interval_bar(effect, summary.margin_pp, wide) for effect in rivals],

@@ -74,7 +74,7 @@ def render_page(template: str, figures: Sequence[Figure] = (), **values: Any) ->
 
 def prose(text: str) -> str:
     """Returns a text in which no line begins with a per cent sign, a dot or half of "τ = 4"."""
-    return re.sub(r"(?<=\d) (?=%)|(?<=τ) (?==)|(?<=τ =) | (?=·)", "\u00a0", text)
+    return re.sub(r"(?<=\d) (?=%)|(?<=[τp]) (?=[=<])|(?<=[τp] [=<]) | (?=·)", "\u00a0", text)
 
 
 def day(iso_time: str) -> str:

@@ -12,6 +12,7 @@ import numpy as np
 from metakd.results.schema import TRIALS
 from metakd.results.searches import write_searches
 from metakd.results.study import StudyRecord
+from metakd.results.teachers import TeacherScore, write_teachers
 from metakd.results.writer import write_study, write_trial
 
 Row = dict[str, Any]
@@ -71,14 +72,18 @@ class MadeUpStudy:
     absent: Callable[[Row], bool] = lambda row: False
     overrides: Row = field(default_factory=dict)
     searches: tuple[MadeUpSearch, ...] = ()
+    question: str | None = None
+    datasets: tuple[str, ...] = ("digits",)
+    students: tuple[str, ...] = ("small",)
+    teacher_scores: tuple[TeacherScore, ...] = ()
 
     @property
     def settings(self) -> list[dict[str, Any]]:
-        names = {"dataset": "digits", "student": "small"}
+        names = ("dataset", "scale", "augmentation", "teacher", "student")
         return [
-            names | {"scale": scale, "augmentation": augmentation, "teacher": teacher}
-            for scale, augmentation, teacher in product(
-                self.scales, self.augmentations, self.teachers
+            dict(zip(names, values, strict=True))
+            for values in product(
+                self.datasets, self.scales, self.augmentations, self.teachers, self.students
             )
         ]
 
@@ -94,6 +99,7 @@ class MadeUpStudy:
                 "fixed_tau": self.fixed_tau,
                 "strategies": [*self.strategies, *(s.strategy for s in self.searches)],
                 "margin_pp": self.margin_pp,
+                **({"question": self.question} if self.question else {}),
             },
             settings=tuple(self.settings),
             seeds=tuple(range(self.seeds)),
@@ -105,6 +111,8 @@ class MadeUpStudy:
 
     def write(self, out: Path) -> Path:
         write_study(out, self.record())
+        if self.teacher_scores:
+            write_teachers(out, self.teacher_scores)
         for row in self.rows():
             write_trial(out, row, list(self._steps(row)))
         if self.searches:

@@ -15,6 +15,7 @@ MAY_IMPORT = {
     "core": set(),
     "data": {"core"},
     "models": {"core"},
+    "testing": {"core", "data", "study", "train"},
     "results": set(),
     "analysis": {"results"},
     "train": {"core", "data", "models", "results"},
@@ -27,6 +28,7 @@ FOREIGN = {
     "core": {"ray", "pyarrow", "plotly", "sklearn", "pandas"},
     "data": {"ray", "plotly"},
     "models": {"ray", "pyarrow", "plotly"},
+    "testing": {"ray", "pyarrow", "plotly", "sklearn", "pandas"},
     "results": {"ray", "torch", "timm", "plotly"},
     "analysis": {"ray", "torch", "timm", "plotly"},
     "train": {"plotly", "dashboards"},
@@ -94,7 +96,7 @@ def test_platform_stays_the_standard_library_module() -> None:
 @pytest.mark.parametrize(
     ("modules", "absent"),
     [
-        ("metakd.core.training, metakd.core.distillers", {"ray", "pyarrow", "plotly", "timm"}),
+        ("metakd.core.training, metakd.testing", {"ray", "pyarrow", "plotly", "timm"}),
         ("metakd.results.reader, metakd.analysis.summarise", {"ray", "torch", "plotly"}),
         ("dashboards.report", {"ray", "torch"}),
     ],

@@ -3,6 +3,7 @@
 import itertools
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,8 @@ import timm
 import torch
 from made_up_study import MadeUpStudy
 from torch import Tensor, nn
+
+from metakd.testing.strategy import check_strategy
 
 README = Path(__file__).parent.parent / "README.md"
 BLOCKS = re.findall(r"```python\n(.*?)```", README.read_text(encoding="utf-8"), re.DOTALL)
@@ -85,4 +88,11 @@ def test_a_figure_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None
     monkeypatch.chdir(tmp_path)
     assert run(block, {})["figure"].layout.width == 700
     assert (tmp_path / "differences.html").stat().st_size > 1e6
-    assert len(BLOCKS) == 3, "a new block needs a test here"
+
+
+def test_a_strategy_of_ones_own() -> None:
+    (block,) = [block for block in BLOCKS if "check_strategy(" in block]
+    strategy = run(block, {})["HALVING"]
+    with pytest.raises(AssertionError, match=r"spends 1\.5 runs of a budget of 1"):
+        check_strategy(replace(strategy, min_runs=1))
+    assert len(BLOCKS) == 4, "a new block needs a test here"

@@ -1,6 +1,7 @@
 """How accuracy changes along teachers of rising size, and along stronger augmentations."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from dashboards.figures.bands import band
 from dashboards.figures.figure import (
@@ -17,6 +18,7 @@ from dashboards.figures.panels import TICKS_PX, Heading, Panel, lay_out
 from dashboards.looks import MAIN, line_px, looks_in
 from dashboards.numbers import from_to, plain, signed
 from dashboards.theme import Look
+from metakd.analysis.answers import LevelGap
 from metakd.analysis.curves import DegradationCurve
 from metakd.analysis.summary import Summary
 from metakd.analysis.wording import listed
@@ -25,6 +27,8 @@ PANEL_PX = 260
 SMALL_PANEL_PX = 170
 LETTER_PX = 6.6
 NARROWEST_PX = 580
+LINE_PX = 17
+ACCURACY_LETTERS = 7
 # How much of its length a name aslant takes in height.
 ASLANT = 0.65
 
@@ -87,12 +91,17 @@ def _figure(summary: Summary, factor: str, plural: str) -> Figure | None:
         for name, look in looks_in(summary).items()
         if name in {curve.strategy for curve in curves}
     }
+    gap = next((gap for gap in summary.gaps if _is_along(gap, factor, curves[0])), None)
+    curves = [_in_order(curve, gap) for curve in curves]
     helds = list(dict.fromkeys(curve.held for curve in curves))
     shown = [helds[index] for index in evenly(len(helds), MAX_PANELS)]
     levels = curves[0].levels
     kept = evenly(len(levels), MAX_ROWS)
     drawn = [curve for curve in curves if curve.held in shown]
+    own = {} if gap is None else {level.name: level.val_pp for level in gap.levels}
     names = [shortened(levels[index]) for index in kept]
+    accuracies = [plain(own.get(levels[index]), 1) for index in kept]
+    by_accuracy = gap is not None and gap.order == "teacher accuracy"
     per_row = min(len(shown), 2 if len(levels) > 4 else 3)
     # Names stand beside each other as long as they fit into the narrowest page; then aslant.
     is_aslant = per_row * len(names) * LETTER_PX * max(map(len, names)) > NARROWEST_PX
@@ -101,10 +110,14 @@ def _figure(summary: Summary, factor: str, plural: str) -> Figure | None:
         per_row,
         PANEL_PX if len(shown) == 1 else SMALL_PANEL_PX,
         x={
-            "name": factor,
+            "name": f"{factor}, its own validation accuracy" if by_accuracy else factor,
             # Evenly spaced names: long ones are shortened and may then be equal.
             "tickvals": list(range(len(kept))),
-            "ticktext": [escape(name) for name in names],
+            "ticktext": [
+                escape(name)
+                + (f"{' ' if is_aslant else '<br>'}{accuracy} %" if by_accuracy else "")
+                for name, accuracy in zip(names, accuracies, strict=True)
+            ],
             "tickangle": -40 if is_aslant else 0,
             "range": [-0.3, len(kept) - 0.7],
             "showgrid": False,
@@ -112,7 +125,7 @@ def _figure(summary: Summary, factor: str, plural: str) -> Figure | None:
         y={"name": "test accuracy, %"},
         ranges=[_reach([c for c in drawn if c.held == held]) for held in shown],
         rows_share_y=False,
-        ticks_px=TICKS_PX + (round(ASLANT * LETTER_PX * max(map(len, names))) if is_aslant else 0),
+        ticks_px=_ticks_px(names, is_aslant, by_accuracy),
         legend_px=legend_room([look.name for look in looks.values()]),
     )
     title = degradations_title(curves)
@@ -123,8 +136,10 @@ def _figure(summary: Summary, factor: str, plural: str) -> Figure | None:
     return Figure(
         id=plural,
         title=title,
-        subtitle=f"Mean test accuracy of the student along {plural}, in the study's order, with "
-        "a 95 % band over seeds." + (" Each panel has its own scale." if len(shown) > 1 else ""),
+        subtitle=f"Mean test accuracy of the student along {plural}, "
+        + ("by their own validation accuracy" if by_accuracy else "in the study's order")
+        + ", with a 95 % band over seeds."
+        + (" Each panel has its own scale." if len(shown) > 1 else ""),
         description=f"{title}. Line plot of test accuracy for "
         + ", ".join(looks[name].name for name, curve in named.items() if curve is not None)
         + f" along {len(levels)} {plural}.",
@@ -144,10 +159,35 @@ def _figure(summary: Summary, factor: str, plural: str) -> Figure | None:
         columns=("held", "strategy", *(levels[index] for index in kept)),
         rows=tuple(_cells(curve, looks[curve.strategy], kept) for curve in ordered),
         foot="Bands: t interval of each mean by itself, over seeds, none below 3; strategies are "
-        "compared in pairs in the first figure, not by these bands."
+        "compared in pairs, not by these bands."
         + left_out(len(shown), len(helds), "panels", "evenly over the study")
         + left_out(len(kept), len(levels), plural, "evenly from first to last"),
     )
+
+
+def _is_along(gap: LevelGap, factor: str, curve: DegradationCurve) -> bool:
+    return gap.factor == factor and {level.name for level in gap.levels} == set(curve.levels)
+
+
+def _in_order(curve: DegradationCurve, gap: LevelGap | None) -> DegradationCurve:
+    """Returns a curve with its levels as the gap has them: better teachers to the right."""
+    if gap is None:
+        return curve
+    order = [curve.levels.index(level.name) for level in gap.levels]
+    return replace(
+        curve,
+        levels=tuple(curve.levels[index] for index in order),
+        mean_pp=tuple(curve.mean_pp[index] for index in order),
+        low_pp=tuple(curve.low_pp[index] for index in order),
+        high_pp=tuple(curve.high_pp[index] for index in order),
+    )
+
+
+def _ticks_px(names: Sequence[str], is_aslant: bool, by_accuracy: bool) -> int:
+    if not is_aslant:
+        return TICKS_PX + (LINE_PX if by_accuracy else 0)
+    longest = max(map(len, names)) + (ACCURACY_LETTERS if by_accuracy else 0)
+    return TICKS_PX + round(ASLANT * LETTER_PX * longest)
 
 
 def _traces(

@@ -3,7 +3,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from metakd.analysis.table import make_table, setting_keys
@@ -26,6 +26,7 @@ def test_rows_find_their_place(made_up) -> None:
     assert table.train_samples == (100, 100, 1000, 1000)
 
 
+@settings(deadline=None)
 @given(st.randoms(use_true_random=False))
 def test_the_order_of_rows_does_not_matter(made_up, order: random.Random) -> None:
     study = made_up(scales=(1.0,))

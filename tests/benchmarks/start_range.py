@@ -39,7 +39,8 @@ from metakd.core.training import train
 from metakd.data.bank import BankError, open_answers
 from metakd.data.counter_random import derive_seed
 from metakd.data.datasets import DatasetOptions, open_dataset
-from metakd.study.plan import Job, Plan, make_plan
+from metakd.study.cases import Job
+from metakd.study.plan import Plan, make_plan
 from metakd.study.spec import StudySpec
 from metakd.train.content import content_id
 from metakd.train.folder import StudyFolder
@@ -158,14 +159,14 @@ def _jobs(options: argparse.Namespace, folder: StudyFolder) -> list[Job]:
     """Returns a job for each setting and seed, its teacher and its bank made."""
     spec = StudySpec(
         name="start_range",
-        dataset=options.dataset,
+        datasets=(options.dataset,),
         scales=tuple(options.scales),
         augmentations=tuple(options.augmentations),
         strategies=("fixed",),
         seeds=options.seeds,
     )
-    dataset = open_dataset(spec.dataset, folder.datasets, DatasetOptions(options.data_dir))
-    plan = make_plan(spec, dataset)
+    dataset = open_dataset(options.dataset, folder.datasets, DatasetOptions(options.data_dir))
+    plan = make_plan(spec, [dataset])
     banks = [bank.id for bank in plan.banks if bank.mode != "live"]
     if any(_lacks_answers(bank, plan, folder) for bank in banks):
         from metakd.study.cluster import connect
@@ -176,9 +177,9 @@ def _jobs(options: argparse.Namespace, folder: StudyFolder) -> list[Job]:
 
 
 def _lacks_answers(bank: str, plan: Plan, folder: StudyFolder) -> bool:
-    assert plan.teacher is not None
+    (teacher,) = plan.teachers
     try:
-        open_answers(folder.banks, bank, plan.teacher.id, plan.spec.logits)
+        open_answers(folder.banks, bank, teacher.id, plan.spec.logits)
     except BankError:
         return True
     return False

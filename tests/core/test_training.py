@@ -10,7 +10,17 @@ import torch
 from torch import Tensor, nn
 
 from metakd.core.batches import Batch
-from metakd.core.distillers import CrossEntropyConfig, DistillerConfig, KDConfig, MKDConfig
+from metakd.core.distillers import (
+    CrossEntropyConfig,
+    CTKDConfig,
+    DistillerConfig,
+    DKDConfig,
+    KDConfig,
+    LogitStdConfig,
+    MKDConfig,
+)
+from metakd.core.distillers.kd import KD
+from metakd.core.losses import Losses
 from metakd.core.meta_temperature.config import RuleName
 from metakd.core.meta_temperature.cost import PASS_EQUIVALENTS
 from metakd.core.training import EpochRecord, Recipe, Training, train
@@ -43,7 +53,7 @@ class ToyBatches:
 
 
 def run(
-    config: DistillerConfig, epochs: int = 6, batch_size: int = BATCH
+    config: DistillerConfig, epochs: int = 6, batch_size: int = BATCH, lr: float = 0.1
 ) -> tuple[dict[str, Tensor], list[EpochRecord]]:
     torch.manual_seed(1)
     student = nn.Sequential(nn.Linear(2, 8), nn.BatchNorm1d(8), nn.ReLU(), nn.Linear(8, CLASSES))
@@ -51,7 +61,7 @@ def run(
     train(
         student,
         config.build(),
-        Recipe(epochs=epochs, batch_size=batch_size, lr=0.1),
+        Recipe(epochs=epochs, batch_size=batch_size, lr=lr),
         ToyBatches(batch_size=batch_size),
         ToyBatches(seed=9),
         records.append,
@@ -59,10 +69,24 @@ def run(
     return student.state_dict(), records
 
 
-@pytest.mark.parametrize("config", [CrossEntropyConfig(), KDConfig(), MKDConfig()])
-def test_the_student_learns_and_the_run_repeats_bitwise(config: DistillerConfig) -> None:
-    state, records = run(config)
-    again, _ = run(config)
+# Where the teacher's term is many times as large, the rate is smaller.
+@pytest.mark.parametrize(
+    ("config", "lr"),
+    [
+        (CrossEntropyConfig(), 0.1),
+        (KDConfig(), 0.1),
+        (LogitStdConfig(), 0.01),
+        (LogitStdConfig.reference(), 0.01),
+        (DKDConfig(), 0.01),
+        (CTKDConfig(), 0.1),
+        (CTKDConfig.reference(), 0.1),
+        (CTKDConfig(taught_by="dkd"), 0.01),
+        (MKDConfig(), 0.1),
+    ],
+)
+def test_the_student_learns_and_the_run_repeats_bitwise(config: DistillerConfig, lr: float) -> None:
+    state, records = run(config, lr=lr)
+    again, _ = run(config, lr=lr)
     assert records[-1].ce_loss < 0.6 * records[0].ce_loss
     assert all(torch.equal(state[name], again[name]) for name in state)
 
@@ -249,6 +273,37 @@ def test_a_training_that_was_saved_goes_on_bitwise(config: DistillerConfig, tmp_
     ]
     for name, value in whole.state_dict().items():
         assert torch.equal(student.state_dict()[name], value)
+
+
+class Listener(KD):
+    """Notes what the loop tells it."""
+
+    def __init__(self) -> None:
+        super().__init__(KDConfig())
+        self.heard: list[tuple[str | float, ...]] = []
+
+    def start_epoch(self, epoch: int, epochs: int) -> None:
+        self.heard.append(("epoch", epoch, epochs))
+
+    def loss(self, logits: Tensor, batch: Batch) -> Losses:
+        self.heard.append(("loss",))
+        return super().loss(logits, batch)
+
+    def after_step(self, lr: float) -> None:
+        self.heard.append(("step", lr))
+
+
+def test_a_distiller_hears_of_every_epoch_and_step_after_a_resume_too() -> None:
+    listeners, recipe = (Listener(), Listener()), Recipe(epochs=3, batch_size=BATCH, lr=0.1)
+    first, second = (Training(nn.Linear(2, CLASSES), x, recipe, ToyBatches()) for x in listeners)
+    first.run_epoch()
+    second.load_state_dict(first.state_dict())
+    second.run_epoch()
+    for epoch, listener in enumerate(listeners):
+        expected: list[tuple[str | float, ...]] = [("epoch", epoch, 3)]
+        for step in range(5 * epoch, 5 * epoch + 5):
+            expected += [("loss",), ("step", recipe.lr_at(step, 15))]
+        assert listener.heard == expected
 
 
 def test_a_look_ahead_under_way_is_not_saved() -> None:

@@ -10,12 +10,13 @@ from ranks import run_ranks
 from torch import nn
 
 from metakd.core.batch_norm import BatchNormError, share_batch_norm
+from metakd.core.distillers import CONFIGS
 
 RANK = Path(__file__).parent / "training_rank.py"
 CASES = [
     f"{student}, {distiller}"
     for student in ("plain", "normalised")
-    for distiller in ("kd", "mkd", "mkd two steps", "mkd next batch")
+    for distiller in ("kd", "mkd", "mkd two steps", "mkd next batch", "ctkd", "ctkd dkd")
 ]
 
 
@@ -40,12 +41,23 @@ def test_after_twenty_steps_two_ranks_stand_where_one_stands(
     first, second, alone = (run[case] for run in runs)
     assert flat(first) == flat(second)
     # The student is float64; learned temperatures are float32.
-    tolerance = 1e-5 if "mkd" in case else 1e-9
+    is_learned = "mkd" in case or "ctkd" in case
+    tolerance = 1e-5 if is_learned else 1e-9
     for part in ("records", "state", "evaluation"):
         found, expected = flat(first[part]), flat(alone[part])
         assert found == pytest.approx(expected, rel=tolerance, abs=tolerance), part
     taus = alone["records"][-1]["temperatures"]
-    assert (taus != [4.0, 4.0]) == ("mkd" in case)
+    assert (taus != [4.0, 4.0]) == is_learned
+
+
+def test_every_distiller_is_equal_on_all_ranks_and_one_that_learns_alone_is_not(
+    runs: tuple[Any, Any, Any],
+) -> None:
+    for rank in runs[:2]:
+        complaints = dict(rank["complaints"])
+        assert complaints.pop("alone") == "ranks: after a training, ranks [1] differ from rank 0"
+        assert set(complaints) == set(CONFIGS)
+        assert not any(complaints.values()), complaints
 
 
 def test_statistics_of_an_unknown_batch_norm_are_not_left_to_single_ranks() -> None:

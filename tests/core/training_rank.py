@@ -13,9 +13,21 @@ from torch.nn.parallel import DistributedDataParallel
 
 from metakd.core.batch_norm import share_batch_norm
 from metakd.core.batches import Batch
-from metakd.core.distillers import DistillerConfig, KDConfig, MKDConfig
+from metakd.core.distillers import (
+    CrossEntropyConfig,
+    CTKDConfig,
+    Distiller,
+    DistillerConfig,
+    DKDConfig,
+    KDConfig,
+    KDScheduleConfig,
+    LogitStdConfig,
+    MKDConfig,
+)
 from metakd.core.evaluation import evaluate
+from metakd.core.hypergradient import bare
 from metakd.core.training import Recipe, Training
+from metakd.testing import check_equal_on_ranks
 
 BATCH, CLASSES, STEPS = 16, 4, 20
 RECIPE = Recipe(epochs=2, batch_size=BATCH, lr=0.1)
@@ -24,6 +36,30 @@ DISTILLERS: dict[str, DistillerConfig] = {
     "mkd": MKDConfig(interval=4),
     "mkd two steps": MKDConfig(interval=4, horizon=2, rule="gradient"),
     "mkd next batch": MKDConfig(interval=4, meta_data="train"),
+    "ctkd": CTKDConfig(),
+    "ctkd dkd": CTKDConfig(taught_by="dkd", target_weight=0.1, others_weight=0.1),
+}
+
+
+class Alone(CTKDConfig):
+    """CTKD as its users met it: each rank learns from its own share alone."""
+
+    def build(self) -> Distiller:  # type: ignore[override]
+        distiller = super().build()
+        attach = distiller.attach
+        distiller.attach = lambda student: attach(bare(student))  # type: ignore[method-assign]
+        return distiller
+
+
+CHECKED: dict[str, DistillerConfig] = {
+    "ce": CrossEntropyConfig(),
+    "kd": KDConfig(),
+    "kd_schedule": KDScheduleConfig(((0, 4.0), (2, 8.0))),
+    "logit_std": LogitStdConfig(),
+    "dkd": DKDConfig(),
+    "ctkd": CTKDConfig(),
+    "mkd": MKDConfig(interval=2),
+    "alone": Alone(),
 }
 
 
@@ -91,6 +127,16 @@ def run(rank: int, world: int, student: nn.Module, config: DistillerConfig) -> d
     return {"records": records, "evaluation": list(found), "state": state}
 
 
+def complaint(config: DistillerConfig) -> str:
+    """Returns what the conformance suite says of a distiller on all ranks."""
+    assert dist.group.WORLD is not None
+    try:
+        check_equal_on_ranks(config, dist.group.WORLD)
+    except AssertionError as error:
+        return str(error)
+    return ""
+
+
 def main() -> None:
     found = {}
     with joined() as (rank, world):
@@ -98,6 +144,8 @@ def main() -> None:
             for distiller, config in DISTILLERS.items():
                 torch.manual_seed(0)
                 found[f"{name}, {distiller}"] = run(rank, world, make().double(), config)
+        if world > 1:
+            found["complaints"] = {name: complaint(config) for name, config in CHECKED.items()}
         write(found)
 
 

@@ -1,11 +1,13 @@
 """A made-up summary of two scales × two augmentations, complete in every part."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from made_up_study import MadeUpLeg, MadeUpSearch, MadeUpStudy
 
 from dashboards.theme import LOOKS
+from metakd.analysis.answers import GapLevel, LevelGap, Moves, Reuse, StrategyGap
 from metakd.analysis.curves import (
     AnytimeCurve,
     CostPoint,
@@ -117,6 +119,63 @@ def degradation(factor: str, held: str, strategy: str, *means: float | None) -> 
     )
 
 
+def strategy_gap(name: str, drop: float, verdict: str, mended: str | None) -> StrategyGap:
+    return StrategyGap(
+        strategy=name,
+        by_level=(around(89.0, 1.0), around(90.0, 1.0), around(90.0 - drop, 1.0)),
+        drop=around(drop, 0.5),
+        drop_p=0.01,
+        verdict=verdict,
+        by_held=(around(drop, 0.5),),
+        held_verdicts=(verdict,),
+        cells_pp=((drop - 0.1, drop, drop + 0.1),),
+        trend=around(-drop, 0.2),
+        own_level="medium",
+        own_drop=around(drop, 0.5),
+        mending=None if mended is None else around(1.5 - drop, 0.4),
+        mending_p=None if mended is None else 0.01,
+        mended=mended,
+        at_last="open",
+    )
+
+
+def level_gap(factor: str, measure: str) -> LevelGap:
+    levels = {
+        "teacher": tuple(
+            GapLevel(name, 1000, accuracy, accuracy)
+            for name, accuracy in (("small", 90.0), ("medium", 92.0), ("large", 93.0))
+        ),
+        "augmentation": (GapLevel("none"), GapLevel("strong")),
+    }[factor]
+    strategies = (
+        strategy_gap("fixed", 1.5, "there", None),
+        strategy_gap("grid", 0.9, "there", "reduced"),
+        strategy_gap("meta", 0.0, "not shown", "mended"),
+    )
+    return LevelGap(
+        factor=factor,
+        measure=measure,
+        order="teacher accuracy" if factor == "teacher" else "study",
+        levels=levels,
+        held=("100 % of the data",),
+        reference="fixed",
+        chosen=levels[-2].name,
+        confidence=1 - 0.05 / (len(levels) - 1),
+        strategies=tuple(
+            replace(each, by_level=each.by_level[-len(levels) :]) for each in strategies
+        ),
+    )
+
+
+def moves(along: str) -> Moves:
+    return Moves(
+        along=along, moves=12, changed=8, targets=4, regret=around(0.3, 0.2),
+        learned=around(0.5, 0.2), default=around(-0.1, 0.2), regret_verdict="slightly better",
+        learned_verdict="better", regret_claim="ahead", learned_claim="ahead", share_ahead=0.75,
+        worst_pp=1.5, worst_source=KEYS[0], worst_target=KEYS[3],
+    )  # fmt: skip
+
+
 @pytest.fixture
 def summary() -> Summary:
     return Summary(
@@ -206,6 +265,9 @@ def summary() -> Summary:
         ),
         wall_clock=WallClock((1, 2, 3), (3.0, 2.0, 1.0), (1.6, 1.6, 1.6)),
         rivals=(rival("ce", 5.0, "ahead"),),
+        question="grid_vs_meta",
+        gaps=(level_gap("teacher", "accuracy"), level_gap("augmentation", "gain")),
+        reuse=Reuse((moves("any"), moves("scale"), moves("augmentation")), 3, 1.6),
     )  # fmt: skip
 
 

@@ -162,6 +162,19 @@ def test_many_strategies_fit_a_screen_and_a_phone(
         tab.close()
 
 
+def test_answers_to_every_question_fit_a_phone(
+    browser: Chromium, summary: Summary, tmp_path: Path
+) -> None:
+    phone = Tab(browser, width=390)
+    for question in ("teacher_gap", "augmentation_gap", "transfer"):
+        phone.open(write_report(tmp_path, replace(summary, question=question)))
+        assert phone.run("document.documentElement.scrollWidth") <= 390
+        out = "e => !e.closest('.scroll, .contents') && e.getBoundingClientRect().right > 390"
+        assert not phone.run(f"[...document.querySelectorAll('h1, p, dl, svg')].some({out})")
+    assert phone.complaints() == []
+    phone.close()
+
+
 def test_the_keyboard_reaches_every_button(tab: Tab, page: Path) -> None:
     tab.open(page, "draw=all")
     tab.wait(ALL_DRAWN)

@@ -8,8 +8,11 @@ from metakd.data.datasets import ImageDataset, open_dataset
 from metakd.results.writer import write_trial
 from metakd.study.announce import announce_plan, announce_skipped
 from metakd.study.banks import BankPolicy
+from metakd.study.board import Board
+from metakd.study.curves import Curves
 from metakd.study.plan import make_plan
 from metakd.study.spec import StudySpec
+from metakd.train.folder import StudyFolder
 
 
 def told(out: Path, skipped: dict[str, int | None]) -> str:
@@ -32,9 +35,10 @@ def test_nothing_is_said_where_none_was(tmp_path: Path) -> None:
 
 def planned(dataset: ImageDataset, policy: BankPolicy) -> str:
     spec = StudySpec("s", scales=(0.3,), augmentations=("none", "strong"), seeds=2, epochs=30)
-    plan = make_plan(spec, dataset, policy)
+    plan = make_plan(spec, [dataset], policy)
+    board = Board(Curves(StudyFolder(Path("nowhere")), ()), plan.jobs)
     text = io.StringIO()
-    announce_plan(Console(file=text, width=200), plan, dataset, plan.jobs, False, 2, 5 * 2**30)
+    announce_plan(Console(file=text, width=200), plan, board, plan.teachers, 2, 5 * 2**30)
     return text.getvalue()
 
 

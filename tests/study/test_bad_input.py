@@ -34,7 +34,7 @@ def fails(words: list[str], capsys: pytest.CaptureFixture[str]) -> str:
         ("--dataset parquet:nowhere", "nowhere"),
         ("--student cnn", "unknown model 'cnn'"),
         ("--teacher timm:resnet1888", "did you mean timm:resnet18"),
-        ("--strategies magic", "choose from ce, fixed, grid, meta"),
+        ("--strategies magic", "choose from ce, fixed, grid, grid2d"),
         ("--augmentations heavy", "choose from none, standard, strong"),
         ("--temperatures 0 4", "above 0, got 0"),
         ("--scales 0", "(0, 1], got 0"),

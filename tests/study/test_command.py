@@ -8,6 +8,10 @@ import pytest
 from study_command import TINY, run, signalled
 
 from metakd.results.reader import finished_trials, read_study, read_trials
+from metakd.results.searches import read_searches
+
+BASIC = ("ce", "fixed", "grid", "meta")
+SEARCHERS = ("optuna+asha", "grid+asha", "pbt", "dkd")
 
 
 @pytest.fixture(scope="module")
@@ -52,16 +56,30 @@ def test_the_same_command_again_finds_everything_done(
     assert [(place / "out" / name).read_bytes() for name in made] == before
 
 
-def test_another_seed_runs_only_what_is_new(
+def test_another_seed_and_more_strategies_run_only_what_is_new(
     place: Path, first: subprocess.CompletedProcess[str]
 ) -> None:
     out = place / "out"
     before = {path: path.stat().st_mtime_ns for path in (out / "trials").iterdir()}
-    more = run(*TINY, "out", "--seeds", "3", cwd=place)
-    assert more.returncode == 0, more.stderr
-    assert "24 = 2 settings × 3 seeds × 4 runs; 16 finished, 8 to run" in more.stdout
-    assert len(finished_trials(out)) == 24
+    words = [*TINY, "out", "--seeds", "3", "--strategies", *BASIC, *SEARCHERS]
+    more = run(*words, cwd=place)
+    assert (more.returncode, more.stderr) == (0, "")
+    assert "24 in 2 settings × 3 seeds; 16 finished, 8 to run" in more.stdout
+    # What the grid's early stopping asks of the first two seeds is there already.
+    assert "searches     24 of 4 strategies; 4 finished, 20 to run" in more.stdout
     assert all(path.stat().st_mtime_ns == then for path, then in before.items())
+    searches = read_searches(out).to_pylist()
+    assert {row["strategy"] for row in searches} == set(SEARCHERS)
+    assert all(row["is_complete"] for row in searches)
+    rows = {row["trial_id"]: row for row in read_trials(out).to_pylist()}
+    for search in {(row["strategy"], row["augmentation"], row["seed"]) for row in searches}:
+        legs = [r for r in searches if (r["strategy"], r["augmentation"], r["seed"]) == search]
+        spent = sum(leg["until_epoch"] - leg["from_epoch"] for leg in legs) / 2
+        assert spent <= 2 if search[0] != "dkd" else spent == 1
+        assert any(rows[leg["trial_id"]]["status"] == "done" for leg in legs)
+    assert not (out / "checkpoints").exists()
+    again = run(*words, "--dry-run", cwd=place)
+    assert "searches     24 of 4 strategies; 24 finished, 0 to run" in again.stdout
 
 
 @pytest.mark.slow
@@ -108,7 +126,7 @@ def test_ctrl_c_while_the_teacher_learns_stops_cleanly_too(tmp_path: Path) -> No
 def test_a_dry_run_plans_and_runs_nothing(tmp_path: Path) -> None:
     plan = run("--dry-run", "--out", "out", cwd=tmp_path)
     assert plan.returncode == 0, plan.stderr
-    assert "378 = 9 settings × 6 seeds × 7 runs; 0 finished, 378 to run" in plan.stdout
+    assert "378 in 9 settings × 6 seeds; 0 finished, 378 to run" in plan.stdout
     assert "estimate" in plan.stdout
     assert "dashboard" not in plan.stdout
     assert not (tmp_path / "out" / "study.json").exists()

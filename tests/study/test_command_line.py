@@ -11,10 +11,11 @@ from metakd.study.spec import SpecError, StudySpec
 
 STUDY = StudySpec(name="a_study")
 EVERY_WORD = """
---cluster 10.0.0.5:6379 --out here --dataset parquet:there --data-dir down --scales 0.5 1
+--cluster 10.0.0.5:6379 --out here --dataset parquet:there digits --data-dir down --scales 0.5 1
 --augmentations none --temperatures 2 3.5 --strategies grid meta --seeds 2
---teacher timm:resnet18 --student digit_mlp --epochs 4 --teacher-epochs 9 --dry-run --no-report
---match steps --views 3 --logits float32 --bank logits --bank-gib 0.5
+--budget 2.5 --teachers timm:resnet18 digit_cnn --student digit_mlp --epochs 4 --teacher-epochs 9
+--dry-run --no-report
+--match steps --recipe vit-cifar --views 3 --logits float32 --bank logits --bank-gib 0.5
 --image-column pixels --label-column kind --corrupt-images skip --max-failures 4
 --workers-per-trial 2 --cpus-per-trial 8 --gpus-per-trial 2 --max-concurrent 3 --save-interval 5
 """
@@ -33,14 +34,16 @@ def test_every_word_reaches_its_place() -> None:
     spec, options = parse(STUDY, EVERY_WORD.split())
     assert spec == StudySpec(
         name="a_study",
-        dataset="parquet:there",
+        datasets=("parquet:there", "digits"),
         scales=(0.5, 1.0),
         augmentations=("none",),
         strategies=("grid", "meta"),
         temperatures=(2.0, 3.5),
         seeds=2,
-        teacher="timm:resnet18",
-        student="digit_mlp",
+        teachers=("timm:resnet18", "digit_cnn"),
+        students=("digit_mlp",),
+        budget=2.5,
+        recipe="vit-cifar",
         epochs=4,
         teacher_epochs=9,
         match="steps",
@@ -75,10 +78,19 @@ def test_what_is_kept_is_chosen_by_size_unless_asked_for() -> None:
 
 def test_a_preset_changes_the_study_and_words_change_the_preset() -> None:
     spec, _ = parse(STUDY, ["--preset", "smoke"])
-    assert spec.epochs == PRESETS["smoke"]["epochs"]
+    assert spec.epochs == PRESETS["smoke"].spec["epochs"]
     spec, _ = parse(STUDY, ["--preset", "smoke", "--epochs", "2"])
     assert spec.epochs == 2
-    assert spec.scales == PRESETS["smoke"]["scales"]
+    assert spec.scales == PRESETS["smoke"].spec["scales"]
+
+
+def test_a_preset_also_says_how_it_runs_and_words_change_that() -> None:
+    words = ["--preset", "vit-small-imagenet", "--dataset", "imagefolder:there"]
+    _, options = parse(STUDY, words)
+    assert options.wanted.workers == 8
+    _, options = parse(STUDY, [*words, "--workers-per-trial", "2"])
+    assert options.wanted.workers == 2
+    assert parse(STUDY, [])[1].wanted.workers == 1
 
 
 def test_a_senseless_value_is_a_spec_error() -> None:

@@ -57,7 +57,7 @@ def exported() -> Iterator[str]:
     """What Ray's agent exports, once the gauges have arrived there."""
     connect("local")
     TrialGauges().show(TRIAL, EPOCH)
-    StudyGauges("a_study", total=10).show(done=4, running=2, failed=1)
+    StudyGauges("a_study").show(done=4, running=2, failed=1, waiting=3)
     node = ray.nodes()[0]
     url = f"http://{node['NodeManagerAddress']}:{node['MetricsExportPort']}/metrics"
     text = ""

@@ -12,8 +12,11 @@ from ray.util.state import list_actors
 from metakd.data.datasets import open_dataset
 from metakd.results.reader import finished_trials, read_steps
 from metakd.study.banks import BankPolicy
+from metakd.study.board import Board
+from metakd.study.cases import Job
 from metakd.study.cluster import connect, present_nodes
-from metakd.study.plan import Job, make_plan
+from metakd.study.curves import Curves
+from metakd.study.plan import make_plan
 from metakd.study.resources import at_once
 from metakd.study.spec import StudySpec
 from metakd.study.storage import StorageError, require_shared
@@ -112,13 +115,14 @@ def test_a_machine_that_dies_loses_its_running_trials_only_and_one_that_joins_ta
     machines: SimulatedCluster, tmp_path: Path
 ) -> None:
     folder = StudyFolder(tmp_path)
-    plan = make_plan(SPEC, open_dataset("digits", folder.datasets), BankPolicy("live"))
-    assert plan.teacher is not None
-    untrained = new_teacher(plan.teacher, folder)
-    store_teacher(plan.teacher, folder, untrained, TeacherReport(0.1, 0.1, 0.0))
+    plan = make_plan(SPEC, [open_dataset("digits", folder.datasets)], BankPolicy("live"))
+    (teacher,) = plan.teachers
+    untrained = new_teacher(teacher, folder)
+    store_teacher(teacher, folder, untrained, TeacherReport(0.1, 0.1, 0.0))
     watcher = MachinesLeaveAndJoin(machines)
-    orders = Orders(plan.jobs, folder, Resources(), git_commit="abc", save_interval_s=1)
-    run_jobs(orders, lambda: at_once(orders.resources, present_nodes()), watcher)
+    orders = Orders(folder, Resources(), git_commit="abc", save_interval_s=1)
+    board = Board(Curves(folder, ()), plan.jobs)
+    run_jobs(orders, board, lambda: at_once(orders.resources, present_nodes()), watcher)
     assert watcher.failures == []
     assert sorted(watcher.done_ids) == sorted(plan.trial_ids)
     assert finished_trials(tmp_path) == set(plan.trial_ids)

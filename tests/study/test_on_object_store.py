@@ -102,7 +102,7 @@ def test_machines_that_share_an_object_store_only_run_a_study(
 
     # The numbers are those of a run beside all of this.
     folder = StudyFolder(tmp_path / "plain")
-    plan = make_plan(SPEC, open_dataset("digits", folder.datasets))
+    plan = make_plan(SPEC, [open_dataset("digits", folder.datasets)])
     shared = StudyFolder(tmp_path / "shared", store)
     rows = {row["trial_id"]: row for row in read_trials(here).to_pylist()}
     for job in plan.jobs[-2:]:

@@ -8,21 +8,23 @@ import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import pytest
 import ray
 import torch
-from ray.tune.schedulers import FIFOScheduler, TrialScheduler
 from ray.util.state import list_actors
 
 from metakd.core.training import Recipe
 from metakd.data.datasets import open_dataset
 from metakd.results.reader import finished_trials, read_steps, read_trials
 from metakd.study.banks import BankPolicy
+from metakd.study.board import Board
+from metakd.study.cases import Job
 from metakd.study.cluster import Cluster, connect
-from metakd.study.plan import Job, Plan, make_plan
+from metakd.study.curves import Curves
+from metakd.study.plan import Plan, make_plan
 from metakd.study.prepare import prepare
 from metakd.study.spec import StudySpec
 from metakd.study.trainable import Orders
@@ -30,7 +32,7 @@ from metakd.study.tuning import Watcher, run_jobs
 from metakd.train.commit import record_failure
 from metakd.train.folder import StudyFolder
 from metakd.train.resources import Resources
-from metakd.train.student import run_trial
+from metakd.train.student import Outcome, run_trial
 from metakd.train.teacher import TeacherReport, new_teacher, read_report, store_teacher
 from metakd.train.teacher_training import train_teachers
 from metakd.train.trial import DataSpec, TeacherSpec
@@ -96,13 +98,13 @@ def run(
     jobs: list[Job],
     folder: StudyFolder,
     resources: Resources = ONE,
-    scheduler: TrialScheduler | None = None,
     **settings: float,
 ) -> Heard:
     heard = Heard(folder)
-    orders = Orders(jobs, folder, resources, git_commit="abc", **settings)
+    orders = Orders(folder, resources, git_commit="abc", **settings)
     at_once = 1 if resources.workers > 1 else 2
-    run_jobs(orders, lambda: at_once, heard, scheduler=scheduler)
+    board = Board(Curves(folder, finished_trials(folder.out)), jobs)
+    run_jobs(orders, board, lambda: at_once, heard)
     return heard
 
 
@@ -110,10 +112,10 @@ def run(
 def planned(tmp_path_factory: pytest.TempPathFactory) -> tuple[StudyFolder, Plan]:
     """A study whose teacher is not trained: its answers matter here, not its accuracy."""
     folder = StudyFolder(Path(tmp_path_factory.mktemp("planned")))
-    plan = make_plan(SPEC, open_dataset("digits", folder.datasets), BankPolicy("live"))
-    assert plan.teacher is not None
-    untrained = new_teacher(plan.teacher, folder)
-    store_teacher(plan.teacher, folder, untrained, TeacherReport(0.1, 0.1, 0.0))
+    plan = make_plan(SPEC, [open_dataset("digits", folder.datasets)], BankPolicy("live"))
+    (teacher,) = plan.teachers
+    untrained = new_teacher(teacher, folder)
+    store_teacher(teacher, folder, untrained, TeacherReport(0.1, 0.1, 0.0))
     return folder, plan
 
 
@@ -123,6 +125,10 @@ def learning(plan: Plan, epochs: int, student: str = "digit_cnn_tiny", seed: int
     recipe = dataclasses.replace(short.trial.recipe, epochs=epochs)
     trial = dataclasses.replace(short.trial, recipe=recipe, student=student, seed=seed)
     return dataclasses.replace(short, trial=trial)
+
+
+def stopped(job: Job, after: int) -> Job:
+    return dataclasses.replace(job, trial=dataclasses.replace(job.trial, stop_after=after))
 
 
 @pytest.mark.slow
@@ -146,7 +152,7 @@ def test_trials_run_and_a_failure_stays_alone_and_is_recorded(
     cluster: Cluster, tmp_path: Path
 ) -> None:
     folder, _ = new_folder(tmp_path)
-    plan = make_plan(SPEC, open_dataset("digits", folder.datasets))
+    plan = make_plan(SPEC, [open_dataset("digits", folder.datasets)])
     prepare(plan, folder, cluster, {bank.id for bank in plan.banks})
     good, bad = list(plan.jobs), plan.jobs[0]
     diverging = dataclasses.replace(bad.trial.recipe, lr=1e30)
@@ -167,12 +173,9 @@ def test_trials_run_and_a_failure_stays_alone_and_is_recorded(
     assert {row["method"] for row in rows.values()} == {"ce", "kd", "mkd"}
 
 
-class StopsJobZero(FIFOScheduler):  # type: ignore[misc]
-    """Stops the first job after its fourth epoch."""
-
-    def on_trial_result(self, controller: Any, trial: Any, result: dict[str, Any]) -> str:
-        stops = trial.config["job"] == 0 and result["epoch"] == 3
-        return self.STOP if stops else self.CONTINUE
+def accuracy(outcome: Outcome) -> float:
+    assert outcome.test_last is not None
+    return outcome.test_last.accuracy
 
 
 class OnTwo(NamedTuple):
@@ -183,16 +186,18 @@ class OnTwo(NamedTuple):
 
 @pytest.fixture(scope="module")
 def on_two(cluster: Cluster, planned: tuple[StudyFolder, Plan]) -> OnTwo:
-    """One group of two workers, and what it made of four trials; the first is stopped."""
+    """One group of two workers, and its five trials: the last goes on from the first."""
     folder, plan = planned
+    long = learning(plan, 9)
     jobs = [
-        learning(plan, 9),
+        stopped(long, after=4),
         # 3 epochs of 8 steps, a look-ahead after every eighth.
         learning(plan, 3, "digit_mlp"),
         learning(plan, 3, "digit_cnn_tiny"),
         learning(plan, 60),
+        long,
     ]
-    return OnTwo(folder, jobs, run(jobs, folder, Resources(2), StopsJobZero(), report_interval_s=0))
+    return OnTwo(folder, jobs, run(jobs, folder, Resources(2), report_interval_s=0))
 
 
 @pytest.mark.parametrize("number", [1, 2])
@@ -204,7 +209,7 @@ def test_two_workers_with_half_of_each_batch_come_to_what_one_comes_to(
     alone = run_trial(job.trial, folder, None)
     (row,) = read_trials(folder.out, [job.trial.id]).to_pylist()
     assert (row["workers"], row["precision"], row["steps"]) == (2, "float32", 24)
-    assert row["test_acc_last"] == pytest.approx(alone.test_last.accuracy, abs=0.003)
+    assert row["test_acc_last"] == pytest.approx(accuracy(alone), abs=0.003)
     steps = read_steps(folder.out, [job.trial.id])
     for column in ("train_loss", "ce_loss", "kd_loss", "meta_loss"):
         expected = [getattr(epoch.record, column) for epoch in alone.epochs]
@@ -216,31 +221,38 @@ def test_two_workers_with_half_of_each_batch_come_to_what_one_comes_to(
         assert steps[column].to_pylist() == pytest.approx(expected, rel=1e-3), column
 
 
-def test_a_scheduler_stops_a_trial_on_its_workers_and_they_go_on_with_the_next(
-    on_two: OnTwo,
-) -> None:
-    stopped, *others = (job.trial.id for job in on_two.jobs)
-    heard = on_two.heard
-    assert heard.done_ids == others
+def require_one_training(folder: StudyFolder, leg: Job, whole: Job) -> None:
+    """Checks that a whole run has a stopped one as its beginning, and went on from there."""
+    rows = {row["trial_id"]: row for row in read_trials(folder.out).to_pylist()}
+    first, last = rows[leg.trial.id], rows[whole.trial.id]
+    assert (first["status"], last["status"]) == ("stopped", "done")
+    assert (first["test_acc_last"], first["test_acc_selected"]) == (None, None)
+    assert (first["epochs"], last["epochs"]) == (4, 9)
+    # A training that began anew would have begun later.
+    assert first["started"] == last["started"]
+    curves = [read_steps(folder.out, [job.trial.id]).drop("trial_id") for job in (leg, whole)]
+    assert curves[1].slice(0, 4).equals(curves[0])
+
+
+def test_a_stopped_trial_goes_on_on_its_workers(on_two: OnTwo) -> None:
+    heard, jobs = on_two.heard, on_two.jobs
     assert heard.reasons == {}
-    assert heard.epochs[stopped] == [1, 2, 3, 4]
+    assert heard.done_ids == [job.trial.id for job in jobs]
     # After its last epoch a trial reports once more, that it is committed.
-    assert heard.epochs[others[0]] == [1, 2, 3, 3]
-    assert finished_trials(on_two.folder.out) >= set(others)
-    assert stopped not in finished_trials(on_two.folder.out)
+    assert heard.epochs[jobs[0].trial.id] == [1, 2, 3, 4, 4]
+    assert heard.epochs[jobs[-1].trial.id] == [5, 6, 7, 8, 9, 9]
+    require_one_training(on_two.folder, jobs[0], jobs[-1])
 
 
-def test_a_scheduler_stops_a_trial_in_its_own_process_too(
+def test_a_stopped_trial_goes_on_in_its_own_process_too(
     cluster: Cluster, planned: tuple[StudyFolder, Plan]
 ) -> None:
     folder, plan = planned
-    jobs = [learning(plan, 9, seed=seed) for seed in (10, 11)]
-    stopped, other = (job.trial.id for job in jobs)
-    heard = run(jobs, folder, ONE, StopsJobZero(), report_interval_s=0)
-    assert heard.done_ids == [other]
-    assert heard.reasons == {}
-    assert heard.epochs == {stopped: [1, 2, 3, 4], other: [*range(1, 10), 9]}
-    assert stopped not in finished_trials(folder.out)
+    whole = learning(plan, 9, seed=10)
+    leg = stopped(whole, after=4)
+    for job in (leg, whole):
+        assert run([job], folder, ONE, report_interval_s=0).done_ids == [job.trial.id]
+    require_one_training(folder, leg, whole)
 
 
 def kill_once_under_way(dashboard: str, states: Path, named: str, killed: list[int]) -> None:
@@ -280,7 +292,7 @@ def test_a_trial_whose_process_is_killed_goes_on_and_ends_as_undisturbed(
     torch.set_num_threads(1)
     undisturbed = run_trial(job.trial, folder, None)
     (row,) = read_trials(folder.out, [job.trial.id]).to_pylist()
-    assert row["test_acc_last"] == undisturbed.test_last.accuracy
+    assert row["test_acc_last"] == accuracy(undisturbed)
     steps = read_steps(folder.out, [job.trial.id])
     assert steps["epoch"].to_pylist() == list(range(150))
     losses = [epoch.record.train_loss for epoch in undisturbed.epochs]

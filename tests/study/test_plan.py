@@ -2,18 +2,25 @@ import math
 import shutil
 from collections import Counter
 from dataclasses import replace
+from itertools import product
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
+from metakd.core.distillers import KDConfig
 from metakd.core.meta_temperature.cost import PASS_EQUIVALENTS
 from metakd.data.datasets import ImageDataset, open_dataset
 from metakd.data.splits import SplitError
+from metakd.models.create import student_ladder, teacher_ladder
 from metakd.study.banks import MODES, BankPolicy, Mode, RoomError, check_room
 from metakd.study.cost import expected_steps
 from metakd.study.plan import make_plan
-from metakd.study.spec import StudySpec
+from metakd.study.searching import Searching
+from metakd.study.spec import SpecError, StudySpec
+from metakd.study.strategies import STRATEGIES, Choices, Leg, Search, Strategy
+from metakd.testing.strategy import check_strategy
 
 SPEC = StudySpec(
     name="s",
@@ -31,7 +38,7 @@ def digits(tmp_path_factory: pytest.TempPathFactory) -> ImageDataset:
 
 
 def test_strategies_share_the_trials_that_they_have_in_common(digits: ImageDataset) -> None:
-    plan = make_plan(SPEC, digits)
+    plan = make_plan(SPEC, [digits])
     runs = Counter(job.trial.distiller.method for job in plan.jobs)
     cells = 2 * 2 * 2
     # Fixed τ = 4 is one of the grid's two runs.
@@ -40,36 +47,37 @@ def test_strategies_share_the_trials_that_they_have_in_common(digits: ImageDatas
 
 
 def test_adding_to_a_study_keeps_its_trials(digits: ImageDataset) -> None:
-    before = set(make_plan(SPEC, digits).trial_ids)
+    before = set(make_plan(SPEC, [digits]).trial_ids)
     for more in (
         {"seeds": 3},
         {"temperatures": (1.0, 4.0, 16.0)},
         {"scales": (0.1, 0.3, 1.0)},
         {"strategies": ("ce", "grid", "meta")},
     ):
-        after = make_plan(replace(SPEC, **more), digits)
+        after = make_plan(replace(SPEC, **more), [digits])
         assert before <= set(after.trial_ids), more
 
 
 def test_finished_early_means_complete_pairs(digits: ImageDataset) -> None:
-    seeds = [job.trial.seed for job in make_plan(SPEC, digits).jobs]
+    seeds = [job.trial.seed for job in make_plan(SPEC, [digits]).jobs]
     assert seeds == sorted(seeds)
 
 
 def test_only_who_asks_a_teacher_has_one(digits: ImageDataset) -> None:
-    for job in make_plan(SPEC, digits).jobs:
+    for job in make_plan(SPEC, [digits]).jobs:
         assert (job.trial.teacher is None) == (job.trial.distiller.method == "ce")
-    alone = make_plan(replace(SPEC, strategies=("ce",)), digits)
-    assert alone.teacher is None
+    alone = make_plan(replace(SPEC, strategies=("ce",)), [digits])
+    assert alone.teachers == ()
+    assert {setting.teacher for setting in alone.settings} == {None}
 
 
 def test_one_bank_serves_all_scales_and_methods_of_an_augmentation_and_seed(
     digits: ImageDataset,
 ) -> None:
-    plan = make_plan(SPEC, digits)
+    plan = make_plan(SPEC, [digits])
     assert len(plan.banks) == 2 * 2
     for bank in plan.banks:
-        assert len(bank.sample_ids) == plan.train_samples
+        assert len(bank.sample_ids) == 943
         served = [job.trial for job in plan.jobs if job.bank is not None and job.bank.id == bank.id]
         assert len({(trial.sampling.augmentation, trial.seed) for trial in served}) == 1
         assert {trial.sampling.scale for trial in served} == {0.3, 1.0}
@@ -77,26 +85,26 @@ def test_one_bank_serves_all_scales_and_methods_of_an_augmentation_and_seed(
 
 
 def test_mixed_views_have_a_bank_for_each_scale(digits: ImageDataset) -> None:
-    plan = make_plan(replace(SPEC, augmentations=("cutmix",)), digits)
+    plan = make_plan(replace(SPEC, augmentations=("cutmix",)), [digits])
     assert sorted(len(bank.sample_ids) for bank in plan.banks) == [283, 283, 943, 943]
     for job in plan.jobs:
         (bank,) = [bank for bank in plan.banks if job.bank and bank.id == job.bank.id]
-        assert len(bank.sample_ids) == round(job.trial.sampling.scale * plan.train_samples)
+        assert len(bank.sample_ids) == round(job.trial.sampling.scale * 943)
 
 
 def test_as_many_steps_need_more_views_of_fewer_samples(digits: ImageDataset) -> None:
-    plan = make_plan(replace(SPEC, augmentations=("strong",), seeds=1, match="steps"), digits)
+    plan = make_plan(replace(SPEC, augmentations=("strong",), seeds=1, match="steps"), [digits])
     small, large = sorted(plan.banks, key=lambda bank: len(bank.sample_ids))
     assert (len(large.sample_ids), large.passes) == (943, 2)
     # 2 × (943 // 32) steps are more than 7 passes of 283 // 32 steps.
     assert (len(small.sample_ids), small.passes) == (283, math.ceil(2 * 29 / 8))
-    steps = {expected_steps(job, plan.train_samples) for job in plan.jobs
+    steps = {expected_steps(job) for job in plan.jobs
              if job.trial.distiller.method == "kd"}  # fmt: skip
     assert steps == {2.0 * 29}
 
 
 def test_scales_can_be_images_per_class(digits: ImageDataset) -> None:
-    plan = make_plan(replace(SPEC, images_per_class=(3, 20)), digits)
+    plan = make_plan(replace(SPEC, images_per_class=(3, 20)), [digits])
     shown = {(job.trial.sampling.images_per_class, job.trial.sampling.scale) for job in plan.jobs}
     assert shown == {(3, 30 / 943), (20, 200 / 943)}
     assert {len(bank.sample_ids) for bank in plan.banks} == {200}
@@ -105,11 +113,11 @@ def test_scales_can_be_images_per_class(digits: ImageDataset) -> None:
         assert np.bincount(classes).tolist() == [20] * 10
         assert np.bincount(classes[:30]).tolist() == [3] * 10
     with pytest.raises(SplitError, match=r"images_per_class=500 is more than the 9\d training"):
-        make_plan(replace(SPEC, images_per_class=(500,)), digits)
+        make_plan(replace(SPEC, images_per_class=(500,)), [digits])
 
 
 def test_what_is_kept_is_chosen_by_size_and_changes_no_trial(digits: ImageDataset) -> None:
-    whole = make_plan(SPEC, digits)
+    whole = make_plan(SPEC, [digits])
     answers = sum(bank.answers_bytes for bank in whole.banks)
     plain = sum(bank.views_bytes for bank in whole.banks if bank.augmentation == "none")
     expected = {
@@ -119,7 +127,7 @@ def test_what_is_kept_is_chosen_by_size_and_changes_no_trial(digits: ImageDatase
         answers + 3 * plain: {"none": "full", "strong": "full"},
     }
     for limit, modes in expected.items():
-        plan = make_plan(SPEC, digits, BankPolicy(limit_bytes=limit))
+        plan = make_plan(SPEC, [digits], BankPolicy(limit_bytes=limit))
         assert {bank.augmentation: bank.mode for bank in plan.banks} == modes
         assert plan.trial_ids == whole.trial_ids
         assert sum(bank.kept_bytes for bank in plan.banks) <= limit
@@ -131,14 +139,14 @@ def test_what_is_kept_is_chosen_by_size_and_changes_no_trial(digits: ImageDatase
 
 @pytest.mark.parametrize("mode", MODES)
 def test_what_is_kept_can_be_asked_for(digits: ImageDataset, mode: Mode) -> None:
-    plan = make_plan(SPEC, digits, BankPolicy(mode, limit_bytes=0))
+    plan = make_plan(SPEC, [digits], BankPolicy(mode, limit_bytes=0))
     assert {bank.mode for bank in plan.banks} == {mode}
 
 
 def test_banks_that_the_disk_does_not_hold_are_refused(
     digits: ImageDataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    plan = make_plan(SPEC, digits)
+    plan = make_plan(SPEC, [digits])
     needed = sum(bank.kept_bytes for bank in plan.banks)
     usage = shutil.disk_usage(tmp_path)._replace(free=needed)
     monkeypatch.setattr(shutil, "disk_usage", lambda place: usage)
@@ -153,12 +161,107 @@ def test_banks_that_the_disk_does_not_hold_are_refused(
 
 
 def test_learning_is_expected_to_cost_its_meta_steps(digits: ImageDataset) -> None:
-    plan = make_plan(SPEC, digits)
-    cost = {
-        job.trial.distiller.method: expected_steps(job, plan.train_samples) for job in plan.jobs
-    }
-    assert cost["ce"] == cost["kd"] == 2 * (plan.train_samples // 32)
+    plan = make_plan(SPEC, [digits])
+    cost = {job.trial.distiller.method: expected_steps(job) for job in plan.jobs}
+    assert cost["ce"] == cost["kd"] == 2 * (943 // 32)
     # Every 8th step a forward, a backward and a forward-mode pass of a quarter of the batch.
     look_aheads = math.ceil(cost["kd"] / 8)
     each = (1 + PASS_EQUIVALENTS["jvp"]) / 4
     assert cost["mkd"] == pytest.approx(cost["kd"] + look_aheads * each)
+
+
+def test_settings_are_all_combinations_and_runs_without_a_teacher_stand_beside_all(
+    digits: ImageDataset,
+) -> None:
+    spec = replace(
+        SPEC,
+        strategies=("ce", "fixed", "random"),
+        scales=(0.3,),
+        teachers=("digit_cnn", "digit_mlp"),
+        students=("digit_mlp", "digit_cnn_tiny"),
+    )
+    plan = make_plan(spec, [digits])
+    models = [(s.sampling.augmentation, s.teacher.model, s.student) for s in plan.settings
+              if s.teacher is not None]  # fmt: skip
+    assert models == list(product(("none", "strong"), spec.teachers, spec.students))
+    runs = Counter(job.trial.distiller.method for job in plan.jobs)
+    # 2 augmentations × 2 students × 2 seeds, and as often again for each teacher.
+    assert runs == {"ce": 8, "kd": 16}
+    assert len(plan.searches) == 16
+    assert [teacher.model for teacher in plan.teachers] == list(spec.teachers)
+    one = make_plan(replace(spec, teachers=spec.teachers[:1]), [digits])
+    assert set(one.trial_ids) < set(plan.trial_ids)
+    assert all(len(bank.teachers) == 2 for bank in plan.banks)
+    assert plan.banks[0].answers_bytes == 2 * one.banks[0].answers_bytes
+
+
+def test_each_dataset_has_its_own_split_models_and_teachers(digits: ImageDataset) -> None:
+    pictures = replace(digits, name="pictures", fingerprint="another")
+    plan = make_plan(replace(SPEC, seeds=1), [digits, pictures])
+    assert [s.data.dataset for s in plan.settings] == ["digits"] * 4 + ["pictures"] * 4
+    assert {teacher.data.dataset for teacher in plan.teachers} == {"digits", "pictures"}
+    for job in plan.jobs:
+        assert job.trial.teacher is None or job.trial.teacher.data == job.trial.data
+    with pytest.raises(SpecError, match="different names, got digits, digits"):
+        make_plan(SPEC, [digits, digits])
+
+
+def test_rising_models_follow_the_size_of_the_images(digits: ImageDataset) -> None:
+    plan = make_plan(replace(SPEC, teachers=("rising",), students=("rising",)), [digits])
+    assert plan.spec.teachers == teacher_ladder(digits.image_shape)
+    assert plan.spec.students == student_ladder(digits.image_shape)
+
+
+def test_of_all_strategies_those_that_do_not_fit_are_left_out_with_the_reason(
+    digits: ImageDataset,
+) -> None:
+    plan = make_plan(replace(SPEC, strategies=("all",)), [digits])
+    assert plan.left_out == {"grid2d": "it needs a budget of 4 runs, and has 2"}
+    assert set(plan.spec.strategies) == set(STRATEGIES) - {"grid2d"}
+    none = make_plan(replace(SPEC, strategies=("all",), teachers=("none",)), [digits])
+    assert none.spec.strategies == ("ce",)
+    assert none.left_out["meta"] == "it asks a teacher, and there is none (--teachers none)"
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        ({"teachers": ("none",)}, "'fixed' does not fit this study: it asks a teacher"),
+        ({"budget": 1.0}, "'grid' does not fit this study: its 2 runs exceed the budget of 1"),
+        ({"budget": 0.5, "strategies": ("optuna",)}, "needs a budget of 1 runs, and has 0.5"),
+        ({"budget": 1.5, "strategies": ("pbt",)}, "needs a budget of 2 runs, and has 1.5"),
+        ({"temperatures": (4.0,), "strategies": ("random",)}, "searches between the lowest and"),
+    ],
+)
+def test_a_named_strategy_that_does_not_fit_is_refused_before_work_starts(
+    digits: ImageDataset, change: dict[str, Any], reason: str
+) -> None:
+    with pytest.raises(SpecError, match=reason):
+        make_plan(replace(SPEC, **{"strategies": ("fixed", "grid"), **change}), [digits])
+
+
+def test_a_strategy_for_more_classes_is_refused_by_name(digits: ImageDataset) -> None:
+    binary = replace(digits, labels=digits.labels % 2, class_names=("even", "odd"))
+    with pytest.raises(SpecError, match="'dkd' does not fit this study: it needs 3 classes"):
+        make_plan(replace(SPEC, strategies=("dkd",)), [binary])
+
+
+def test_a_new_strategy_is_one_file_and_one_line(
+    digits: ImageDataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def twice_as_hot(choices: Choices) -> Search:
+        tau = choices.fixed_tau
+        (first, second) = yield [Leg(KDConfig(tau, tau)), Leg(KDConfig(2 * tau, 2 * tau), 1)]
+        if second > first:
+            yield [Leg(KDConfig(2 * tau, 2 * tau))]
+
+    new = Strategy("twice as hot, if better", twice_as_hot, is_searcher=True, min_runs=2)
+    monkeypatch.setitem(STRATEGIES, "hotter", new)
+    check_strategy(new)
+    plan = make_plan(replace(SPEC, strategies=("fixed", "hotter"), seeds=1), [digits])
+    (name, case), *others = plan.searches
+    assert (name, len(others)) == ("hotter", 3)
+    wanted = Searching(name, new, case, case.choices(name, plan.spec)).wants(lambda trial: None)
+    assert [job.trial.stop_after for job in wanted] == [None, 1]
+    # Its first run is the default's.
+    assert wanted[0].trial.id in plan.trial_ids

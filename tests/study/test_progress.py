@@ -6,16 +6,16 @@ from rich.console import Console
 from metakd.study.progress import TrialProgress, duration
 
 
-def progress(total: int = 4) -> TrialProgress:
+def progress(total: int | None = 4) -> TrialProgress:
     console = Console(file=io.StringIO(), width=200)
     return TrialProgress(console, total=total, total_work=100.0)
 
 
 def test_it_counts_what_is_done_running_failed_and_best() -> None:
     with progress() as shown:
-        shown.finish("a", 0.5, 10.0)
-        shown.finish("b", 0.75, 10.0)
-        shown.fail("c", 10.0)
+        shown.finish("id-a", "a", 0.5, 10.0)
+        shown.finish("id-b", "b", 0.75, 10.0)
+        shown.fail("id-c", 10.0)
         shown.running = 1
         words = shown.words()
     assert "2/4 done" in words
@@ -30,7 +30,7 @@ def test_time_left_is_judged_by_work(monkeypatch: pytest.MonkeyPatch) -> None:
     with progress() as shown:
         assert shown.seconds_left() is None
         now[0] = 30.0
-        shown.finish("a", 0.5, 25.0)
+        shown.finish("id-a", "a", 0.5, 25.0)
         assert shown.seconds_left() == pytest.approx(90.0)
 
 
@@ -39,13 +39,13 @@ def test_work_of_running_trials_counts_once(monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setattr("metakd.study.progress.time.monotonic", lambda: now[0])
     with progress() as shown:
         now[0] = 10.0
-        shown.advance("a", 5.0)
-        shown.advance("a", 10.0)
-        shown.advance("b", 10.0)
+        shown.advance("id-a", 5.0)
+        shown.advance("id-a", 10.0)
+        shown.advance("id-b", 10.0)
         assert shown.seconds_left() == pytest.approx(40.0)
-        shown.finish("a", 0.5, 25.0)
+        shown.finish("id-a", "a", 0.5, 25.0)
         assert shown.work_so_far == 35.0
-        shown.fail("b", 25.0)
+        shown.fail("id-b", 25.0)
         assert shown.work_so_far == 50.0
 
 
@@ -57,10 +57,10 @@ def test_away_from_a_terminal_a_long_run_says_only_what_is_new(
     with progress() as shown:
         for _ in range(5):
             now[0] += 30.0
-            shown.advance("a", 0.1)
+            shown.advance("id-a", 0.1)
         shown.running = 1
         now[0] += 30.0
-        shown.advance("a", 0.1)
+        shown.advance("id-a", 0.1)
     assert isinstance(shown.console.file, io.StringIO)
     lines = shown.console.file.getvalue().splitlines()
     assert lines == ["0/4 done · 0 running", "0/4 done · 1 running"]
@@ -68,12 +68,22 @@ def test_away_from_a_terminal_a_long_run_says_only_what_is_new(
 
 def test_away_from_a_terminal_the_end_is_one_line() -> None:
     with progress(total=2) as shown:
-        shown.finish("a", 0.5, 50.0)
-        shown.finish("b", 0.6, 50.0)
+        shown.finish("id-a", "a", 0.5, 50.0)
+        shown.is_over = True
+        shown.finish("id-b", "b", 0.6, 50.0)
     assert isinstance(shown.console.file, io.StringIO)
     lines = shown.console.file.getvalue().splitlines()
     assert len(lines) == 1
     assert lines[0] == "2/2 done · best validation 60.0 % (b)"
+
+
+def test_where_searches_decide_as_they_go_it_counts_work() -> None:
+    with progress(total=None) as shown:
+        shown.finish("id-a", "a", 0.5, 40.0)
+        assert shown.words().startswith("1 done · 40 % of the work · 0 running")
+        shown.is_over = True
+        shown.finish("id-b", "b", 0.6, 20.0)
+        assert shown.words() == "2 done · best validation 60.0 % (b)"
 
 
 @pytest.mark.parametrize(

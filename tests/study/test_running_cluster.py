@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple
@@ -20,6 +21,7 @@ from study_command import ROOT, SCRIPT, environment, run, signalled
 
 from metakd.data.datasets import open_dataset
 from metakd.results.reader import finished_trials, read_steps, read_trials
+from metakd.results.searches import read_searches
 from metakd.study.banks import BankPolicy
 from metakd.study.plan import Plan, make_plan
 from metakd.study.spec import StudySpec
@@ -95,10 +97,10 @@ WORDS = """
 def with_teacher(out: Path, spec: StudySpec) -> Plan:
     """Plans a study whose teacher is there, untrained: its answers do not matter."""
     folder = StudyFolder(out)
-    plan = make_plan(spec, open_dataset("digits", folder.datasets), BankPolicy("live"))
-    assert plan.teacher is not None
-    untrained = new_teacher(plan.teacher, folder)
-    store_teacher(plan.teacher, folder, untrained, TeacherReport(0.1, 0.1, 0.0))
+    plan = make_plan(spec, [open_dataset("digits", folder.datasets)], BankPolicy("live"))
+    (teacher,) = plan.teachers
+    untrained = new_teacher(teacher, folder)
+    store_teacher(teacher, folder, untrained, TeacherReport(0.1, 0.1, 0.0))
     return plan
 
 
@@ -237,3 +239,34 @@ def test_under_uv_the_workers_take_this_environment(running: Running, tmp_path: 
     )
     assert study.returncode == 0, study.stderr
     assert "6/6 done" in study.stdout
+
+
+def test_searches_killed_twice_end_as_those_that_were_not(running: Running, tmp_path: Path) -> None:
+    spec = replace(SPEC, strategies=("optuna+asha", "pbt"), seeds=1, epochs=60)
+    words = ["--cluster", running.address, *WORDS.split(), "out", "--strategies", *spec.strategies]
+    words += ["--seeds", "1", "--epochs", "60"]
+    for place in ("stopped", "undisturbed"):
+        with_teacher(tmp_path / place / "out", spec)
+    out = tmp_path / "stopped" / "out"
+    for trials in (2, 7):
+        code, _, _ = signalled(
+            words,
+            tmp_path / "stopped",
+            lambda least=trials: len(finished_trials(out)) >= least,  # type: ignore[misc]
+            signal.SIGKILL,
+            running.secrets,
+        )
+        assert code == -signal.SIGKILL
+    found = []
+    for place in ("stopped", "undisturbed"):
+        last = run(*words, cwd=tmp_path / place, extra=running.secrets)
+        assert last.returncode == 0, last.stderr
+        assert not (tmp_path / place / "out" / "checkpoints").exists()
+        searches = read_searches(tmp_path / place / "out")
+        assert all(searches["is_complete"].to_pylist())
+        ids = searches["trial_id"].to_pylist()
+        columns = ["status", "epochs", "val_acc_last", "test_acc_last", "tau_s_last"]
+        rows = read_trials(tmp_path / place / "out", ids, columns)
+        found.append((searches.to_pylist(), rows.to_pylist()))
+    assert found[0] == found[1]
+    assert {row["status"] for row in found[0][1]} == {"stopped", "done"}

@@ -1,12 +1,20 @@
 """A trial's run: fair, repeatable, and the same from the bank as live."""
 
+import shutil
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 
-from metakd.core.distillers import CrossEntropyConfig, DistillerConfig, KDConfig, MKDConfig
+from metakd.core.distillers import (
+    CrossEntropyConfig,
+    DistillerConfig,
+    KDConfig,
+    MKDConfig,
+    scheduled,
+)
 from metakd.core.evaluation import Evaluation
 from metakd.data.augmentations import find_recipe
 from metakd.data.bank import AnswerType, build_answers, build_views
@@ -14,6 +22,7 @@ from metakd.results.reader import finished_trials, read_steps, read_trials
 from metakd.train import student as student_module
 from metakd.train.commit import commit
 from metakd.train.folder import StudyFolder
+from metakd.train.in_flight import InFlight
 from metakd.train.inputs import HeldOut, HeldOutMetaBatches, ShuffledBatches
 from metakd.train.samples import Samples, open_samples
 from metakd.train.sampling import training_views
@@ -276,3 +285,44 @@ def test_meta_batches_are_a_function_of_the_step_and_cover_the_split(prepared: A
     assert len(torch.cat(forward[:3]).flatten(1).unique(dim=0)) == 9
     tiny = HeldOutMetaBatches(samples.meta.first(2), batch_size=64, seed=0)
     assert len(tiny.at(5).labels) == 2
+
+
+def test_a_schedule_goes_on_from_the_training_that_it_branches_off(
+    prepared: Any, tmp_path: Path
+) -> None:
+    folder, trial = prepared
+    here = StudyFolder(tmp_path / "out")
+    for name in ("datasets", "teachers"):
+        shutil.copytree(folder.out / name, here.out / name)
+    trial = replace(trial, recipe=replace(trial.recipe, epochs=4))
+    winner = replace(trial, distiller=scheduled([(0, 2.0)], 0.9), stop_after=2)
+    copy = replace(trial, distiller=scheduled([(0, 2.0), (2, 8.0)], 0.9))
+    commit(winner, run_trial(winner, here, None), here, "abc")
+    ran: list[int] = []
+    branched = run_trial(copy, here, None, lambda epoch: ran.append(epoch.record.epoch))
+    # Its first half is the winner's: to have those weights is to have that schedule.
+    assert ran == [2, 3]
+    assert [epoch.record.temperatures for epoch in branched.epochs] == [(2.0, 2.0)] * 2 + [
+        (8.0, 8.0)
+    ] * 2
+    assert numbers(branched) == numbers(run_trial(copy, folder, None))
+    # The winner goes on from the same state, and nobody's end removes it.
+    goes_on = replace(winner, stop_after=None)
+    ran.clear()
+    commit(goes_on, run_trial(goes_on, here, None, lambda e: ran.append(e.record.epoch)), here, "a")
+    assert ran == [2, 3]
+    assert InFlight(here, winner.whole.id).latest(2) is not None
+
+
+def test_a_stopped_trial_reads_no_test_set_and_passes_over_later_states(
+    prepared: Any, tmp_path: Path
+) -> None:
+    folder, trial = prepared
+    trial = replace(trial, seed=77)
+    # Somebody's whole run was interrupted after its second epoch.
+    InFlight(folder, trial.id).branch(2, {"training": {}, "progress": {}})
+    stopped = replace(trial, stop_after=1)
+    outcome = run_trial(stopped, folder, None)
+    InFlight(folder, trial.id).forget()
+    assert len(outcome.epochs) == 1
+    assert (outcome.test_last, outcome.test_selected) == (None, None)

@@ -37,7 +37,7 @@ class Interval:
     method: str
 
 
-def paired_interval(differences: NDArray[np.float64]) -> Interval:
+def paired_interval(differences: NDArray[np.float64], level: float = LEVEL) -> Interval:
     """Returns the paired t interval of differences (N,) in percentage points, NaN left out.
 
     Below three pairs there is a mean and no interval. Equal differences give an interval of no
@@ -45,6 +45,7 @@ def paired_interval(differences: NDArray[np.float64]) -> Interval:
 
     Args:
         differences: One difference for each seed of a setting.
+        level: How often the interval covers.
     """
     found = differences[np.isfinite(differences)]
     if not len(found):
@@ -54,11 +55,11 @@ def paired_interval(differences: NDArray[np.float64]) -> Interval:
         reason = f"no interval: it needs {MIN_PAIRS} pairs, there are {len(found)}"
         return Interval(mean, None, None, len(found), reason)
     variance = float(found.var(ddof=1)) / len(found)
-    half = half_width(variance, len(found) - 1)
+    half = half_width(variance, len(found) - 1, level)
     return Interval(mean, mean - half, mean + half, len(found), f"paired t over {len(found)} seeds")
 
 
-def crossed_interval(differences: Matrix) -> Interval:
+def crossed_interval(differences: Matrix, level: float = LEVEL) -> Interval:
     """Returns the interval for settings and seeds, both seen as samples of more.
 
     Args:
@@ -66,19 +67,20 @@ def crossed_interval(differences: Matrix) -> Interval:
             incomplete matrix the settings and seeds of :func:`complete_block` are used. One
             setting gives its paired t interval; one seed gives none, as seeds may move all
             settings together.
+        level: How often the interval covers.
     """
     rows, columns = complete_block(differences)
     block = differences[np.ix_(rows, columns)]
     settings, seeds = block.shape
     left_out = int(np.isfinite(differences).sum()) - block.size
     if settings < 2 or not seeds:
-        interval = paired_interval(block.ravel())
+        interval = paired_interval(block.ravel(), level)
     elif seeds < 2:
         reason = "no interval: one seed does not show how much seeds differ"
         interval = Interval(float(block.mean()), None, None, block.size, reason)
     else:
         spread = mean_squares(block).variance_of_mean(settings, seeds)
-        mean, half = float(block.mean()), half_width(*spread)
+        mean, half = float(block.mean()), half_width(*spread, level)
         method = f"two-way t over {settings} settings × {seeds} seeds"
         interval = Interval(mean, mean - half, mean + half, block.size, method)
     if not left_out:
@@ -149,6 +151,6 @@ def complete_block(differences: Matrix) -> tuple[NDArray[np.intp], NDArray[np.in
     return rows, columns
 
 
-def half_width(variance: float, freedom: float) -> float:
-    """Returns half the width of a 95 % t interval."""
-    return float(stdtrit(freedom, (1 + LEVEL) / 2)) * math.sqrt(variance)
+def half_width(variance: float, freedom: float, level: float = LEVEL) -> float:
+    """Returns half the width of a t interval."""
+    return float(stdtrit(freedom, (1 + level) / 2)) * math.sqrt(variance)

@@ -10,9 +10,12 @@ from metakd.analysis.detectable import detectable_difference
 from metakd.analysis.gains import search_gains
 from metakd.analysis.grid import choose
 from metakd.analysis.inventory import make_inventory
+from metakd.analysis.level_gaps import level_gaps
 from metakd.analysis.loss_profile import loss_profiles
 from metakd.analysis.optimism import selection_optimism
+from metakd.analysis.questions import answer, question_of
 from metakd.analysis.responses import response_curves
+from metakd.analysis.reuse import reuse
 from metakd.analysis.rivals import compare_rivals
 from metakd.analysis.settings import setting_results
 from metakd.analysis.spec_in_words import spec_in_words
@@ -21,10 +24,11 @@ from metakd.analysis.summary_file import read_summary, write_summary
 from metakd.analysis.table import StudyTable, read_table
 from metakd.analysis.trajectories import trajectories
 from metakd.analysis.transfer import transfer_regret
-from metakd.analysis.verdict import Evidence, make_verdict
+from metakd.analysis.verdict import Evidence
 from metakd.analysis.wall_clock import wall_clock
 from metakd.results.reader import read_study
 from metakd.results.study import StudyRecord
+from metakd.results.teachers import read_teachers
 
 __all__ = ["read_summary", "summarise", "write_summary"]
 
@@ -39,6 +43,7 @@ def summarise(out: Path) -> Summary:
         StoreError: If the folder holds no study, or a file in it is damaged.
     """
     record = read_study(out)
+    question = question_of(record)
     table = read_table(out, record)
     grid = choose(table)
     comparisons = compare(table, grid)
@@ -55,6 +60,8 @@ def summarise(out: Path) -> Summary:
         inventory,
         rivals,
     )
+    gaps = level_gaps(table, grid, read_teachers(out))
+    reused = reuse(table, grid)
     return Summary(
         summary_version=SUMMARY_VERSION,
         study=record.study,
@@ -63,7 +70,7 @@ def summarise(out: Path) -> Summary:
         fixed_tau=table.fixed_tau,
         temperatures=table.temperatures,
         strategies=table.strategies,
-        verdict=make_verdict(evidence),
+        verdict=answer(question, evidence, gaps, reused),
         comparisons=comparisons,
         settings=settings,
         responses=response_curves(table, settings),
@@ -81,6 +88,9 @@ def summarise(out: Path) -> Summary:
         detectable=detectable_difference(learned_minus_pp(table, grid, "grid")),
         wall_clock=wall_clock(table),
         rivals=rivals,
+        question=question,
+        gaps=gaps,
+        reuse=reused,
     )
 
 

@@ -7,6 +7,7 @@ A difference is always learned minus rival: positive means that learning the tem
 
 from dataclasses import dataclass
 
+from metakd.analysis.answers import LevelGap, Reuse
 from metakd.analysis.curves import (
     AnytimeCurve,
     CostPoint,
@@ -229,3 +230,8 @@ class Summary:
     detectable: DetectableDifference | None
     wall_clock: WallClock | None
     rivals: tuple[Rival, ...]
+
+    # What studies of gaps and of transfer ask.
+    question: str
+    gaps: tuple[LevelGap, ...]
+    reuse: Reuse | None

@@ -22,7 +22,7 @@ def transfer_regret(table: StudyTable, grid: Grid | None) -> TransferRegret | No
     losses = np.full(test.shape[:2], np.nan)
     for target, best in enumerate(grid.best_on_average):
         if best is not None:
-            losses[:, target] = _mean_loss_pp(test[best, target], test[:, target])
+            losses[:, target] = mean_loss_pp(test[best, target], test[:, target])
     regret_pp = tuple(
         (None,) * len(table.keys) if best is None else _known(losses[best])
         for best in grid.best_on_average
@@ -46,11 +46,11 @@ def _against_own(test: Matrix, grid: Grid, runs: Runs | None) -> NDArray[np.floa
     losses = np.full(test.shape[1], np.nan)
     for target, best in enumerate(grid.best_on_average):
         if best is not None and runs is not None:
-            losses[target] = _mean_loss_pp(test[best, target], runs.test_acc_last[target])
+            losses[target] = mean_loss_pp(test[best, target], runs.test_acc_last[target])
     return losses
 
 
-def _mean_loss_pp(own: NDArray[np.float64], other: NDArray[np.float64]) -> NDArray[np.float64]:
+def mean_loss_pp(own: NDArray[np.float64], other: NDArray[np.float64]) -> NDArray[np.float64]:
     """Returns the mean over seeds, the last axis, of those where both are known; NaN if none."""
     losses = 100 * (own - other)
     known = np.isfinite(losses)

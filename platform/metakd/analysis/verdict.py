@@ -81,10 +81,10 @@ def _answer(evidence: Evidence, main: Comparison, rival: str) -> Verdict:
     sentences = [
         _effect_sentence(main, rival, margin),
         _cost_sentence(evidence, main, rival),
-        _others_sentence(evidence, main),
+        comparisons_sentence([c for c in evidence.comparisons if c is not main], "Learning"),
         _rivals_sentence(evidence.rivals),
         _exception_sentence(evidence, main) if main.rival == "full_grid" else None,
-        _missing_sentence(evidence.inventory, main.missing_pairs),
+        missing_sentence(evidence.inventory, main.missing_pairs),
     ]
     return Verdict(
         badge=BADGES[main.accuracy_verdict] + _cost_badge(cost, factor),
@@ -156,16 +156,6 @@ def _cost_sentence(evidence: Evidence, main: Comparison, rival: str) -> str | No
     return f"{takes}{charged}{runs}."
 
 
-def _others_sentence(evidence: Evidence, main: Comparison) -> str | None:
-    parts = [
-        f"{signed_pp(other.effect.mean_pp)} ({other.accuracy_verdict}) against "
-        f"{ARTICLES[other.rival]}{other.label[0].lower()}{other.label[1:]}"
-        for other in evidence.comparisons
-        if other is not main and other.effect.mean_pp is not None
-    ]
-    return f"Learning is {listed(parts)}." if parts else None
-
-
 def _rivals_sentence(rivals: Sequence[Rival]) -> str | None:
     """Says which strategies learning clearly beats or loses to for the same compute."""
     judged = [rival for rival in rivals if rival.equal_cost_p_holm is not None]
@@ -208,15 +198,37 @@ def _exception_sentence(evidence: Evidence, main: Comparison) -> str | None:
     )
 
 
-def _missing_sentence(inventory: Inventory, missing_pairs: int) -> str | None:
+def comparisons_sentence(
+    comparisons: Sequence[Comparison], learning: str = "Over all settings learning"
+) -> str | None:
+    """Says how learning compares with rivals; None where no pair is there."""
+    parts = [
+        f"{signed_pp(each.effect.mean_pp)} ({each.accuracy_verdict}) against "
+        f"{ARTICLES[each.rival]}{each.label[0].lower()}{each.label[1:]}"
+        for each in comparisons
+        if each.effect.mean_pp is not None
+    ]
+    return f"{learning} is {listed(parts)}." if parts else None
+
+
+def missing_sentence(inventory: Inventory, missing_pairs: int | None = None) -> str | None:
+    """Says how many pairs are missing, and how far the study is; None where nothing is missing.
+
+    Args:
+        inventory: What was planned and what there is.
+        missing_pairs: Those of a comparison; None for those in which any strategy is missing.
+    """
+    if missing_pairs is None:
+        missing_pairs = inventory.planned_pairs - inventory.complete_pairs
     if missing_pairs:
         of_all = f"{missing_pairs} of {inventory.planned_pairs}"
-        return f"Missing pairs: {of_all}. {_progress(inventory)}."
+        return f"Missing pairs: {of_all}. {progress(inventory)}."
     is_all = not inventory.failed and inventory.ended_searches == inventory.searches
-    return None if is_all else f"{_progress(inventory)}."
+    return None if is_all else f"{progress(inventory)}."
 
 
-def _progress(inventory: Inventory) -> str:
+def progress(inventory: Inventory) -> str:
+    """Returns "Finished: 3 of 4 planned trials, 1 failed"."""
     failed = f", {inventory.failed} failed" if inventory.failed else ""
     searches = (
         f", and {inventory.ended_searches} of {counted(inventory.searches, 'search', 'searches')}"
@@ -243,7 +255,7 @@ def _no_answer(evidence: Evidence) -> Verdict:
     sentences = [
         _scores_sentence(evidence),
         _rivals_sentence(evidence.rivals),
-        f"{_progress(evidence.inventory)}.",
+        f"{progress(evidence.inventory)}.",
     ]
     return Verdict(badge, headline, tuple(sentence for sentence in sentences if sentence))
 

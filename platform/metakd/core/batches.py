@@ -11,7 +11,7 @@ class Batch(NamedTuple):
 
     Attributes:
         inputs: Normalised images, (B, channels, height, width), float.
-        labels: Class indices, (B,), int64.
+        labels: Class indices, (B,), int64, or class probabilities, (B, C), as mixup makes them.
         teacher_logits: The teacher's logits on these very inputs, (B, C); None where no teacher
             is asked.
     """

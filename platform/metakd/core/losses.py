@@ -1,4 +1,4 @@
-"""The distillation loss with one temperature for each side.
+"""The distillation loss with one temperature for each side, whole and decoupled.
 
 Shapes: B samples, C classes; logits are (B, C). Labels are class indices (B,), or class
 probabilities (B, C) as mixup and label smoothing make them. A temperature is one number, or one for
@@ -63,7 +63,65 @@ def tempered_divergence(
     """
     log_p = F.log_softmax(teacher_logits / _for_rows(tau_t), dim=1)
     log_q = F.log_softmax(student_logits / _for_rows(tau_s), dim=1)
-    return F.kl_div(log_q, log_p, reduction="none", log_target=True).sum(dim=1)
+    return _divergence(log_q, log_p)
+
+
+def decoupled_divergences(
+    student_logits: Tensor, teacher_logits: Tensor, labels: Tensor, tau: float | Tensor
+) -> tuple[Tensor, Tensor]:
+    """Returns the divergences of the target class and among the other ones, each (B,).
+
+    The first is KL of (p_y, 1 − p_y), the second KL of softmax over the classes other than y; with
+    two classes the second is 0. No probability is ever formed whose logarithm is then taken: both
+    are finite wherever the logits over τ are.
+
+    Source: DKD (Zhao et al. 2022, arXiv 2203.08679), equations 5 to 7: the whole divergence is the
+    first plus (1 − p_y of the teacher) times the second.
+
+    Args:
+        student_logits: z_s, (B, C).
+        teacher_logits: z_t, (B, C).
+        labels: Class indices (B,); of probabilities (B, C) the largest is taken for the target.
+        tau: The temperature of both sides, a scalar.
+    """
+    target = (labels if labels.dim() == 1 else labels.argmax(dim=1))[:, None]
+    is_target = torch.zeros_like(student_logits, dtype=torch.bool).scatter(1, target, True)
+
+    def decoupled(logits: Tensor) -> tuple[Tensor, Tensor]:
+        z = logits / tau
+        others = z.masked_fill(is_target, -torch.inf)
+        log_odds = z.gather(1, target) - others.logsumexp(dim=1, keepdim=True)
+        of_target = F.logsigmoid(torch.cat([log_odds, -log_odds], dim=1))
+        return of_target, F.log_softmax(others, dim=1).masked_fill(is_target, 0.0)
+
+    student, teacher = decoupled(student_logits), decoupled(teacher_logits)
+    return _divergence(student[0], teacher[0]), _divergence(student[1], teacher[1])
+
+
+def decoupled_loss(
+    student_logits: Tensor,
+    teacher_logits: Tensor,
+    labels: Tensor,
+    tau: float | Tensor,
+    target_weight: float,
+    others_weight: float,
+) -> Tensor:
+    """Returns τ² (α TCKD + β NCKD), the batch mean of ``decoupled_divergences``; scalar.
+
+    Args:
+        student_logits: z_s, (B, C).
+        teacher_logits: z_t, (B, C).
+        labels: Class indices (B,), or probabilities (B, C).
+        tau: The temperature of both sides; where it is a scalar tensor, with its graph.
+        target_weight: α, of the target class.
+        others_weight: β, of the other classes.
+
+    Raises:
+        ValueError: If the logits differ in shape.
+    """
+    require_same_classes(student_logits, teacher_logits)
+    target, others = decoupled_divergences(student_logits, teacher_logits, labels, tau)
+    return tau**2 * (target_weight * target + others_weight * others).mean()
 
 
 def distillation_loss(
@@ -143,6 +201,10 @@ def _gradient(
     q = F.softmax(student_logits / _for_rows(tau_s), dim=1)
     p = F.softmax(teacher_logits / _for_rows(tau_t), dim=1)
     return (q - p) / _for_rows(tau_s)
+
+
+def _divergence(log_q: Tensor, log_p: Tensor) -> Tensor:
+    return F.kl_div(log_q, log_p, reduction="none", log_target=True).sum(dim=1)
 
 
 def _for_rows(tau: Temperature) -> Temperature:

@@ -10,7 +10,6 @@ from typing import Any
 import torch
 import torch.distributed as dist
 from torch import Tensor, nn
-from torch.optim import SGD, Optimizer
 
 from metakd.core.batches import Batch, MetaBatches, TrainingBatches
 from metakd.core.distillers.base import Distiller
@@ -19,46 +18,7 @@ from metakd.core.hypergradient.linearised import at_least_float32
 from metakd.core.losses import Losses
 from metakd.core.meta_temperature import MetaStep
 from metakd.core.ranks import mean_over_ranks, ranks_of
-
-
-@dataclass(frozen=True)
-class Recipe:
-    """How long and by what optimiser a model is trained: SGD with momentum, cosine schedule."""
-
-    epochs: int = 30
-    """Passes over the (scaled) training set."""
-    batch_size: int = 64
-    """Samples a step; an epoch's incomplete last batch is left out."""
-    lr: float = 0.05
-    """Peak learning rate; it falls to 0 along half a cosine over all steps."""
-    momentum: float = 0.9
-    """Heavy-ball momentum, in [0, 1)."""
-    nesterov: bool = True
-    """Whether the momentum looks ahead (Nesterov)."""
-    weight_decay: float = 5e-4
-    """L2 penalty on every parameter."""
-
-    def __post_init__(self) -> None:
-        for name in ("epochs", "batch_size"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name} must be at least 1, got {name}={getattr(self, name)}")
-        if not self.lr > 0:
-            raise ValueError(f"lr must be above 0, got lr={self.lr}")
-
-    def optimiser(self, model: nn.Module) -> Optimizer:
-        """Returns the optimiser of the model's parameters."""
-        return SGD(
-            model.parameters(),
-            lr=self.lr,
-            momentum=self.momentum,
-            nesterov=self.nesterov and self.momentum > 0,
-            weight_decay=self.weight_decay,
-            fused=True,
-        )
-
-    def lr_at(self, step: int, total_steps: int) -> float:
-        """Returns the learning rate of a step in [0, total_steps)."""
-        return 0.5 * self.lr * (1 + math.cos(math.pi * step / total_steps))
+from metakd.core.recipe import Recipe as Recipe
 
 
 @dataclass(frozen=True)
@@ -176,6 +136,7 @@ class Training:
         seen: list[Losses] = []
         meta_seen: list[MetaStep] = []
         self._student.train()
+        distiller.start_epoch(epoch, self._recipe.epochs)
         for batch in self._batches.epoch(epoch):
             if self._awaits_next_batch:
                 meta_seen.append(self._look_ahead(batch.first(distiller.meta_samples(batch))))
@@ -191,6 +152,7 @@ class Training:
             self._optimiser.zero_grad()
             losses.total.backward()
             self._optimiser.step()
+            distiller.after_step(lr)
 
             if taken is not None:
                 distiller.remember(taken, batch)

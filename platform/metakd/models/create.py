@@ -2,7 +2,9 @@
 
 import ast
 import difflib
-from typing import Any
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, TypeVar
 
 import torch
 from torch import nn
@@ -15,6 +17,7 @@ TINY_SIDE, SMALL_SIDE = 16, 64
 """Images below so many pixels a side get the models for 8×8 and for 32×32 by default."""
 
 ImageShape = tuple[int, int, int]
+Choice = TypeVar("Choice")
 
 
 class ModelError(ValueError):
@@ -52,7 +55,44 @@ def default_teacher(image_shape: ImageShape) -> str:
     return _by_side(image_shape, "digit_cnn", "cifar_cnn", "timm:resnet50")
 
 
-def _by_side(image_shape: ImageShape, tiny: str, small: str, large: str) -> str:
+def teacher_ladder(image_shape: ImageShape) -> tuple[str, ...]:
+    """Returns teachers of rising size and accuracy for images of shape (C, H, W).
+
+    The first is the default student's own model. Test accuracies in %: on digits 96.8, 98.8, 98.9
+    and 99.4 (means of four seeds), on CIFAR-10 after four epochs 67.7, 68.4, 72.2 and 77.2.
+    """
+    digits = ("digit_cnn_tiny", "digit_cnn_small", "digit_cnn_medium", "digit_cnn_deep")
+    pictures = ("cifar_cnn_tiny", "cifar_cnn_small", "cifar_cnn", "cifar_cnn_deep")
+    large = ("timm:resnet18", "timm:resnet34", "timm:resnet50", "timm:resnet101")
+    return _by_side(image_shape, digits, pictures, large)
+
+
+def student_ladder(image_shape: ImageShape) -> tuple[str, ...]:
+    """Returns two students of rising size for images of shape (C, H, W)."""
+    return _by_side(
+        image_shape,
+        ("digit_mlp", "digit_cnn_tiny"),
+        ("cifar_cnn_tiny", "cifar_resnet8"),
+        ("timm:mobilenetv3_small_100", "timm:resnet18"),
+    )
+
+
+def split_name(name: str) -> tuple[str, dict[str, Any]]:
+    """Returns a model's name without its options, and the options.
+
+    Raises:
+        ModelError: If an option is not written key=value.
+    """
+    model, *words = name.split(",")
+    return model, dict(_parse_option(name, word) for word in words)
+
+
+def join_name(model: str, options: Mapping[str, Any]) -> str:
+    """Returns a model's name with options, as ``split_name`` takes it apart."""
+    return ",".join([model, *(f"{key}={value}" for key, value in options.items())])
+
+
+def _by_side(image_shape: ImageShape, tiny: Choice, small: Choice, large: Choice) -> Choice:
     side = max(image_shape[1:])
     if side < TINY_SIDE:
         return tiny
@@ -63,7 +103,8 @@ def _create_by_timm(name: str, image_shape: ImageShape, num_classes: int) -> nn.
     # timm costs seconds to import, and our own models need none of it.
     from metakd.models.timm_models import build_timm_model, close_names, is_timm_model
 
-    timm_name, *words = name.removeprefix(TIMM_PREFIX).split(",")
+    model, chosen = split_name(name)
+    timm_name = model.removeprefix(TIMM_PREFIX)
     if not name.startswith(TIMM_PREFIX) or not is_timm_model(timm_name):
         close = difflib.get_close_matches(name, MODEL_NAMES, n=2) + [
             TIMM_PREFIX + match for match in close_names(timm_name)
@@ -75,11 +116,14 @@ def _create_by_timm(name: str, image_shape: ImageShape, num_classes: int) -> nn.
     options = {
         "in_chans": image_shape[0],
         "num_classes": num_classes,
-        **dict(_parse_option(name, word) for word in words),
+        **chosen,
     }
+    checkpoint = options.get("checkpoint_path")
+    if checkpoint is not None and not Path(str(checkpoint)).is_file():
+        raise ModelError(f"there is no checkpoint {checkpoint}, which {name!r} asks for")
     try:
         return build_timm_model(timm_name, image_shape, options)
-    except (TypeError, ValueError, RuntimeError, AssertionError) as error:
+    except (TypeError, ValueError, RuntimeError, AssertionError, OSError) as error:
         raise ModelError(f"timm cannot build {name!r} with {options}: {error}") from error
 
 

@@ -30,6 +30,17 @@ def close_names(name: str) -> list[str]:
     return difflib.get_close_matches(name, of_timm, n=2)
 
 
+def pretrained_config(name: str) -> Any:  # noqa: ANN401 - timm's own
+    """Returns timm's configuration of a model's weights: mean, std, num_classes and more.
+
+    None where timm has no weights of the model at all, as of our own.
+
+    Raises:
+        RuntimeError: If there are no weights of this tag.
+    """
+    return timm.get_pretrained_cfg(name)
+
+
 def build_timm_model(
     name: str, image_shape: tuple[int, int, int], options: dict[str, Any]
 ) -> nn.Module:

@@ -11,9 +11,12 @@ from metakd.results.compaction import Compaction
 from metakd.results.files import COMPACTED, list_files
 from metakd.results.object_store import ObjectStore
 from metakd.results.reader import packed_trials
+from metakd.results.searches import SEARCHES_FILE
 from metakd.results.study import OWN_NAMES, STUDY_FILE, StoreError, check_own
+from metakd.results.teachers import TEACHERS_FILE
 
 FOLDERS = ("trials", "steps", "failed")
+OF_THE_STUDY = (SEARCHES_FILE, TEACHERS_FILE)
 ATTEMPTS = 5
 
 
@@ -74,11 +77,12 @@ def fetch_results(out: Path, store: ObjectStore) -> None:
         StoreError: If the store does not answer.
     """
     if store.size(STUDY_FILE) is None:
-        for name in (*OWN_NAMES, STUDY_FILE):
+        for name in (*OWN_NAMES, STUDY_FILE, *OF_THE_STUDY):
             shutil.rmtree(out / name, ignore_errors=True)
             (out / name).unlink(missing_ok=True)
         return
-    store.fetch([(out / STUDY_FILE, STUDY_FILE)])
+    there = [name for name in OF_THE_STUDY if store.size(name) is not None]
+    store.fetch((out / name, name) for name in (STUDY_FILE, *there))
     for _ in range(ATTEMPTS):
         # Between a list and a look, another machine may pack trials into fewer files.
         with suppress(FileNotFoundError):

@@ -1,24 +1,42 @@
 """What a study says in the terminal: its plan before, its verdict after."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 from rich.console import Console
 
+from metakd.analysis.intervals import MIN_PAIRS
+from metakd.analysis.question_table import tables
 from metakd.analysis.summary import Summary
-from metakd.analysis.terminal import settings_table, verdict_lines
+from metakd.analysis.terminal import verdict_lines
+from metakd.analysis.wording import counted
 from metakd.data.datasets import ImageDataset
-from metakd.models.create import create_model
+from metakd.models.create import SMALL_SIDE, create_model
+from metakd.models.pretrained import without_weights
 from metakd.results.object_store import ObjectStore
 from metakd.results.reader import read_trials
 from metakd.study.banks import BankSpec
+from metakd.study.board import Board
 from metakd.study.cost import estimate_s
-from metakd.study.plan import Job, Plan
+from metakd.study.gpu_cost import HOUR_S, gpu_cost
+from metakd.study.plan import Opened, Plan
 from metakd.study.progress import duration
+from metakd.study.spec import Question
+from metakd.study.strategies import BASIC
+from metakd.train.trial import TeacherSpec
 
 SHOWN_FAILURES = 3
+GPUS = (8, 64)
+"""A machine, and a small cluster."""
+QUESTIONS: dict[Question, str] = {
+    "grid_vs_meta": "search for the temperature, or learn it?",
+    "teacher_gap": "does a better teacher make a worse student, and does the temperature mend it?",
+    "augmentation_gap": "does strong augmentation spoil distillation, and does the temperature "
+    "mend it?",
+    "transfer": "use a temperature that was tuned elsewhere, or learn it here?",
+}
 
 
 class Failure(NamedTuple):
@@ -31,58 +49,105 @@ class Failure(NamedTuple):
 def announce_plan(
     console: Console,
     plan: Plan,
-    dataset: ImageDataset,
-    pending: Sequence[Job],
-    teacher_is_trained: bool,
+    board: Board,
+    untrained: Sequence[TeacherSpec],
     cpus: int,
     free: int,
+    workers: int = 1,
 ) -> None:
-    """Prints what will run and what it is expected to cost on this machine.
+    """Prints what will run and what it is expected to cost, here or, of large images, on GPUs.
 
     Raises:
-        ModelError: If the teacher or the student is unknown.
+        ModelError: If a teacher or a student is unknown.
     """
     spec = plan.spec
-    # Building them first also finds a name that does not exist before anything else is said.
-    models = f"student {_sized(plan.student, dataset)}"
-    if plan.teacher is not None:
-        models = f"teacher {_sized(plan.teacher.model, dataset)}, {models}"
-    per_setting = ", ".join(spec.strategies)
+    console.print(f"study        {spec.name}: {QUESTIONS[spec.question]}")
+    for opened in plan.opened:
+        # Building them first also finds a name that does not exist before anything else is said.
+        _announce_data(console, plan, opened)
     grid = " ".join(f"{tau:g}" for tau in spec.temperatures)
-    scales = " ".join(f"{100 * s:.3g}%" for s in dict.fromkeys(s for s, _ in plan.settings))
-    matched = ", as many steps at each" if spec.match == "steps" else ""
-    console.print(f"study        {spec.name}: search for the temperature, or learn it?")
+    budget = f"; each searcher spends {spec.runs_to_spend:g} runs" if plan.searches else ""
     console.print(
-        f"data         {dataset.name}: {plan.train_samples} training samples, scales {scales}"
-        f"{matched}, augmentations {' '.join(spec.augmentations)}"
+        f"strategies   {', '.join(spec.strategies)} (grid τ: {grid}; fixed τ: {spec.fixed_tau:g}"
+        f"{budget})"
+    )
+    for name, reason in plan.left_out.items():
+        console.print(f"left out     {name}: {reason}")
+    if spec.seeds < MIN_PAIRS:
+        console.print(
+            f"note         {counted(spec.seeds, 'seed')}: too few for an interval in a single "
+            f"setting, give --seeds {MIN_PAIRS} or more"
+        )
+    settings, planned = len(plan.settings), len(board.planned())
+    console.print(
+        f"trials       {len(plan.jobs)} in {settings} settings × {spec.seeds} seeds; "
+        f"{len(plan.jobs) - planned} finished, {planned} to run"
+    )
+    if plan.searches:
+        unfinished = len(board.unfinished())
+        console.print(
+            f"searches     {len(plan.searches)} of {len(spec.strategies) - len(_basic(plan))} "
+            f"strategies; {len(plan.searches) - unfinished} finished, {unfinished} to run"
+        )
+    if not board.is_over:
+        console.print(f"kept         {_images(plan)}, bank {_banks(plan.banks)}")
+        console.print(f"disk         {_size(free)} free")
+        expected = estimate_s(plan, board, untrained, cpus)
+        console.print(f"estimate     {duration(expected)} on the {cpus} CPUs here")
+        if any(max(o.dataset.image_shape[1:]) >= SMALL_SIDE for o in plan.opened):
+            _announce_gpus(console, plan, board, untrained, workers)
+
+
+def _announce_gpus(
+    console: Console, plan: Plan, board: Board, untrained: Sequence[TeacherSpec], workers: int
+) -> None:
+    for gpus in GPUS:
+        if gpus >= workers:
+            cost = gpu_cost(plan, board, untrained, gpus, workers)
+            console.print(
+                f"             {duration(HOUR_S * cost.wall_h)} on {gpus} H100 GPUs, "
+                f"{cost.gpu_h:,.0f} GPU-hours"
+            )
+
+
+def _announce_data(console: Console, plan: Plan, opened: Opened) -> None:
+    spec, dataset = plan.spec, opened.dataset
+    here = [setting for setting in plan.settings if setting.data == opened.data]
+    teachers = dict.fromkeys(s.teacher.model for s in here if s.teacher is not None)
+    models = [f"teacher {_sized(model, dataset)}" for model in teachers]
+    models += [f"student {_sized(s, dataset)}" for s in dict.fromkeys(s.student for s in here)]
+    scales = dict.fromkeys(f"{100 * setting.sampling.scale:.3g}%" for setting in here)
+    matched = ", as many steps at each" if spec.match == "steps" else ""
+    console.print(
+        f"data         {dataset.name}: {len(opened.splits.train)} training samples, scales "
+        f"{' '.join(scales)}{matched}, augmentations {' '.join(spec.augmentations)}"
     )
     if dataset.skipped:
         console.print(
             f"note         {dataset.skipped} images could not be decoded and are left out"
         )
-    console.print(f"models       {models}, {plan.jobs[0].trial.recipe.epochs} epochs")
-    console.print(f"strategies   {per_setting} (grid τ: {grid}; fixed τ: {spec.fixed_tau:g})")
-    console.print(
-        f"trials       {len(plan.jobs)} = {len(plan.settings)} settings × {spec.seeds} seeds × "
-        f"{len(plan.jobs) // (len(plan.settings) * spec.seeds)} runs; "
-        f"{len(plan.jobs) - len(pending)} finished, {len(pending)} to run"
-    )
-    if pending:
-        pixels = len(dataset.labels) * math.prod(dataset.image_shape)
-        images = f"images {_size(pixels)}" if dataset.is_decoded else "images stay in their files"
-        console.print(f"kept         {images}, bank {_banks(plan.banks)}")
-        console.print(f"disk         {_size(free)} free")
-        expected = estimate_s(plan, pending, dataset, teacher_is_trained, cpus)
-        console.print(f"estimate     {duration(expected)} on the {cpus} CPUs here")
+    console.print(f"models       {', '.join(models)}, {opened.recipes.student.epochs} epochs")
+
+
+def _basic(plan: Plan) -> list[str]:
+    return [name for name in plan.spec.strategies if name in BASIC]
+
+
+def _images(plan: Plan) -> str:
+    decoded = [opened.dataset for opened in plan.opened if opened.dataset.is_decoded]
+    if not decoded:
+        return "images stay in their files"
+    return f"images {_size(sum(len(d.labels) * math.prod(d.image_shape) for d in decoded))}"
 
 
 def announce_verdict(console: Console, summary: Summary) -> None:
-    """Prints the verdict and the table of settings."""
+    """Prints the verdict and its tables."""
     console.print()
     for line in verdict_lines(summary):
         console.print(line)
-    console.print()
-    console.print(settings_table(summary))
+    for table in tables(summary):
+        console.print()
+        console.print(table)
 
 
 def announce_places(
@@ -104,7 +169,7 @@ def announce_failures(console: Console, failures: list[Failure]) -> None:
         console.print(f"  {failure.name}: {failure.reason}")
 
 
-def announce_skipped(console: Console, out: Path, trial_ids: Sequence[str]) -> None:
+def announce_skipped(console: Console, out: Path, trial_ids: Collection[str]) -> None:
     """Prints how many look-aheads moved nothing, if any: their gradient was not finite."""
     skipped = read_trials(out, trial_ids).column("meta_steps_skipped").to_pylist()
     trials = sum(bool(count) for count in skipped)
@@ -129,5 +194,5 @@ def _size(count: int) -> str:
 
 
 def _sized(model: str, dataset: ImageDataset) -> str:
-    built = create_model(model, dataset.image_shape, dataset.num_classes, seed=0)
+    built = create_model(without_weights(model), dataset.image_shape, dataset.num_classes, seed=0)
     return f"{model} ({sum(p.numel() for p in built.parameters()):,} parameters)"

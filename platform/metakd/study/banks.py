@@ -14,6 +14,7 @@ from metakd.data.views import Views
 from metakd.results.study import nearest_existing
 from metakd.train.samples import Samples
 from metakd.train.student import Bank
+from metakd.train.trial import DataSpec, TeacherSpec
 
 Mode = Literal["full", "logits", "live"]
 
@@ -47,6 +48,8 @@ class BankSpec:
     """
 
     id: str
+    data: DataSpec
+    teachers: tuple[TeacherSpec, ...]
     augmentation: str
     seed: int
     sample_ids: NDArray[np.int64]
@@ -74,17 +77,28 @@ class BankSpec:
         return samples.views(self.augmentation, self.seed, self.sample_ids, self.passes)
 
 
-def bank_of(views: Views, asks_teacher: bool, kept_as: AnswerType) -> BankSpec:
-    """Describes the bank of some views; nothing of it is kept yet."""
+def bank_of(
+    views: Views, data: DataSpec, teachers: tuple[TeacherSpec, ...], kept_as: AnswerType
+) -> BankSpec:
+    """Describes the bank of some views; nothing of it is kept yet.
+
+    Args:
+        views: What students see.
+        data: Of which dataset.
+        teachers: Who is asked.
+        kept_as: The type of the answers.
+    """
     answers = logits_bytes(len(views.sample_ids), views.count, views.dataset.num_classes, kept_as)
     return BankSpec(
         id=views.id,
+        data=data,
+        teachers=teachers,
         augmentation=views.recipe_name,
         seed=views.seed,
         sample_ids=views.sample_ids,
         passes=views.count,
         views_bytes=views.image_bytes,
-        answers_bytes=answers if asks_teacher else 0,
+        answers_bytes=answers * len(teachers),
     )
 
 

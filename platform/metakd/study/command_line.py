@@ -11,6 +11,7 @@ from metakd.data.bank import AnswerType
 from metakd.data.datasets import SOURCES, DatasetOptions
 from metakd.results.object_store import SCHEMES, ObjectStore
 from metakd.study.banks import MODES, BankPolicy
+from metakd.study.defaults import RECIPES as TRAINING_RECIPES
 from metakd.study.presets import PRESETS
 from metakd.study.resources import Wanted
 from metakd.study.spec import SpecError, StudySpec
@@ -60,7 +61,11 @@ def parse(defaults: StudySpec, argv: Sequence[str] | None) -> tuple[StudySpec, R
         ResourceError: If what a trial is to be given makes no sense.
         SystemExit: With code 2 if a word is not understood, with 0 after ``--help``.
     """
-    given = vars(_parser(defaults).parse_args(argv))
+    parser = _parser(defaults)
+    preset = PRESETS[parser.parse_args(argv).preset]
+    parser.set_defaults(**preset.run)
+    given = vars(parser.parse_args(argv))
+    del given["preset"]
     scratch = given.pop("scratch")
     out, store = _place(given.pop("out") or f"results/{defaults.name}", scratch)
     options = RunOptions(
@@ -97,7 +102,7 @@ def parse(defaults: StudySpec, argv: Sequence[str] | None) -> tuple[StudySpec, R
         raise SpecError(f"max-failures must be at least 0, got {options.max_failures}")
     if "scales" in given and "images_per_class" in given:
         raise SpecError("give --scales or --images-per-class, not both")
-    chosen: dict[str, Any] = dict(PRESETS[given.pop("preset")])
+    chosen: dict[str, Any] = dict(preset.spec)
     chosen.update({k: tuple(v) if isinstance(v, list) else v for k, v in given.items()})
     return replace(defaults, **chosen), options
 
@@ -126,8 +131,12 @@ def _parser(defaults: StudySpec) -> argparse.ArgumentParser:
     asks = parser.add_argument_group("the question")
     asks.add_argument(
         "--dataset",
+        "--datasets",
+        dest="datasets",
+        nargs="+",
         metavar="NAME",
-        help=f"of {', '.join(SOURCES)}; parquet:PATH, imagefolder:PATH (default: digits)",
+        help=f"of {', '.join(SOURCES)}; parquet:PATH, imagefolder:PATH; "
+        f"{_shown(defaults.datasets)}",
     )
     asks.add_argument(
         "--scales",
@@ -158,7 +167,7 @@ def _parser(defaults: StudySpec) -> argparse.ArgumentParser:
         "--strategies",
         nargs="+",
         metavar="NAME",
-        help=f"of {', '.join(STRATEGIES)}; {_shown(defaults.strategies)}",
+        help=f"all, or of {', '.join(STRATEGIES)}; {_shown(defaults.strategies)}",
     )
     asks.add_argument(
         "--temperatures",
@@ -168,15 +177,34 @@ def _parser(defaults: StudySpec) -> argparse.ArgumentParser:
         help=f"the grid; {_shown(defaults.temperatures)}",
     )
     asks.add_argument(
+        "--budget",
+        type=float,
+        metavar="N",
+        help="student runs that each searcher spends in a setting and seed (default: as the grid)",
+    )
+    asks.add_argument(
         "--seeds",
         type=int,
         metavar="N",
         help=f"seeds in every setting (default: {defaults.seeds})",
     )
-    asks.add_argument("--teacher", metavar="MODEL", help="a model of metakd, or timm:NAME")
-    asks.add_argument("--student", metavar="MODEL", help="a model of metakd, or timm:NAME")
+    for side in ("teacher", "student"):
+        asks.add_argument(
+            f"--{side}",
+            f"--{side}s",
+            dest=f"{side}s",
+            nargs="+",
+            metavar="MODEL",
+            help="models of metakd, timm:NAME, or rising: several of rising size"
+            + (", or none" if side == "teacher" else ""),
+        )
+    asks.add_argument(
+        "--recipe",
+        choices=sorted(TRAINING_RECIPES),
+        help="optimiser and schedule of students and teachers (default: by the size of the images)",
+    )
     asks.add_argument("--epochs", type=int, metavar="N", help="epochs of each student")
-    asks.add_argument("--teacher-epochs", type=int, metavar="N", help="epochs of the teacher")
+    asks.add_argument("--teacher-epochs", type=int, metavar="N", help="epochs of the teachers")
     asks.add_argument(
         "--views", type=int, metavar="N", help="views of each sample (default: new ones each pass)"
     )
@@ -189,7 +217,8 @@ def _parser(defaults: StudySpec) -> argparse.ArgumentParser:
         "--preset",
         choices=sorted(PRESETS),
         default="laptop",
-        help="smoke: a tiny study in about a minute; laptop: the defaults",
+        metavar="NAME",
+        help="; ".join(f"{name}: {preset.about}" for name, preset in PRESETS.items()),
     )
 
     runs = parser.add_argument_group("the run")

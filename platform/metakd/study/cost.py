@@ -1,30 +1,37 @@
 """What a plan will cost, before it runs: steps counted, seconds measured on a few steps here."""
 
+import math
 import time
 from collections.abc import Sequence
+from functools import partial
 
 import torch
 import torch.nn.functional as F
 
-from metakd.core.distillers import MKDConfig
+from metakd.core.distillers import KDConfig, MKDConfig
 from metakd.core.meta_temperature import meta_step_equivalents
-from metakd.data.datasets import ImageDataset
 from metakd.models.create import create_model
-from metakd.study.plan import Job, Plan
+from metakd.models.pretrained import brings_weights, without_weights
+from metakd.study.board import Board
+from metakd.study.cases import Case, Job
+from metakd.study.plan import Plan
+from metakd.study.strategies import Leg
+from metakd.train.trial import TeacherSpec
 
 WARM_UP_STEPS, TIMED_STEPS = 2, 4
+TIMED_VALUES = 2**20
 # What a step takes beside its passes: the optimiser, the batch, its share of evaluation.
 AROUND_STEP_S = 0.6e-3
 # Ray's start, the first imports of each worker, the teacher's worker group, the report.
 START_S = 70.0
 
 
-def expected_steps(job: Job, full_train_samples: int) -> float:
-    """Returns a job's cost in student-step equivalents."""
+def expected_steps(job: Job) -> float:
+    """Returns a job's cost in student-step equivalents, from where it goes on."""
     trial = job.trial
     batch = min(trial.recipe.batch_size, job.samples)
-    each = trial.sampling.steps_per_epoch(batch, job.samples, full_train_samples)
-    steps = trial.recipe.epochs * each
+    epochs = trial.epochs - job.from_epoch
+    steps = epochs * trial.sampling.steps_per_epoch(batch, job.samples, job.train_samples)
     if not isinstance(trial.distiller, MKDConfig):
         return float(steps)
     config = trial.distiller
@@ -35,39 +42,71 @@ def expected_steps(job: Job, full_train_samples: int) -> float:
 def seconds_per_step(
     model: str, batch_size: int, image_shape: tuple[int, int, int], num_classes: int
 ) -> float:
-    """Measures a forward and a backward pass of a model on this machine, on one thread."""
+    """Measures a forward and a backward pass of a model on this machine, on one thread.
+
+    Of large pictures a part of the batch stands for all of it, which might not fit.
+    """
+    timed = max(1, min(batch_size, TIMED_VALUES // math.prod(image_shape)))
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
-    built = create_model(model, image_shape, num_classes, seed=0)
-    inputs = torch.zeros(batch_size, *image_shape)
-    labels = torch.zeros(batch_size, dtype=torch.int64)
+    built = create_model(without_weights(model), image_shape, num_classes, seed=0)
+    inputs = torch.zeros(timed, *image_shape)
+    labels = torch.zeros(timed, dtype=torch.int64)
     for step in range(WARM_UP_STEPS + TIMED_STEPS):
         if step == WARM_UP_STEPS:
             started = time.perf_counter()
         F.cross_entropy(built(inputs), labels).backward()
-    seconds = (time.perf_counter() - started) / TIMED_STEPS
+    seconds = (time.perf_counter() - started) / TIMED_STEPS * batch_size / timed
     torch.set_num_threads(threads)
     return seconds
 
 
-def estimate_s(
-    plan: Plan,
-    pending: Sequence[Job],
-    dataset: ImageDataset,
-    teacher_is_trained: bool,
-    cpus: int,
-) -> float:
-    """Returns the expected wall-clock of what is still to run on so many CPUs like those here."""
-    shape, classes = dataset.image_shape, dataset.num_classes
-    recipe = pending[0].trial.recipe
-    steps = sum(expected_steps(job, plan.train_samples) for job in pending)
-    step_s = seconds_per_step(plan.student, recipe.batch_size, shape, classes) + AROUND_STEP_S
-    work_s = steps * step_s
-    if plan.teacher is not None and not teacher_is_trained:
-        batch = plan.teacher.recipe.batch_size
-        teacher_s = seconds_per_step(plan.teacher.model, batch, shape, classes)
-        epochs = plan.teacher.recipe.epochs * (plan.train_samples / batch)
-        # A forward pass is a third of a step.
-        answers = sum(bank.passes * len(bank.sample_ids) for bank in plan.banks) / batch / 3
-        work_s += teacher_s * (epochs + answers)
+def steps_of_a_run(case: Case) -> float:
+    """Returns what a whole run at a fixed temperature costs, in student steps."""
+    return expected_steps(case.job(Leg(KDConfig())))
+
+
+def searching_steps(board: Board) -> float:
+    """Returns what searches are expected to ask for yet, in student-step equivalents.
+
+    What a search waits for now is in it.
+    """
+    return sum(search.runs_left * steps_of_a_run(search.case) for search in board.unfinished())
+
+
+def estimate_s(plan: Plan, board: Board, untrained: Sequence[TeacherSpec], cpus: int) -> float:
+    """Returns the expected wall-clock of what is still to run on so many CPUs like those here.
+
+    Args:
+        plan: The study's plan.
+        board: What is not finished of it.
+        untrained: Teachers that are not trained yet.
+        cpus: How many CPUs there are.
+    """
+    work = [(job.trial.data, job.trial.student, expected_steps(job)) for job in board.planned()]
+    for search in board.unfinished():
+        setting = search.case.setting
+        steps = search.runs_left * steps_of_a_run(search.case)
+        work.append((setting.data, setting.student, steps))
+    work_s = 0.0
+    for opened in plan.opened:
+        shape, classes = opened.dataset.image_shape, opened.dataset.num_classes
+        step_s = partial(seconds_per_step, image_shape=shape, num_classes=classes)
+        recipes, train_samples = opened.recipes, len(opened.splits.train)
+        here = [(student, steps) for data, student, steps in work if data == opened.data]
+        for student in dict.fromkeys(student for student, _ in here):
+            steps = sum(count for name, count in here if name == student)
+            work_s += steps * (step_s(student, recipes.student.batch_size) + AROUND_STEP_S)
+        batch = recipes.teacher.batch_size
+        for teacher in untrained:
+            if teacher.data == opened.data:
+                trained = not brings_weights(teacher.model)
+                steps = trained * recipes.teacher.epochs * train_samples / batch
+                # A forward pass is a third of a step.
+                answers = sum(
+                    bank.passes * len(bank.sample_ids) / batch / 3
+                    for bank in plan.banks
+                    if teacher in bank.teachers
+                )
+                work_s += step_s(teacher.model, batch) * (steps + answers)
     return START_S + work_s / max(cpus, 1)

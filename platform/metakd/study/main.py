@@ -31,17 +31,22 @@ from metakd.study.announce import (
     announce_verdict,
 )
 from metakd.study.banks import RoomError, check_room, free_bytes
+from metakd.study.board import Board
+from metakd.study.cases import Case
 from metakd.study.cluster import ClusterError, Node
 from metakd.study.command_line import RunOptions, parse
+from metakd.study.curves import Curves
 from metakd.study.lease import WATCH_S, only_study_on
 from metakd.study.lock import LockError, only_study_in
-from metakd.study.plan import make_plan
+from metakd.study.plan import Plan, make_plan
 from metakd.study.progress import duration
-from metakd.study.record import record_study
+from metakd.study.record import record_searches, record_study
 from metakd.study.resources import ResourceError, allot
 from metakd.study.run import run_pending
+from metakd.study.searching import Searching
 from metakd.study.spec import SpecError, StudySpec
 from metakd.study.storage import StorageError, require_lasting
+from metakd.study.strategies import STRATEGIES
 from metakd.train.folder import StudyFolder
 from metakd.train.in_flight import sweep_finished
 from metakd.train.share import ShareError, require_same_result
@@ -148,17 +153,22 @@ def _plan_and_run(
     spec: StudySpec, options: RunOptions, folder: StudyFolder, render: Render, console: Console
 ) -> int:
     started = time.monotonic()
-    dataset = open_dataset(spec.dataset, folder.datasets, options.data)
-    plan = make_plan(spec, dataset, options.banks)
-    finished = finished_trials(options.out)
-    pending = [job for job in plan.jobs if job.trial.id not in finished]
-    trained = plan.teacher is not None and read_report(plan.teacher, folder) is not None
+    datasets = [open_dataset(name, folder.datasets, options.data) for name in spec.datasets]
+    plan = make_plan(spec, datasets, options.banks)
+    board = _board(plan, folder)
+    untrained = [teacher for teacher in plan.teachers if read_report(teacher, folder) is None]
     announce_plan(
-        console, plan, dataset, pending, trained, os.cpu_count() or 1, free_bytes(folder.banks)
+        console,
+        plan,
+        board,
+        untrained,
+        os.cpu_count() or 1,
+        free_bytes(folder.banks),
+        options.wanted.workers,
     )
-    for job in pending:
+    for job in board.known():
         require_same_result(job.trial, job.samples, options.wanted.workers)
-    needed = {job.bank.id for job in pending if job.bank is not None}
+    needed = {bank.id for bank in board.banks()}
     check_room([bank for bank in plan.banks if bank.id in needed], folder.banks)
     if options.dry_run:
         here = Node(os.cpu_count() or 1, torch.cuda.device_count())
@@ -166,16 +176,20 @@ def _plan_and_run(
         return 0
 
     record_study(plan, options.out)
-    folder.hand_over(folder.out / STUDY_FILE, folder.datasets / plan.data.fingerprint)
+    record_searches(board, folder)
+    kept = [folder.datasets / opened.data.fingerprint for opened in plan.opened]
+    folder.hand_over(folder.out / STUDY_FILE, *kept)
     failures: list[Failure] = []
-    if pending:
+    if not board.is_over:
         try:
-            failures = run_pending(plan, pending, needed, folder, options, console)
+            failures = run_pending(plan, board, needed, folder, options, console)
         finally:
+            record_searches(board, folder)
             folder.remove(folder.ray)
             if folder.store is not None:
                 fetch_results(folder.out, folder.store)
-            sweep_finished(folder, finished_trials(options.out) | trained_teachers(folder))
+            finished = finished_trials(options.out) | trained_teachers(folder)
+            sweep_finished(folder, finished | board.ended_trainings())
     if is_due(options.out):
         done = compact(options.out)
         if folder.store is not None:
@@ -187,7 +201,27 @@ def _plan_and_run(
         folder.hand_over(report.absolute())
     announce_verdict(console, summary)
     announce_places(console, options.out, report, folder.store)
-    announce_skipped(console, options.out, plan.trial_ids)
+    announce_skipped(console, options.out, board.trial_ids() | set(plan.trial_ids))
     announce_failures(console, failures)
     console.print(f"done in {duration(time.monotonic() - started)}")
     return 1 if failures else 0
+
+
+def _board(plan: Plan, folder: StudyFolder) -> Board:
+    """Returns what is not finished of a plan; searches are told what is in the store."""
+    finished = finished_trials(folder.out)
+
+    def release(search: Searching) -> None:
+        for training in search.trainings():
+            folder.remove(folder.checkpoints / training)
+
+    return Board(
+        Curves(folder, finished),
+        [job for job in plan.jobs if job.trial.id not in finished],
+        [_searching(name, case, plan.spec) for name, case in plan.searches],
+        release,
+    )
+
+
+def _searching(name: str, case: Case, spec: StudySpec) -> Searching:
+    return Searching(name, STRATEGIES[name], case, case.choices(name, spec))

@@ -41,19 +41,16 @@ class StudyGauges:
 
     Args:
         study: The study's name.
-        total: Trials to run now.
     """
 
-    def __init__(self, study: str, total: int) -> None:
+    def __init__(self, study: str) -> None:
         self._study = study
-        self._total = total
         self._gauge = Gauge(
             "metakd_study_trials", "Trials of a study by what became of them", ("study", "state")
         )
 
-    def show(self, done: int, running: int, failed: int) -> None:
-        """Shows how far the study is."""
-        waiting = self._total - done - running - failed
+    def show(self, done: int, running: int, failed: int, waiting: int) -> None:
+        """Shows how far the study is; trials that searches will ask for later do not wait yet."""
         counts = {"done": done, "running": running, "failed": failed, "waiting": waiting}
         for state, count in counts.items():
             self._gauge.set(count, {"study": self._study, "state": state})

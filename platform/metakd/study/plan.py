@@ -1,37 +1,44 @@
-"""From a study's spec to the trials that answer it, and to what they share."""
+"""From a study's spec to its settings, the trials that answer it, and what they share."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import product
 from typing import Any, NamedTuple
 
-from metakd.core.training import Recipe
 from metakd.data.datasets import ImageDataset
 from metakd.data.splits import Splits, make_splits
-from metakd.models.create import default_student, default_teacher
+from metakd.models.create import (
+    default_student,
+    default_teacher,
+    student_ladder,
+    teacher_ladder,
+)
 from metakd.study.banks import CHOSEN_BY_SIZE, BankPolicy, BankSpec, bank_of, choose_modes
-from metakd.study.defaults import recipes_for
-from metakd.study.spec import StudySpec
-from metakd.study.strategies import STRATEGIES
+from metakd.study.cases import Case, Job, Setting
+from metakd.study.defaults import Recipes, recipes_for
+from metakd.study.fit import fitting
+from metakd.study.spec import NO_TEACHER, RISING, SpecError, StudySpec
+from metakd.study.strategies import BASIC, STRATEGIES
+from metakd.study.strategies.strategy import first_legs
 from metakd.train.sampling import Sampling, training_views
-from metakd.train.student import Bank
-from metakd.train.trial import DataSpec, TeacherSpec, Trial
+from metakd.train.trial import DataSpec, TeacherSpec
 
 
-@dataclass(frozen=True)
-class Job:
-    """A trial and what its run has to know.
+class Opened(NamedTuple):
+    """A dataset of a study, its split, and how models are trained on it."""
 
-    Attributes:
-        trial: The content.
-        bank: What was made before it; None makes views and answers live.
-        samples: How many samples it trains on.
-    """
+    dataset: ImageDataset
+    data: DataSpec
+    splits: Splits
+    recipes: Recipes
 
-    trial: Trial
-    bank: Bank | None
-    samples: int
+
+class Asked(NamedTuple):
+    """A strategy in a setting and seed."""
+
+    strategy: str
+    case: Case
 
 
 @dataclass(frozen=True)
@@ -39,108 +46,142 @@ class Plan:
     """What a study will run. Trials that strategies share stand here once.
 
     Attributes:
-        spec: The question.
-        data: The dataset and its split.
-        teacher: The teacher; None when no strategy asks one.
-        student: Name of the student's model.
-        jobs: All trials, seed by seed: what is finished early is complete pairs.
+        spec: The question, with strategies and models by name.
+        left_out: Strategies that do not fit where all were asked for, and why.
+        opened: The datasets.
+        settings: All settings, in the order of the report.
+        jobs: The trials of the basic strategies, seed by seed: what is finished early is complete
+            pairs.
+        searches: The other strategies in every setting and seed, seed by seed.
+        teachers: The teachers, empty when no strategy asks one.
         banks: Their views and answers, and what of them is kept.
-        train_samples: Size of the training split, at scale 1.
     """
 
     spec: StudySpec
-    data: DataSpec
-    teacher: TeacherSpec | None
-    student: str
+    left_out: dict[str, str]
+    opened: tuple[Opened, ...]
+    settings: tuple[Setting, ...]
     jobs: tuple[Job, ...]
+    searches: tuple[Asked, ...]
+    teachers: tuple[TeacherSpec, ...]
     banks: tuple[BankSpec, ...]
-    train_samples: int
-
-    @property
-    def teacher_model(self) -> str | None:
-        """Name of the teacher's model, None when no strategy asks one."""
-        return None if self.teacher is None else self.teacher.model
 
     @cached_property
     def trial_ids(self) -> tuple[str, ...]:
-        """Ids of all trials, in the order of the jobs."""
+        """Ids of the basic strategies' trials, in the order of the jobs."""
         return tuple(job.trial.id for job in self.jobs)
 
-    @property
-    def settings(self) -> list[tuple[float, str]]:
-        """Scale and augmentation of every setting."""
-        return list(dict.fromkeys((s.scale, s.augmentation) for s in self.samplings))
-
-    @property
-    def samplings(self) -> list[Sampling]:
-        """What students are shown, setting by setting."""
-        return list(dict.fromkeys(job.trial.sampling for job in self.jobs))
+    def dataset_of(self, data: DataSpec) -> ImageDataset:
+        """Returns an opened dataset."""
+        return next(opened.dataset for opened in self.opened if opened.data == data)
 
 
 def make_plan(
-    spec: StudySpec, dataset: ImageDataset, bank_policy: BankPolicy = CHOSEN_BY_SIZE
+    spec: StudySpec, datasets: Sequence[ImageDataset], bank_policy: BankPolicy = CHOSEN_BY_SIZE
 ) -> Plan:
-    """Lays out all trials of a study on an opened dataset.
+    """Lays out a study on its opened datasets.
 
     Args:
         spec: The question.
-        dataset: The images.
+        datasets: The images, in the order of the spec.
         bank_policy: What is kept of views and answers; it changes no result.
 
     Raises:
-        ModelError: If the teacher or the student is unknown.
-        SplitError: If the dataset is too small for a scale.
+        ModelError: If a teacher or a student is unknown.
+        SplitError: If a dataset is too small for a scale.
+        SpecError: If a strategy does not fit, or two datasets have one name.
     """
-    data = DataSpec(dataset.name, dataset.fingerprint)
-    splits = make_splits(dataset.labels, dataset.test_ids, data.split_seed)
-    recipes = recipes_for(dataset.image_shape)
-    recipe = _for_epochs(recipes.student, spec.epochs)
-    student = spec.student or default_student(dataset.image_shape)
-    teacher = TeacherSpec(
-        data=data,
-        model=spec.teacher or default_teacher(dataset.image_shape),
-        augmentation="standard",
-        recipe=_for_epochs(recipes.teacher, spec.teacher_epochs),
+    opened = tuple(_open(spec, dataset) for dataset in datasets)
+    names = [each.data.dataset for each in opened]
+    if len(set(names)) < len(names):
+        raise SpecError(f"datasets must have different names, got {', '.join(names)}")
+    asks = spec.teachers != (NO_TEACHER,) and any(
+        STRATEGIES[name].asks_teacher for name in spec.chosen
     )
-    trials = {
-        trial.id: trial
-        for seed in range(spec.seeds)
-        for sampling in _samplings(spec, dataset, len(splits.train))
-        for strategy in spec.strategies
-        for distiller in STRATEGIES[strategy](spec)
-        for trial in [
-            Trial(
-                data=data,
-                sampling=sampling,
-                teacher=teacher if distiller.asks_teacher else None,
-                student=student,
-                recipe=recipe,
-                distiller=distiller,
-                seed=seed,
-            )
-        ]
+    teachers = {each.data: _teachers(spec, each) if asks else (None,) for each in opened}
+    settings = tuple(
+        Setting(each.data, sampling, teacher, student)
+        for each in opened
+        for sampling in _samplings(spec, each)
+        for teacher in teachers[each.data]
+        for student in _students(spec, each)
+    )
+    banks, cases = _cases(spec, opened, settings, teachers, bank_policy)
+    strategies, left_out = fitting(spec, cases)
+    spec = replace(
+        spec,
+        strategies=strategies,
+        teachers=tuple(dict.fromkeys(_model(setting.teacher) for setting in settings)),
+        students=tuple(dict.fromkeys(setting.student for setting in settings)),
+    )
+    jobs = {
+        job.trial.id: job
+        for case in cases
+        for name in strategies
+        if name in BASIC
+        for leg in first_legs(STRATEGIES[name], case.choices(name, spec))
+        for job in [case.job(leg)]
     }
-    asked = any(trial.teacher for trial in trials.values())
-    banks, served = _banks(list(trials.values()), dataset, splits, asked, bank_policy)
+    searches = {
+        Asked(name, case if STRATEGIES[name].asks_teacher else case.without_teacher): None
+        for case in cases
+        for name in strategies
+        if name not in BASIC
+    }
     return Plan(
         spec=spec,
-        data=data,
-        teacher=teacher if asked else None,
-        student=student,
-        jobs=tuple(
-            Job(trial, banks[case.bank_id].for_trials, case.samples)
-            for trial in trials.values()
-            for case in [served[trial.sampling, trial.seed]]
-        ),
-        banks=tuple(banks.values()),
-        train_samples=len(splits.train),
+        left_out=left_out,
+        opened=opened,
+        settings=settings,
+        jobs=tuple(jobs.values()),
+        searches=tuple(searches),
+        teachers=tuple(t for each in opened for t in teachers[each.data] if t is not None),
+        banks=tuple(banks),
     )
 
 
-def _samplings(spec: StudySpec, dataset: ImageDataset, train_samples: int) -> list[Sampling]:
+def _open(spec: StudySpec, dataset: ImageDataset) -> Opened:
+    data = DataSpec(dataset.name, dataset.fingerprint)
+    splits = make_splits(dataset.labels, dataset.test_ids, data.split_seed)
+    recipes = recipes_for(dataset.image_shape, spec.recipe)
+    return Opened(
+        dataset,
+        data,
+        splits,
+        Recipes(
+            student=recipes.student.over(spec.epochs),
+            teacher=recipes.teacher.over(spec.teacher_epochs),
+        ),
+    )
+
+
+def _teachers(spec: StudySpec, opened: Opened) -> tuple[TeacherSpec, ...]:
+    shape = opened.dataset.image_shape
+    models = spec.teachers or (default_teacher(shape),)
+    if models == (RISING,):
+        models = teacher_ladder(shape)
+    return tuple(
+        TeacherSpec(opened.data, model, augmentation="standard", recipe=opened.recipes.teacher)
+        for model in models
+    )
+
+
+def _students(spec: StudySpec, opened: Opened) -> tuple[str, ...]:
+    shape = opened.dataset.image_shape
+    if spec.students == (RISING,):
+        return student_ladder(shape)
+    return spec.students or (default_student(shape),)
+
+
+def _model(teacher: TeacherSpec | None) -> str:
+    return NO_TEACHER if teacher is None else teacher.model
+
+
+def _samplings(spec: StudySpec, opened: Opened) -> list[Sampling]:
     scales: list[tuple[float, int | None]] = [(scale, None) for scale in spec.scales]
     if spec.images_per_class:
-        counts = [(count * dataset.num_classes, count) for count in spec.images_per_class]
+        counts = [(count * opened.dataset.num_classes, count) for count in spec.images_per_class]
+        train_samples = len(opened.splits.train)
         scales = [(min(1.0, samples / train_samples), count) for samples, count in counts]
     return [
         Sampling(scale, augmentation, k, spec.match, spec.views, spec.logits)
@@ -148,39 +189,44 @@ def _samplings(spec: StudySpec, dataset: ImageDataset, train_samples: int) -> li
     ]
 
 
-def _for_epochs(recipe: Recipe, epochs: int | None) -> Recipe:
-    return recipe if epochs is None else replace(recipe, epochs=epochs)
-
-
-def _banks(
-    trials: Sequence[Trial], dataset: ImageDataset, splits: Splits, asked: bool, policy: BankPolicy
-) -> tuple[dict[str, BankSpec], dict[tuple[Sampling, int], "_Served"]]:
-    """Returns the banks by id, and what there is for trials of a sampling and seed."""
+def _cases(
+    spec: StudySpec,
+    opened: Sequence[Opened],
+    settings: Sequence[Setting],
+    teachers: Mapping[DataSpec, tuple[TeacherSpec | None, ...]],
+    policy: BankPolicy,
+) -> tuple[list[BankSpec], list[Case]]:
+    """Returns the banks, and all settings with all seeds, each with its bank."""
+    by_data = {each.data: each for each in opened}
     largest: dict[Any, BankSpec] = {}
-    family: dict[tuple[Sampling, int], Any] = {}
-    samples: dict[tuple[Sampling, int], int] = {}
-    for trial in trials:
-        case = trial.sampling, trial.seed
-        if case in family:
-            continue
-        views = training_views(trial.sampling, trial.recipe, trial.seed, dataset, splits.train)
-        bank = bank_of(views, asked, trial.sampling.logits)
+    family: dict[tuple[DataSpec, Sampling, int], Any] = {}
+    samples: dict[tuple[DataSpec, Sampling, int], int] = {}
+    shown = dict.fromkeys((setting.data, setting.sampling) for setting in settings)
+    for (data, sampling), seed in product(shown, range(spec.seeds)):
+        dataset, _, splits, recipes = by_data[data]
+        asked = tuple(teacher for teacher in teachers[data] if teacher is not None)
+        views = training_views(sampling, recipes.student, seed, dataset, splits.train)
+        bank = bank_of(views, data, asked, sampling.logits)
         # Smaller scales are prefixes of larger ones, but partners come from a scale's own samples.
         is_nested = views.recipe.mixing is None
-        key = (bank.augmentation, bank.seed, bank.passes) if is_nested else bank.id
-        family[case] = key
-        samples[case] = len(bank.sample_ids)
+        key = (data, bank.augmentation, bank.seed, bank.passes) if is_nested else bank.id
+        family[data, sampling, seed] = key
+        samples[data, sampling, seed] = len(bank.sample_ids)
         if key not in largest or len(bank.sample_ids) > len(largest[key].sample_ids):
             largest[key] = bank
-    modes = choose_modes(list(largest.values()), policy)
-    return (
-        {bank.id: bank for bank in modes},
-        {case: _Served(largest[key].id, samples[case]) for case, key in family.items()},
-    )
-
-
-class _Served(NamedTuple):
-    """The bank of a sampling and seed, and how many samples its trials train on."""
-
-    bank_id: str
-    samples: int
+    banks = {bank.id: bank for bank in choose_modes(list(largest.values()), policy)}
+    cases = [
+        Case(
+            setting=setting,
+            recipe=by_data[setting.data].recipes.student,
+            seed=seed,
+            num_classes=by_data[setting.data].dataset.num_classes,
+            bank=banks[largest[family[shown_here]].id].for_trials,
+            samples=samples[shown_here],
+            train_samples=len(by_data[setting.data].splits.train),
+        )
+        for seed in range(spec.seeds)
+        for setting in settings
+        for shown_here in [(setting.data, setting.sampling, seed)]
+    ]
+    return list(banks.values()), cases

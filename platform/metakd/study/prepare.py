@@ -1,4 +1,4 @@
-"""What trials share, made once before them: views, the teacher, its answers on the views."""
+"""What trials share, made once before them: views, teachers, their answers on the views."""
 
 from collections.abc import Callable, Collection, Sequence
 from contextlib import suppress
@@ -18,12 +18,11 @@ from metakd.study.cluster import Cluster
 from metakd.study.plan import Plan
 from metakd.study.resources import allot_teachers
 from metakd.train.folder import StudyFolder
-from metakd.train.inputs import forward_batch
+from metakd.train.inputs import Normaliser, forward_batch
 from metakd.train.resources import Resources
 from metakd.train.samples import open_samples
 from metakd.train.teacher import TeacherReport, open_teacher
 from metakd.train.teacher_training import train_teachers
-from metakd.train.trial import DataSpec, TeacherSpec
 
 # A task's process takes seconds to import torch: as long as this many views take it.
 VIEWS_PER_TASK = 50_000
@@ -37,8 +36,8 @@ def prepare(
     cluster: Cluster,
     needed: Collection[str],
     on_stage: Callable[[str], None] = lambda stage: None,
-) -> TeacherReport | None:
-    """Makes what is not there of the banks and the teacher, each on the whole cluster.
+) -> list[TeacherReport]:
+    """Makes what is not there of the banks and the teachers, each on the whole cluster.
 
     Args:
         plan: The study's plan.
@@ -48,31 +47,31 @@ def prepare(
         on_stage: Told in words what is being made.
 
     Returns:
-        How good the teacher is; None where no strategy asks one.
+        How good the teachers are, in the plan's order; none where no strategy asks one.
 
     Raises:
         TeacherError: If training failed.
-        BankError: If the teacher's answers cannot be kept.
+        BankError: If the teachers' answers cannot be kept.
         DatasetError: If an image cannot be read.
     """
     banks = [bank for bank in plan.banks if bank.mode != "live" and bank.id in needed]
     with_views = [bank for bank in banks if bank.mode == "full"]
-    views = [
-        _make_views.remote(part, plan.data, folder) for part in _deal(with_views, cluster.cpus)
-    ]
-    parts_of_views = partial(views_parts, folder.banks)
+    views = [_make_views.remote(part, folder) for part in _deal(with_views, cluster.cpus)]
 
     def tell_views() -> None:
-        on_stage(f"augmented views {_done(with_views, parts_of_views, folder)}")
+        done = _done(with_views, lambda bank: [views_parts(folder.banks, bank.id)], folder)
+        on_stage(f"augmented views {done}")
 
     on_stage("augmented views")
-    if plan.teacher is None:
+    if not plan.teachers:
         _wait(views, tell_views)
-        return None
-    on_stage(f"teacher {plan.teacher.model}")
-    allotment = allot_teachers(cluster.nodes, 1, plan.teacher.recipe.batch_size)
-    (report,) = train_teachers(
-        [plan.teacher],
+        return []
+    on_stage(f"teacher {plan.teachers[0].model}")
+    allotment = allot_teachers(
+        cluster.nodes, len(plan.teachers), min(spec.recipe.batch_size for spec in plan.teachers)
+    )
+    reports = train_teachers(
+        plan.teachers,
         folder,
         allotment.each,
         allotment.at_once,
@@ -83,21 +82,24 @@ def prepare(
     # Not waited for before: Ray Train's own start needs no CPU of the cluster.
     _wait(views, tell_views)
     each = Resources(gpus=1 if cluster.gpus else 0)
-    ask = _ask_teacher.options(num_gpus=each.gpus)
-    kept_as, teacher = plan.spec.logits, plan.teacher
+    ask = _ask_teachers.options(num_gpus=each.gpus)
+    kept_as = plan.spec.logits
     answers = [
-        ask.remote(part, teacher, kept_as, folder, each)
+        ask.remote(part, kept_as, folder, each)
         for part in _deal(banks, cluster.gpus or cluster.cpus)
     ]
-    parts_of_answers = partial(
-        answers_parts, folder.banks, teacher_id=teacher.id, name="logits", kept_as=kept_as
-    )
+
+    def parts_of(bank: BankSpec) -> list[Parts]:
+        return [
+            answers_parts(folder.banks, bank.id, teacher.id, "logits", kept_as)
+            for teacher in bank.teachers
+        ]
 
     def tell_answers() -> None:
-        on_stage(f"the teacher's answers {_done(banks, parts_of_answers, folder)}")
+        on_stage(f"the teachers' answers {_done(banks, parts_of, folder)}")
 
     _wait(answers, tell_answers)
-    return report
+    return reports
 
 
 def _deal(banks: Sequence[BankSpec], at_most: int) -> list[list[BankSpec]]:
@@ -120,48 +122,48 @@ def _wait(tasks: list[ray.ObjectRef], tell: Callable[[], None]) -> None:
         tell()
 
 
-def _done(banks: Sequence[BankSpec], parts_of: Callable[[str], Parts], folder: StudyFolder) -> str:
+def _done(
+    banks: Sequence[BankSpec], parts_of: Callable[[BankSpec], list[Parts]], folder: StudyFolder
+) -> str:
     """Returns in words how much of some banks is there."""
     done = total = 0
     for bank in banks:
         with suppress(BankError):
             folder.bring(about_file(folder.banks, bank.id))
-            parts = parts_of(bank.id)
-            done += len(folder.names(parts.folder))
-            total += parts.count
+            for parts in parts_of(bank):
+                done += len(folder.names(parts.folder))
+                total += parts.count
     return f"{100 * done / max(total, 1):.0f} %"
 
 
 @ray.remote(num_cpus=1)
-def _make_views(banks: Sequence[BankSpec], data: DataSpec, folder: StudyFolder) -> None:
+def _make_views(banks: Sequence[BankSpec], folder: StudyFolder) -> None:
     Resources().claim()
-    samples = open_samples(data, folder)
     for bank in banks:
         place = folder.banks / bank.id
         folder.bring(place)
-        build_views(folder.banks, bank.views(samples))
+        build_views(folder.banks, bank.views(open_samples(bank.data, folder)))
         folder.hand_over(place)
 
 
 @ray.remote(num_cpus=1)
-def _ask_teacher(
-    banks: Sequence[BankSpec],
-    teacher: TeacherSpec,
-    kept_as: AnswerType,
-    folder: StudyFolder,
-    resources: Resources,
+def _ask_teachers(
+    banks: Sequence[BankSpec], kept_as: AnswerType, folder: StudyFolder, resources: Resources
 ) -> None:
     resources.claim()
-    samples = open_samples(teacher.data, folder)
-    ask = open_teacher(teacher, folder)
+    for teacher in dict.fromkeys(teacher for bank in banks for teacher in bank.teachers):
+        samples = open_samples(teacher.data, folder)
+        ask = partial(_logits, open_teacher(teacher, folder), samples.normalise)
+        at_once = forward_batch(samples.dataset.image_shape, samples.device)
+        for bank in (bank for bank in banks if teacher in bank.teachers):
+            place = folder.banks / bank.id
+            folder.bring(place)
+            views = bank.views(samples)
+            build_answers(folder.banks, views, teacher.id, ask, kept_as, batch_size=at_once)
+            folder.hand_over(place)
 
-    def answers(images: Tensor) -> dict[str, Tensor]:
-        return {"logits": ask(samples.normalise(images))}
 
-    at_once = forward_batch(samples.dataset.image_shape, samples.device)
-    for bank in banks:
-        place = folder.banks / bank.id
-        folder.bring(place)
-        views = bank.views(samples)
-        build_answers(folder.banks, views, teacher.id, answers, kept_as, batch_size=at_once)
-        folder.hand_over(place)
+def _logits(
+    teacher: Callable[[Tensor], Tensor], normalise: Normaliser, images: Tensor
+) -> dict[str, Tensor]:
+    return {"logits": teacher(normalise(images))}

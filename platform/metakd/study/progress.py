@@ -47,14 +47,16 @@ class TrialProgress:
 
     Attributes:
         console: Where to show it.
-        total: Trials to run now.
-        total_work: Their expected work, in student-step equivalents.
+        total: Trials to run now; None where searches decide that as they go.
+        total_work: Their expected work, in student-step equivalents, with that of trials to come.
+        is_over: Whether all have ended.
         running: How many run now.
     """
 
     console: Console
-    total: int
+    total: int | None
     total_work: float
+    is_over: bool = False
     running: int = 0
     done: int = 0
     failed: int = 0
@@ -84,26 +86,28 @@ class TrialProgress:
         if self._bar is not None:
             self._bar.stop()
 
-    def finish(self, name: str, val_acc: float, work: float) -> None:
+    def finish(self, trial_id: str, name: str, val_acc: float, work: float) -> None:
         """Notes a finished trial, its validation accuracy in [0, 1] and its expected work."""
         self.done += 1
         if self.best is None or val_acc > self.best[0]:
             self.best = (val_acc, name)
-        self._end(name, work)
+        self._end(trial_id, work)
 
-    def fail(self, name: str, work: float) -> None:
+    def fail(self, trial_id: str, work: float) -> None:
         """Notes a trial that failed, and its expected work."""
         self.failed += 1
-        self._end(name, work)
+        self._end(trial_id, work)
 
-    def advance(self, name: str, work: float) -> None:
+    def advance(self, trial_id: str, work: float) -> None:
         """Notes how much of its work a running trial has done."""
-        self._under_way[name] = work
+        self._under_way[trial_id] = work
         self._show()
 
     def words(self) -> str:
         """Returns the state in words."""
-        parts = [f"{self.done}/{self.total} done"]
+        parts = [f"{self.done}{'' if self.total is None else f'/{self.total}'} done"]
+        if self.total is None and self.total_work and not self.is_over:
+            parts.append(f"{100 * min(1.0, self.work_so_far / self.total_work):.0f} % of the work")
         if not self.is_over:
             parts.append(f"{self.running} running")
         if self.failed:
@@ -124,17 +128,12 @@ class TrialProgress:
         return max(0.0, self.total_work - so_far) / rate
 
     @property
-    def is_over(self) -> bool:
-        """Whether all trials have ended."""
-        return self.done + self.failed == self.total
-
-    @property
     def work_so_far(self) -> float:
         """Work of finished trials, and what running ones have done of theirs."""
         return self.work_done + sum(self._under_way.values())
 
-    def _end(self, name: str, work: float) -> None:
-        self._under_way.pop(name, None)
+    def _end(self, trial_id: str, work: float) -> None:
+        self._under_way.pop(trial_id, None)
         self.work_done += work
         self._show()
 

@@ -7,10 +7,15 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from metakd.results.reader import read_study
-from metakd.results.study import StudyRecord
+from metakd.results.searches import SEARCHES_FILE, write_searches
+from metakd.results.study import STUDY_FILE, StudyRecord
+from metakd.results.study import Setting as RecordedSetting
 from metakd.results.writer import write_study
+from metakd.study.board import Board
+from metakd.study.cases import Setting
 from metakd.study.plan import Plan
 from metakd.train.commit import package_versions
+from metakd.train.folder import StudyFolder
 
 
 def record_study(plan: Plan, out: Path) -> None:
@@ -19,25 +24,38 @@ def record_study(plan: Plan, out: Path) -> None:
         study=plan.spec.name,
         created=datetime.now(UTC).isoformat(timespec="seconds"),
         spec=plan.spec.as_json(),
-        settings=tuple(
-            {
-                "dataset": plan.data.dataset,
-                "scale": scale,
-                "augmentation": augmentation,
-                "teacher": plan.teacher_model,
-                "student": plan.student,
-            }
-            for scale, augmentation in plan.settings
-        ),
+        settings=tuple(_as_recorded(setting) for setting in plan.settings),
         seeds=tuple(range(plan.spec.seeds)),
         planned_trials=plan.trial_ids,
         versions=package_versions(),
         git_commit=git_commit(),
         command=shlex.join(["python", *sys.argv]),
     )
-    if (out / "study.json").exists() and read_study(out).planned_trials == record.planned_trials:
+    if (out / STUDY_FILE).exists() and _asks_the_same(read_study(out), record):
         return
     write_study(out, record)
+
+
+def record_searches(board: Board, folder: StudyFolder) -> None:
+    """Writes down what searches have run so far; a study without any has no such file."""
+    rows = board.rows()
+    if rows:
+        write_searches(folder.out, rows)
+        folder.hand_over(folder.out / SEARCHES_FILE)
+
+
+def _asks_the_same(old: StudyRecord, new: StudyRecord) -> bool:
+    return (old.spec, old.planned_trials) == (new.spec, new.planned_trials)
+
+
+def _as_recorded(setting: Setting) -> RecordedSetting:
+    return {
+        "dataset": setting.data.dataset,
+        "scale": setting.sampling.scale,
+        "augmentation": setting.sampling.augmentation,
+        "teacher": None if setting.teacher is None else setting.teacher.model,
+        "student": setting.student,
+    }
 
 
 def git_commit() -> str:

@@ -3,41 +3,51 @@
 import errno
 import os
 import time
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 
 from rich.console import Console
 
+from metakd.models.create import create_model
+from metakd.models.pretrained import without_weights
+from metakd.results.teachers import TEACHERS_FILE, TeacherScore, write_teachers
 from metakd.study.announce import Failure
+from metakd.study.board import Board
+from metakd.study.cases import Job
 from metakd.study.cluster import asks_for_token, connect, present_nodes
 from metakd.study.command_line import RunOptions
-from metakd.study.cost import expected_steps
+from metakd.study.cost import expected_steps, searching_steps
 from metakd.study.metrics import StudyGauges
-from metakd.study.plan import Job, Plan
+from metakd.study.plan import Plan
 from metakd.study.prepare import prepare
 from metakd.study.progress import StageProgress, TrialProgress, duration
-from metakd.study.record import git_commit
+from metakd.study.record import git_commit, record_searches
 from metakd.study.resources import allot, at_once
 from metakd.study.storage import require_shared
 from metakd.study.trainable import Orders
 from metakd.study.tuning import Watcher, run_jobs
 from metakd.train.commit import record_failure
 from metakd.train.folder import StudyFolder
+from metakd.train.teacher import TeacherReport
+from metakd.train.trial import TeacherSpec
+
+SEARCHES_INTERVAL_S = 10.0
+"""What searches have asked is written that often, for who looks at results while they appear."""
 
 
 def run_pending(
     plan: Plan,
-    pending: Sequence[Job],
+    board: Board,
     needed: Collection[str],
     folder: StudyFolder,
     options: RunOptions,
     console: Console,
 ) -> list[Failure]:
-    """Runs jobs of a plan on the cluster that the options name.
+    """Runs what a study still asks for, on the cluster that the options name.
 
     Args:
         plan: The study's plan.
-        pending: Its jobs that are not finished.
-        needed: Ids of the banks that they ask for.
+        board: What is not finished of it.
+        needed: Ids of the banks that it asks for.
         folder: The study's folder.
         options: How to run it.
         console: Where to show progress.
@@ -49,7 +59,7 @@ def run_pending(
         ClusterError: If the cluster cannot be reached.
         ResourceError: If it does not hold a single trial.
         StorageError: If its machines do not share the study's folder.
-        TeacherError: If the teacher's training failed.
+        TeacherError: If a teacher's training failed.
         OSError: If the disk is full.
     """
     console.print("connecting to Ray ...")
@@ -67,30 +77,52 @@ def run_pending(
 
     clock = time.monotonic()
     with StageProgress(console) as stages:
-        teacher = prepare(plan, folder, cluster, needed, stages.show)
-    if plan.teacher is not None and teacher is not None:
-        console.print(f"teacher      {plan.teacher.model}: {100 * teacher.test_acc:.2f} % on test")
+        reports = prepare(plan, folder, cluster, needed, stages.show)
+    teachers = [
+        _score(spec, report, plan) for spec, report in zip(plan.teachers, reports, strict=True)
+    ]
+    write_teachers(folder.out, teachers)
+    folder.hand_over(folder.out / TEACHERS_FILE)
+    for teacher in teachers:
+        console.print(f"teacher      {teacher.model}: {100 * teacher.test_acc:.2f} % on test")
     console.print(f"prepared     in {duration(time.monotonic() - clock)}")
 
     def fitting() -> int:
         return at_once(allotment.each, present_nodes(), options.wanted.max_concurrent)
 
-    orders = Orders(pending, folder, allotment.each, git_commit(), options.save_interval_s)
-    with _Shown(plan, orders, console) as shown:
-        run_jobs(orders, fitting, shown, options.max_failures)
+    orders = Orders(folder, allotment.each, git_commit(), options.save_interval_s)
+    with _Shown(plan.spec.name, board, orders, console) as shown:
+        run_jobs(orders, board, fitting, shown, options.max_failures)
     return shown.failures
+
+
+def _score(spec: TeacherSpec, report: TeacherReport, plan: Plan) -> TeacherScore:
+    dataset = plan.dataset_of(spec.data)
+    model = create_model(
+        without_weights(spec.model), dataset.image_shape, dataset.num_classes, seed=0
+    )
+    return TeacherScore(
+        dataset=spec.data.dataset,
+        model=spec.model,
+        parameters=sum(parameter.numel() for parameter in model.parameters()),
+        val_acc=report.val_acc,
+        test_acc=report.test_acc,
+    )
 
 
 class _Shown(Watcher):
     """Shows in the terminal and on Ray's dashboard how far a run is, and records its failures."""
 
-    def __init__(self, plan: Plan, orders: Orders, console: Console) -> None:
-        jobs = orders.jobs
+    def __init__(self, study: str, board: Board, orders: Orders, console: Console) -> None:
+        planned = board.planned()
+        searched = searching_steps(board)
+        work = sum(map(expected_steps, planned)) + searched
         self.failures: list[Failure] = []
         self._orders = orders
-        self._work = {job.trial.id: expected_steps(job, plan.train_samples) for job in jobs}
-        self._progress = TrialProgress(console, len(jobs), sum(self._work.values()))
-        self._gauges = StudyGauges(plan.spec.name, len(jobs))
+        self._board = board
+        self._progress = TrialProgress(console, None if searched else len(planned), work)
+        self._gauges = StudyGauges(study)
+        self._wrote_at = time.monotonic()
 
     def __enter__(self) -> "_Shown":
         self._progress.__enter__()
@@ -106,12 +138,16 @@ class _Shown(Watcher):
             self._show()
 
     def epoch(self, job: Job, epochs_done: int) -> None:
-        share = epochs_done / job.trial.recipe.epochs
-        self._progress.advance(job.trial.name, share * self._work[job.trial.id])
+        share = (epochs_done - job.from_epoch) / (job.trial.epochs - job.from_epoch)
+        self._progress.advance(job.trial.id, max(0.0, share) * expected_steps(job))
 
     def done(self, job: Job, val_acc: float) -> None:
-        self._progress.finish(job.trial.name, val_acc, self._work[job.trial.id])
+        self._progress.is_over = self._board.is_over
+        self._progress.finish(job.trial.id, job.trial.name, val_acc, expected_steps(job))
         self._show()
+        if time.monotonic() - self._wrote_at > SEARCHES_INTERVAL_S:
+            self._wrote_at = time.monotonic()
+            record_searches(self._board, self._orders.folder)
 
     def failed(self, job: Job, reason: str) -> None:
         if os.strerror(errno.ENOSPC) in reason:
@@ -119,9 +155,10 @@ class _Shown(Watcher):
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         record_failure(job.trial, reason, self._orders.folder, self._orders.git_commit)
         self.failures.append(Failure(job.trial.name, reason))
-        self._progress.fail(job.trial.name, self._work[job.trial.id])
+        self._progress.is_over = self._board.is_over
+        self._progress.fail(job.trial.id, expected_steps(job))
         self._show()
 
     def _show(self) -> None:
         progress = self._progress
-        self._gauges.show(progress.done, progress.running, progress.failed)
+        self._gauges.show(progress.done, progress.running, progress.failed, self._board.waiting())

@@ -1,13 +1,20 @@
 """What a study asks: the factors, the strategies and how much each may spend."""
 
 from dataclasses import dataclass, fields
-from typing import Any, get_args
+from typing import Any, Literal, get_args
 
 from metakd.core.temperatures import TAU_MAX, TAU_MIN
 from metakd.data.augmentations import RECIPES
 from metakd.data.bank import AnswerType
+from metakd.study.defaults import RECIPES as TRAINING_RECIPES
 from metakd.study.strategies import STRATEGIES
 from metakd.train.sampling import Match
+
+Question = Literal["grid_vs_meta", "teacher_gap", "augmentation_gap", "transfer"]
+FACTORS = ("datasets", "scales", "images_per_class", "augmentations", "teachers", "students")
+NO_TEACHER = "none"
+ALL = "all"
+RISING = "rising"
 
 
 class SpecError(ValueError):
@@ -18,14 +25,16 @@ class SpecError(ValueError):
 class StudySpec:
     """A study's question, complete: the same spec gives the same trials.
 
-    Its trials are all combinations of scale, augmentation, strategy and seed, on one dataset with
-    one teacher and one student.
+    Its settings are all combinations of dataset, scale, augmentation, teacher and student; in each
+    of them every strategy is run with every seed.
     """
 
     name: str
     """Names the results folder and the report."""
-    dataset: str = "digits"
-    """Name of a dataset, with its argument after a colon where it takes one."""
+    question: Question = "grid_vs_meta"
+    """What the verdict is about."""
+    datasets: tuple[str, ...] = ("digits",)
+    """Names of datasets, each with its argument after a colon where it takes one."""
     scales: tuple[float, ...] = (0.1, 0.3, 1.0)
     """Fractions of the training split, each in (0, 1]; smaller ones lie inside larger ones."""
     images_per_class: tuple[int, ...] = ()
@@ -39,19 +48,24 @@ class StudySpec:
     logits: AnswerType = "float16"
     """The type in which the teacher's answers are kept."""
     strategies: tuple[str, ...] = ("ce", "fixed", "grid", "meta")
-    """How the temperature is chosen; strategies that need the same trial share it."""
+    """How the temperature is chosen, or ("all",); strategies that need the same trial share it."""
     temperatures: tuple[float, ...] = (1.0, 2.0, 4.0, 8.0, 16.0)
     """The grid, each above 0."""
     fixed_tau: float = 4.0
     """The temperature of whoever does not search; learned temperatures start there."""
     alpha: float = 0.9
     """Weight of the teacher's term, equal for all strategies."""
+    budget: float | None = None
+    """What each searcher may spend in a setting and seed, in student runs; None: as the grid."""
     seeds: int = 6
     """Seeds 0, 1, ... in every setting."""
-    teacher: str | None = None
-    """Model name; None takes the default of the image size."""
-    student: str | None = None
-    """Model name; None takes the default of the image size."""
+    teachers: tuple[str, ...] = ()
+    """Model names; () takes the default of the image size, ("rising",) several of rising size,
+    ("none",) has no teacher."""
+    students: tuple[str, ...] = ()
+    """Model names; () takes the default of the image size, ("rising",) two of rising size."""
+    recipe: str | None = None
+    """Name of a recipe of ``study/defaults.py``; None takes the default of the image size."""
     epochs: int | None = None
     """Epochs of each student; None takes the default of the image size."""
     teacher_epochs: int | None = None
@@ -60,12 +74,13 @@ class StudySpec:
     """Differences inside ± this many points count as equal; fixed before the run."""
 
     def __post_init__(self) -> None:
-        for name in ("scales", "augmentations", "strategies", "temperatures"):
+        for name in ("datasets", "scales", "augmentations", "strategies", "temperatures"):
             if not getattr(self, name):
                 raise SpecError(f"{name} must name at least one value, got none")
-        for name in ("scales", "images_per_class", "augmentations", "strategies", "temperatures"):
+        for name in (*FACTORS, "strategies", "temperatures"):
             if len(set(getattr(self, name))) < len(getattr(self, name)):
                 raise SpecError(f"{name} must not repeat a value, got {list(getattr(self, name))}")
+        _known("question", (self.question,), get_args(Question))
         _known("match", (self.match,), get_args(Match))
         _known("type of logits", (self.logits,), get_args(AnswerType))
         for count in self.images_per_class:
@@ -77,13 +92,28 @@ class StudySpec:
         for tau in (*self.temperatures, self.fixed_tau):
             if not tau > 0:
                 raise SpecError(f"a temperature must be above 0, got {tau:g}")
-        if "meta" in self.strategies and not TAU_MIN <= self.fixed_tau <= TAU_MAX:
+        if "meta" in self.chosen and not TAU_MIN <= self.fixed_tau <= TAU_MAX:
             raise SpecError(
                 f"a learned temperature starts in [{TAU_MIN:g}, {TAU_MAX:g}], "
                 f"got {self.fixed_tau:g}"
             )
         _known("augmentation", self.augmentations, tuple(RECIPES))
-        _known("strategy", self.strategies, tuple(STRATEGIES))
+        if self.recipe is not None:
+            _known("recipe", (self.recipe,), tuple(TRAINING_RECIPES))
+        if self.strategies != (ALL,):
+            _known("strategy", self.strategies, tuple(STRATEGIES))
+        for side, models in (("teacher", self.teachers), ("student", self.students)):
+            for word in (NO_TEACHER, RISING):
+                if word in models and len(models) > 1:
+                    raise SpecError(f"{side} {word!r} stands alone, got {list(models)}")
+        if self.question == "teacher_gap" and self.teachers != (RISING,) and len(self.teachers) < 2:
+            raise SpecError(
+                "a teacher gap needs two teachers or more: give --teachers rising, or their names"
+            )
+        if self.question == "augmentation_gap" and len(self.augmentations) < 2:
+            raise SpecError("an augmentation gap needs two augmentations or more, got one")
+        if self.budget is not None and not self.budget > 0:
+            raise SpecError(f"budget must be above 0, got {self.budget:g}")
         if not 0 <= self.alpha <= 1:
             raise SpecError(f"alpha must be in [0, 1], got {self.alpha:g}")
         for name in ("seeds", "epochs", "teacher_epochs", "views"):
@@ -92,6 +122,16 @@ class StudySpec:
                 raise SpecError(f"{name} must be at least 1, got {value}")
         if not self.margin_pp > 0:
             raise SpecError(f"margin_pp must be above 0, got {self.margin_pp:g}")
+
+    @property
+    def chosen(self) -> tuple[str, ...]:
+        """The strategies by name."""
+        return tuple(STRATEGIES) if self.strategies == (ALL,) else self.strategies
+
+    @property
+    def runs_to_spend(self) -> float:
+        """What each searcher may spend in a setting and seed, in student runs."""
+        return float(len(self.temperatures)) if self.budget is None else self.budget
 
     def as_json(self) -> dict[str, Any]:
         """Returns the spec as plain JSON values."""

@@ -5,15 +5,16 @@ state on disk is kept under its id, whoever runs it next.
 """
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
+import ray
 from ray import tune
 
+from metakd.study.cases import Job
 from metakd.study.metrics import TrialGauges
-from metakd.study.plan import Job
 from metakd.train.commit import commit
 from metakd.train.folder import StudyFolder
 from metakd.train.in_flight import SAVE_INTERVAL_S
@@ -34,16 +35,13 @@ class Orders:
     """What all trials of a run have in common.
 
     Attributes:
-        jobs: All of them; Tune hands a trial its job by number.
         folder: The study's folder, with everything prepared.
         resources: What each trial is given.
         git_commit: Recorded with each.
         save_interval_s: At least so much time lies between two states of a trial.
-        report_interval_s: At least so much time lies between two reports of a trial to Tune; 0
-            reports every epoch, as schedulers want it.
+        report_interval_s: At least so much time lies between two reports of a trial to Tune.
     """
 
-    jobs: Sequence[Job]
     folder: StudyFolder
     resources: Resources
     git_commit: str
@@ -58,15 +56,32 @@ class Orders:
         return {"cpu": self.resources.cpus, "gpu": self.resources.gpus}
 
 
-def distil(config: Mapping[str, int], orders: Orders, keeper: Any) -> None:  # noqa: ANN401
+@ray.remote(num_cpus=0)
+class JobBook:
+    """Where the driver puts jobs, and trials find theirs."""
+
+    def __init__(self) -> None:
+        self._jobs: dict[str, Job] = {}
+
+    def put(self, job: Job) -> None:
+        """Puts a job there, under its trial's id."""
+        self._jobs[job.trial.id] = job
+
+    def get(self, trial_id: str) -> Job:
+        """Returns the job of a trial's id."""
+        return self._jobs[trial_id]
+
+
+def distil(config: Mapping[str, str], orders: Orders, book: Any, keeper: Any) -> None:  # noqa: ANN401
     """The Tune trainable: trains and commits the student of one job.
 
     Args:
-        config: The number of the job.
-        orders: All jobs, and what they have in common.
+        config: The id of the job's trial.
+        orders: What all jobs have in common.
+        book: The run's ``JobBook``.
         keeper: The run's ``GroupKeeper``, where trials have workers of their own; else None.
     """
-    job = orders.jobs[config["job"]]
+    job: Job = ray.get(book.get.remote(config["job"]))
     # A reused actor keeps one name on Ray's dashboard: its log there says which trial it runs.
     print(f"{job.trial.name} {job.trial.id}: started", flush=True)
     if orders.resources.workers > 1:

@@ -4,7 +4,7 @@ import errno
 import logging
 import os
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -12,14 +12,19 @@ import ray
 from ray import tune
 from ray.tune import Callback, Stopper
 from ray.tune.experiment import Trial as TuneTrial
-from ray.tune.schedulers import TrialScheduler
-from ray.tune.search.basic_variant import BasicVariantGenerator
+from ray.tune.search import Searcher
+from ray.tune.search.search_generator import SearchGenerator
+from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
-from metakd.study.plan import Job
-from metakd.study.trainable import Orders, distil
+from metakd.study.board import Board
+from metakd.study.cases import Job
+from metakd.study.trainable import JobBook, Orders, distil
 from metakd.train.group_keeper import GroupKeeper
 
+FINISHED = Searcher.FINISHED
 LOOK_INTERVAL_S = 5.0
+PENDING_TRIALS = 200
+"""As many as Tune allows a search whose trials are known before: it starts new actors faster."""
 
 
 class Watcher:
@@ -40,46 +45,47 @@ class Watcher:
 
 def run_jobs(
     orders: Orders,
+    board: Board,
     at_once: Callable[[], int],
     watcher: Watcher,
     max_failures: int = 1,
-    scheduler: TrialScheduler | None = None,
 ) -> None:
     """Runs jobs on the connected cluster; each commits its trial to the store when it is finished.
 
     Args:
-        orders: What to run, in the order of its jobs, and how.
+        orders: How to run them.
+        board: What to run; it hears what has been done, and may then ask for more.
         at_once: Says how many trials may run at once, asked again and again: nodes come and go.
         watcher: Hears what happens.
         max_failures: How often a job is tried again after it failed or its process died; it goes
             on from its last kept state.
-        scheduler: What may stop trials before their last epoch, by their reports of ``val_acc``;
-            a trial that it stops is not committed. It needs orders with a report every epoch.
 
     Raises:
-        Exception: What the watcher raised; it ends the run.
+        Exception: What the board or the watcher raised; it ends the run.
     """
     logging.getLogger("ray").setLevel(logging.CRITICAL)
     logging.getLogger("ray.tune").setLevel(logging.CRITICAL)
-    jobs = orders.jobs
-    queue = BasicVariantGenerator(max_concurrent=at_once())
-    relay = _Relay(jobs, queue, at_once, watcher)
+    # Given one pending trial, as by default, Tune never starts a second actor for short ones.
+    os.environ["TUNE_MAX_PENDING_TRIALS_PG"] = str(PENDING_TRIALS)
+    here = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=False)
+    book = JobBook.options(scheduling_strategy=here).remote()  # type: ignore[attr-defined]
+    queue = _Queue(board, book, at_once)
+    relay = _Relay(queue, watcher)
     keeper = None
     if orders.resources.workers > 1:
         keeper = GroupKeeper.remote()  # type: ignore[attr-defined]
         keeper.watch.remote()
     tuner = tune.Tuner(
         tune.with_resources(
-            tune.with_parameters(distil, orders=orders, keeper=keeper), orders.reserved
+            tune.with_parameters(distil, orders=orders, book=book, keeper=keeper), orders.reserved
         ),
-        # Tune hands on only plain values as they are: a trial gets its job by number.
-        param_space={"job": tune.grid_search(list(range(len(jobs))))},
         tune_config=tune.TuneConfig(
-            search_alg=queue,
-            scheduler=scheduler,
+            search_alg=_UnsavedQueue(queue),
+            # As many as the board has.
+            num_samples=-1,
             reuse_actors=True,
-            trial_name_creator=lambda trial: jobs[trial.config["job"]].trial.name,
-            trial_dirname_creator=lambda trial: jobs[trial.config["job"]].trial.id,
+            trial_name_creator=lambda trial: queue.job(trial.trial_id).trial.name,
+            trial_dirname_creator=lambda trial: trial.config["job"],
         ),
         run_config=tune.RunConfig(
             name="students",
@@ -97,6 +103,7 @@ def run_jobs(
         is_full = os.strerror(errno.ENOSPC) in str(error) and relay.error is None
         relay.error = OSError(errno.ENOSPC, str(error)) if is_full else relay.error or error
     finally:
+        ray.kill(book)
         if keeper is not None:
             ray.get(keeper.free_all.remote())
             ray.kill(keeper)
@@ -104,35 +111,78 @@ def run_jobs(
         raise relay.error
 
 
+class _Queue(Searcher):  # type: ignore[misc]
+    """Hands the board's jobs to Tune, as a search algorithm does."""
+
+    def __init__(self, board: Board, book: Any, at_once: Callable[[], int]) -> None:  # noqa: ANN401
+        super().__init__(metric="val_acc", mode="max")
+        self._board = board
+        self._book = book
+        self._at_once = at_once
+        self._limit = at_once()
+        self._looked_at = time.monotonic()
+        self._jobs: dict[str, Job] = {}
+        self._running: set[str] = set()
+
+    def __getstate__(self) -> dict[str, Any]:
+        # Tune keeps its search for a restore of its own, which a study never asks for.
+        return {}
+
+    def suggest(self, trial_id: str) -> dict[str, str] | None:
+        if time.monotonic() - self._looked_at > LOOK_INTERVAL_S:
+            self._looked_at = time.monotonic()
+            self._limit = self._at_once()
+        if len(self._running) >= self._limit:
+            return None
+        job = self._board.next_job()
+        if job is None:
+            return FINISHED if self._board.is_over else None
+        self._jobs[trial_id] = job
+        self._running.add(trial_id)
+        # Tune hands on only plain values as they are: a trial looks its job up by its id.
+        ray.get(self._book.put.remote(job))
+        return {"job": job.trial.id}
+
+    def job(self, trial_id: str) -> Job:
+        """Returns the job of a Tune trial."""
+        return self._jobs[trial_id]
+
+    def end(self, trial_id: str, is_committed: bool) -> Job:
+        """Takes a Tune trial that ended, and returns its job."""
+        job = self._jobs[trial_id]
+        self._running.discard(trial_id)
+        if is_committed:
+            self._board.done(job)
+        else:
+            self._board.failed(job)
+        return job
+
+    def on_trial_complete(self, trial_id: str, result: object = None, error: bool = False) -> None:
+        """Does nothing: the relay has heard of it before, and of why."""
+
+
+class _UnsavedQueue(SearchGenerator):  # type: ignore[misc]
+    """Keeps nothing of a search on disk: it follows from the store."""
+
+    def save_to_dir(self, dirpath: str, session_str: str) -> None:
+        pass
+
+
 class _Relay(Callback):  # type: ignore[misc]
-    """Relays Tune's events to the watcher, and the cluster's size to Tune.
+    """Relays Tune's events to the queue and the watcher.
 
     Attributes:
-        error: What the watcher raised; Tune would wrap it into a page of text.
+        error: What they raised; Tune would wrap it into a page of text.
     """
 
-    def __init__(
-        self,
-        jobs: Sequence[Job],
-        queue: BasicVariantGenerator,
-        at_once: Callable[[], int],
-        watcher: Watcher,
-    ) -> None:
-        self._jobs = jobs
+    def __init__(self, queue: _Queue, watcher: Watcher) -> None:
         self._queue = queue
-        self._at_once = at_once
         self._watcher = watcher
         self.error: Exception | None = None
-        self._looked_at = time.monotonic()
 
     def __getstate__(self) -> dict[str, Any]:
         # Tune keeps its callbacks for a restore of its own, which a study never asks for.
         return {}
-
-    def on_step_begin(self, iteration: int, trials: list[TuneTrial], **info: object) -> None:
-        if time.monotonic() - self._looked_at > LOOK_INTERVAL_S:
-            self._looked_at = time.monotonic()
-            self._queue.max_concurrent = self._at_once()
 
     def on_step_end(self, iteration: int, trials: list[TuneTrial], **info: object) -> None:
         count = sum(trial.status == TuneTrial.RUNNING for trial in trials)
@@ -147,23 +197,29 @@ class _Relay(Callback):  # type: ignore[misc]
         **info: object,
     ) -> None:
         if "epoch" in result:
-            self._tell(lambda: self._watcher.epoch(self._job(trial), result["epoch"] + 1))
+            job = self._queue.job(trial.trial_id)
+            self._tell(lambda: self._watcher.epoch(job, result["epoch"] + 1))
 
     def on_trial_complete(
         self, iteration: int, trials: list[TuneTrial], trial: TuneTrial, **info: object
     ) -> None:
-        if trial.last_result.get("committed"):
-            val_acc = trial.last_result["val_acc"]
-            self._tell(lambda: self._watcher.done(self._job(trial), val_acc))
+        is_committed = bool(trial.last_result.get("committed"))
+
+        def tell() -> None:
+            job = self._queue.end(trial.trial_id, is_committed)
+            if is_committed:
+                self._watcher.done(job, trial.last_result["val_acc"])
+
+        self._tell(tell)
 
     def on_trial_error(
         self, iteration: int, trials: list[TuneTrial], trial: TuneTrial, **info: object
     ) -> None:
-        self._tell(lambda: self._watcher.failed(self._job(trial), _reason(trial)))
+        def tell() -> None:
+            job = self._queue.end(trial.trial_id, is_committed=False)
+            self._watcher.failed(job, _reason(trial))
 
-    def _job(self, trial: TuneTrial) -> Job:
-        job: int = trial.config["job"]
-        return self._jobs[job]
+        self._tell(tell)
 
     def _tell(self, call: Callable[[], None]) -> None:
         try:

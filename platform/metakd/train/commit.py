@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
+from metakd.core.evaluation import Evaluation
 from metakd.results.mirror import push_trial
 from metakd.results.writer import write_failure, write_trial
 from metakd.train.folder import StudyFolder
@@ -18,13 +19,17 @@ PACKAGES = ("metakd", "torch", "torchvision", "timm", "ray", "numpy", "pyarrow")
 
 
 def commit(trial: Trial, outcome: Outcome, folder: StudyFolder, git_commit: str) -> None:
-    """Commits a trial; from here on it is never run again, and what was kept of it is removed."""
+    """Commits a trial; from here on it is never run again, and its last states are removed.
+
+    What it keeps for those who go on from it stays: whoever searches says when it is not needed.
+    """
     steps = [_curve_row(trial, epoch) for epoch in outcome.epochs]
-    row = {"status": "done", **_content_columns(trial), **_outcome_columns(outcome)}
+    status = "done" if trial.stop_after is None else "stopped"
+    row = {"status": status, **_content_columns(trial), **_outcome_columns(outcome)}
     write_trial(folder.out, {**row, "git_commit": git_commit}, steps)
     if folder.store is not None:
         push_trial(folder.out, folder.store, trial.id)
-    InFlight(folder, trial.id).forget()
+    InFlight(folder, trial.whole.id).end()
 
 
 def record_failure(trial: Trial, error: str, folder: StudyFolder, git_commit: str) -> None:
@@ -72,9 +77,9 @@ def _outcome_columns(outcome: Outcome) -> dict[str, Any]:
         "tau_s_last": tau_s,
         "tau_t_last": tau_t,
         "val_acc_last": last.validation.accuracy,
-        "test_acc_last": outcome.test_last.accuracy,
+        "test_acc_last": _accuracy(outcome.test_last),
         "val_acc_selected": selected.validation.accuracy,
-        "test_acc_selected": outcome.test_selected.accuracy,
+        "test_acc_selected": _accuracy(outcome.test_selected),
         "selected_epoch": outcome.selected_epoch,
         "train_samples": outcome.train_samples,
         "validation_samples": outcome.validation_samples,
@@ -92,6 +97,10 @@ def _outcome_columns(outcome: Outcome) -> dict[str, Any]:
         "workers": outcome.workers,
         **_place_columns(),
     }
+
+
+def _accuracy(evaluation: Evaluation | None) -> float | None:
+    return None if evaluation is None else evaluation.accuracy
 
 
 def _place_columns() -> dict[str, Any]:

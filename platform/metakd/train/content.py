@@ -6,6 +6,13 @@ import json
 
 ID_LENGTH = 16
 
+ADDED_LATER = {
+    "Recipe": ("algorithm", "betas", "warmup_epochs", "min_lr"),
+    "Trial": ("stop_after",),
+}
+"""Fields, by dataclass, that came after stores had been written. At its default each is left out:
+what those stores hold keeps its id."""
+
 
 def content_json(value: object) -> str:
     """Returns a dataclass as canonical JSON: sorted keys, no spaces, method names included."""
@@ -19,7 +26,12 @@ def content_id(value: object) -> str:
 
 def _plain(value: object) -> object:
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        fields = {f.name: _plain(getattr(value, f.name)) for f in dataclasses.fields(value)}
+        later = ADDED_LATER.get(type(value).__name__, ())
+        fields = {
+            f.name: _plain(getattr(value, f.name))
+            for f in dataclasses.fields(value)
+            if f.name not in later or getattr(value, f.name) != f.default
+        }
         # A distiller's configuration says what it is by its class, not by a field.
         method = getattr(type(value), "method", None)
         return fields if method is None else {"method": method, **fields}

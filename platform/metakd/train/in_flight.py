@@ -43,18 +43,25 @@ class InFlight:
 
     def save(self, epochs_done: int, state: Mapping[str, Any]) -> None:
         """Stores a state, and removes all but the last two."""
-        place = self._place / f"epoch-{epochs_done:06d}.pt"
-        with new_file(place) as draft:
-            torch.save(dict(state), draft)
-        self._folder.hand_over(place)
-        for old in self._files()[KEPT:]:
+        self._store(self._place / f"epoch-{epochs_done:06d}.pt", state)
+        for old in self._files("epoch")[KEPT:]:
             self._folder.remove(old)
         self._saved_at = time.perf_counter()
 
-    def latest(self) -> dict[str, Any] | None:
-        """Returns the last state that can be read, None if there is none."""
+    def branch(self, epochs_done: int, state: Mapping[str, Any]) -> None:
+        """Stores a state from which several trainings may go on; it stays until ``forget``."""
+        self._store(self._place / f"branch-{epochs_done:06d}.pt", state)
+
+    def latest(self, at_most: int | None = None) -> dict[str, Any] | None:
+        """Returns the last state that can be read, None if there is none.
+
+        Args:
+            at_most: States after more epochs are passed over.
+        """
         self._folder.bring(self._place)
-        for file in self._files():
+        for file in self._files("epoch", "branch"):
+            if at_most is not None and _epochs(file) > at_most:
+                continue
             try:
                 state: dict[str, Any] = torch.load(file, map_location="cpu")
             except (OSError, RuntimeError, EOFError, pickle.UnpicklingError):
@@ -62,12 +69,29 @@ class InFlight:
             return state
         return None
 
+    def end(self) -> None:
+        """Removes the states that only this training would go on from."""
+        for file in self._files("epoch"):
+            self._folder.remove(file)
+        with suppress(OSError):
+            self._place.rmdir()
+
     def forget(self) -> None:
         """Removes all states."""
         self._folder.remove(self._place)
 
-    def _files(self) -> list[Path]:
-        return sorted(self._place.glob("epoch-*.pt"), reverse=True)
+    def _store(self, place: Path, state: Mapping[str, Any]) -> None:
+        with new_file(place) as draft:
+            torch.save(dict(state), draft)
+        self._folder.hand_over(place)
+
+    def _files(self, *kinds: str) -> list[Path]:
+        files = [file for kind in kinds for file in self._place.glob(f"{kind}-*.pt")]
+        return sorted(files, key=_epochs, reverse=True)
+
+
+def _epochs(file: Path) -> int:
+    return int(file.stem.rpartition("-")[2])
 
 
 def sweep_finished(folder: StudyFolder, finished: Collection[str]) -> None:

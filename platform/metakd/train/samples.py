@@ -23,7 +23,8 @@ from metakd.train.share import Share
 from metakd.train.trial import DataSpec
 
 DECODING_WORKERS = 2
-"""Processes beside each student's own that read files, where images do not lie decoded."""
+"""At least so many processes beside each student's own read files, where images do not lie decoded;
+more where it has more CPUs."""
 
 
 @dataclass(frozen=True)
@@ -98,12 +99,14 @@ class Samples:
         return HeldOut(views, self.normalise, self.workers, self.share)
 
 
-@lru_cache(maxsize=2)
+@lru_cache(maxsize=4)
 def open_samples(data: DataSpec, folder: StudyFolder) -> Samples:
     """Opens a prepared dataset; within a process, the same call returns the same object."""
     folder.bring(folder.datasets / data.fingerprint)
     dataset = open_cached(folder.datasets, data.fingerprint)
     splits = make_splits(dataset.labels, dataset.test_ids, data.split_seed)
     device = "cuda" if torch.cuda.is_available() else "cpu"
-    workers = 0 if dataset.is_decoded else DECODING_WORKERS
+    # A worker's threads are its CPUs, and one of these drives the GPU.
+    decoding = max(DECODING_WORKERS, torch.get_num_threads() - 1)
+    workers = 0 if dataset.is_decoded else decoding
     return Samples(dataset, splits, device, workers, Share.of_this_process())

@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -37,8 +37,8 @@ class Outcome:
     Attributes:
         epochs: Its curve.
         selected_epoch: The first epoch with the best validation accuracy.
-        test_last: Test at the last epoch, the headline.
-        test_selected: Test at the selected epoch.
+        test_last: Test at the last epoch, the headline; None of a run that a search stopped.
+        test_selected: Test at the selected epoch, likewise.
         train_samples: How many samples it trained on.
         validation_samples: How many chose its epoch.
         test_samples: How many judged it.
@@ -51,8 +51,8 @@ class Outcome:
 
     epochs: tuple[Epoch, ...]
     selected_epoch: int
-    test_last: Evaluation
-    test_selected: Evaluation
+    test_last: Evaluation | None
+    test_selected: Evaluation | None
     train_samples: int
     validation_samples: int
     test_samples: int
@@ -72,7 +72,8 @@ def run_trial(
 ) -> Outcome:
     """Trains the trial's student to its last step, and reads the test set.
 
-    It begins at the first step, or where the last one who ran this trial was stopped. In the
+    It begins at the first step, or where the last one who ran this trial was stopped. Where a
+    search stops it before its recipe's end, the test set is not read and the state is kept. In the
     processes of a torch process group each has its share of every batch, and all of them come to
     the same outcome.
 
@@ -99,30 +100,32 @@ def run_trial(
         HeldOutMetaBatches(samples.meta, trial.recipe.batch_size, trial.seed),
         samples.autocast,
     )
-    in_flight = InFlight(folder, trial.id, save_interval_s)
+    in_flight = InFlight(folder, trial.whole.id, save_interval_s)
     progress = Progress(started=datetime.now(UTC))
-    kept = share.agreed(in_flight.latest)
+    kept = share.agreed(lambda: _latest_state(trial, folder))
     if kept is not None:
         training.load_state_dict(kept["training"])
         progress = Progress.restored(kept["progress"])
     clock = time.perf_counter() - progress.elapsed_s
-    while not training.is_done:
+    while training.epochs_done < trial.epochs:
         torch.manual_seed(share.dropout_seed(trial.seed, training.epochs_done))
         record = training.run_epoch()
         validation = samples.evaluate(student, samples.validation)
         progress.elapsed_s = time.perf_counter() - clock
         progress.add(record, validation, student)
         on_epoch(progress.epochs[-1])
-        is_wanted = share.rank == 0 and in_flight.is_due and not training.is_done
-        if is_wanted and training.can_be_saved:
-            state = {"training": training.state_dict(), "progress": progress.as_state()}
-            in_flight.save(training.epochs_done, state)
+        is_last = training.epochs_done == trial.epochs
+        if share.rank == 0 and in_flight.is_due and not is_last and training.can_be_saved:
+            in_flight.save(training.epochs_done, _state(training, progress))
 
-    test_last = samples.evaluate(student, samples.test)
-    test_selected = test_last
-    if progress.selected_epoch < training.epochs_done - 1:
-        student.load_state_dict(progress.selected_state)
-        test_selected = samples.evaluate(student, samples.test)
+    if trial.stop_after is not None and share.rank == 0 and training.can_be_saved:
+        in_flight.branch(training.epochs_done, _state(training, progress))
+    test_last = test_selected = None
+    if trial.stop_after is None:
+        test_last = test_selected = samples.evaluate(student, samples.test)
+        if progress.selected_epoch < training.epochs_done - 1:
+            student.load_state_dict(progress.selected_state)
+            test_selected = samples.evaluate(student, samples.test)
     return Outcome(
         epochs=tuple(progress.epochs),
         selected_epoch=progress.selected_epoch,
@@ -137,6 +140,19 @@ def run_trial(
         precision=str(samples.autocast or torch.float32).removeprefix("torch."),
         workers=share.workers,
     )
+
+
+def _state(training: Training, progress: Progress) -> dict[str, Any]:
+    return {"training": training.state_dict(), "progress": progress.as_state()}
+
+
+def _latest_state(trial: Trial, folder: StudyFolder) -> dict[str, Any] | None:
+    """Returns the state with the most epochs of this training that anybody kept."""
+    for training_id, epochs in trial.origins:
+        state = InFlight(folder, training_id).latest(epochs)
+        if state is not None:
+            return state
+    return None
 
 
 def training_batches(

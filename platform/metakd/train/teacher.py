@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from metakd.atomic import new_file
 from metakd.data.bank import AnswerType
+from metakd.models.pretrained import brings_weights, take_inputs, without_weights
 from metakd.train.folder import StudyFolder
 from metakd.train.samples import open_samples
 from metakd.train.trial import TeacherSpec
@@ -41,8 +42,15 @@ def trained_teachers(folder: StudyFolder) -> set[str]:
 
 
 def new_teacher(spec: TeacherSpec, folder: StudyFolder) -> nn.Module:
-    """Returns the teacher before its training, on this process's device."""
-    return open_samples(spec.data, folder).new_model(spec.model, spec.seed)
+    """Returns the teacher before its training, on this process's device.
+
+    One whose name brings weights is the architecture alone, for inputs normalised as they are here.
+    """
+    samples = open_samples(spec.data, folder)
+    model = samples.new_model(without_weights(spec.model), spec.seed)
+    if brings_weights(spec.model):
+        take_inputs(model, spec.model, samples.normalise.mean, samples.normalise.std)
+    return model
 
 
 def store_teacher(

@@ -7,16 +7,18 @@ from typing import Any
 
 import ray.train
 import torch
+from torch import nn
 
 from metakd.atomic import new_file
 from metakd.core.distillers import CrossEntropyConfig
 from metakd.core.training import Training
 from metakd.data.counter_random import derive_seed
+from metakd.models.pretrained import brings_weights, create_trained
 from metakd.train.folder import StudyFolder
 from metakd.train.in_flight import SAVE_INTERVAL_S, InFlight
 from metakd.train.inputs import ShuffledBatches
 from metakd.train.resources import Resources
-from metakd.train.samples import open_samples
+from metakd.train.samples import Samples, open_samples
 from metakd.train.teacher import TeacherReport, new_teacher, read_report, store_teacher
 from metakd.train.torch_trainer import new_trainer
 from metakd.train.trial import TeacherSpec
@@ -115,6 +117,8 @@ def _teach_on_worker(config: dict[str, Any]) -> None:
 def teach(spec: TeacherSpec, folder: StudyFolder, save_interval_s: float = SAVE_INTERVAL_S) -> None:
     """Trains and stores a teacher in this process, with the others of its process group if any.
 
+    One whose name brings weights is stored with them as they are.
+
     Args:
         spec: The teacher.
         folder: Where it is stored, and its states while it is trained.
@@ -123,6 +127,13 @@ def teach(spec: TeacherSpec, folder: StudyFolder, save_interval_s: float = SAVE_
     samples = open_samples(spec.data, folder)
     share = samples.share
     model = new_teacher(spec, folder)
+    clock = time.perf_counter()
+    if brings_weights(spec.model):
+        dataset = samples.dataset
+        trained = create_trained(spec.model, dataset.image_shape, dataset.num_classes)
+        model.load_state_dict(trained.state_dict())
+        _store(spec, folder, samples, model, clock)
+        return
     views = samples.views(
         spec.augmentation,
         derive_seed(spec.seed, "augmentation"),
@@ -163,11 +174,19 @@ def teach(spec: TeacherSpec, folder: StudyFolder, save_interval_s: float = SAVE_
                 spent_s = time.perf_counter() - clock
                 state = {"training": training.state_dict(), "spent_s": spent_s}
                 in_flight.save(training.epochs_done, state)
+    _store(spec, folder, samples, model, clock)
+    if share.rank == 0:
+        in_flight.forget()
+
+
+def _store(
+    spec: TeacherSpec, folder: StudyFolder, samples: Samples, model: nn.Module, clock: float
+) -> None:
+    """Stores a finished teacher with its report; ``clock`` is when it was begun."""
     report = TeacherReport(
         val_acc=samples.evaluate(model, samples.validation).accuracy,
         test_acc=samples.evaluate(model, samples.test).accuracy,
         train_s=time.perf_counter() - clock,
     )
-    if share.rank == 0:
+    if samples.share.rank == 0:
         store_teacher(spec, folder, model, report)
-        in_flight.forget()

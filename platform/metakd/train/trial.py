@@ -1,9 +1,9 @@
 """A trial is its content: one student, taught one way, on one setting, from one seed."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
-from metakd.core.distillers import DistillerConfig
+from metakd.core.distillers import DistillerConfig, KDScheduleConfig, scheduled
 from metakd.core.training import Recipe
 from metakd.train.content import content_id, content_json
 from metakd.train.sampling import Sampling
@@ -53,11 +53,45 @@ class Trial:
     recipe: Recipe
     distiller: DistillerConfig
     seed: int
+    stop_after: int | None = None
+    """Epochs after which a search stops it, fewer than its recipe has; None runs all of them."""
+
+    def __post_init__(self) -> None:
+        if self.stop_after is not None and not 1 <= self.stop_after < self.recipe.epochs:
+            raise ValueError(
+                f"stop_after must be in [1, {self.recipe.epochs}), got {self.stop_after}"
+            )
 
     @cached_property
     def id(self) -> str:
         """Content hash; names the trial's files."""
         return content_id(self)
+
+    @property
+    def epochs(self) -> int:
+        """How many epochs it runs."""
+        return self.recipe.epochs if self.stop_after is None else self.stop_after
+
+    @cached_property
+    def whole(self) -> "Trial":
+        """The same training to the end of its recipe: of a stopped one, the part is its prefix."""
+        return self if self.stop_after is None else replace(self, stop_after=None)
+
+    @cached_property
+    def origins(self) -> tuple[tuple[str, int], ...]:
+        """Trainings whose states this one may go on from, each with how many epochs they share.
+
+        The first is its own. Under a schedule of temperatures every change branches off a training
+        that did not change, and that may have been run by another trial.
+        """
+        shared = [(self.whole.id, self.epochs)]
+        schedule = self.distiller
+        while isinstance(schedule, KDScheduleConfig):
+            start = schedule.segments[-1][0]
+            schedule = scheduled(schedule.prefix(start).segments, schedule.alpha)
+            branch = replace(self, distiller=schedule, stop_after=None)
+            shared.append((branch.id, start))
+        return tuple(shared)
 
     @cached_property
     def pair_id(self) -> str:
@@ -76,7 +110,8 @@ class Trial:
         """What a person reads in progress lines and on the Ray dashboard."""
         temperatures = getattr(self.distiller, "tau_s", None)
         method = self.distiller.method + ("" if temperatures is None else f"-tau{temperatures:g}")
+        stopped = "" if self.stop_after is None else f"-to-epoch{self.stop_after}"
         return (
             f"{self.data.dataset}-{self.sampling.label}-{self.sampling.augmentation}"
-            f"-{method}-seed{self.seed}"
+            f"-{method}-seed{self.seed}{stopped}"
         )

@@ -1,31 +1,51 @@
 """How a student is taught: one method a file, behind one interface.
 
-=====  ==================================================================  =================
-name   what it does                                                        configuration
-=====  ==================================================================  =================
-ce     cross-entropy on the labels, no teacher                             CrossEntropyConfig
-kd     distillation at fixed temperatures (Hinton et al. 2015)             KDConfig
-mkd    distillation at learned temperatures (MKD-style, after the          MKDConfig
-       abstract of arXiv 2202.07940)
-=====  ==================================================================  =================
+===========  ============================================================  =================
+name         what it does                                                  configuration
+===========  ============================================================  =================
+ce           cross-entropy on the labels, no teacher                       CrossEntropyConfig
+kd           distillation at fixed temperatures (Hinton et al. 2015)       KDConfig
+kd_schedule  the same at temperatures that change with the epoch           KDScheduleConfig
+logit_std    KD of logits standardised per sample (arXiv 2403.01427)       LogitStdConfig
+dkd          target and other classes taught apart (arXiv 2203.08679)      DKDConfig
+ctkd         a temperature learned against the student (arXiv 2211.16231)  CTKDConfig
+mkd          distillation at learned temperatures (MKD-style, after the    MKDConfig
+             abstract of arXiv 2202.07940)
+===========  ============================================================  =================
+
+``metakd.testing.check_distiller`` says whether a further one keeps to the interface.
 """
 
-from metakd.core.distillers.base import Distiller
+from metakd.core.distillers.base import Distiller, DistillerConfig
 from metakd.core.distillers.ce import CrossEntropyConfig
+from metakd.core.distillers.ctkd import CTKDConfig
+from metakd.core.distillers.dkd import DKDConfig
 from metakd.core.distillers.kd import KDConfig
+from metakd.core.distillers.kd_schedule import KDScheduleConfig, scheduled
+from metakd.core.distillers.logit_std import LogitStdConfig
 from metakd.core.distillers.mkd import MKDConfig
 
-DistillerConfig = CrossEntropyConfig | KDConfig | MKDConfig
-
-CONFIGS: dict[str, type[CrossEntropyConfig] | type[KDConfig] | type[MKDConfig]] = {
-    config.method: config for config in (CrossEntropyConfig, KDConfig, MKDConfig)
-}
+_CONFIGS: tuple[type[DistillerConfig], ...] = (
+    CrossEntropyConfig,
+    KDConfig,
+    KDScheduleConfig,
+    LogitStdConfig,
+    DKDConfig,
+    CTKDConfig,
+    MKDConfig,
+)
+CONFIGS: dict[str, type[DistillerConfig]] = {config.method: config for config in _CONFIGS}
 
 __all__ = [
     "CONFIGS",
+    "CTKDConfig",
     "CrossEntropyConfig",
+    "DKDConfig",
     "Distiller",
     "DistillerConfig",
     "KDConfig",
+    "KDScheduleConfig",
+    "LogitStdConfig",
     "MKDConfig",
+    "scheduled",
 ]

@@ -1,8 +1,9 @@
-"""The interface of every way to teach a student."""
+"""The interface of every way to teach a student, and of what chooses it."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from typing import Any
+from dataclasses import Field
+from typing import Any, ClassVar, Protocol
 
 from torch import Tensor, nn
 
@@ -28,6 +29,23 @@ class Distiller(ABC):
     def attach(self, student: nn.Module) -> None:  # noqa: B027 - most learn nothing else
         """Learns beside this student: on its device, and with the ranks of a DDP module."""
 
+    def start_epoch(self, epoch: int, epochs: int) -> None:  # noqa: B027 - most need not know
+        """Hears that an epoch begins: what changes along the run is a function of these two.
+
+        A training that goes on from a checkpoint begins at any of them, and in the middle of none.
+
+        Args:
+            epoch: 0, 1, ...
+            epochs: How many the whole run has.
+        """
+
+    def after_step(self, lr: float) -> None:  # noqa: B027 - most learn nothing else
+        """Moves what is learned by the gradient that the student's own backward pass left behind.
+
+        Args:
+            lr: The learning rate of the student's step, just taken.
+        """
+
     def temperatures(self) -> tuple[float, float] | None:
         """Returns (τ_s, τ_t) as they stand, None where the method has none."""
         return None
@@ -38,7 +56,7 @@ class Distiller(ABC):
 
     def remember(self, step: TakenStep, batch: Batch) -> None:
         """Takes a step that a look-ahead will need, just taken on a batch."""
-        raise NotImplementedError(f"{type(self).__name__} learns nothing but the student")
+        raise NotImplementedError(f"{type(self).__name__} takes no look-aheads")
 
     def holds_steps(self, step: int) -> bool:
         """Says whether a look-ahead still to come, at ``step`` or later, needs steps before it."""
@@ -65,4 +83,27 @@ class Distiller(ABC):
         Args:
             meta_batch: The samples that judge the steps remembered last.
         """
-        raise NotImplementedError(f"{type(self).__name__} learns nothing but the student")
+        raise NotImplementedError(f"{type(self).__name__} takes no look-aheads")
+
+
+class DistillerConfig(Protocol):
+    """A frozen dataclass that chooses a way to teach; its fields are part of a trial's content.
+
+    Where published code exists, ``reference()`` returns what it does, faults included, and the
+    defaults are the same method with its faults mended; the class says what differs.
+
+    Attributes:
+        method: Its name in results.
+        asks_teacher: Whether batches must hold the teacher's logits.
+    """
+
+    __dataclass_fields__: ClassVar[dict[str, Field[Any]]]
+    method: ClassVar[str]
+    asks_teacher: ClassVar[bool]
+
+    @property
+    def min_classes(self) -> int:
+        """The fewest classes with which all of its loss teaches something."""
+
+    def build(self) -> Distiller:
+        """Returns the distiller."""

@@ -17,6 +17,7 @@ class CrossEntropyConfig:
 
     method: ClassVar[str] = "ce"
     asks_teacher: ClassVar[bool] = False
+    min_classes: ClassVar[int] = 2
 
     def build(self) -> "CrossEntropy":
         """Returns the distiller."""

@@ -7,6 +7,7 @@ from torch import Tensor
 
 from metakd.core.batches import Batch
 from metakd.core.distillers.base import Distiller
+from metakd.core.distillers.fields import require_share, require_temperature
 from metakd.core.losses import Losses, distillation_loss
 
 
@@ -16,6 +17,7 @@ class KDConfig:
 
     method: ClassVar[str] = "kd"
     asks_teacher: ClassVar[bool] = True
+    min_classes: ClassVar[int] = 2
 
     tau_s: float = 4.0
     """The student's temperature, above 0."""
@@ -25,11 +27,9 @@ class KDConfig:
     """Weight of the teacher's term, in [0, 1]; the labels have the rest."""
 
     def __post_init__(self) -> None:
-        for name in ("tau_s", "tau_t"):
-            if not getattr(self, name) > 0:
-                raise ValueError(f"a temperature must be above 0, got {name}={getattr(self, name)}")
-        if not 0 <= self.alpha <= 1:
-            raise ValueError(f"alpha must be in [0, 1], got alpha={self.alpha}")
+        require_temperature("tau_s", self.tau_s)
+        require_temperature("tau_t", self.tau_t)
+        require_share("alpha", self.alpha)
 
     def build(self) -> "KD":
         """Returns the distiller."""

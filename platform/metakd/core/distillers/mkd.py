@@ -26,6 +26,7 @@ class MKDConfig(MetaTemperatureConfig):
 
     method: ClassVar[str] = "mkd"
     asks_teacher: ClassVar[bool] = True
+    min_classes: ClassVar[int] = 2
 
     def build(self) -> "MKD":
         """Returns the distiller."""

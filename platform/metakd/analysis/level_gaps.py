@@ -1,0 +1,229 @@
+"""Whether better teachers, or stronger augmentations, make worse students, and who mends that.
+
+The contrast is between the last level and the one before it that validation puts first. That choice
+and the test accuracies come from the same students: a lucky level is chosen and then looks good on
+test. Every interval and p value of a contrast is therefore corrected for all the levels that could
+have been chosen (Bonferroni), which holds however validation and test depend on each other.
+
+Two claims are what a study of a gap asks, each by itself: that there is a drop at the default
+temperature, and that the learned one mends it. Those of all other strategies are corrected for
+their number (Holm).
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from metakd.analysis.along import Along, along
+from metakd.analysis.answers import GapLevel, LevelGap, StrategyGap
+from metakd.analysis.claims import SIGNIFICANT, holm
+from metakd.analysis.contrasts import best_before_last, drop, slope
+from metakd.analysis.crossed_test import crossed_p_value
+from metakd.analysis.gap_rule import drop_verdict, gain_verdict, mending_verdict
+from metakd.analysis.grid import Grid
+from metakd.analysis.intervals import Interval, crossed_interval, paired_interval
+from metakd.analysis.reached import reached_by_strategy
+from metakd.analysis.table import Matrix, StudyTable
+from metakd.results.teachers import TeacherScore
+
+FACTORS = ("teacher", "augmentation")
+REFERENCE = "fixed"
+NO_TEACHER = "ce"
+# Whose mending is asked about by itself: the first of these that the study ran.
+LEARNERS = ("meta", "grid")
+
+
+def level_gaps(
+    table: StudyTable, grid: Grid | None, teachers: Sequence[TeacherScore]
+) -> tuple[LevelGap, ...]:
+    """Returns the gaps along each factor with two levels or more, by accuracy, then by gain.
+
+    Gains, along augmentations alone and where there are runs without a teacher, tell what
+    distillation loses from what the student loses anyway. None without complete runs at the default
+    temperature.
+    """
+    if table.fixed is None:
+        return ()
+    found = []
+    reached = {name: 100 * r.test_last for name, r in reached_by_strategy(table, grid).items()}
+    chosen_on = _validation(table, grid)
+    for factor in FACTORS:
+        levels, order, settings = _ordered(along(table, factor), teachers)
+        if len(levels) < 2:
+            continue
+        scores = {name: settings.stacked(test) for name, test in reached.items()}
+        validation = {name: settings.stacked(values) for name, values in chosen_on.items()}
+        alone, alone_on_validation = scores.get(NO_TEACHER), validation.get(NO_TEACHER)
+        if factor == "teacher":
+            # It is the same run beside every teacher.
+            scores.pop(NO_TEACHER, None)
+        found.append(_gap("accuracy", order, levels, settings, scores, validation, table))
+        if factor == "augmentation" and alone is not None and alone_on_validation is not None:
+            gains = {name: test - alone for name, test in scores.items() if name != NO_TEACHER}
+            on_validation = {n: values - alone_on_validation for n, values in validation.items()}
+            found.append(_gap("gain", order, levels, settings, gains, on_validation, table))
+    return tuple(gap for gap in found if gap is not None)
+
+
+def _validation(table: StudyTable, grid: Grid | None) -> dict[str, Matrix]:
+    """Returns by which validation accuracies a strategy's levels can be ranked."""
+    single = {"ce": table.ce, "fixed": table.fixed, "meta": table.meta}
+    found = {
+        name: np.where(runs.complete, runs.val_acc_last, np.nan)
+        for name, runs in single.items()
+        if runs is not None
+    }
+    if grid is not None:
+        found["grid"] = np.where(grid.complete, grid.runs.val_acc_last.max(axis=0), np.nan)
+    return found
+
+
+def _ordered(
+    settings: Along, teachers: Sequence[TeacherScore]
+) -> tuple[tuple[GapLevel, ...], str, Along]:
+    """Puts teachers in the order of their accuracy, where that of all is known."""
+    levels = [_level(level, settings, teachers) for level in settings.levels]
+    accuracies = [level.val_pp for level in levels if level.val_pp is not None]
+    if len(accuracies) < len(levels):
+        return tuple(levels), "study", settings
+    order = sorted(range(len(levels)), key=lambda index: round(accuracies[index], 9))
+    return tuple(levels[i] for i in order), "teacher accuracy", settings.ordered(order)
+
+
+def _level(level: str | None, settings: Along, teachers: Sequence[TeacherScore]) -> GapLevel:
+    name = str(level)
+    wanted = set(settings.datasets)
+    if settings.factor != "teacher":
+        return GapLevel(name)
+    known = [score for score in teachers if score.model == name and score.dataset in wanted]
+    if {score.dataset for score in known} != wanted:
+        return GapLevel(name)
+    return GapLevel(
+        name,
+        parameters=max(score.parameters for score in known),
+        val_pp=100 * sum(score.val_acc for score in known) / len(known),
+        test_pp=100 * sum(score.test_acc for score in known) / len(known),
+    )
+
+
+def _gap(
+    measure: str,
+    order: str,
+    levels: tuple[GapLevel, ...],
+    settings: Along,
+    scores: Mapping[str, Matrix],
+    validation: Mapping[str, Matrix],
+    table: StudyTable,
+) -> LevelGap | None:
+    chosen = best_before_last(validation[REFERENCE])
+    if chosen is None:
+        return None
+    contrast = _Contrast(levels, validation, chosen)
+    there = {name: test for name, test in scores.items() if np.isfinite(test).any()}
+    reference = contrast.measured(REFERENCE, there[REFERENCE], measure)
+    others = []
+    for name, test in there.items():
+        if name != REFERENCE:
+            mending = drop(there[REFERENCE], chosen) - drop(test, chosen)
+            others.append(
+                replace(
+                    contrast.measured(name, test, measure),
+                    mending=contrast.interval(mending),
+                    mending_p=contrast.p_value(mending),
+                )
+            )
+    return LevelGap(
+        factor=settings.factor,
+        measure=measure,
+        order=order,
+        levels=levels,
+        held=settings.held,
+        reference=REFERENCE,
+        chosen=levels[chosen].name,
+        confidence=contrast.confidence,
+        strategies=_judged(reference, others, there, table.margin_pp),
+    )
+
+
+class _Contrast:
+    """Intervals and p values that are corrected for the choice of the level."""
+
+    def __init__(
+        self, levels: tuple[GapLevel, ...], validation: Mapping[str, Matrix], chosen: int
+    ) -> None:
+        self._levels, self._validation, self._chosen = levels, validation, chosen
+        self._choices = len(levels) - 1
+        self.confidence = 1 - SIGNIFICANT / self._choices
+
+    def interval(self, differences: Matrix) -> Interval:
+        return crossed_interval(differences, self.confidence)
+
+    def p_value(self, differences: Matrix) -> float | None:
+        p = crossed_p_value(differences)
+        return None if p is None else min(1.0, self._choices * p)
+
+    def measured(self, name: str, scores: Matrix, measure: str) -> StrategyGap:
+        """Returns a strategy's numbers; its words are still to be found."""
+        drops = drop(scores, self._chosen)
+        own = best_before_last(self._validation[name]) if name in self._validation else None
+        by_held = tuple(paired_interval(row, self.confidence) for row in drops)
+        held_p = holm([self.p_value(row[None]) for row in drops])
+        return StrategyGap(
+            strategy=name,
+            by_level=tuple(crossed_interval(level) for level in scores),
+            drop=self.interval(drops),
+            drop_p=self.p_value(drops),
+            verdict="",
+            by_held=by_held,
+            held_verdicts=tuple(map(drop_verdict, by_held, held_p)),
+            cells_pp=tuple(
+                tuple(value if np.isfinite(value) else None for value in row.tolist())
+                for row in drops
+            ),
+            trend=crossed_interval(slope(scores)),
+            own_level=None if own is None else self._levels[own].name,
+            own_drop=None if own is None else self.interval(drop(scores, own)),
+            mending=None,
+            mending_p=None,
+            mended=None,
+            at_last="" if measure == "gain" else None,
+        )
+
+
+def _judged(
+    reference: StrategyGap,
+    others: Sequence[StrategyGap],
+    scores: Mapping[str, Matrix],
+    margin_pp: float,
+) -> tuple[StrategyGap, ...]:
+    """Corrects p values for the number of strategies and finds the words."""
+    names = [gap.strategy for gap in others]
+    learner = next((names.index(name) for name in LEARNERS if name in names), None)
+    drop_p = [reference.drop_p, *holm([gap.drop_p for gap in others])]
+    last_p = {name: crossed_p_value(test[-1]) for name, test in scores.items()}
+    at_last = [last_p[reference.strategy], *holm([last_p[name] for name in names])]
+    mending_p: list[float | None] = [None, *_holm_but(learner, [gap.mending_p for gap in others])]
+    verdict = drop_verdict(reference.drop, drop_p[0])
+    return tuple(
+        replace(
+            gap,
+            drop_p=drop_p[index],
+            verdict=drop_verdict(gap.drop, drop_p[index]),
+            mending_p=mending_p[index],
+            mended=None
+            if gap.mending is None
+            else mending_verdict(verdict, gap.mending, mending_p[index], gap.drop, margin_pp),
+            at_last=None if gap.at_last is None else gain_verdict(gap.by_level[-1], at_last[index]),
+        )
+        for index, gap in enumerate([reference, *others])
+    )
+
+
+def _holm_but(alone: int | None, p_values: Sequence[float | None]) -> list[float | None]:
+    """Corrects all p values but one, which is a question of its own."""
+    others = [p for index, p in enumerate(p_values) if index != alone]
+    corrected = holm(others)
+    if alone is not None:
+        corrected.insert(alone, p_values[alone])
+    return corrected

@@ -1,0 +1,48 @@
+"""What a study asks, and which of its numbers answer it."""
+
+from collections.abc import Sequence
+
+from metakd.analysis.answers import LevelGap, Reuse
+from metakd.analysis.summary import Verdict
+from metakd.analysis.verdict import Evidence, make_verdict
+from metakd.analysis.verdict_gap import gap_verdict
+from metakd.analysis.verdict_reuse import reuse_verdict
+from metakd.results.study import StoreError, StudyRecord
+
+GRID_VS_META = "grid_vs_meta"
+TRANSFER = "transfer"
+# What a study of a gap varies.
+FACTORS = {"teacher_gap": "teacher", "augmentation_gap": "augmentation"}
+QUESTIONS = (GRID_VS_META, *FACTORS, TRANSFER)
+
+
+def question_of(record: StudyRecord) -> str:
+    """Returns what a study asks, one of ``QUESTIONS``.
+
+    Raises:
+        StoreError: If its spec asks something else.
+    """
+    question = record.spec.get("question", GRID_VS_META)
+    if question not in QUESTIONS:
+        raise StoreError(
+            f"study {record.study!r} asks {question!r}, which this version of metakd does not "
+            f"answer: it knows {', '.join(QUESTIONS)}"
+        )
+    return str(question)
+
+
+def asked_gap(question: str, gaps: Sequence[LevelGap]) -> LevelGap | None:
+    """Returns the gap that a study asks about: of gains where they are known, else of accuracy."""
+    found = [gap for gap in gaps if gap.factor == FACTORS.get(question)]
+    return max(found, key=lambda gap: gap.measure == "gain", default=None)
+
+
+def answer(
+    question: str, evidence: Evidence, gaps: Sequence[LevelGap], reuse: Reuse | None
+) -> Verdict:
+    """Words the answer to what a study asks."""
+    if question in FACTORS:
+        return gap_verdict(evidence, FACTORS[question], asked_gap(question, gaps))
+    if question == TRANSFER:
+        return reuse_verdict(evidence, reuse)
+    return make_verdict(evidence)

@@ -1,0 +1,187 @@
+"""Tune in one setting, use in another: against learning there, and against tuning there."""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from metakd.analysis.answers import Moves, Reuse
+from metakd.analysis.claims import claim, holm
+from metakd.analysis.comparison import paired_differences_pp
+from metakd.analysis.cost import learned_cost_in_plain_runs
+from metakd.analysis.crossed_test import crossed_p_value
+from metakd.analysis.grid import Grid
+from metakd.analysis.intervals import crossed_interval
+from metakd.analysis.selection import best_on_average
+from metakd.analysis.table import FACTORS, Matrix, Runs, StudyTable
+from metakd.analysis.transfer import mean_loss_pp
+from metakd.analysis.verdict_rule import ROUNDING_PP, accuracy_verdict
+
+ANY = "any"
+UNKNOWN = -1
+# What a factor is called where source and target differ in it alone.
+FACTOR_WORDS = {
+    "any": "anything",
+    "dataset": "dataset",
+    "scale": "share of data",
+    "augmentation": "augmentation",
+    "teacher": "teacher",
+    "student": "student",
+}
+
+Mask = NDArray[np.bool_]
+
+
+def reuse(table: StudyTable, grid: Grid | None) -> Reuse | None:
+    """Returns what reusing temperatures costs; None without two settings whose grids are complete.
+
+    A source chooses by its best mean validation over seeds.
+    """
+    if grid is None:
+        return None
+    tuned = [index for index, best in enumerate(grid.best_on_average) if best is not None]
+    if len(tuned) < 2:
+        return None
+    found = _tuned(table, grid, tuned)
+    differing = {factor: _differing(table, tuned, factor) for factor in FACTORS}
+    in_how_many = np.sum(list(differing.values()), axis=0)
+    along = {name: differs & (in_how_many == 1) for name, differs in differing.items()}
+    by_factor = [_compared(found, name, where) for name, where in along.items() if where.any()]
+    regret_holm = holm([crossed_p_value(each.regret) for each in by_factor])
+    learned_holm = holm([crossed_p_value(each.learned) for each in by_factor])
+    overall = _compared(found, ANY, ~np.eye(len(tuned), dtype=bool))
+    return Reuse(
+        moves=(
+            _claimed(overall, crossed_p_value(overall.regret), crossed_p_value(overall.learned)),
+            *map(_claimed, by_factor, regret_holm, learned_holm),
+        ),
+        tuning_runs=grid.size,
+        learned_runs=learned_cost_in_plain_runs(table),
+    )
+
+
+def chosen_by_others(
+    validation: Matrix, temperatures: tuple[float, ...], fixed_tau: float
+) -> NDArray[np.intp]:
+    """Returns for each seed the temperature that the other seeds' mean validation puts first.
+
+    A seed whose own validation counted would choose what it was lucky with, and be read as better
+    than a temperature from elsewhere where all are equal.
+
+    Args:
+        validation: ``[tau, setting, seed]``, NaN where a seed is incomplete.
+        temperatures: The grid, ascending.
+        fixed_tau: The default temperature.
+
+    Returns:
+        Indices, ``[setting, seed]``; −1 where no other seed is complete.
+    """
+    seeds = validation.shape[2]
+    by_seed = [
+        best_on_average(np.delete(validation, seed, axis=2), temperatures, fixed_tau)
+        for seed in range(seeds)
+    ]
+    chosen = [[UNKNOWN if best is None else best for best in column] for column in by_seed]
+    return np.array(chosen, dtype=np.intp).reshape(seeds, validation.shape[1]).T
+
+
+@dataclass(frozen=True)
+class _Tuned:
+    """Test accuracies in the settings that have a tuned temperature; [setting, seed] or as said.
+
+    ``moved`` is ``[source, target, seed]``: what the source's temperature reaches in the target.
+    """
+
+    keys: tuple[str, ...]
+    margin_pp: float
+    best: NDArray[np.intp]
+    moved: Matrix
+    own: Matrix
+    learned: Matrix
+    default: Matrix
+
+
+@dataclass(frozen=True)
+class _Compared:
+    """Moves before their claims; ``regret`` and ``learned`` are differences, [target, seed]."""
+
+    moves: Moves
+    regret: Matrix
+    learned: Matrix
+
+
+def _tuned(table: StudyTable, grid: Grid, tuned: list[int]) -> _Tuned:
+    test, validation = (
+        np.where(grid.complete, values, np.nan)[:, tuned]
+        for values in (grid.runs.test_acc_last, grid.runs.val_acc_last)
+    )
+    best = np.array([grid.best_on_average[index] for index in tuned], dtype=np.intp)
+    choice = chosen_by_others(validation, table.temperatures, table.fixed_tau)
+    own = np.take_along_axis(test, choice[None], axis=0)[0]
+
+    def of(runs: Runs | None) -> Matrix:
+        known = np.full(table.shape, np.nan)
+        if runs is not None:
+            known = np.where(runs.complete, runs.test_acc_last, np.nan)
+        return known[tuned]
+
+    return _Tuned(
+        keys=tuple(table.keys[index] for index in tuned),
+        margin_pp=table.margin_pp,
+        best=best,
+        moved=test[best],
+        own=np.where(choice == UNKNOWN, np.nan, own),
+        learned=of(table.meta),
+        default=of(table.fixed),
+    )
+
+
+def _differing(table: StudyTable, tuned: list[int], factor: str) -> Mask:
+    """Returns where source and target differ in a factor, ``[source, target]``."""
+    values = [dict(table.settings[index])[factor] for index in tuned]
+    codes = np.array([values.index(value) for value in values])
+    return np.asarray(codes[:, None] != codes[None, :])
+
+
+def _compared(found: _Tuned, along: str, where: Mask) -> _Compared:
+    """Compares what is reached over the moves of a mask, ``[source, target]``."""
+    targets = where.any(axis=0)
+    # Which seeds a target lacks is the same for every source.
+    moved = np.where(where[..., None], found.moved, 0.0).sum(axis=0)[targets]
+    moved = moved / where.sum(axis=0)[targets, None]
+    regret, learned, default = (
+        paired_differences_pp(there[targets], moved)
+        for there in (found.own, found.learned, found.default)
+    )
+    effects = [crossed_interval(differences) for differences in (regret, learned, default)]
+    places = np.arange(len(found.keys))
+    losses = np.where(where, mean_loss_pp(found.moved[places, places], found.moved), -np.inf)
+    source, target = np.unravel_index(int(losses.argmax()), losses.shape)
+    ahead = mean_loss_pp(found.learned, found.moved)[where]
+    ahead = ahead[np.isfinite(ahead)]
+    moves = Moves(
+        along=along,
+        moves=int(where.sum()),
+        changed=int((where & (found.best[:, None] != found.best[None, :])).sum()),
+        targets=int(targets.sum()),
+        regret=effects[0],
+        learned=effects[1],
+        default=effects[2],
+        regret_verdict=accuracy_verdict(effects[0], found.margin_pp),
+        learned_verdict=accuracy_verdict(effects[1], found.margin_pp),
+        regret_claim="",
+        learned_claim="",
+        share_ahead=float((ahead > ROUNDING_PP).mean()) if ahead.size else None,
+        worst_pp=float(losses[source, target]),
+        worst_source=found.keys[source],
+        worst_target=found.keys[target],
+    )
+    return _Compared(moves, regret, learned)
+
+
+def _claimed(found: _Compared, regret_p: float | None, learned_p: float | None) -> Moves:
+    return replace(
+        found.moves,
+        regret_claim=claim(found.moves.regret.mean_pp, regret_p),
+        learned_claim=claim(found.moves.learned.mean_pp, learned_p),
+    )

@@ -1,0 +1,275 @@
+"""The answer of a study of a gap in words, chosen by fixed rules from numbers already there."""
+
+from metakd.analysis.answers import GapLevel, LevelGap, StrategyGap
+from metakd.analysis.intervals import Interval
+from metakd.analysis.level_gaps import LEARNERS
+from metakd.analysis.summary import Verdict
+from metakd.analysis.verdict import (
+    STRATEGY_NAMES,
+    Evidence,
+    comparisons_sentence,
+    missing_sentence,
+    progress,
+)
+from metakd.analysis.wording import counted, listed, p_words, signed_pp
+
+BADGES = {"there": "The gap is there", "not shown": "No gap shown", "the reverse": "The reverse"}
+MENDED_BADGES = {
+    "mended": ", mended",
+    "reduced": ", reduced",
+    "not shown to be reduced": ", not shown to be reduced",
+    "enlarged": ", enlarged",
+}
+# By factor, measure and verdict.
+HEADLINES = {
+    ("teacher", "accuracy", "there"): "{Last} makes a worse student than {chosen} does",
+    ("teacher", "accuracy", "not shown"): "No other teacher is shown to make a better student than "
+    "{last} does",
+    ("teacher", "accuracy", "the reverse"): "{Last} makes the best student",
+    ("augmentation", "gain", "there"): "Distillation gains less under {last} than under {chosen}",
+    ("augmentation", "gain", "not shown"): "Distillation is not shown to gain less under {last} "
+    "than under other augmentations",
+    ("augmentation", "gain", "the reverse"): "Distillation gains most under {last}",
+    ("augmentation", "accuracy", "there"): "Distilled students are worse under {last} than under "
+    "{chosen}",
+    ("augmentation", "accuracy", "not shown"): "Distilled students are not shown to be worse under "
+    "{last} than under other augmentations",
+    ("augmentation", "accuracy", "the reverse"): "Distilled students are best under {last}",
+}
+MENDING = {
+    "mended": "; {learner} mends it",
+    "reduced": "; {learner} reduces it",
+    "not shown to be reduced": "; {learner} is not shown to reduce it",
+    "enlarged": "; {learner} enlarges it",
+}
+COMPARED = {
+    ("teacher", "accuracy"): "the student of {chosen} minus that of {last}",
+    ("augmentation", "gain"): "the gain over no teacher under {chosen} minus that under {last}",
+    ("augmentation", "accuracy"): "accuracy under {chosen} minus that under {last}",
+}
+LEARNER_NAMES = {"meta": "learning the temperature", "grid": "a grid search"}
+AT_LAST = {
+    "gain": "still a gain",
+    "harm": "a harm",
+    "open": "neither gain nor harm is shown",
+}
+
+
+def gap_verdict(evidence: Evidence, factor: str, gap: LevelGap | None) -> Verdict:
+    """Words what a study found along a factor.
+
+    Args:
+        evidence: The study.
+        factor: "teacher" or "augmentation".
+        gap: Its numbers; None where there are none.
+    """
+    if gap is None:
+        return _no_answer(evidence, factor)
+    reference, learner = gap.strategies[0], asked_learner(gap)
+    held_there = reference.held_verdicts.count("there")
+    in_parts = held_there > 0 and reference.verdict == "not shown"
+    words = HEADLINES[gap.factor, gap.measure, "there" if in_parts else reference.verdict]
+    last = last_in_words(gap)
+    headline = words.format(Last=last[0].upper() + last[1:], last=last, chosen=gap.chosen)
+    mended = "" if learner is None else learner.mended or ""
+    if reference.verdict == "there":
+        if (reference.drop.low_pp or 0.0) <= evidence.margin_pp:
+            headline += f", maybe by less than {evidence.margin_pp:.2f} points,"
+        headline += f" at the default τ = {evidence.fixed_tau:g}"
+        if learner is not None and mended in MENDING:
+            headline += MENDING[mended].format(learner=LEARNER_NAMES[learner.strategy])
+    where = f"in {held_there} of {len(gap.held)} combinations"
+    if in_parts:
+        headline += f" {where} taken by themselves; over all it is open"
+    sentences = [
+        _drop_sentence(evidence, gap, reference),
+        _held_sentence(gap, reference),
+        _at_last_sentence(gap, reference, learner),
+        None if learner is None else _mending_sentence(gap, learner),
+        _others_sentence(gap, learner),
+        _trend_sentence(gap, reference, learner),
+        _order_sentence(gap),
+        comparisons_sentence(evidence.comparisons),
+        missing_sentence(evidence.inventory),
+    ]
+    return Verdict(
+        badge=f"There {where}"
+        if in_parts
+        else BADGES[reference.verdict] + MENDED_BADGES.get(mended, ""),
+        headline=headline + ".",
+        sentences=tuple(sentence for sentence in sentences if sentence),
+    )
+
+
+def asked_learner(gap: LevelGap) -> StrategyGap | None:
+    """Returns the strategy whose mending the study asks about: learning, or else the grid."""
+    by_name = {each.strategy: each for each in gap.strategies}
+    return next((by_name[name] for name in LEARNERS if name in by_name), None)
+
+
+def last_in_words(gap: LevelGap) -> str:
+    """Returns "the most accurate teacher (resnet56)", or "strong"."""
+    name = gap.levels[-1].name
+    if gap.factor != "teacher":
+        return name
+    kind = "the most accurate" if gap.order == "teacher accuracy" else "the last"
+    return f"{kind} teacher ({name})"
+
+
+def interval_words(interval: Interval, confidence: float = 0.95, *more: str) -> str:
+    """Returns "+0.40 points (98.3 % interval +0.10 to +0.70; p = 0.01)", or that there is none."""
+    if interval.mean_pp is None:
+        return interval.method
+    bounds = "no interval"
+    if interval.low_pp is not None and interval.high_pp is not None:
+        ends = f"{signed_pp(interval.low_pp)} to {signed_pp(interval.high_pp)}"
+        bounds = f"{100 * confidence:.3g} % interval {ends}"
+    return f"{signed_pp(interval.mean_pp)} points ({'; '.join([bounds, *filter(None, more)])})"
+
+
+def _drop_sentence(evidence: Evidence, gap: LevelGap, reference: StrategyGap) -> str:
+    compared = COMPARED[gap.factor, gap.measure]
+    others = len(gap.levels) - 1
+    corrected = f"corrected for choosing {gap.chosen} of {others} on validation"
+    drop = interval_words(
+        reference.drop,
+        gap.confidence,
+        "" if reference.drop_p is None else p_words(reference.drop_p),
+        corrected if others > 1 and reference.drop_p is not None else "",
+        reference.drop.method.removeprefix("no interval: "),
+    )
+    return (
+        f"On test at τ = {evidence.fixed_tau:g}, "
+        f"{compared.format(chosen=gap.chosen, last=gap.levels[-1].name)} is {drop}."
+    )
+
+
+def _held_sentence(gap: LevelGap, reference: StrategyGap) -> str | None:
+    known = [
+        (held, drop, verdict)
+        for held, drop, verdict in zip(
+            gap.held, reference.by_held, reference.held_verdicts, strict=True
+        )
+        if drop.mean_pp is not None
+    ]
+    if len(known) < 2:
+        return None
+    shown = [each for each in known if each[2] != "not shown"]
+    if not shown:
+        return f"Taken by itself, none of {len(known)} combinations shows it (Holm)."
+    largest = sorted(shown, key=lambda each: -abs(each[1].mean_pp or 0.0))[:3]
+    parts = [f"{signed_pp(d.mean_pp or 0.0)} at {held} ({verdict})" for held, d, verdict in largest]
+    return (
+        f"Taken by themselves, {len(shown)} of {len(known)} combinations show it (Holm): "
+        f"{'the clearest ' if shown[3:] else ''}{listed(parts)}."
+    )
+
+
+def _at_last_sentence(
+    gap: LevelGap, reference: StrategyGap, learner: StrategyGap | None
+) -> str | None:
+    if gap.measure != "gain":
+        return None
+    parts = [
+        f"{interval_words(each.by_level[-1])} {name}: {AT_LAST[each.at_last or 'open']}"
+        for each, name in ((reference, "at the default τ"), (learner, "where τ is chosen"))
+        if each is not None
+    ]
+    return f"Against no teacher, under {gap.levels[-1].name}, distillation has {'; '.join(parts)}."
+
+
+def _mending_sentence(gap: LevelGap, learner: StrategyGap) -> str | None:
+    if learner.mending is None or learner.mending.mean_pp is None:
+        return None
+    name = STRATEGY_NAMES.get(learner.strategy, learner.strategy)
+    own = (
+        f"; from its own best before the last, {learner.own_level}, "
+        f"{interval_words(learner.own_drop, gap.confidence)}"
+        if learner.own_drop is not None and learner.own_level != gap.chosen
+        else ""
+    )
+    p = "" if learner.mending_p is None else p_words(learner.mending_p)
+    word = "" if learner.mended == "nothing to mend" else f": {learner.mended}"
+    return (
+        f"With {name} this difference is {interval_words(learner.drop, gap.confidence)}{own}. "
+        f"The default's minus this is {interval_words(learner.mending, gap.confidence, p)}{word}."
+    )
+
+
+def _others_sentence(gap: LevelGap, learner: StrategyGap | None) -> str | None:
+    others = [each for each in gap.strategies[1:] if each is not learner and each.drop.pairs]
+    if not others:
+        return None
+    parts = [
+        f"{signed_pp(each.drop.mean_pp or 0.0)} for "
+        f"{STRATEGY_NAMES.get(each.strategy, each.strategy)} ({_words(each)})"
+        for each in others
+    ]
+    corrected = f", corrected for looking at {len(others)} (Holm)" if others[1:] else ""
+    return f"With the other strategies the difference is {listed(parts)}{corrected}."
+
+
+def _words(gap: StrategyGap) -> str:
+    words = [gap.verdict, gap.mended or ""]
+    return "; ".join(word for word in words if word not in ("", "nothing to mend"))
+
+
+def _trend_sentence(
+    gap: LevelGap, reference: StrategyGap, learner: StrategyGap | None
+) -> str | None:
+    parts = [
+        f"{interval_words(each.trend)} {name}"
+        for each, name in ((reference, "at the default τ"), (learner, "where τ is chosen"))
+        if each is not None and each.trend.mean_pp is not None
+    ]
+    if not parts or len(gap.levels) < 3:
+        return None
+    what = "the gain" if gap.measure == "gain" else "accuracy"
+    return (
+        f"By step along the {counted(len(gap.levels), gap.factor)} {what} changes by "
+        f"{listed(parts)}."
+    )
+
+
+def _order_sentence(gap: LevelGap) -> str:
+    if gap.factor != "teacher":
+        return (
+            "Augmentations are in the study's order, taken as rising strength: "
+            f"{listed([level.name for level in gap.levels])}."
+            + (
+                ""
+                if gap.measure == "gain"
+                else " Without runs without a teacher it is open whether distillation or the "
+                "augmentation itself costs this."
+            )
+        )
+    if gap.order == "study":
+        return (
+            "Teachers are in the study's order, as their own accuracies are not known: "
+            f"{listed([level.name for level in gap.levels])}. Each was trained once, so this is "
+            "about these very teachers."
+        )
+    return (
+        "Teachers are in the order of their own validation accuracy: "
+        f"{listed([_teacher(level) for level in gap.levels])}. Each was trained once, so this is "
+        "about these very teachers."
+    )
+
+
+def _teacher(level: GapLevel) -> str:
+    return f"{level.name} {level.val_pp:.1f} %"
+
+
+def _no_answer(evidence: Evidence, factor: str) -> Verdict:
+    levels = {setting.teacher if factor == "teacher" else setting.augmentation
+              for setting in evidence.settings}  # fmt: skip
+    if len(levels) < 2:
+        badge = f"One {factor} only"
+        headline = f"This study has one {factor}, so it has no gap between {factor}s to show."
+    elif "fixed" not in evidence.strategies:
+        badge = "Nothing at the default"
+        headline = "This study ran nothing at the default temperature, so it shows no gap there."
+    else:
+        badge = "No complete row"
+        headline = f"No seed is complete at the default temperature with every {factor} yet."
+    return Verdict(badge, headline, (f"{progress(evidence.inventory)}.",))

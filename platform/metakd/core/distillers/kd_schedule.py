@@ -1,0 +1,100 @@
+"""Knowledge distillation at temperatures that change with the epoch, as PBT finds them."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import ClassVar
+
+from torch import Tensor
+
+from metakd.core.batches import Batch
+from metakd.core.distillers.base import Distiller
+from metakd.core.distillers.fields import require_share, require_temperature
+from metakd.core.distillers.kd import KDConfig
+from metakd.core.losses import Losses, distillation_loss
+
+Segment = tuple[int, float]
+
+
+@dataclass(frozen=True)
+class KDScheduleConfig:
+    """KD at one temperature of both sides, which changes at the start of given epochs."""
+
+    method: ClassVar[str] = "kd_schedule"
+    asks_teacher: ClassVar[bool] = True
+    min_classes: ClassVar[int] = 2
+
+    segments: tuple[Segment, ...]
+    """(from which epoch on, τ): the first from epoch 0, later ones from later epochs."""
+    alpha: float = 0.9
+    """Weight of the teacher's term, in [0, 1]; the labels have the rest."""
+
+    def __post_init__(self) -> None:
+        starts = [start for start, _ in self.segments]
+        if starts[:1] != [0] or not all(a < b for a, b in pairwise(starts)):
+            raise ValueError(
+                "segments must begin at epoch 0 and at ever later epochs, "
+                f"got segments={self.segments}"
+            )
+        for index, (_, tau) in enumerate(self.segments):
+            require_temperature(f"segments[{index}][1]", tau)
+        require_share("alpha", self.alpha)
+
+    def tau_at(self, epoch: int) -> float:
+        """Returns the temperature of epoch 0, 1, ..."""
+        return next(tau for start, tau in reversed(self.segments) if start <= epoch)
+
+    def prefix(self, epochs: int) -> "KDScheduleConfig":
+        """Returns what says the same of the first so many epochs, at least 1, and no more."""
+        if epochs < 1:
+            raise ValueError(f"a prefix has at least 1 epoch, got epochs={epochs}")
+        kept = tuple(segment for segment in self.segments if segment[0] < epochs)
+        return KDScheduleConfig(kept, self.alpha)
+
+    def build(self) -> "KDSchedule":
+        """Returns the distiller."""
+        return KDSchedule(self)
+
+
+class KDSchedule(Distiller):
+    """L = (1−α) CE + α τ² KL, at the temperature of the epoch."""
+
+    def __init__(self, config: KDScheduleConfig) -> None:
+        self._config = config
+        self._tau = config.tau_at(0)
+
+    def start_epoch(self, epoch: int, epochs: int) -> None:
+        """Takes the epoch's temperature."""
+        self._tau = self._config.tau_at(epoch)
+
+    def loss(self, logits: Tensor, batch: Batch) -> Losses:
+        """Returns the distillation loss of the batch."""
+        assert batch.teacher_logits is not None
+        return distillation_loss(
+            logits, batch.teacher_logits, batch.labels, self._tau, self._tau, self._config.alpha
+        )
+
+    def temperatures(self) -> tuple[float, float]:
+        """Returns the temperature of the epoch twice."""
+        return self._tau, self._tau
+
+
+def scheduled(segments: Sequence[Segment], alpha: float) -> KDConfig | KDScheduleConfig:
+    """Returns a schedule in the one form that all equal schedules share, and so their trials.
+
+    Segments that go on at the temperature before them are dropped; one that is left is plain KD.
+
+    Args:
+        segments: As ``KDScheduleConfig`` has them.
+        alpha: Weight of the teacher's term.
+    """
+    whole = KDScheduleConfig(tuple(segments), alpha)
+    taus = [None, *(tau for _, tau in whole.segments)]
+    kept = tuple(
+        (start, float(tau))
+        for (start, tau), before in zip(whole.segments, taus, strict=False)
+        if tau != before
+    )
+    if len(kept) > 1:
+        return KDScheduleConfig(kept, alpha)
+    return KDConfig(tau_s=kept[0][1], tau_t=kept[0][1], alpha=alpha)

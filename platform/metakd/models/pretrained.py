@@ -1,0 +1,110 @@
+"""Models that bring their weights: teachers that need no training.
+
+A model's name brings weights where its options say ``pretrained=True``, timm's own, of the tag that
+follows the name (``timm:regnety_160.deit_in1k,pretrained=True``), or ``checkpoint_path=FILE``, a
+file in timm's format.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from metakd.models.create import (
+    TIMM_PREFIX,
+    ImageShape,
+    ModelError,
+    create_model,
+    join_name,
+    split_name,
+)
+
+WEIGHT_OPTIONS = ("pretrained", "checkpoint_path")
+
+
+def brings_weights(name: str) -> bool:
+    """Says whether a model's name brings weights.
+
+    Raises:
+        ModelError: If an option is not written key=value.
+    """
+    _, options = split_name(name)
+    return any(options.get(option) for option in WEIGHT_OPTIONS)
+
+
+def without_weights(name: str) -> str:
+    """Returns the name of the same architecture with new weights.
+
+    Raises:
+        ModelError: If an option is not written key=value.
+    """
+    model, options = split_name(name)
+    return join_name(model, {k: v for k, v in options.items() if k not in WEIGHT_OPTIONS})
+
+
+def create_trained(name: str, image_shape: ImageShape, num_classes: int) -> nn.Module:
+    """Creates a model with the weights that its name brings.
+
+    Args:
+        name: One that brings weights.
+        image_shape: Shape (C, H, W) of the images that it will see.
+        num_classes: Classes K, which have to be those of the weights, in their order.
+
+    Raises:
+        ModelError: If the weights cannot be had, or do not fit.
+    """
+    model, options = split_name(name)
+    config = _timm_config(model)
+    known = num_classes if config is None else config.num_classes
+    if options.get("pretrained") and known != num_classes:
+        raise ModelError(
+            f"the weights of {name!r} know {known} classes, but the dataset has {num_classes}: "
+            f"train {without_weights(name)!r} instead, or name a checkpoint_path that knows them"
+        )
+    return create_model(name, image_shape, num_classes, seed=0)
+
+
+def take_inputs(model: nn.Module, name: str, mean: Tensor, std: Tensor) -> nn.Module:
+    """Lets a model that was trained on otherwise normalised images take inputs as they come here.
+
+    Args:
+        model: The model; a hook on it turns its inputs into those that it knows.
+        name: Its name, which tells how its weights want them, by timm's configuration; where there
+            is none, as for our own models, they want them as they come.
+        mean: What the inputs were centred by, C values in units of 0 to 1.
+        std: What they were divided by, C values.
+    """
+    config = _timm_config(split_name(name)[0])
+    if config is None:
+        return model
+    shape = (1, -1, 1, 1)
+    known_mean, known_std = (
+        torch.tensor(_by_channel(values, mean.numel()), device=mean.device).reshape(shape)
+        for values in (config.mean, config.std)
+    )
+    scale = std.reshape(shape) / known_std
+    shift = (mean.reshape(shape) - known_mean) / known_std
+
+    def turn(module: nn.Module, inputs: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+        return (inputs[0] * scale.to(inputs[0]) + shift.to(inputs[0]), *inputs[1:])
+
+    model.register_forward_pre_hook(turn)
+    return model
+
+
+def _timm_config(model: str) -> Any:  # noqa: ANN401 - timm's own
+    # timm costs seconds to import.
+    from metakd.models.timm_models import pretrained_config
+
+    try:
+        return pretrained_config(model.removeprefix(TIMM_PREFIX))
+    except RuntimeError as error:
+        raise ModelError(f"timm has no weights {model!r}: {error}") from error
+
+
+def _by_channel(values: Sequence[float], channels: int) -> list[float]:
+    """Returns a value for each channel; grey images take the mean of the three."""
+    if len(values) == channels:
+        return list(values)
+    return [sum(values) / len(values)] * channels

@@ -1,0 +1,97 @@
+"""What strategies are compared under, and the trials that they ask for there."""
+
+from dataclasses import dataclass, replace
+from typing import NamedTuple
+
+from metakd.core.training import Recipe
+from metakd.study.spec import StudySpec
+from metakd.study.strategies import Choices, Leg
+from metakd.train.content import content_id
+from metakd.train.sampling import Sampling
+from metakd.train.student import Bank
+from metakd.train.trial import DataSpec, TeacherSpec, Trial
+
+
+class Setting(NamedTuple):
+    """One row of a study's table: what stays the same over seeds and strategies."""
+
+    data: DataSpec
+    sampling: Sampling
+    teacher: TeacherSpec | None
+    student: str
+
+
+@dataclass(frozen=True)
+class Job:
+    """A trial and what its run has to know.
+
+    Attributes:
+        trial: The content.
+        bank: What was made before it; None makes views and answers live.
+        samples: How many samples it trains on.
+        train_samples: How many there are at scale 1.
+        from_epoch: Epochs that were run for the same search before, so that it goes on from there.
+    """
+
+    trial: Trial
+    bank: Bank | None
+    samples: int
+    train_samples: int
+    from_epoch: int = 0
+
+
+@dataclass(frozen=True)
+class Case:
+    """A setting and a seed.
+
+    Attributes:
+        setting: The setting.
+        recipe: How the student is trained.
+        seed: The seed.
+        num_classes: C.
+        bank: What is made before its trials; None makes views and answers live.
+        samples: How many samples they train on.
+        train_samples: How many there are at scale 1.
+    """
+
+    setting: Setting
+    recipe: Recipe
+    seed: int
+    num_classes: int
+    bank: Bank | None
+    samples: int
+    train_samples: int
+
+    @property
+    def without_teacher(self) -> "Case":
+        """The same for strategies that ask no teacher: one for all teachers."""
+        return replace(self, setting=self.setting._replace(teacher=None))
+
+    def job(self, leg: Leg) -> Job:
+        """Returns a leg as a trial of this case."""
+        data, sampling, teacher, student = self.setting
+        until = leg.until
+        trial = Trial(
+            data=data,
+            sampling=sampling,
+            teacher=teacher if leg.distiller.asks_teacher else None,
+            student=student,
+            recipe=self.recipe,
+            distiller=leg.distiller,
+            seed=self.seed,
+            stop_after=None if until is None or until >= self.recipe.epochs else until,
+        )
+        return Job(trial, self.bank, self.samples, self.train_samples)
+
+    def choices(self, strategy: str, spec: StudySpec) -> Choices:
+        """Returns what a strategy may know here."""
+        own = content_id([strategy, *self.setting, self.recipe, self.seed])
+        return Choices(
+            temperatures=tuple(sorted(spec.temperatures)),
+            fixed_tau=spec.fixed_tau,
+            alpha=spec.alpha,
+            budget=spec.runs_to_spend,
+            epochs=self.recipe.epochs,
+            num_classes=self.num_classes,
+            seed=int(own, 16),
+        )

@@ -1,0 +1,128 @@
+"""What a pass of a model takes on a GPU that is not here: operations counted, speeds assumed.
+
+A pass is charged for its arithmetic at the speed of matrix products, and for every value that it
+writes at the speed of memory, one after the other. On an RTX 3090 that gives the training speeds
+that timm measured there (``results/benchmark-train-amp-nhwc-pt112-cu113-rtx3090.csv`` of its
+repository) of ViT-S, B and L within a tenth and of ViT-T within a third. Small models are bound by
+memory: one sustained share of the peak for all of them would be wrong by a factor of three.
+"""
+
+from dataclasses import dataclass
+from functools import cache
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
+from torch.utils.flop_counter import FlopCounterMode
+
+from metakd.models.create import ImageShape, create_model
+from metakd.models.pretrained import without_weights
+
+BACKWARD = 2
+"""A backward pass is two forward passes."""
+BYTES_PER_VALUE = 16
+"""What training under autocast moves to and from memory for each value of the forward pass: it is
+written, read by the next operation and again in the backward pass, and so is its gradient."""
+FLOAT32_OVER_AUTOCAST = 2
+"""Values of a pass in float32 are twice as wide."""
+
+
+@dataclass(frozen=True)
+class Gpu:
+    """A GPU's sustained speeds, in FLOP/s and bytes a second.
+
+    Attributes:
+        name: As people call it.
+        autocast: Matrix products and convolutions in 16 bits.
+        convolutions: Convolutions of float32, which PyTorch rounds to TF32.
+        products: Matrix products of float32, which it does not.
+        memory: Its memory.
+    """
+
+    name: str
+    autocast: float
+    convolutions: float
+    products: float
+    memory: float
+
+
+H100 = Gpu(
+    name="H100",
+    # Dense peaks of the SXM version: 989 TFLOP/s in bf16, 495 in TF32, 67 in float32; 3.35 TB/s.
+    # Large products reach 0.6 of the first under its power limit, convolutions 0.3 of the second.
+    autocast=0.6 * 989e12,
+    convolutions=0.3 * 495e12,
+    products=0.75 * 67e12,
+    memory=3.35e12,
+)
+
+
+class Work(NamedTuple):
+    """What a forward pass of one image does.
+
+    Attributes:
+        convolutions: FLOPs in convolutions.
+        products: FLOPs in matrix products.
+        values: Values that its operations write.
+    """
+
+    convolutions: float
+    products: float
+    values: float
+
+    def training_s(self, gpu: Gpu) -> float:
+        """Returns the seconds of a forward and a backward pass of one image under autocast."""
+        flops = (1 + BACKWARD) * (self.convolutions + self.products)
+        return flops / gpu.autocast + self.values * BYTES_PER_VALUE / gpu.memory
+
+    def answering_s(self, gpu: Gpu) -> float:
+        """Returns the seconds of a forward pass of one image in float32, as teachers answer."""
+        arithmetic_s = self.convolutions / gpu.convolutions + self.products / gpu.products
+        moved = self.values * BYTES_PER_VALUE * FLOAT32_OVER_AUTOCAST / (1 + BACKWARD)
+        return arithmetic_s + moved / gpu.memory
+
+
+@cache
+def work_of(model: str, image_shape: ImageShape, num_classes: int) -> Work:
+    """Counts a model's forward pass, without its weights or a GPU.
+
+    Args:
+        model: As ``create_model`` takes it.
+        image_shape: Shape (C, H, W) of the images.
+        num_classes: Classes K.
+
+    Raises:
+        ModelError: If there is no such model.
+    """
+    with torch.device("meta"):
+        built = create_model(without_weights(model), image_shape, num_classes, seed=0).eval()
+        images = torch.empty(1, *image_shape)
+    flops = FlopCounterMode(display=False)
+    written = _Written()
+    with torch.no_grad(), flops, written:
+        built(images)
+    by_operation = flops.get_flop_counts()["Global"]
+    convolutions = sum(n for operation, n in by_operation.items() if "conv" in str(operation))
+    return Work(convolutions, flops.get_total_flops() - convolutions, written.values)
+
+
+class _Written(TorchDispatchMode):
+    """Counts the values that operations write; views write none."""
+
+    def __init__(self) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.values = 0
+
+    def __torch_dispatch__(
+        self,
+        func: Any,  # noqa: ANN401 - as torch declares it
+        types: Any,  # noqa: ANN401
+        args: tuple[Any, ...] = (),
+        kwargs: dict[str, Any] | None = None,
+    ) -> Any:  # noqa: ANN401
+        out = func(*args, **(kwargs or {}))
+        if not func.is_view and func is not torch.ops.aten._unsafe_view.default:
+            self.values += sum(x.numel() for x in tree_leaves(out) if isinstance(x, Tensor))
+        return out

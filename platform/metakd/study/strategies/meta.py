@@ -1,0 +1,36 @@
+"""Temperatures learned while the student trains: the default, and its variants."""
+
+from collections.abc import Callable
+from typing import Any
+
+from metakd.core.distillers import MKDConfig
+from metakd.study.strategies.strategy import Choices, Strategy, at_once
+
+
+def _learned(**choice: Any) -> Callable[[Choices], list[MKDConfig]]:  # noqa: ANN401 - fields of MKDConfig
+    def configs(choices: Choices) -> list[MKDConfig]:
+        tau = choices.fixed_tau
+        return [MKDConfig(tau_s=tau, tau_t=tau, alpha=choices.alpha, **choice)]
+
+    return configs
+
+
+def _per_class(choices: Choices) -> list[MKDConfig]:
+    return _learned(form="per_class", num_classes=choices.num_classes)(choices)
+
+
+META = Strategy("both temperatures learned", at_once(_learned()))
+VARIANTS = {
+    "meta-shared": Strategy("one learned temperature", at_once(_learned(form="shared"))),
+    "meta-gradient": Strategy(
+        "both learned by the gradient rule", at_once(_learned(rule="gradient"))
+    ),
+    "meta-per-class": Strategy("temperatures learned for each class", at_once(_per_class)),
+    "meta-per-sample": Strategy(
+        "temperatures learned for each sample", at_once(_learned(form="per_sample"))
+    ),
+    "meta-alpha": Strategy(
+        "both temperatures and the loss weight learned",
+        at_once(_learned(learn_alpha=True, rule="gradient")),
+    ),
+}

@@ -1,0 +1,95 @@
+"""What a strategy is: a way to choose the temperature, as the runs that it asks for.
+
+A strategy is a generator. It yields the legs that it wants run next, is sent what validation said
+after each of them, and goes on until it has nothing more to ask. It may know nothing else of the
+runs, and draws its random numbers from ``Choices.seed``: what it asks follows from what it was
+told. So it is continued by telling it again what is in the store, and keeps no state of its own.
+"""
+
+from collections.abc import Callable, Generator, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from metakd.core.distillers import DistillerConfig
+
+
+class Leg(NamedTuple):
+    """A run, or the part of it up to an epoch.
+
+    Attributes:
+        distiller: How the student is taught.
+        until: Epochs after which it is stopped; None runs it to its end. Asked again with more of
+            them, it goes on from there.
+    """
+
+    distiller: DistillerConfig
+    until: int | None = None
+
+
+Search = Generator[Sequence[Leg], Sequence[float], None]
+"""Yields legs, is sent the validation accuracy in [0, 1] at the end of each, in their order."""
+
+
+@dataclass(frozen=True)
+class Choices:
+    """What a strategy may know of its setting and seed.
+
+    Attributes:
+        temperatures: The grid, ascending; its ends are the range of whoever searches between.
+        fixed_tau: The default temperature.
+        alpha: Weight of the teacher's term.
+        budget: What it may spend, in whole student runs.
+        epochs: Of a whole run.
+        num_classes: C.
+        seed: Its own, another one in each setting and seed.
+    """
+
+    temperatures: tuple[float, ...]
+    fixed_tau: float
+    alpha: float
+    budget: float
+    epochs: int
+    num_classes: int
+    seed: int
+
+    @property
+    def range(self) -> tuple[float, float]:
+        """The lowest and the highest temperature of the grid."""
+        return min(self.temperatures), max(self.temperatures)
+
+
+@dataclass(frozen=True)
+class Strategy:
+    """A way to choose the temperature.
+
+    Attributes:
+        about: What it does, in a few words.
+        search: Starts it in one setting and seed.
+        asks_teacher: Whether its runs ask the teacher.
+        is_searcher: Whether it spends a budget; the others ask for a number of runs of their own.
+        needs_range: Whether it needs temperatures to search between.
+        min_classes: It makes no sense with fewer.
+        min_runs: Nor with a smaller budget.
+    """
+
+    about: str
+    search: Callable[[Choices], Search]
+    asks_teacher: bool = True
+    is_searcher: bool = False
+    needs_range: bool = False
+    min_classes: int = 2
+    min_runs: int = 1
+
+
+def at_once(configs: Callable[[Choices], Sequence[DistillerConfig]]) -> Callable[[Choices], Search]:
+    """Returns the search of a strategy whose runs are known before any of them is run."""
+
+    def search(choices: Choices) -> Search:
+        yield [Leg(config) for config in configs(choices)]
+
+    return search
+
+
+def first_legs(strategy: Strategy, choices: Choices) -> list[Leg]:
+    """Returns what a strategy asks for before it has been told anything."""
+    return list(next(strategy.search(choices)))

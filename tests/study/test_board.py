@@ -1,0 +1,226 @@
+"""Searches on a board, told made-up accuracies: what is asked, shared, resumed and paid."""
+
+from collections.abc import Callable, Iterator
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+
+from metakd.core.distillers import KDConfig, KDScheduleConfig
+from metakd.core.training import Recipe
+from metakd.study.board import Board
+from metakd.study.cases import Case, Job, Setting
+from metakd.study.curves import Curves
+from metakd.study.searching import Searching
+from metakd.study.spec import StudySpec
+from metakd.study.strategies import STRATEGIES, Leg
+from metakd.train.folder import StudyFolder
+from metakd.train.sampling import Sampling
+from metakd.train.trial import DataSpec, TeacherSpec, Trial
+
+EPOCHS = 18
+DATA = DataSpec("made up", "0")
+RECIPE = Recipe(epochs=EPOCHS)
+SETTING = Setting(
+    DATA, Sampling(1.0, "none"), TeacherSpec(DATA, "teacher", "none", RECIPE), "student"
+)
+TAUS = (1.0, 2.0, 4.0, 8.0, 16.0)
+
+
+def a_case(seed: int = 0) -> Case:
+    return Case(SETTING, RECIPE, seed, 10, None, samples=100, train_samples=100)
+
+
+def tau_of(trial: Trial) -> float:
+    distiller = trial.distiller
+    if isinstance(distiller, KDScheduleConfig):
+        return distiller.tau_at(trial.epochs - 1)
+    assert isinstance(distiller, KDConfig)
+    return distiller.tau_s
+
+
+class MadeUpCurves(Curves):
+    """The higher the temperature, the better; and a little by the epoch."""
+
+    def __init__(self) -> None:
+        super().__init__(StudyFolder(Path("nowhere")), ())
+
+    def val_acc(self, trial: Trial) -> float | None:
+        if self._covering(trial) is None:
+            return None
+        return 0.5 + tau_of(trial) / 100 + trial.epochs / 1000
+
+
+def searching(name: str, case: Case | None = None, **choice: object) -> Searching:
+    case = case or a_case()
+    spec = StudySpec(name="s", temperatures=TAUS, **choice)  # type: ignore[arg-type]
+    return Searching(name, STRATEGIES[name], case, case.choices(name, spec))
+
+
+def jobs_of(board: Board) -> Iterator[Job]:
+    """Runs a board's jobs one after the other."""
+    while (job := board.next_job()) is not None:
+        yield job
+        board.done(job)
+    assert board.is_over
+
+
+def spent(search: Searching) -> float:
+    return sum(job.trial.epochs - job.from_epoch for job in search.behind) / EPOCHS
+
+
+def grid_jobs(case: Case) -> list[Job]:
+    return [case.job(Leg(KDConfig(tau, tau))) for tau in TAUS]
+
+
+def test_tpe_asks_run_after_run_and_sees_what_it_was_told() -> None:
+    search = searching("optuna", budget=12.0)
+    board = Board(MadeUpCurves(), [], [search])
+    taus = []
+    for job in jobs_of(board):
+        assert len(board.known()) == 0
+        taus.append(tau_of(job.trial))
+    assert len(taus) == len(set(taus)) == 12
+    assert all(1 <= tau <= 16 for tau in taus)
+    # Accuracy rises with τ: it has moved there.
+    assert min(taus[-4:]) > sorted(taus[:4])[1]
+
+
+def test_early_stopping_of_the_grid_uses_the_grids_own_runs() -> None:
+    case = a_case()
+    search = searching("grid+asha", case)
+    board = Board(MadeUpCurves(), grid_jobs(case), [search])
+    ran = [job.trial.id for job in jobs_of(board)]
+    assert ran == [job.trial.id for job in grid_jobs(case)]
+    assert search.is_complete
+    assert spent(search) < 5
+    whole = set(ran)
+    assert {row["trial_id"] for row in board.rows()} <= whole
+
+
+def test_early_stopping_alone_runs_each_only_as_far_as_it_is_among_the_best() -> None:
+    search = searching("grid+asha")
+    board = Board(MadeUpCurves(), [], [search])
+    ran = [(tau_of(job.trial), job.from_epoch, job.trial.epochs) for job in jobs_of(board)]
+    order = list(dict.fromkeys(tau for tau, _, _ in ran))
+    assert sorted(order) == list(TAUS)
+    # Rungs at 2, 6 and 18 of 18 epochs: a new best goes on, and others stop at the first rung,
+    # but for the third of three, which stands on the cut.
+    reached = {tau: max(until for t, _, until in ran if t == tau) for tau in order}
+    assert reached[order[0]] == EPOCHS
+    for place, tau in enumerate(order[1:], 1):
+        if tau > max(order[:place]):
+            assert reached[tau] == EPOCHS
+        if tau < min(order[:place]):
+            assert reached[tau] == 2
+    legs = [leg for leg in ran if leg[0] == order[0]]
+    assert [(start, end) for _, start, end in legs] == [(0, 2), (2, 6), (6, 18)]
+
+
+@pytest.mark.parametrize("name", ["optuna+asha", "pbt", "random", "optuna", "grid2d"])
+@pytest.mark.parametrize("budget", [4.0, 5.0, 6.7])
+def test_searchers_stop_at_their_budget(name: str, budget: float) -> None:
+    search = searching(name, budget=budget)
+    for _ in jobs_of(Board(MadeUpCurves(), [], [search])):
+        pass
+    assert search.runs_left == 0
+    assert spent(search) <= budget + 1e-9
+    # None leaves a run unspent that it could have had.
+    whole = {"grid2d": 4, "optuna+asha": budget}.get(name, int(budget))
+    assert spent(search) > whole - 1
+    assert any(job.trial.stop_after is None for job in search.behind)
+
+
+def test_the_worst_of_a_population_copies_the_best_and_goes_on_from_there() -> None:
+    search = searching("pbt", budget=4.0)
+    board = Board(MadeUpCurves(), [], [search])
+    rounds: dict[int, list[Job]] = {}
+    for job in jobs_of(board):
+        rounds.setdefault(job.trial.epochs, []).append(job)
+    ends = sorted(rounds)
+    assert all(len(rounds[end]) == 4 for end in ends)
+    for before, after in pairwise(ends):
+        ranked = sorted(rounds[before], key=lambda job: tau_of(job.trial))
+        best, worst = ranked[-1].trial, ranked[0].trial
+        trainings = {job.trial.origins for job in rounds[after]}
+        going_on = {own for ((own, _), *_) in trainings}
+        assert best.whole.id in going_on
+        copies = [job for job in rounds[after] if job.trial.whole.id not in
+                  {j.trial.whole.id for j in rounds[before]}]  # fmt: skip
+        # One in four is replaced: it has the best one's schedule, and another temperature after it.
+        for copy in copies:
+            assert copy.trial.origins[1] == (best.whole.id, before)
+            assert copy.from_epoch == before
+        assert len(copies) <= 1
+        lowest = [job for job in ranked if tau_of(job.trial) == tau_of(worst)]
+        assert copies == [] or len(lowest) > 1 or worst.whole.id not in going_on
+    assert any(isinstance(job.trial.distiller, KDScheduleConfig) for job in rounds[EPOCHS])
+
+
+@pytest.mark.parametrize("name", ["optuna+asha", "pbt", "optuna", "grid+asha"])
+@pytest.mark.parametrize("stopped_after", [0, 1, 7])
+def test_a_search_that_was_stopped_goes_on_with_what_it_knew(name: str, stopped_after: int) -> None:
+    undisturbed = searching(name)
+    for _ in jobs_of(Board(MadeUpCurves(), [], [undisturbed])):
+        pass
+    curves = MadeUpCurves()
+    first = Board(curves, [], [searching(name)])
+    ran: list[str] = []
+    for job, _ in zip(jobs_of(first), range(stopped_after + 1), strict=False):
+        ran.append(job.trial.id)
+    # What was under way when it stopped is not in the store.
+    again = searching(name)
+    board = Board(curves, [], [again])
+    ran[-1:] = [job.trial.id for job in jobs_of(board)]
+    assert [job.trial.id for job in again.behind] == [j.trial.id for j in undisturbed.behind]
+    assert len(ran) == len(set(ran))
+    assert Board(curves, [], [searching(name)]).is_over
+
+
+def test_a_failed_run_holds_up_its_search_alone() -> None:
+    held, other = searching("optuna"), searching("random", a_case(seed=1))
+    board = Board(MadeUpCurves(), [], [held, other])
+    failing = board.next_job()
+    assert failing is not None
+    board.failed(failing)
+    for _ in jobs_of(board):
+        pass
+    assert (held.is_complete, other.is_complete) == (False, True)
+    rows = [row for row in board.rows() if row["strategy"] == "optuna"]
+    assert [(row["trial_id"], row["is_complete"]) for row in rows] == [(failing.trial.id, False)]
+
+
+def test_seeds_come_in_order_and_searches_before_what_the_plan_knows() -> None:
+    cases = [a_case(seed) for seed in (1, 0)]
+    planned = [job for case in cases for job in grid_jobs(case)[:1]]
+    ended: list[str] = []
+    board = Board(
+        MadeUpCurves(),
+        planned,
+        [searching("random", case, budget=2.0) for case in cases],
+        lambda search: ended.append(f"{search.name} {search.case.seed}"),
+    )
+    ran = [(job.trial.seed, tau_of(job.trial) == 1.0) for job in jobs_of(board)]
+    assert ran == [(0, False), (0, False), (0, True), (1, False), (1, False), (1, True)]
+    assert ended == ["random 0", "random 1"]
+
+
+def test_what_a_search_will_spend_is_told_before() -> None:
+    search = searching("pbt", budget=4.0)
+    assert search.runs_left == 4.0
+    board = Board(MadeUpCurves(), [], [search])
+    job = board.next_job()
+    assert job is not None
+    board.done(job)
+    # It is told of a round as a whole.
+    assert search.runs_left == 4.0
+    assert board.unfinished() == [search]
+
+
+def test_random_draws_differ_between_seeds_and_not_between_runs() -> None:
+    taus: Callable[[int], list[float]] = lambda seed: [  # noqa: E731
+        tau_of(job.trial)
+        for job in jobs_of(Board(MadeUpCurves(), [], [searching("random", a_case(seed))]))
+    ]
+    assert taus(0) == taus(0)
+    assert not set(taus(0)) & set(taus(1))

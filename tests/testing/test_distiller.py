@@ -1,0 +1,268 @@
+"""The conformance suite: our own distillers pass, and each check finds what it is for."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from typing import Any, ClassVar
+
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from metakd.core.batches import Batch
+from metakd.core.distillers import (
+    CONFIGS,
+    CrossEntropyConfig,
+    CTKDConfig,
+    Distiller,
+    DistillerConfig,
+    DKDConfig,
+    KDConfig,
+    KDScheduleConfig,
+    LogitStdConfig,
+    MKDConfig,
+)
+from metakd.core.distillers.kd import KD
+from metakd.core.losses import Losses
+from metakd.testing import check_distiller
+
+
+@pytest.fixture(autouse=True, scope="module")
+def one_thread() -> Iterator[None]:
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
+DISTILLERS: list[DistillerConfig] = [
+    CrossEntropyConfig(),
+    KDConfig(),
+    LogitStdConfig(),
+    LogitStdConfig.reference(),
+    DKDConfig(),
+    DKDConfig.reference(),
+    MKDConfig(interval=2),
+    MKDConfig(interval=2, rule="gradient"),
+    MKDConfig(interval=3, rule="gradient", horizon=2, meta_data="train"),
+    MKDConfig(interval=5, meta_data="train"),
+]
+
+
+@pytest.mark.parametrize("config", DISTILLERS, ids=str)
+def test_a_registered_distiller_passes(config: DistillerConfig) -> None:
+    check_distiller(config)
+
+
+def test_every_registered_distiller_is_among_them() -> None:
+    checked = {config.method for config in DISTILLERS}
+    assert checked | {CTKDConfig.method, KDScheduleConfig.method} == set(CONFIGS)
+
+
+@pytest.mark.parametrize("taught_by", ["kd", "dkd"])
+def test_ctkd_passes_at_its_bounds(taught_by: Any) -> None:
+    for config in (CTKDConfig(taught_by=taught_by), CTKDConfig.reference()):
+        wide = replace(config, bounds=(0.25, 64.0))
+        far = 40.0 if config.largest_r is None else config.largest_r
+        check_distiller(config, at_bounds=[replace(wide, start=r) for r in (-far, far)])
+
+
+def test_a_schedule_passes_at_its_bounds() -> None:
+    config = KDScheduleConfig(((0, 4.0), (1, 2.0), (4, 8.0)))
+    check_distiller(config, at_bounds=[KDScheduleConfig(((0, tau),)) for tau in (0.25, 64.0)])
+
+
+class Broken(KD):
+    """KD, and whatever a test breaks in it."""
+
+    breakage: "Breakage"
+
+    def loss(self, logits: Tensor, batch: Batch) -> Losses:
+        return self.breakage.of(self, super().loss(logits, batch), logits, batch)
+
+
+Break = Callable[[Any, Losses, Tensor, Batch], Losses]
+
+
+@dataclass(frozen=True)
+class Breakage(KDConfig):
+    """A configuration whose distiller's losses go through a function."""
+
+    method: ClassVar[str] = "broken"
+
+    of: Break = lambda distiller, losses, logits, batch: losses
+
+    def build(self) -> Broken:
+        distiller = Broken(self)
+        distiller.breakage = self
+        return distiller
+
+
+def plus(losses: Losses, term: Tensor) -> Losses:
+    return losses._replace(total=losses.total + term)
+
+
+def test_what_is_not_broken_passes() -> None:
+    check_distiller(Breakage())
+
+
+def log_of_a_probability(d: Any, losses: Losses, logits: Tensor, batch: Batch) -> Losses:
+    return losses._replace(kd=-logits.softmax(dim=1).log().mean())
+
+
+def root_of_what_may_be_0(d: Any, losses: Losses, logits: Tensor, batch: Batch) -> Losses:
+    return plus(losses, logits.var(dim=1, correction=0).sqrt().mean())
+
+
+def power_of_the_temperature(d: Any, losses: Losses, logits: Tensor, batch: Batch) -> Losses:
+    return plus(losses, torch.tensor(d.breakage.tau_s).pow(30).exp() * logits.mean() * 1e-3)
+
+
+def deviation_over_the_batch(d: Any, losses: Losses, logits: Tensor, batch: Batch) -> Losses:
+    return plus(losses, logits.std(dim=0).mean())
+
+
+def class_of_a_label(d: Any, losses: Losses, logits: Tensor, batch: Batch) -> Losses:
+    return plus(losses, logits[range(len(logits)), batch.labels.long()].mean())
+
+
+def no_gradient(d: Any, losses: Losses, logits: Tensor, batch: Batch) -> Losses:
+    return losses._replace(total=losses.total.detach() + torch.zeros((), requires_grad=True))
+
+
+def sum_over_samples(d: Any, losses: Losses, logits: Tensor, batch: Batch) -> Losses:
+    return losses._replace(total=len(logits) * losses.total)
+
+
+def change_of_logits(d: Any, losses: Losses, logits: Tensor, batch: Batch) -> Losses:
+    logits.detach().sub_(1.0)
+    return losses
+
+
+def change_of_the_teacher(d: Any, losses: Losses, logits: Tensor, batch: Batch) -> Losses:
+    assert batch.teacher_logits is not None
+    batch.teacher_logits.div_(2.0)
+    return losses
+
+
+calls = [0]
+
+
+def count_of_calls(d: Any, losses: Losses, logits: Tensor, batch: Batch) -> Losses:
+    calls[0] += 1
+    return plus(losses, 1e-6 * calls[0] * logits.square().mean())
+
+
+def count_that_is_not_saved(d: Any, losses: Losses, logits: Tensor, batch: Batch) -> Losses:
+    d.steps = getattr(d, "steps", 0) + 1
+    return plus(losses, 1e-6 * d.steps * logits.square().mean())
+
+
+@pytest.mark.parametrize(
+    ("breakage", "sentence"),
+    [
+        (log_of_a_probability, "finite: the loss's part kd is inf with large logits"),
+        (root_of_what_may_be_0, "finite: the gradient at the logits is not with equal logits"),
+        (no_gradient, "finite: the loss does not depend on the logits"),
+        (sum_over_samples, "mean: the loss of a batch is .* it has to be a mean"),
+        (change_of_logits, "arguments: the loss changed its logits"),
+        (change_of_the_teacher, "arguments: the loss changed its teacher_logits"),
+        (count_of_calls, "repeats: two trainings from the same seed differ"),
+        (count_that_is_not_saved, "checkpoint: a training that was saved goes on differently"),
+    ],
+)
+def test_a_broken_distiller_fails_the_check_that_is_for_it(breakage: Break, sentence: str) -> None:
+    with pytest.raises(AssertionError, match=sentence):
+        check_distiller(Breakage(of=breakage))
+
+
+def test_a_loss_that_needs_two_samples_is_found() -> None:
+    with (
+        pytest.warns(UserWarning, match="degrees of freedom"),
+        pytest.raises(AssertionError, match="finite: the loss's part total is nan with one sample"),
+    ):
+        check_distiller(Breakage(of=deviation_over_the_batch))
+
+
+def test_a_temperature_is_tried_at_its_bounds() -> None:
+    with pytest.raises(AssertionError, match=r"finite: .*tau_s=64"):
+        check_distiller(Breakage(of=power_of_the_temperature, tau_s=1.0, tau_t=1.0))
+    check_distiller(Breakage(of=power_of_the_temperature, tau_s=1.0, tau_t=1.0), at_bounds=())
+
+
+def test_soft_labels_are_tried_where_they_are_meant_to_be_taken() -> None:
+    def one_hot_only(d: Any, losses: Losses, logits: Tensor, batch: Batch) -> Losses:
+        exact = batch.labels.dim() == 1 or batch.labels.amax(dim=1).eq(1).all()
+        return losses if exact else plus(losses, torch.tensor(torch.nan))
+
+    with pytest.raises(AssertionError, match="is nan with soft labels"):
+        check_distiller(Breakage(of=one_hot_only))
+    check_distiller(Breakage(of=one_hot_only), soft_labels=False)
+
+
+class Odd:
+    """Nothing that a checkpoint may hold."""
+
+
+ODD = Odd()
+
+
+class Stateful(Broken):
+    """KD that saves what it should not, or learns a temperature badly, or can never be saved."""
+
+    def __init__(self, config: "StatefulConfig") -> None:
+        super().__init__(config)
+        self.breakage, self.fault = config, config.fault
+        self.tau = 4.0
+
+    def state_dict(self) -> dict[str, Any]:
+        return {"odd": ODD} if self.fault == "odd state" else {}
+
+    def holds_steps(self, step: int) -> bool:
+        return self.fault == "never"
+
+    def after_step(self, lr: float) -> None:
+        if self.fault == "negative":
+            self.tau -= 5.0
+
+    def temperatures(self) -> tuple[float, float]:
+        return self.tau, self.tau
+
+
+@dataclass(frozen=True)
+class StatefulConfig(Breakage):
+    fault: str = ""
+
+    def build(self) -> Stateful:
+        return Stateful(self)
+
+
+@pytest.mark.parametrize(
+    ("fault", "sentence"),
+    [
+        ("odd state", "checkpoint: the state holds more than tensors"),
+        ("never", "checkpoint: no epoch ends where it can be saved"),
+        ("negative", "finite: a temperature is -1.0 after a step"),
+    ],
+)
+def test_a_state_that_does_not_last_is_found(fault: str, sentence: str) -> None:
+    with pytest.raises(AssertionError, match=sentence):
+        check_distiller(StatefulConfig(fault=fault))
+
+
+def test_a_distiller_of_ones_own_passes_without_being_registered() -> None:
+    @dataclass(frozen=True)
+    class SmoothingConfig:
+        method: ClassVar[str] = "smoothing"
+        asks_teacher: ClassVar[bool] = False
+        min_classes: ClassVar[int] = 2
+
+        def build(self) -> Distiller:
+            return Smoothing()
+
+    class Smoothing(Distiller):
+        def loss(self, logits: Tensor, batch: Batch) -> Losses:
+            ce = F.cross_entropy(logits, batch.labels, label_smoothing=0.1)
+            return Losses(ce, ce, None)
+
+    check_distiller(SmoothingConfig())

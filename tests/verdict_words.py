@@ -1,0 +1,43 @@
+"""Verdicts of made-up studies, without a store."""
+
+from made_up_study import MadeUpStudy
+
+from metakd.analysis.comparison import compare
+from metakd.analysis.grid import choose
+from metakd.analysis.inventory import make_inventory
+from metakd.analysis.level_gaps import level_gaps
+from metakd.analysis.questions import answer, question_of
+from metakd.analysis.reuse import reuse
+from metakd.analysis.settings import setting_results
+from metakd.analysis.summary import Verdict
+from metakd.analysis.table import make_table
+from metakd.analysis.verdict import Evidence
+
+
+def answered(study: MadeUpStudy) -> Verdict:
+    """Returns the verdict that a study's store would get."""
+    record = study.record()
+    table = make_table(record, tuple(study.rows()))
+    grid = choose(table)
+    evidence = Evidence(
+        table.strategies,
+        table.temperatures,
+        table.fixed_tau,
+        table.margin_pp,
+        compare(table, grid),
+        setting_results(table, grid),
+        make_inventory(record, table, grid),
+    )
+    gaps = level_gaps(table, grid, study.teacher_scores)
+    return answer(question_of(record), evidence, gaps, reuse(table, grid))
+
+
+def said(verdict: Verdict) -> str:
+    """Returns all words of a verdict, after checks that hold for every study."""
+    text = " ".join([verdict.badge, verdict.headline, *verdict.sentences])
+    for sentence in (verdict.headline, *verdict.sentences):
+        assert sentence[0].isupper()
+        assert sentence.endswith(".")
+    for word in ("None", "nan", "inf", "{", "  ", "()", "; ;", "(;"):
+        assert word not in text
+    return text
