@@ -5,8 +5,9 @@ from pathlib import Path
 from dashboards.answers import FIRST_FIGURES, opening
 from dashboards.durations import duration
 from dashboards.figures import all_figures
+from dashboards.looks import looks_in
 from dashboards.shell import render_page
-from dashboards.svg import interval_bar, reach
+from dashboards.svg import interval_bar, reach, swatch
 from dashboards.tiles import arrange
 from dashboards.wall_clock import wall_clock_title
 from metakd.analysis.summary import Inventory, Summary
@@ -49,6 +50,9 @@ def write_report(
 def render(summary: Summary, refresh_s: int | None = None) -> str:
     """Returns the whole page; the same summary gives the same bytes."""
     span = reach((c.effect for c in summary.comparisons), summary.margin_pp)
+    rivals = [rival.overall.effect for rival in summary.rivals]
+    wide = reach(rivals, summary.margin_pp)
+    looks = looks_in(summary)
     wall = summary.wall_clock
     provenance = dict(summary.provenance)
     first = FIRST_FIGURES.get(summary.question, ())
@@ -60,6 +64,9 @@ def render(summary: Summary, refresh_s: int | None = None) -> str:
         contents=CONTENTS,
         opening=opening(summary),
         bars=[interval_bar(c.effect, summary.margin_pp, span) for c in summary.comparisons],
+        looks=looks,
+        rival_bars=[interval_bar(effect, summary.margin_pp, wide) for effect in rivals],
+        rival_marks=[swatch(looks[rival.strategy]) for rival in summary.rivals],
         tiles=arrange(summary.settings),
         wall_clock_title=wall and wall_clock_title(wall),
         wall_clock_rows=wall and list(zip(wall.workers, wall.grid_s, wall.learned_s, strict=True)),
@@ -71,6 +78,9 @@ def render(summary: Summary, refresh_s: int | None = None) -> str:
 
 def _inventory(runs: Inventory) -> dict[str, str]:
     missing = runs.planned - runs.finished - runs.failed
+    searches = f"{runs.ended_searches:,} of {runs.searches:,} ended"
+    if runs.blocked_searches:
+        searches += f", {runs.blocked_searches:,} wait for a failed trial"
     return {
         "Planned trials": f"{runs.planned:,}",
         "Finished": f"{runs.finished:,}",
@@ -78,6 +88,7 @@ def _inventory(runs: Inventory) -> dict[str, str]:
         "Not run yet": f"{missing:,}",
         "Complete pairs": f"{runs.complete_pairs:,} of {runs.planned_pairs:,}",
         "Missing pairs": f"{runs.planned_pairs - runs.complete_pairs:,}",
+        **({"Searches": searches} if runs.searches else {}),
         "Students’ own compute": duration(runs.student_compute_s),
         "Time in trials": duration(runs.trial_wall_s),
     }

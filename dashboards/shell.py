@@ -20,7 +20,7 @@ from markupsafe import Markup
 from dashboards import numbers
 from dashboards.durations import duration
 from dashboards.figures.figure import Figure
-from dashboards.theme import DARK, LIGHT, LOOKS
+from dashboards.theme import DARK, LIGHT
 from dashboards.tones import (
     DARK_TONES,
     LIGHT_TONES,
@@ -109,7 +109,6 @@ def _environment() -> Environment:
         tau=numbers.tau,
         duration=duration,
         day=day,
-        looks=LOOKS,
         accuracy_tone=accuracy_tone,
         cost_tone=cost_tone,
         cost_words=cost_words,

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 
 from markupsafe import Markup
 
+from dashboards.theme import Look
 from metakd.analysis.intervals import Interval
 
 WIDTH, HEIGHT = 220, 30
@@ -53,4 +54,13 @@ def diamond(x: float, y: float, size: float) -> str:
     return (
         f"M{x - size:.1f} {y:.1f}L{x:.1f} {y - size:.1f}L{x + size:.1f} {y:.1f}"
         f"L{x:.1f} {y + size:.1f}Z"
+    )
+
+
+def swatch(look: Look) -> Markup:
+    """Returns a short piece of a strategy's line, as in a legend."""
+    dash = {"dash": "5 3", "dot": "2 3", "dashdot": "5 3 1 3"}.get(look.dash, "none")
+    return Markup(
+        '<svg class="swatch" viewBox="0 0 22 10" aria-hidden="true"><line x1="0" x2="22" y1="5" '
+        f'y2="5" stroke="var(--{look.colour[1:]})" stroke-dasharray="{dash}"/></svg>'
     )

@@ -50,6 +50,24 @@ DARK = {
     "middle": "#8a4d2a",
     "high": "#ff9a5c",
 }
+# Of strategies beside the four that a plan knows: in the light theme and in the dark one.
+HUES = {
+    "teal": ("#0e7490", "#4fd1e0"),
+    "violet": ("#6d28d9", "#b79cff"),
+    "magenta": ("#a21caf", "#ea8cf5"),
+    "rose": ("#be123c", "#ff8fa3"),
+    "olive": ("#4a6d12", "#b5d96b"),
+    "mustard": ("#856000", "#e3bf4d"),
+    "brown": ("#7c4a21", "#d9a878"),
+    "indigo": ("#3f3fc4", "#9aa5ff"),
+    "wine": ("#7f1d4e", "#d987b5"),
+    "forest": ("#166534", "#7ddb8f"),
+    "sky": ("#0369a1", "#7fcdfb"),
+    "ember": ("#9f2d12", "#ffb59b"),
+    "steel": ("#44598c", "#a9bce8"),
+}
+LIGHT |= {name: light for name, (light, _) in HUES.items()}
+DARK |= {name: dark for name, (_, dark) in HUES.items()}
 Theme = Literal["light", "dark"]
 THEMES: Mapping[Theme, Mapping[str, str]] = {"light": LIGHT, "dark": DARK}
 
@@ -69,11 +87,22 @@ class Look:
         return f"{self.colour}-soft"
 
 
+# In the order of legends and tables.
 LOOKS = {
     "meta": Look("learned", "@meta", "diamond", "solid"),
     "grid": Look("grid", "@grid", "circle", "solid"),
     "fixed": Look("fixed τ", "@fixed", "square", "dash"),
     "ce": Look("no teacher", "@ce", "triangle-up", "dot"),
+    "grid2d": Look("grid 2D", "@olive", "square", "solid"),
+    "random": Look("random", "@teal", "circle", "solid"),
+    "optuna": Look("Optuna", "@violet", "star", "solid"),
+    "optuna+asha": Look("Optuna + ASHA", "@magenta", "star", "dash"),
+    "grid+asha": Look("grid + ASHA", "@sky", "circle-open", "dash"),
+    "pbt": Look("PBT", "@rose", "hexagon", "solid"),
+    "ctkd": Look("CTKD", "@wine", "triangle-down", "solid"),
+    "logit_std": Look("logit std", "@mustard", "pentagon", "solid"),
+    "dkd": Look("DKD", "@brown", "cross", "solid"),
+    "meta-shared": Look("learned, one τ", "@ember", "diamond-open", "dash"),
 }
 
 

@@ -8,6 +8,7 @@ from dashboards.places import Place
 from dashboards.report import write_report
 from metakd.analysis.summarise import summarise, write_summary
 from metakd.analysis.summary import Inventory
+from metakd.results.searches import SEARCHES_FILE
 from metakd.results.study import STUDY_FILE, StoreError, check_out
 
 # What changes when a trial is committed, fails or is compacted.
@@ -61,8 +62,8 @@ def watch(place: Place, file: Path | None, every_s: int) -> None:
 
 def _state(out: Path) -> object:
     """Returns what differs whenever results differ: files with their times, cheap to list."""
-    places = [out / STUDY_FILE, *(out / name for name in RESULT_FOLDERS)]
-    files = [file for place in places[1:] if place.is_dir() for file in place.iterdir()]
+    places = [out / STUDY_FILE, out / SEARCHES_FILE, *(out / name for name in RESULT_FOLDERS)]
+    files = [file for place in places if place.is_dir() for file in place.iterdir()]
     times = []
     for path in (*places, *files):
         try:
@@ -74,7 +75,8 @@ def _state(out: Path) -> object:
 
 
 def _accounted(runs: Inventory) -> bool:
-    return runs.finished + runs.failed >= runs.planned
+    has_ended = runs.ended_searches + runs.blocked_searches >= runs.searches
+    return has_ended and runs.finished + runs.failed >= runs.planned
 
 
 def _progress(runs: Inventory) -> str:

@@ -1,5 +1,6 @@
 """A made-up study, as rows or as a store."""
 
+import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from itertools import product
@@ -9,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from metakd.results.schema import TRIALS
+from metakd.results.searches import write_searches
 from metakd.results.study import StudyRecord
 from metakd.results.teachers import TeacherScore, write_teachers
 from metakd.results.writer import write_study, write_trial
@@ -22,12 +24,37 @@ TEST_SAMPLES, STEPS, EPOCHS = 2000, 100, 4
 
 def noisy(method: str, tau: float, setting: int, seed: int) -> tuple[float, float]:
     """A hump over log τ, its top moving with the setting, and noise from the content."""
-    code = {"ce": 1, "kd": 2, "mkd": 3}[method]
+    code = {"ce": 1, "kd": 2, "mkd": 3}.get(method) or zlib.crc32(method.encode())
     noise = np.random.default_rng([code, int(100 * tau), setting, seed]).normal(0, 0.004, 2)
     top = [1.0, 4.0, 8.0][setting % 3]
     fixed = 0.91 - 0.005 * np.log2(tau / top) ** 2 if method == "kd" else 0.0
-    hump = {"ce": 0.88, "mkd": 0.913, "kd": fixed}[method]
+    hump = {"ce": 0.88, "mkd": 0.913, "kd": fixed}.get(method, 0.9)
     return float(hump + noise[0]), float(hump + noise[1])
+
+
+@dataclass(frozen=True)
+class MadeUpLeg:
+    """A part of a run: from its start, or after ``start`` epochs that another trial paid.
+
+    A whole run of a plain temperature is the grid's own trial. A part that ends early is a trial of
+    its own, which the search stopped, unless the whole run is there and ``is_covered`` by it.
+    """
+
+    tau: float | None = None
+    method: str = "kd"
+    until: int = EPOCHS
+    start: int = 0
+    is_covered: bool = False
+
+
+@dataclass(frozen=True)
+class MadeUpSearch:
+    """What a strategy asked for, the same in every setting and seed."""
+
+    strategy: str
+    legs: tuple[MadeUpLeg, ...]
+    has_teacher: bool = True
+    is_complete: bool = True
 
 
 @dataclass
@@ -44,6 +71,7 @@ class MadeUpStudy:
     accuracy: Accuracy = noisy
     absent: Callable[[Row], bool] = lambda row: False
     overrides: Row = field(default_factory=dict)
+    searches: tuple[MadeUpSearch, ...] = ()
     question: str | None = None
     datasets: tuple[str, ...] = ("digits",)
     students: tuple[str, ...] = ("small",)
@@ -69,13 +97,13 @@ class MadeUpStudy:
             spec={
                 "temperatures": list(self.temperatures),
                 "fixed_tau": self.fixed_tau,
-                "strategies": list(self.strategies),
+                "strategies": [*self.strategies, *(s.strategy for s in self.searches)],
                 "margin_pp": self.margin_pp,
                 **({"question": self.question} if self.question else {}),
             },
             settings=tuple(self.settings),
             seeds=tuple(range(self.seeds)),
-            planned_trials=tuple(row["trial_id"] for row in self._all_rows()),
+            planned_trials=tuple(row["trial_id"] for row in self._planned_rows()),
             versions={"numpy": "2"},
             git_commit="abc",
             command="python studies/made_up.py",
@@ -87,9 +115,59 @@ class MadeUpStudy:
             write_teachers(out, self.teacher_scores)
         for row in self.rows():
             write_trial(out, row, list(self._steps(row)))
+        if self.searches:
+            write_searches(out, self.search_rows())
         return out
 
+    def search_rows(self) -> list[Row]:
+        """What the table of searches holds."""
+        return [search for search, _ in self._searched()]
+
     def _all_rows(self) -> list[Row]:
+        rows = [*self._planned_rows(), *(row for _, row in self._searched())]
+        return list({row["trial_id"]: row for row in rows}.values())
+
+    def _searched(self) -> Iterator[tuple[Row, Row]]:
+        """Each row of the table of searches, with its trial's."""
+        for search in self.searches:
+            for index, setting in enumerate(self.settings):
+                if not search.has_teacher and setting["teacher"] != self.teachers[0]:
+                    continue
+                for seed, (position, leg) in product(range(self.seeds), enumerate(search.legs)):
+                    teacher = setting["teacher"] if search.has_teacher else None
+                    row = self._leg_row(leg, index, setting | {"teacher": teacher}, seed)
+                    yield (
+                        setting
+                        | {
+                            "strategy": search.strategy,
+                            "teacher": teacher,
+                            "seed": seed,
+                            "position": position,
+                            "trial_id": row["trial_id"],
+                            "from_epoch": leg.start,
+                            "until_epoch": leg.until,
+                            "is_complete": search.is_complete,
+                        },
+                        row,
+                    )
+
+    def _leg_row(self, leg: MadeUpLeg, index: int, setting: Row, seed: int) -> Row:
+        row = dict.fromkeys(TRIALS.names) | self._row(leg.method, leg.tau, index, setting, seed)
+        row |= {"teacher": setting["teacher"]} | self.overrides
+        if leg.until == EPOCHS or leg.is_covered:
+            return row
+        share = leg.until / EPOCHS
+        costs = ("step_equivalents", "student_compute_s", "wall_s")
+        unknown = ("val_acc_last", "test_acc_last", "val_acc_selected", "test_acc_selected")
+        return (
+            row
+            | {"trial_id": f"{row['trial_id']}-until-{leg.until}", "status": "stopped"}
+            | {"epochs": leg.until, "steps": round(share * STEPS)}
+            | {name: share * row[name] for name in costs}
+            | dict.fromkeys(unknown)
+        )
+
+    def _planned_rows(self) -> list[Row]:
         runs = [("ce", None)] if "ce" in self.strategies else []
         kept = set(self.temperatures if "grid" in self.strategies else ())
         kept |= {self.fixed_tau} if "fixed" in self.strategies else set()
@@ -137,10 +215,12 @@ class MadeUpStudy:
 
     def val_acc(self, row: Row, epoch: int) -> float:
         """Rises to the last epoch's accuracy, after a dip that is no new best."""
-        return row["val_acc_last"] * (0.5, 0.8, 0.7, 1.0)[epoch]
+        # A trial that was stopped has no last accuracy on record.
+        last = row["val_acc_last"] or 0.9
+        return last * (0.5, 0.8, 0.7, 1.0)[epoch]
 
     def _steps(self, row: Row) -> Iterator[Row]:
-        for epoch in range(EPOCHS):
+        for epoch in range(row["epochs"]):
             learned = {"tau_s": 4.0 + epoch / 4, "tau_t": 4.0 - row["seed"] * epoch / 4}
             yield {
                 "trial_id": row["trial_id"],

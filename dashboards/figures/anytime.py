@@ -1,18 +1,34 @@
 """What each strategy would leave you with if it were stopped after some compute."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from dashboards.figures.bands import band
-from dashboards.figures.figure import Figure, Trace, axis, base_layout, words
+from dashboards.figures.figure import (
+    BOTTOM_PX,
+    LETTER_PX,
+    Figure,
+    Layout,
+    Trace,
+    axis,
+    base_layout,
+    label,
+    shortened,
+    words,
+)
 from dashboards.figures.limits import evenly, points_each
+from dashboards.looks import MAIN, line_px, looks_in
 from dashboards.numbers import counted_runs, plain, runs
-from dashboards.theme import LOOKS
+from dashboards.theme import Look
 from metakd.analysis.curves import AnytimeCurve
 from metakd.analysis.summary import Summary
+from metakd.analysis.wording import listed
 
 HEIGHT_PX = 400
+# Where curves are named at their ends: above the plot, a name's height, its lead and its letters.
+TOP_PX, NAME_PX, LEAD_PX = 16, 17, 26
+LONGEST_NAME = 24
 PLACE = {"xaxis": "x", "yaxis": "y"}
-TABLE_POINTS = 20
+TABLE_POINTS, TABLE_ROWS = 20, 100
 
 
 def anytime_title(curves: Sequence[AnytimeCurve]) -> str:
@@ -35,63 +51,90 @@ def anytime_title(curves: Sequence[AnytimeCurve]) -> str:
 
 
 def anytime_figure(summary: Summary) -> Figure | None:
-    """Draws accuracy against compute while strategies run; None without curves."""
+    """Draws accuracy against compute while strategies run; None without curves.
+
+    A few strategies have a legend; of many each is named where its curve ends.
+    """
     by_name = {curve.strategy: curve for curve in summary.anytime if curve.runs}
-    curves = [by_name[name] for name in LOOKS if name in by_name]
+    looks = {name: look for name, look in looks_in(summary).items() if name in by_name}
+    curves = [by_name[name] for name in looks]
     if not curves:
         return None
     most = max(curve.runs[-1] for curve in curves)
     title = anytime_title(curves)
+    is_named_at_end = len(curves) > len(MAIN)
+    height_px = max(HEIGHT_PX, TOP_PX + BOTTOM_PX + len(curves) * NAME_PX)
+    reach = _reach(curves)
+    listed_points = max(2, min(TABLE_POINTS, TABLE_ROWS // len(curves)))
     return Figure(
         id="anytime",
         title=title,
         subtitle="Mean validation accuracy of the best model so far, if all were stopped here. "
-        "The grid tries its temperatures in random order. The axis starts where its first run "
-        "is done; what lies below is cut off.",
+        "The grid tries its temperatures in random order"
+        + (", other searches are followed as they asked" if is_named_at_end else "")
+        + ". The axis starts where its first run is done; what lies below is cut off.",
         description=f"{title}. Rising curves of validation accuracy against compute: "
         + "; ".join(
-            f"{LOOKS[curve.strategy].name} ends at {curve.mean_pp[-1]:.2f} % after "
+            f"{looks[curve.strategy].name} ends at {curve.mean_pp[-1]:.2f} % after "
             f"{counted_runs(curve.runs[-1])}"
             for curve in curves
         )
         + ".",
         traces=tuple(
-            trace for curve in curves for trace in _traces(curve, most, points_each(len(curves)))
+            trace
+            # What the verdict is about lies on top.
+            for curve in (curves[::-1] if is_named_at_end else curves)
+            for trace in _traces(curve, looks[curve.strategy], most, points_each(len(curves)))
         ),
         layout=base_layout(
-            HEIGHT_PX,
+            height_px,
+            **(
+                {"legend_px": TOP_PX, "right_px": _names_px(looks.values()), "showlegend": False}
+                if is_named_at_end
+                else {}
+            ),
             xaxis=axis("compute spent, in plain student runs", range=[0, most], showgrid=False),
-            yaxis=axis("validation accuracy if stopped here, %", range=_reach(curves)),
-            annotations=_end_of_learning(curves, most),
+            yaxis=axis("validation accuracy if stopped here, %", range=reach),
+            annotations=_names_at_end(curves, looks, most, reach, height_px - TOP_PX - BOTTOM_PX)
+            if is_named_at_end
+            else _end_of_learning(curves, most),
         ),
-        height_px=HEIGHT_PX,
+        height_px=height_px,
         columns=("strategy", "runs spent", "validation, %", "80 % of orders"),
-        rows=tuple(row for curve in curves for row in _rows(curve)),
-        foot="Mean over the pairs in which every strategy is complete; learning is done where its "
-        "dearest setting is. Band: 80 % of the orders in which a grid can be tried; it is no "
-        "interval for the mean. The table lists up to "
-        f"{TABLE_POINTS} points of each curve.",
+        rows=tuple(
+            row for curve in curves for row in _rows(curve, looks[curve.strategy], listed_points)
+        ),
+        foot="Mean over the pairs in which every strategy drawn is complete; learning is done "
+        "where its dearest setting is. Band: 80 % of the orders in which a grid can be tried; it "
+        "is no interval for the mean. The table lists up to "
+        f"{listed_points} points of each curve." + _not_drawn(summary, looks),
     )
 
 
-def _traces(curve: AnytimeCurve, most: float, points: int) -> list[Trace]:
-    look = LOOKS[curve.strategy]
+def _not_drawn(summary: Summary, looks: Mapping[str, Look]) -> str:
+    names = [look.name for name, look in looks_in(summary).items() if name not in looks]
+    return f" Not drawn, as too few of its pairs are complete: {listed(names)}." if names else ""
+
+
+def _traces(curve: AnytimeCurve, look: Look, most: float, points: int) -> list[Trace]:
     kept = evenly(len(curve.runs), points)
     x, mean, low, high = (
         [values[index] for index in kept]
         for values in (curve.runs, curve.mean_pp, curve.low_pp, curve.high_pp)
     )
+    is_main = curve.strategy in MAIN
+    name = label(look.name)
     traces = band(PLACE, x, low, high, look.soft)
     traces.append(
         {
             **PLACE,
             "type": "scatter",
             "mode": "lines",
-            "name": "grid, temperatures in random order" if curve.strategy == "grid" else look.name,
+            "name": "grid, temperatures in random order" if curve.strategy == "grid" else name,
             "x": x,
             "y": mean,
-            "line": {"color": look.colour, "width": 2.5, "dash": look.dash},
-            "hovertemplate": f"{look.name}, %{{x:.2f}} runs: %{{y:.2f}} %<extra></extra>",
+            "line": {"color": look.colour, "width": line_px(curve.strategy), "dash": look.dash},
+            "hovertemplate": f"{name}, %{{x:.2f}} runs: %{{y:.2f}} %<extra></extra>",
         }
     )
     if x[-1] < most:
@@ -105,17 +148,88 @@ def _traces(curve: AnytimeCurve, most: float, points: int) -> list[Trace]:
                 "y": [mean[-1], mean[-1]],
                 "marker": {
                     "color": look.colour,
-                    "size": [11, 0],
+                    "size": [11 if is_main else 8, 0],
                     "symbol": look.symbol,
                     "opacity": 1,
                     "line": {"width": 0},
                 },
-                "line": {"color": look.colour, "width": 1.5, "dash": "dot"},
+                "line": {"color": look.colour, "width": 1.5 if is_main else 1, "dash": "dot"},
                 "hoverinfo": "skip",
                 "showlegend": False,
             }
         )
     return traces
+
+
+def _names_px(looks: Iterable[Look]) -> int:
+    """Returns the room that the names beside the plot take."""
+    longest = max(len(shortened(look.name, LONGEST_NAME)) for look in looks)
+    return round(LEAD_PX + 12 + LETTER_PX * longest)
+
+
+def _names_at_end(
+    curves: Sequence[AnytimeCurve],
+    looks: Mapping[str, Look],
+    most: float,
+    reach: Sequence[float],
+    plot_px: int,
+) -> list[Layout]:
+    """Names every curve at the right edge, at its level or as near to it as others leave room."""
+    low, high = reach
+    levels = [plot_px * (curve.mean_pp[-1] - low) / (high - low) for curve in curves]
+    placed = apart(levels, NAME_PX, NAME_PX / 2, plot_px - NAME_PX / 2)
+    return [
+        words(
+            label(looks[curve.strategy].name, LONGEST_NAME),
+            most,
+            curve.mean_pp[-1],
+            xanchor="left",
+            showarrow=True,
+            arrowhead=0,
+            arrowwidth=1,
+            arrowcolor=looks[curve.strategy].colour,
+            standoff=2,
+            ax=LEAD_PX,
+            # Pixels grow downwards.
+            ay=round(level - place, 1),
+            font={"size": 12, "color": looks[curve.strategy].colour},
+        )
+        for curve, level, place in zip(curves, levels, placed, strict=True)
+    ]
+
+
+def apart(levels: Sequence[float], gap: float, low: float, high: float) -> list[float]:
+    """Returns places near some levels, in their order, with a gap between any two.
+
+    Args:
+        levels: Where something would best stand.
+        gap: The least distance; where there is no room for that, what room there is.
+        low: The lowest place.
+        high: The highest place.
+    """
+    if len(levels) > 1:
+        gap = min(gap, (high - low) / (len(levels) - 1))
+    order = sorted(range(len(levels)), key=lambda index: levels[index])
+    # Neighbours that are too near stand around their common middle.
+    blocks: list[list[int]] = []
+    starts: list[float] = []
+
+    def start_of(block: Sequence[int]) -> float:
+        middle = sum(levels[index] for index in block) / len(block)
+        length = gap * (len(block) - 1)
+        return min(max(middle - length / 2, low), high - length)
+
+    for index in order:
+        blocks.append([index])
+        starts.append(start_of(blocks[-1]))
+        while len(blocks) > 1 and starts[-1] - starts[-2] < gap * len(blocks[-2]):
+            blocks[-2:] = [blocks[-2] + blocks[-1]]
+            starts[-2:] = [start_of(blocks[-1])]
+    places = [0.0] * len(levels)
+    for start, block in zip(starts, blocks, strict=True):
+        for step, index in enumerate(block):
+            places[index] = start + gap * step
+    return places
 
 
 def _reach(curves: Sequence[AnytimeCurve]) -> list[float]:
@@ -158,15 +272,15 @@ def _end_of_learning(curves: Sequence[AnytimeCurve], most: float) -> list[dict[s
     ]
 
 
-def _rows(curve: AnytimeCurve) -> list[tuple[str, ...]]:
+def _rows(curve: AnytimeCurve, look: Look, points: int) -> list[tuple[str, ...]]:
     return [
         (
-            LOOKS[curve.strategy].name,
+            look.name,
             runs(curve.runs[index]),
             plain(curve.mean_pp[index]),
             f"{plain(curve.low_pp[index])} to {plain(curve.high_pp[index])}"
             if curve.high_pp[index] > curve.low_pp[index]
             else "–",
         )
-        for index in evenly(len(curve.runs), TABLE_POINTS)
+        for index in evenly(len(curve.runs), points)
     ]

@@ -4,11 +4,20 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from dashboards.figures.bands import band
-from dashboards.figures.figure import Figure, Trace, escape, shortened
+from dashboards.figures.figure import (
+    LONGEST_ENTRY,
+    Figure,
+    Trace,
+    escape,
+    label,
+    legend_room,
+    shortened,
+)
 from dashboards.figures.limits import MAX_PANELS, MAX_ROWS, evenly, left_out
 from dashboards.figures.panels import TICKS_PX, Heading, Panel, lay_out
+from dashboards.looks import MAIN, line_px, looks_in
 from dashboards.numbers import from_to, plain, signed
-from dashboards.theme import LOOKS
+from dashboards.theme import Look
 from metakd.analysis.answers import LevelGap
 from metakd.analysis.curves import DegradationCurve
 from metakd.analysis.summary import Summary
@@ -29,7 +38,7 @@ def degradations_title(curves: Sequence[DegradationCurve]) -> str:
     first, last = shortened(curves[0].levels[0]), shortened(curves[0].levels[-1])
     changes = {
         name: found
-        for name in LOOKS
+        for name in MAIN
         if (found := [c for curve in curves if curve.strategy == name for c in _change(curve)])
     }
     if not changes:
@@ -72,12 +81,16 @@ def _figure(summary: Summary, factor: str, plural: str) -> Figure | None:
         curve
         for curve in summary.degradations
         if curve.factor == factor
-        and curve.strategy in LOOKS
         and len(curve.levels) > 1
         and any(mean is not None for mean in curve.mean_pp)
     ]
     if not curves:
         return None
+    looks = {
+        name: look
+        for name, look in looks_in(summary).items()
+        if name in {curve.strategy for curve in curves}
+    }
     gap = next((gap for gap in summary.gaps if _is_along(gap, factor, curves[0])), None)
     curves = [_in_order(curve, gap) for curve in curves]
     helds = list(dict.fromkeys(curve.held for curve in curves))
@@ -113,12 +126,13 @@ def _figure(summary: Summary, factor: str, plural: str) -> Figure | None:
         ranges=[_reach([c for c in drawn if c.held == held]) for held in shown],
         rows_share_y=False,
         ticks_px=_ticks_px(names, is_aslant, by_accuracy),
+        legend_px=legend_room([look.name for look in looks.values()]),
     )
     title = degradations_title(curves)
     places = dict(zip(shown, panels, strict=True))
-    ordered = [c for held in shown for name in LOOKS for c in drawn
+    ordered = [c for held in shown for name in looks for c in drawn
                if c.held == held and c.strategy == name]  # fmt: skip
-    named = {name: next((c for c in ordered if c.strategy == name), None) for name in LOOKS}
+    named = {name: next((c for c in ordered if c.strategy == name), None) for name in looks}
     return Figure(
         id=plural,
         title=title,
@@ -127,19 +141,23 @@ def _figure(summary: Summary, factor: str, plural: str) -> Figure | None:
         + ", with a 95 % band over seeds."
         + (" Each panel has its own scale." if len(shown) > 1 else ""),
         description=f"{title}. Line plot of test accuracy for "
-        + ", ".join(LOOKS[name].name for name, curve in named.items() if curve is not None)
+        + ", ".join(looks[name].name for name, curve in named.items() if curve is not None)
         + f" along {len(levels)} {plural}.",
         traces=tuple(
             trace
             for curve in ordered
             for trace in _traces(
-                curve, places[curve.held], kept, is_named=curve is named[curve.strategy]
+                curve,
+                looks[curve.strategy],
+                places[curve.held],
+                kept,
+                is_named=curve is named[curve.strategy],
             )
         ),
         layout=layout,
         height_px=height_px,
         columns=("held", "strategy", *(levels[index] for index in kept)),
-        rows=tuple(_cells(curve, kept) for curve in ordered),
+        rows=tuple(_cells(curve, looks[curve.strategy], kept) for curve in ordered),
         foot="Bands: t interval of each mean by itself, over seeds, none below 3; strategies are "
         "compared in pairs, not by these bands."
         + left_out(len(shown), len(helds), "panels", "evenly over the study")
@@ -173,27 +191,27 @@ def _ticks_px(names: Sequence[str], is_aslant: bool, by_accuracy: bool) -> int:
 
 
 def _traces(
-    curve: DegradationCurve, panel: Panel, kept: Sequence[int], is_named: bool
+    curve: DegradationCurve, look: Look, panel: Panel, kept: Sequence[int], is_named: bool
 ) -> list[Trace]:
-    look = LOOKS[curve.strategy]
+    is_main = curve.strategy in MAIN
     places = list(range(len(kept)))
     mean, low, high = (
         [values[index] for index in kept] for values in (curve.mean_pp, curve.low_pp, curve.high_pp)
     )
     return [
-        *band(panel.place, places, low, high, look.soft),
+        *(band(panel.place, places, low, high, look.soft) if is_main else []),
         {
             **panel.place,
             "type": "scatter",
             "mode": "lines+markers",
-            "name": look.name,
+            "name": label(look.name, LONGEST_ENTRY),
             "legendgroup": curve.strategy,
             "showlegend": is_named,
             "x": places,
             "y": mean,
-            "marker": {"color": look.colour, "size": 9, "symbol": look.symbol},
-            "line": {"color": look.colour, "width": 2.5, "dash": look.dash},
-            "hovertemplate": f"{look.name}: %{{y:.2f}} %<extra></extra>",
+            "marker": {"color": look.colour, "size": 9 if is_main else 7, "symbol": look.symbol},
+            "line": {"color": look.colour, "width": line_px(curve.strategy), "dash": look.dash},
+            "hovertemplate": f"{label(look.name)}: %{{y:.2f}} %<extra></extra>",
         },
     ]
 
@@ -211,10 +229,10 @@ def _reach(curves: Sequence[DegradationCurve]) -> list[float]:
     return [low - pad, high + pad]
 
 
-def _cells(curve: DegradationCurve, kept: Sequence[int]) -> tuple[str, ...]:
+def _cells(curve: DegradationCurve, look: Look, kept: Sequence[int]) -> tuple[str, ...]:
     return (
         curve.held,
-        LOOKS[curve.strategy].name,
+        look.name,
         *(
             f"{plain(curve.mean_pp[index])} {from_to(curve.low_pp[index], curve.high_pp[index])}"
             for index in kept

@@ -1,5 +1,6 @@
 """What a figure is: words, a Plotly description in colour tokens, and the data behind it."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -7,6 +8,11 @@ Trace = dict[str, Any]
 Layout = dict[str, Any]
 
 LEGEND_PX = 44
+LEGEND_ROW_PX = 21
+# Of a legend's entry beside its words, of a letter, and of the plot below it on a usual screen; a
+# narrower one has the legend in more rows, for which Plotly takes room from the plot.
+ENTRY_PX, LETTER_PX, PLOT_PX = 56, 6.3, 790
+LONGEST_ENTRY = 20
 BOTTOM_PX = 56
 LONGEST_WORD = 36
 
@@ -44,6 +50,7 @@ def base_layout(
     height_px: int,
     *,
     headings_px: int = 0,
+    legend_px: int = LEGEND_PX,
     bottom_px: int = BOTTOM_PX,
     right_px: int = 24,
     **changes: Any,  # noqa: ANN401 - Plotly's own values
@@ -53,11 +60,12 @@ def base_layout(
     Args:
         height_px: Height of the figure.
         headings_px: Room between plot and legend.
+        legend_px: Room for the legend, as ``legend_room`` gives it.
         bottom_px: Room below the plot.
         right_px: Room to its right.
         changes: What this figure has beside.
     """
-    top_px = LEGEND_PX + headings_px
+    top_px = legend_px + headings_px
     plot_px = height_px - top_px - bottom_px
     return {
         "paper_bgcolor": "@card",
@@ -80,6 +88,15 @@ def base_layout(
         "hovermode": "closest",
         **changes,
     }
+
+
+def legend_room(names: Sequence[str]) -> int:
+    """Returns the height in pixels of a legend; of many entries all get the widest one's room."""
+    widths = [ENTRY_PX + LETTER_PX * min(len(name), LONGEST_ENTRY) for name in names]
+    if sum(widths) <= PLOT_PX:
+        return LEGEND_PX
+    per_row = max(1, int(PLOT_PX // max(widths)))
+    return LEGEND_PX + LEGEND_ROW_PX * (-(-len(names) // per_row) - 1)
 
 
 # The line of no difference: above the grid lines, below the data.
@@ -110,18 +127,21 @@ def words(text: str, x: float, y: float, **changes: Any) -> Layout:  # noqa: ANN
     }
 
 
-def shortened(text: str) -> str:
+def shortened(text: str, longest: int = LONGEST_WORD) -> str:
     """Returns a user's word, cut where it is too long for a title or an axis."""
-    short = text if len(text) <= LONGEST_WORD else text[: LONGEST_WORD - 1] + "…"
+    short = text if len(text) <= longest else text[: longest - 1] + "…"
     # No line starts with a sign that belongs to the one before.
     return short.replace(" ·", "\u00a0·").replace(" %", "\u00a0%")
 
 
 def escape(text: str) -> str:
-    """Returns a text with nothing in it that Plotly takes for markup."""
-    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    """Returns a text with nothing in it that Plotly, or a colour token, is taken for."""
+    marked = {"&": "&amp;", "<": "&lt;", ">": "&gt;", "%{": "%&#123;", "@": "&#64;"}
+    for sign, inert in marked.items():
+        text = text.replace(sign, inert)
+    return text
 
 
-def label(text: str) -> str:
+def label(text: str, longest: int = LONGEST_WORD) -> str:
     """Returns a user's word as it stands in a plot: shortened and escaped."""
-    return escape(shortened(text))
+    return escape(shortened(text, longest))

@@ -69,6 +69,7 @@ def lay_out(
     *,
     rows_share_y: bool = True,
     ticks_px: int = TICKS_PX,
+    legend_px: int = LEGEND_PX,
 ) -> tuple[list[Panel], Layout, int]:
     """Arranges panels.
 
@@ -82,6 +83,7 @@ def lay_out(
         rows_share_y: Whether the panels of a row share one range, the widest of theirs, or each
             has its own.
         ticks_px: Room for the names of the ticks.
+        legend_px: Room for the legend.
 
     Returns:
         The panels, the layout with its axes and headings, and the height in pixels.
@@ -92,7 +94,7 @@ def lay_out(
     step_px = panel_px + ticks_px + above_px
     plot_px = rows * panel_px + (rows - 1) * (ticks_px + above_px)
     bottom_px = BOTTOM_PX + ticks_px - TICKS_PX
-    height_px = LEGEND_PX + above_px + plot_px + bottom_px
+    height_px = legend_px + above_px + plot_px + bottom_px
     gap = GAP_X if rows_share_y else GAP_WITH_TICKS_X
     width = (1 - gap * (per_row - 1)) / per_row
     axes: Layout = {}
@@ -128,6 +130,11 @@ def lay_out(
             annotations.append(words(heading.finding, left, top, **corner, yshift=2, font=small))
         panels.append(Panel(f"x{suffix}", f"y{suffix}"))
     layout = base_layout(
-        height_px, headings_px=above_px, bottom_px=bottom_px, **axes, annotations=annotations
+        height_px,
+        headings_px=above_px,
+        legend_px=legend_px,
+        bottom_px=bottom_px,
+        **axes,
+        annotations=annotations,
     )
     return panels, layout, height_px

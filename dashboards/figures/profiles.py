@@ -3,10 +3,21 @@
 from collections.abc import Sequence
 
 from dashboards.figures.bands import margin_band
-from dashboards.figures.figure import AT_ZERO, Figure, Trace, axis, base_layout
+from dashboards.figures.figure import (
+    AT_ZERO,
+    LEGEND_PX,
+    LONGEST_ENTRY,
+    Figure,
+    Trace,
+    axis,
+    base_layout,
+    label,
+    legend_room,
+)
 from dashboards.figures.limits import MAX_POINTS, evenly
+from dashboards.looks import line_px, looks_in
 from dashboards.numbers import percent, signed
-from dashboards.theme import LOOKS
+from dashboards.theme import Look
 from metakd.analysis.curves import LossProfile
 from metakd.analysis.summary import Summary
 
@@ -29,7 +40,8 @@ def profiles_title(profiles: Sequence[LossProfile]) -> str:
 def profiles_figure(summary: Summary) -> Figure | None:
     """Draws the share of pairs against the loss that is allowed; None without a profile."""
     by_name = {profile.strategy: profile for profile in summary.profiles if profile.loss_pp}
-    profiles = [by_name[name] for name in LOOKS if name in by_name]
+    looks = {name: look for name, look in looks_in(summary).items() if name in by_name}
+    profiles = [by_name[name] for name in looks]
     if not profiles:
         return None
     # Without a teacher so much is lost that the rest would be a wall; so would a few bad seeds.
@@ -39,6 +51,8 @@ def profiles_figure(summary: Summary) -> Figure | None:
     pad = 0.04 * (high - low)
     is_cut = any(p.loss_pp[-1] > high or p.loss_pp[0] < low for p in profiles)
     title = profiles_title(profiles)
+    legend_px = legend_room([look.name for look in looks.values()])
+    height_px = HEIGHT_PX + legend_px - LEGEND_PX
     return Figure(
         id="profiles",
         title=title,
@@ -46,13 +60,14 @@ def profiles_figure(summary: Summary) -> Figure | None:
         "temperature of their setting. Higher is better; left of the line is a gain.",
         description=f"{title}. Rising step curves of the share of pairs against the loss: "
         + "; ".join(
-            f"{LOOKS[p.strategy].name}, {percent(p.share_not_behind)} lose nothing"
+            f"{looks[p.strategy].name}, {percent(p.share_not_behind)} lose nothing"
             for p in profiles
         )
         + ".",
-        traces=tuple(_trace(profile, low - pad, high + pad) for profile in profiles),
+        traces=tuple(_trace(p, looks[p.strategy], low - pad, high + pad) for p in profiles),
         layout=base_layout(
-            HEIGHT_PX,
+            height_px,
+            legend_px=legend_px,
             xaxis=axis(
                 "loss against the best fixed temperature, points",
                 range=[low - pad, high + pad],
@@ -62,12 +77,12 @@ def profiles_figure(summary: Summary) -> Figure | None:
             yaxis=axis("share of pairs, %", range=[0, 102], tickvals=[0, 25, 50, 75, 100]),
             shapes=[margin_band(summary.margin_pp, "x", "y")],
         ),
-        height_px=HEIGHT_PX,
+        height_px=height_px,
         columns=(
             "strategy", "pairs", "lose nothing", "least loss",
             *(f"{100 * share:.0f} % lose at most" for share in TABLE_SHARES),
         ),
-        rows=tuple(_cells(profile) for profile in profiles),
+        rows=tuple(_cells(profile, looks[profile.strategy]) for profile in profiles),
         foot="One pair is a setting and a seed; the best fixed temperature has the best mean "
         "validation accuracy over seeds. Shares of the pairs seen, without an interval. The shade "
         f"is the margin of ±{summary.margin_pp:.2f} points."
@@ -76,26 +91,30 @@ def profiles_figure(summary: Summary) -> Figure | None:
     )  # fmt: skip
 
 
-def _trace(profile: LossProfile, left: float, right: float) -> Trace:
-    look = LOOKS[profile.strategy]
+def _trace(profile: LossProfile, look: Look, left: float, right: float) -> Trace:
     kept = evenly(len(profile.loss_pp), MAX_POINTS)
     losses = [profile.loss_pp[index] for index in kept]
     shares = [100 * profile.share[index] for index in kept]
     return {
         "type": "scatter",
         "mode": "lines",
-        "name": look.name,
+        "name": label(look.name, LONGEST_ENTRY),
         # From the left edge to the right one: nobody has lost less than the least.
         "x": [min(left, losses[0]), *losses, max(right, losses[-1])],
         "y": [0.0, *shares, shares[-1]],
-        "line": {"color": look.colour, "width": 2.5, "dash": look.dash, "shape": "hv"},
-        "hovertemplate": f"{look.name}: %{{y:.0f}} % lose at most %{{x:.2f}}<extra></extra>",
+        "line": {
+            "color": look.colour,
+            "width": line_px(profile.strategy),
+            "dash": look.dash,
+            "shape": "hv",
+        },
+        "hovertemplate": f"{label(look.name)}: %{{y:.0f}} % lose at most %{{x:.2f}}<extra></extra>",
     }
 
 
-def _cells(profile: LossProfile) -> tuple[str, ...]:
+def _cells(profile: LossProfile, look: Look) -> tuple[str, ...]:
     return (
-        LOOKS[profile.strategy].name,
+        look.name,
         str(profile.pairs),
         percent(profile.share_not_behind),
         signed(profile.loss_pp[0]),

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
+from made_up_study import MadeUpLeg, MadeUpSearch
 
 from metakd.analysis.anytime import anytime_curves, best_so_far, mean_by_order
 from metakd.analysis.logged_steps import LoggedSteps
@@ -167,3 +168,55 @@ def test_a_curve_begins_where_every_pair_was_evaluated(made_up, tmp_path: Path) 
     assert curves["fixed"].runs == (1.0,)
     assert curves["meta"].runs == pytest.approx((1.6,))
     assert curves["grid"].runs == pytest.approx(np.arange(4, 17) / 4)
+
+
+def anytime_of(study, out):
+    table = make_table(study.record(), tuple(study.rows()), study.search_rows())
+    return {curve.strategy: curve for curve in anytime_curves(out, table, "made up")}
+
+
+def test_a_search_is_followed_in_the_order_in_which_it_asked(made_up, tmp_path: Path) -> None:
+    def accuracy(method, tau, setting, seed):
+        return (0.5 + tau / 20,) * 2
+
+    # Half of 2.0, then 1.0 to its end, then the other half of 2.0 and, for free, a part again.
+    legs = (
+        MadeUpLeg(2.0, until=2, is_covered=True),
+        MadeUpLeg(1.0),
+        MadeUpLeg(2.0, start=2),
+        MadeUpLeg(2.0, start=4),
+    )
+    study = made_up(
+        scales=(1.0,), accuracy=accuracy, searches=(MadeUpSearch("new", legs),), learned_cost=2.0
+    )
+    curve = anytime_of(study, study.write(tmp_path))["new"]
+    assert curve.runs == pytest.approx(np.arange(1, 9) / 4)
+    # A run passes 0.5, 0.8, 0.7 and all of its last accuracy: 60 at τ = 2, 55 at τ = 1.
+    expected = (30.0, 48.0, 48.0, 48.0, 48.0, 55.0, 55.0, 60.0)
+    assert curve.mean_pp == pytest.approx(expected, abs=1e-4)
+    assert curve.low_pp == curve.mean_pp == curve.high_pp
+
+
+def test_a_dear_search_takes_longer(made_up, tmp_path: Path) -> None:
+    study = made_up(scales=(1.0,), searches=(MadeUpSearch("new", (MadeUpLeg(4.0, "dear"),)),))
+    rows = [
+        row | ({"student_compute_s": 6.0} if row["method"] == "dear" else {})
+        for row in study.rows()
+    ]
+    study.write(tmp_path)
+    table = make_table(study.record(), tuple(rows), study.search_rows())
+    curves = {curve.strategy: curve for curve in anytime_curves(tmp_path, table, "made up")}
+    assert curves["new"].runs == pytest.approx((0.75, 1.5, 2.25, 3.0))
+
+
+def test_without_a_plain_run_its_own_whole_run_is_the_unit(made_up, tmp_path: Path) -> None:
+    asked = MadeUpSearch("new", (MadeUpLeg(4.0, "a", until=2), MadeUpLeg(4.0, "a", start=2)))
+    study = made_up(scales=(1.0,), strategies=("meta",), searches=(asked,))
+    curve = anytime_of(study, study.write(tmp_path))["new"]
+    assert curve.runs == pytest.approx((0.25, 0.5, 0.75, 1.0))
+
+
+def test_an_open_search_has_no_curve_and_hides_none(made_up, tmp_path: Path) -> None:
+    asked = MadeUpSearch("new", (MadeUpLeg(3.0),), is_complete=False)
+    study = made_up(scales=(1.0,), searches=(asked,))
+    assert list(anytime_of(study, study.write(tmp_path))) == ["ce", "fixed", "grid", "meta"]

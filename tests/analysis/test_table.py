@@ -1,8 +1,9 @@
 import random
+from dataclasses import replace
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from metakd.analysis.table import make_table, setting_keys
@@ -25,6 +26,7 @@ def test_rows_find_their_place(made_up) -> None:
     assert table.train_samples == (100, 100, 1000, 1000)
 
 
+@settings(deadline=None)
 @given(st.randoms(use_true_random=False))
 def test_the_order_of_rows_does_not_matter(made_up, order: random.Random) -> None:
     study = made_up(scales=(1.0,))
@@ -82,9 +84,10 @@ def test_a_failed_run_is_charged_and_not_scored(made_up) -> None:
 
 def test_two_rows_for_one_run_are_refused(made_up) -> None:
     study = made_up()
-    rows = study.rows()
+    rows, record = study.rows(), study.record()
+    twice = replace(record, planned_trials=(*record.planned_trials, "again"))
     with pytest.raises(StoreError, match="stand for the same run"):
-        make_table(study.record(), (*rows, rows[0] | {"trial_id": "again"}))
+        make_table(twice, (*rows, rows[0] | {"trial_id": "again"}))
 
 
 def test_a_spec_without_what_is_needed_is_refused(made_up) -> None:

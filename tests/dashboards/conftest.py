@@ -1,9 +1,12 @@
 """A made-up summary of two scales × two augmentations, complete in every part."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
+from made_up_study import MadeUpLeg, MadeUpSearch, MadeUpStudy
 
+from dashboards.theme import LOOKS
 from metakd.analysis.answers import GapLevel, LevelGap, Moves, Reuse, StrategyGap
 from metakd.analysis.curves import (
     AnytimeCurve,
@@ -19,11 +22,13 @@ from metakd.analysis.curves import (
     WallClock,
 )
 from metakd.analysis.intervals import Interval
+from metakd.analysis.summarise import summarise
 from metakd.analysis.summary import (
     SUMMARY_VERSION,
     Comparison,
     Failure,
     Inventory,
+    Rival,
     SettingResult,
     StrategyScore,
     Summary,
@@ -71,6 +76,22 @@ def setting(key: str, mean: float, verdict: str) -> SettingResult:
 def comparison(rival: str, label: str, mean: float) -> Comparison:
     effect = Interval(mean, mean - 0.4, mean + 0.4, 12, "two-way t over 4 settings × 3 seeds")
     return Comparison(rival, label, effect, effect, 0.5, "undecided", 1.9, 1.5, 0, "cheaper", 1.5)
+
+
+def rival(strategy: str, mean: float, claim: str = "no clear gap") -> Rival:
+    return Rival(
+        strategy=strategy,
+        test_pp=90.0 - mean,
+        runs_charged=1.0,
+        overall=comparison(strategy, strategy, mean),
+        equal_cost=around(mean + 0.1, 0.4, 12),
+        equal_cost_unready=0,
+        p_value=0.001,
+        p_holm=0.002 if claim != "no clear gap" else 0.4,
+        claim=claim,
+        equal_cost_p_holm=0.003 if claim != "no clear gap" else 0.5,
+        equal_cost_claim=claim,
+    )
 
 
 def gain(scale: float, learned: float, runs_to_match: int | None) -> SearchGain:
@@ -243,7 +264,29 @@ def summary() -> Summary:
             4, 3, 0.62, True,
         ),
         wall_clock=WallClock((1, 2, 3), (3.0, 2.0, 1.0), (1.6, 1.6, 1.6)),
+        rivals=(rival("ce", 5.0, "ahead"),),
         question="grid_vs_meta",
         gaps=(level_gap("teacher", "accuracy"), level_gap("augmentation", "gain")),
         reuse=Reuse((moves("any"), moves("scale"), moves("augmentation")), 3, 1.6),
     )  # fmt: skip
+
+
+UNKNOWN = "a strategy <b>nobody</b> has heard of"
+
+
+def many_searches() -> tuple[MadeUpSearch, ...]:
+    known = [name for name in LOOKS if name not in ("ce", "fixed", "grid", "meta")]
+    halves = (MadeUpLeg(2.0, "h", until=2), MadeUpLeg(3.0, "h", until=2), MadeUpLeg(3.0, "h", 4, 2))
+    return (
+        *(MadeUpSearch(name, (MadeUpLeg(3.0, f"m-{name}"),)) for name in known),
+        MadeUpSearch(UNKNOWN, halves),
+        MadeUpSearch("open", (MadeUpLeg(5.0),), is_complete=False),
+    )
+
+
+@pytest.fixture(scope="session")
+def many(tmp_path_factory: pytest.TempPathFactory) -> Summary:
+    """A study of every strategy with a look of its own, one unknown, and one that still runs."""
+    out: Path = tmp_path_factory.mktemp("many")
+    study = MadeUpStudy(scales=(1.0,), seeds=3, searches=many_searches())
+    return summarise(study.write(out))

@@ -5,6 +5,7 @@ import io
 import time
 from collections.abc import Iterator
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -135,6 +136,32 @@ def test_a_phone_scrolls_figures_and_not_the_page(
     phone.close()
 
 
+def test_many_strategies_fit_a_screen_and_a_phone(
+    browser: Chromium, many: Summary, tmp_path: Path
+) -> None:
+    page = write_report(tmp_path, many)
+    for width in (1240, 390):
+        tab = Tab(browser, width=width)
+        tab.open(page, "draw=all&theme=dark")
+        tab.wait(ALL_DRAWN)
+        assert tab.run("document.documentElement.scrollWidth") <= width
+        out = f"e => !e.closest('.scroll, .contents') && e.getBoundingClientRect().right > {width}"
+        assert not tab.run(f"[...document.querySelectorAll('h1, p, dl, .card')].some({out})")
+        # Names beside curves neither touch nor leave their drawing; no legend lies on a plot.
+        boxes = "[...document.querySelectorAll('#anytime .annotation-text')]"
+        tops = tab.run(f"{boxes}.map(e => e.getBoundingClientRect().top).sort((a, b) => a - b)")
+        assert len(tops) == len(many.anytime)
+        assert min(b - a for a, b in pairwise(tops)) > 12
+        edge = "document.querySelector('#anytime .main-svg').getBoundingClientRect().right"
+        assert tab.run(f"Math.max(...{boxes}.map(e => e.getBoundingClientRect().right)) <= {edge}")
+        for figure in ("augmentations", "profiles"):
+            part = f"document.querySelector('#{figure} {{}}').getBoundingClientRect()"
+            bottom = tab.run(f"{part.format('.legend .bg')}.bottom")
+            assert bottom <= tab.run(f"{part.format('.gridlayer')}.top"), figure
+        assert tab.complaints() == []
+        tab.close()
+
+
 def test_answers_to_every_question_fit_a_phone(
     browser: Chromium, summary: Summary, tmp_path: Path
 ) -> None:
@@ -238,6 +265,15 @@ def test_paper_has_all_figures_on_white(tab: Tab, page: Path) -> None:
     hidden = "button, .contents, details, .skip"
     assert tab.run(f"[...document.querySelectorAll('{hidden}')].every(e => !e.offsetParent)")
     assert tab.complaints() == []
+
+
+def test_many_strategies_fit_on_paper(tab: Tab, many: Summary, tmp_path: Path) -> None:
+    tab.media("print")
+    tab.resize(A4_WIDTH)
+    tab.open(write_report(tmp_path, many), "draw=all")
+    tab.wait(ALL_DRAWN)
+    out = f"e => e.getBoundingClientRect().right > {A4_WIDTH}"
+    assert not tab.run(f"[...document.querySelectorAll('.main-svg, table, .card')].some({out})")
 
 
 def test_without_scripts_the_answer_and_the_data_are_there(

@@ -6,13 +6,14 @@ from pathlib import Path
 
 import pytest
 from html_page import Page
-from made_up_study import MadeUpStudy
+from made_up_study import MadeUpLeg, MadeUpSearch, MadeUpStudy
 
 from dashboards.__main__ import main
 from dashboards.export import ExportError
 from dashboards.places import Place
 from dashboards.watch import watch
 from metakd.analysis.summary import Summary
+from metakd.results.searches import write_searches
 from metakd.results.study import StoreError
 from metakd.results.writer import write_failure, write_study, write_trial
 
@@ -214,6 +215,25 @@ def test_watching_renders_what_changes_until_all_is_there(
     assert study.pages
     assert all(reloads(page) for page in study.pages)
     assert not reloads(Page((out / "report.html").read_text(encoding="utf-8")))
+
+
+def test_watching_goes_on_while_a_search_does(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """All its trials are there, and it may still ask for more."""
+
+    def made(is_complete: bool) -> MadeUpStudy:
+        asked = MadeUpSearch("new", (MadeUpLeg(3.0),), is_complete=is_complete)
+        return MadeUpStudy(scales=(1.0,), augmentations=("none",), seeds=1, searches=(asked,))
+
+    out = made(False).write(tmp_path)
+    study = Study(out, lambda: write_searches(out, made(True).search_rows()))
+    monkeypatch.setattr("time.sleep", study)
+    watch(Place(out), None, 3)
+    assert [reloads(page) for page in study.pages] == [True]
+    page = Page((out / "report.html").read_text(encoding="utf-8"))
+    assert not reloads(page)
+    assert "unfinished" not in page.words
 
 
 def test_watching_ends_when_the_rest_has_failed(tmp_path: Path) -> None:

@@ -21,6 +21,7 @@ from dashboards.figures.figure import Figure, shortened
 from dashboards.figures.limits import MAX_MARKS, MAX_POINTS, evenly, largest
 from dashboards.figures.panels import columns_of
 from dashboards.figures.responses import apart
+from dashboards.looks import looks_in
 from dashboards.theme import LOOKS, THEMES, Theme
 from metakd.analysis.curves import AnytimeCurve, Trajectory, TransferRegret
 from metakd.analysis.summary import Summary
@@ -62,7 +63,7 @@ def test_every_figure_says_how_to_read_it_and_has_its_data(summary: Summary) -> 
 
 
 def test_a_strategy_looks_the_same_everywhere(summary: Summary) -> None:
-    by_name = {look.name: look for look in LOOKS.values()}
+    by_name = {look.name: look for look in looks_in(summary).values()}
     seen = [
         (trace, by_name[trace["name"]])
         for figure in all_figures(summary)

@@ -15,7 +15,7 @@ from html_page import Page
 from dashboards.figures import FIGURES
 from dashboards.report import render, write_report
 from dashboards.shell import PLOTLY_CONFIG
-from dashboards.theme import DARK, LIGHT, Theme, coloured
+from dashboards.theme import DARK, HUES, LIGHT, Theme, coloured
 from dashboards.tones import DARK_TONES, LIGHT_TONES
 from dashboards.wall_clock import wall_clock_title
 from metakd.analysis.curves import WallClock
@@ -238,7 +238,7 @@ def contrast(one: str, other: str) -> float:
 @pytest.mark.parametrize("theme", [LIGHT | LIGHT_TONES, DARK | DARK_TONES])
 def test_all_words_stand_out_from_their_ground(theme: dict[str, str]) -> None:
     for ground in ("paper", "card"):
-        for words in ("ink", "muted", "meta", "grid"):
+        for words in ("ink", "muted", "meta", "grid", *HUES):
             assert contrast(theme[words], theme[ground]) >= 4.5, (words, ground)
     for tone in ("good", "bad", "neutral"):
         assert contrast(theme[tone], theme[f"{tone}-soft"]) >= 4.5, tone

@@ -8,10 +8,13 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from metakd.analysis.cost import dearer_median, learned_cost_ratios
+from metakd.analysis.arms import Arm
+from metakd.analysis.cost import dearer_median, learned_cost_ratios, median, plain_cost
 from metakd.analysis.curves import AnytimeCurve
 from metakd.analysis.logged_steps import LoggedSteps, read_logged_steps, starts_of_runs
-from metakd.analysis.table import NO_RUN, Matrix, StudyTable
+from metakd.analysis.reached import shared_pairs
+from metakd.analysis.search_curve import Unit, mean_best_so_far
+from metakd.analysis.table import COSTS, NO_RUN, Matrix, StudyTable
 from metakd.analysis.thinning import POINTS, thinned
 
 # So many temperatures have all their orders tried; of more, some orders are drawn.
@@ -24,8 +27,9 @@ def anytime_curves(out: Path, table: StudyTable, study: str) -> tuple[AnytimeCur
     """Returns one curve for each strategy that has results and a logged curve of validation.
 
     Compute is counted in plain runs of the setting: a run without learned temperatures is one, a
-    learned run what ``cost`` charges for it, in the dearer currency. A curve begins where every
-    pair has a model that was evaluated, and a run that has ended keeps its best.
+    learned run what ``cost`` charges for it, and a search what its legs cost in the order in which
+    it asked for them, in the dearer currency. A curve begins where every pair has a model that was
+    evaluated, and a run that has ended keeps its best.
 
     Args:
         out: The study's folder.
@@ -41,19 +45,29 @@ def anytime_curves(out: Path, table: StudyTable, study: str) -> tuple[AnytimeCur
         for name in table.strategies
         if (runs := kinds.get(name)) is not None
     }
+    arms = {arm.strategy: arm for arm in table.arms}
     finished = {row for found in rows.values() for row in found[found != NO_RUN].tolist()}
-    logged = read_logged_steps(out, table.rows, finished, ("val_acc",))
+    searched = {
+        leg.row
+        for arm in table.arms
+        for cell in arm.cells()
+        for leg in arm.legs[cell]
+        if leg.epochs
+    }
+    logged = read_logged_steps(out, table.rows, finished | searched, ("val_acc",))
     # NO_RUN points at the last of these, which has no curve.
     evaluations = np.bincount(logged.row, minlength=len(table.rows) + 1)
     there = {
-        name: (evaluations[found] > 0).reshape(-1, *table.shape).all(axis=0)
-        for name, found in rows.items()
+        name: np.asarray((evaluations[rows[name]] > 0).reshape(-1, *table.shape).all(axis=0))
+        if name in rows
+        else _evaluated(arms[name], evaluations > 0)
+        for name in table.strategies
+        if name in rows or name in arms
     }
-    shown = [name for name, pairs in there.items() if pairs.any()]
-    pairs = np.logical_and.reduce([there[name] for name in shown] or [np.zeros(1, bool)])
+    shown, pairs = shared_pairs(there)
     if not pairs.any():
         return ()
-    longest = int(evaluations.max())
+    longest = int(evaluations[np.array(sorted(finished), np.intp)].max(initial=1))
 
     @cache
     def best_in(parts: int) -> Matrix:
@@ -61,6 +75,12 @@ def anytime_curves(out: Path, table: StudyTable, study: str) -> tuple[AnytimeCur
 
     curves = []
     for name in shown:
+        if name in arms:
+            cells = [(setting, seed) for setting, seed in np.argwhere(pairs).tolist()]
+            units = [_unit(table, arms[name], setting) for setting in range(len(table.settings))]
+            runs_spent, mean = mean_best_so_far(arms[name], cells, units, logged, table.rows)
+            curves.append(_curve(name, runs_spent, mean, mean, mean))
+            continue
         here = rows[name].reshape(-1, *table.shape)[:, pairs]
         parts = max(min(longest, POINTS // len(here)), 1)
         best = best_in(parts)[here]
@@ -70,6 +90,32 @@ def anytime_curves(out: Path, table: StudyTable, study: str) -> tuple[AnytimeCur
             cost = _learned_cost(table)[pairs] if name == "meta" else np.ones(len(best[0]))
             curves.append(_of_one_run(name, best[0], cost))
     return tuple(curves)
+
+
+def _evaluated(arm: Arm, has_curve: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Returns where all legs of a complete search have a curve and a cost, ``[setting, seed]``."""
+    there = np.isfinite(arm.total(COSTS[0]))
+    for cell in arm.cells():
+        there[cell] &= all(has_curve[leg.row] for leg in arm.legs[cell] if leg.epochs)
+    return there
+
+
+def _unit(table: StudyTable, arm: Arm, setting: int) -> Unit:
+    """Returns what to count a search in: plain runs of its setting, in the dearer currency."""
+    plain = {name: plain_cost(table, name)[setting] for name in COSTS}
+    totals = {name: arm.total(name)[setting, arm.complete[setting]] for name in COSTS}
+    known = [name for name in COSTS if np.isfinite([plain[name], *totals[name]]).all()]
+    if known:
+        dearer = max(known, key=lambda name: median(totals[name]) / plain[name])
+        return Unit(dearer, plain[dearer] / arm.failure_surcharge(dearer))
+    # Nothing says what a plain run costs: one of its own whole runs is.
+    own = [
+        getattr(leg, COSTS[0]) / leg.epochs * leg.until_epoch
+        for seed in range(table.shape[1])
+        for leg in arm.legs.get((setting, seed), ())
+        if leg.scores is not None and leg.epochs
+    ]
+    return Unit(COSTS[0], median(np.array(own)))
 
 
 def best_so_far(logged: LoggedSteps, trials: int, parts: int) -> Matrix:

@@ -1,4 +1,4 @@
-"""Which single settings show a difference, corrected for looking at all of them."""
+"""Which settings, or which strategies, show a difference, corrected for looking at all of them."""
 
 import math
 from collections.abc import Sequence
@@ -7,7 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import stdtr
 
-from metakd.analysis.intervals import MIN_PAIRS
+from metakd.analysis.intervals import MIN_PAIRS, complete_block, mean_squares
+from metakd.analysis.rows import Matrix
 from metakd.analysis.verdict_rule import ROUNDING_PP
 
 SIGNIFICANT = 0.05
@@ -31,6 +32,29 @@ def paired_p_value(differences: NDArray[np.float64]) -> float | None:
         return 2.0 ** (1 - pairs) if abs(mean) > ROUNDING_PP else 1.0
     standard_error = float(differences.std(ddof=1)) / math.sqrt(pairs)
     return 2 * float(stdtr(pairs - 1, -abs(mean) / standard_error))
+
+
+def crossed_p_value(differences: Matrix) -> float | None:
+    """Returns the two-sided p against 0 of ``crossed_interval``'s t; None where it has no interval.
+
+    Differences without a spread get the smallest p that exchanging signs can give, of all settings
+    or of all seeds at once, whichever are fewer.
+
+    Args:
+        differences: Percentage points, ``[setting, seed]``, NaN where a pair is missing.
+    """
+    rows, columns = complete_block(differences)
+    block = differences[np.ix_(rows, columns)]
+    settings, seeds = block.shape
+    if settings < 2 or not seeds:
+        return paired_p_value(block.ravel())
+    if seeds < 2:
+        return None
+    mean = float(block.mean())
+    variance, freedom = mean_squares(block).variance_of_mean(settings, seeds)
+    if variance <= ROUNDING_PP**2:
+        return 2.0 ** (1 - min(settings, seeds)) if abs(mean) > ROUNDING_PP else 1.0
+    return 2 * float(stdtr(freedom, -abs(mean) / math.sqrt(variance)))
 
 
 def holm(p_values: Sequence[float | None]) -> list[float | None]:

@@ -28,9 +28,9 @@ def compare(table: StudyTable, grid: Grid | None) -> tuple[Comparison, ...]:
         ("no_search", f"No search (τ = {table.fixed_tau:g})", reached.get("fixed")),
     ]
     return tuple(
-        _against(name, label, rival, learned, table.margin_pp)
+        against(name, label, rival, learned, table.margin_pp)
         if rival and learned
-        else _no_data(name, label)
+        else no_data(name, label)
         for name, label, rival in rivals
     )
 
@@ -62,9 +62,10 @@ def _smaller_grid(table: StudyTable, grid: Grid, size: int) -> Reached:
     return Reached(grid.best_of(size), grid.best_of(size, True), steps, seconds)
 
 
-def _against(
+def against(
     name: str, label: str, rival: Reached, learned: Reached, margin_pp: float
 ) -> Comparison:
+    """Compares learning with one rival, over the pairs in which both are complete."""
     last = paired_differences_pp(learned.test_last, rival.test_last)
     selected = paired_differences_pp(learned.test_selected, rival.test_selected)
     pairs = np.isfinite(last)
@@ -89,6 +90,7 @@ def _against(
     )
 
 
-def _no_data(name: str, label: str) -> Comparison:
+def no_data(name: str, label: str) -> Comparison:
+    """Returns the comparison with a rival where one of the two was not run."""
     nothing = crossed_interval(np.full((1, 1), np.nan))
     return Comparison(name, label, nothing, nothing, None, "no data", None, None, 0)

@@ -6,6 +6,7 @@ from math import ceil
 import numpy as np
 from numpy.typing import NDArray
 
+from metakd.analysis.arms import Arm
 from metakd.analysis.curves import CostPoint
 from metakd.analysis.grid import Grid
 from metakd.analysis.reached import Reached, common_pairs, failure_surcharge, reached_by_strategy
@@ -30,7 +31,7 @@ def plain_cost(table: StudyTable, currency: str) -> NDArray[np.float64]:
         np.concatenate([cost[..., setting, :].ravel() for cost in finished] or [np.empty(0)])
         for setting in range(len(table.settings))
     ]
-    return np.array([_median(costs) for costs in by_setting])
+    return np.array([median(costs) for costs in by_setting])
 
 
 def learned_cost_ratios(table: StudyTable) -> Matrix:
@@ -56,7 +57,7 @@ def dearer_median(ratios: Matrix) -> float | None:
     Args:
         ratios: As :func:`learned_cost_ratios` gives them, of some settings or of all.
     """
-    known = [median for median in map(_median, ratios) if np.isfinite(median)]
+    known = [middle for middle in map(median, ratios) if np.isfinite(middle)]
     return max(known) if known else None
 
 
@@ -84,22 +85,30 @@ def total_ratio(rival: Matrix, learned: Matrix, where: NDArray[np.bool_]) -> flo
 def cost_points(table: StudyTable, grid: Grid | None) -> tuple[CostPoint, ...]:
     """Returns accuracy for compute of every strategy that has results.
 
-    All points average the same pairs, those where every strategy with results is complete: the
-    mean over settings of the mean over seeds.
+    All points average the same pairs, those of ``common_pairs``: the mean over settings of the
+    mean over seeds.
     """
     reached = reached_by_strategy(table, grid)
-    common = common_pairs(reached)
+    names, common = common_pairs(reached)
     if not common.any():
         return ()
+    begun = {arm.strategy: _runs_begun(arm, common) for arm in table.arms}
     points: list[CostPoint] = []
-    for name, result in reached.items():
-        if not np.isfinite(result.test_last).any():
-            continue
+    for name in names:
+        result = reached[name]
         if name == "grid" and grid is not None:
             points += _grid_points(grid, result, common)
         else:
-            points.append(_point(name, 1, result, result.test_last, 1.0, common))
+            points.append(_point(name, begun.get(name, 1), result, result.test_last, 1.0, common))
     return tuple(points)
+
+
+def _runs_begun(arm: Arm, where: NDArray[np.bool_]) -> int:
+    """Returns how many runs a search began, the median over pairs."""
+    begun = [
+        sum(leg.from_epoch == 0 for leg in arm.legs[cell]) for cell in arm.cells() if where[cell]
+    ]
+    return int(np.median(begun)) if begun else 0
 
 
 def _grid_points(grid: Grid, whole: Reached, common: NDArray[np.bool_]) -> Iterator[CostPoint]:
@@ -125,6 +134,7 @@ def mean_over_settings(matrix: Matrix, where: NDArray[np.bool_]) -> float:
     return float(np.mean(rows))
 
 
-def _median(values: NDArray[np.float64]) -> float:
+def median(values: NDArray[np.float64]) -> float:
+    """Returns the median of the finite ones among some numbers, NaN without any."""
     known = values[np.isfinite(values)]
     return float(np.median(known)) if known.size else float("nan")

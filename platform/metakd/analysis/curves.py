@@ -33,7 +33,8 @@ class CostPoint:
     """Accuracy for compute, averaged over settings: a strategy after ``runs`` of its runs.
 
     For the grid, ``runs`` = k means the expected test accuracy of the validation best of k
-    temperatures, over all subsets of size k (exact).
+    temperatures, over all subsets of size k (exact). Of any other search they are the runs that it
+    began, the median over pairs.
     """
 
     strategy: str
@@ -109,10 +110,11 @@ class AnytimeCurve:
     """Validation accuracy of the best model so far, if a strategy were stopped after some compute.
 
     Averaged over the pairs in which every shown strategy is complete. A grid is tried in random
-    order: the mean over orders, and the band that holds 80 % of them.
+    order: the mean over orders, and the band that holds 80 % of them. Other searches are followed
+    in the order in which they asked.
 
     Attributes:
-        strategy: "grid", "meta", "fixed" or "ce".
+        strategy: The strategy.
         runs: Compute in plain student runs, ascending; at most 200 points. A learned run ends at
             what it costs (``SearchGain.learned_runs``, of its setting).
         mean_pp: Accuracy in percent.

@@ -22,15 +22,15 @@ def loss_profiles(table: StudyTable, grid: Grid | None) -> tuple[LossProfile, ..
     if grid is None or not grid.complete.any():
         return ()
     reached = reached_by_strategy(table, grid)
-    common = common_pairs(reached)
+    names, common = common_pairs(reached)
     best = np.full(table.shape, np.nan)
     for setting, tau in enumerate(grid.best_on_average):
         if tau is not None:
             best[setting] = grid.runs.test_acc_last[tau, setting]
     return tuple(
-        _profile(name, np.sort(np.round(100 * (best - result.test_last)[common], DIGITS)))
-        for name, result in reached.items()
-        if common.any() and np.isfinite(result.test_last).any()
+        _profile(name, np.sort(np.round(100 * (best - reached[name].test_last)[common], DIGITS)))
+        for name in names
+        if common.any()
     )
 
 

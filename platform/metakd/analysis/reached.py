@@ -6,7 +6,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from metakd.analysis.arms import Arm
 from metakd.analysis.grid import Grid
+from metakd.analysis.rows import PLANNED_STRATEGIES
 from metakd.analysis.table import COSTS, Matrix, Runs, StudyTable
 
 
@@ -33,6 +35,7 @@ def reached_by_strategy(table: StudyTable, grid: Grid | None) -> dict[str, Reach
     reached = {name: _single(runs) for name, runs in single.items() if runs is not None}
     if grid is not None:
         reached["grid"] = best_of_grid(grid)
+    reached |= {arm.strategy: found_by_arm(arm) for arm in table.arms}
     return {name: reached[name] for name in table.strategies if name in reached}
 
 
@@ -44,6 +47,17 @@ def best_of_grid(grid: Grid) -> Reached:
         for name in COSTS
     )
     return Reached(grid.best_of(grid.size), grid.best_of(grid.size, True), steps, seconds)
+
+
+def found_by_arm(arm: Arm) -> Reached:
+    """Returns what validation's best of an arm's runs reached; all its legs are charged."""
+    last, selected = (np.full(arm.complete.shape, np.nan) for _ in range(2))
+    for cell in arm.cells():
+        found = arm.found(cell)
+        assert found is not None  # a complete arm has a run with scores
+        last[cell], selected[cell] = found["test_acc_last"], found["test_acc_selected"]
+    steps, seconds = (arm.total(name) for name in COSTS)
+    return Reached(last, selected, steps, seconds)
 
 
 def failure_surcharge(runs: Runs, currency: str) -> float:
@@ -61,14 +75,42 @@ def failure_surcharge(runs: Runs, currency: str) -> float:
     return float(np.nansum(cost)) / useful if useful > 0 else 1.0
 
 
-def common_pairs(reached: Mapping[str, Reached]) -> NDArray[np.bool_]:
-    """Returns where every strategy that has any result has one, ``[setting, seed]``.
+def common_pairs(reached: Mapping[str, Reached]) -> tuple[list[str], NDArray[np.bool_]]:
+    """Chooses strategies and the pairs over which all of them are averaged, by their results."""
+    return shared_pairs({name: np.isfinite(result.test_last) for name, result in reached.items()})
 
-    A strategy without a single result does not hide the others.
+
+def shared_pairs(
+    there: Mapping[str, NDArray[np.bool_]],
+) -> tuple[list[str], NDArray[np.bool_]]:
+    """Chooses strategies and the pairs over which all of them are averaged.
+
+    A strategy without a single result does not hide the others, and a search that still runs hides
+    them no more than by half: of the strategies beside the four that a plan knows, the most
+    complete come first, and one that would leave fewer than half of the pairs is left out.
+
+    Args:
+        there: Where a strategy has its result, ``[setting, seed]``.
+
+    Returns:
+        The names, in the order given, and the pairs; no names and no pairs where there are none.
     """
-    masks = [np.isfinite(result.test_last) for result in reached.values()]
-    found = [mask for mask in masks if mask.any()] or [np.zeros((1, 1), bool)]
-    return np.asarray(np.logical_and.reduce(found))
+    known = [name for name in PLANNED_STRATEGIES if name in there and there[name].any()]
+    searched = sorted(
+        (name for name in there if name not in PLANNED_STRATEGIES and there[name].any()),
+        key=lambda name: -int(there[name].sum()),
+    )
+    first = known or searched[:1]
+    if not first:
+        return [], np.zeros((1, 1), bool)
+    pairs = np.logical_and.reduce([there[name] for name in first])
+    least = pairs.sum() / 2
+    chosen = {*first}
+    for name in searched:
+        if (pairs & there[name]).sum() >= max(least, 1):
+            pairs = pairs & there[name]
+            chosen.add(name)
+    return [name for name in there if name in chosen], np.asarray(pairs)
 
 
 def _single(runs: Runs) -> Reached:

@@ -16,6 +16,7 @@ from metakd.analysis.optimism import selection_optimism
 from metakd.analysis.questions import answer, question_of
 from metakd.analysis.responses import response_curves
 from metakd.analysis.reuse import reuse
+from metakd.analysis.rivals import compare_rivals
 from metakd.analysis.settings import setting_results
 from metakd.analysis.spec_in_words import spec_in_words
 from metakd.analysis.summary import SUMMARY_VERSION, Summary
@@ -33,7 +34,7 @@ __all__ = ["read_summary", "summarise", "write_summary"]
 
 
 def summarise(out: Path) -> Summary:
-    """Computes everything that is said about a study, from its planned trials alone.
+    """Computes everything that is said about a study, from its own trials alone.
 
     Args:
         out: The study's folder; finished or not.
@@ -48,6 +49,7 @@ def summarise(out: Path) -> Summary:
     comparisons = compare(table, grid)
     settings = setting_results(table, grid)
     inventory = make_inventory(record, table, grid)
+    rivals = compare_rivals(table, grid)
     evidence = Evidence(
         table.strategies,
         table.temperatures,
@@ -56,6 +58,7 @@ def summarise(out: Path) -> Summary:
         comparisons,
         settings,
         inventory,
+        rivals,
     )
     gaps = level_gaps(table, grid, read_teachers(out))
     reused = reuse(table, grid)
@@ -84,6 +87,7 @@ def summarise(out: Path) -> Summary:
         optimism=selection_optimism(grid),
         detectable=detectable_difference(learned_minus_pp(table, grid, "grid")),
         wall_clock=wall_clock(table),
+        rivals=rivals,
         question=question,
         gaps=gaps,
         reuse=reused,

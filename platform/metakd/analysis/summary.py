@@ -31,7 +31,7 @@ class Comparison:
     """Learned temperature against one rival, over all settings and seeds.
 
     Attributes:
-        rival: "full_grid", "equal_cost_grid" or "no_search".
+        rival: "full_grid", "equal_cost_grid" or "no_search"; in a :class:`Rival` its strategy.
         label: The rival in words, as a reader sees it.
         effect: The difference at the last epoch (headline).
         effect_selected: The same at the validation-selected epoch.
@@ -57,6 +57,39 @@ class Comparison:
     missing_pairs: int
     cost_verdict: str = "unknown"
     cost_factor: float = 1.0
+
+
+@dataclass(frozen=True)
+class Rival:
+    """Learned temperature against another strategy, whole and when it had spent the same.
+
+    Attributes:
+        strategy: Its name.
+        test_pp: Its mean test accuracy at the last epoch, over settings of the mean over seeds;
+            None without a result.
+        runs_charged: What it costs in plain runs, by student-step equivalents, likewise.
+        overall: Learning against all that it ran.
+        equal_cost: Learning minus what it had found when it had spent what learning costs, the leg
+            in which it spent that run to its end; over the pairs in which a run was done by then.
+        equal_cost_unready: Pairs in which none was.
+        p_value: Two-sided t test of ``overall.effect`` against 0; None where it has no interval.
+        p_holm: The same after Holm's correction over all strategies of the table.
+        claim: "ahead" or "behind" where ``p_holm`` is below 5 %, else "no clear gap".
+        equal_cost_p_holm: The same for ``equal_cost``, corrected likewise.
+        equal_cost_claim: The same for ``equal_cost``.
+    """
+
+    strategy: str
+    test_pp: float | None
+    runs_charged: float | None
+    overall: Comparison
+    equal_cost: Interval
+    equal_cost_unready: int
+    p_value: float | None = None
+    p_holm: float | None = None
+    claim: str = "no clear gap"
+    equal_cost_p_holm: float | None = None
+    equal_cost_claim: str = "no clear gap"
 
 
 @dataclass(frozen=True)
@@ -142,14 +175,17 @@ class Inventory:
     """What was planned and what there is. Trials shared by strategies count once.
 
     Attributes:
-        planned: Trials of the plan.
-        finished: Those committed.
+        planned: Trials of the plan, and those that searches have asked for so far.
+        finished: Those committed, those that a search stopped among them.
         failed: Those whose last attempt failed.
         planned_pairs: Settings times seeds.
         complete_pairs: Pairs in which every strategy is complete.
         student_compute_s: What students computed, as measured; of failed trials what is on record.
         trial_wall_s: What trials took.
         failures: The failed trials, the first 50 by name.
+        searches: Strategies whose runs are not known before, times settings, times seeds.
+        ended_searches: Those that ask for no more runs.
+        blocked_searches: Those that cannot go on before a trial that failed is run again.
     """
 
     planned: int
@@ -160,6 +196,9 @@ class Inventory:
     student_compute_s: float
     trial_wall_s: float
     failures: tuple[Failure, ...] = ()
+    searches: int = 0
+    ended_searches: int = 0
+    blocked_searches: int = 0
 
 
 @dataclass(frozen=True)
@@ -190,6 +229,7 @@ class Summary:
     optimism: SelectionOptimism | None
     detectable: DetectableDifference | None
     wall_clock: WallClock | None
+    rivals: tuple[Rival, ...]
 
     # What studies of gaps and of transfer ask.
     question: str

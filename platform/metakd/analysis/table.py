@@ -5,25 +5,34 @@ puts its temperatures before, ``[tau, setting, seed]``.
 """
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from metakd.analysis.arms import Arm, arrange_arms
 from metakd.analysis.failed_cost import charge_failed
 from metakd.analysis.places import Cell, Places
+from metakd.analysis.rows import COSTS, DONE, FACTORS, NO_RUN, PLANNED_STRATEGIES, Matrix, Row
 from metakd.results.reader import read_trials
+from metakd.results.searches import read_searches
 from metakd.results.study import Setting, StoreError, StudyRecord
 
-Matrix = NDArray[np.float64]
-Row = Mapping[str, Any]
-
-DONE = "done"
-NO_RUN = -1
-FACTORS = ("dataset", "scale", "augmentation", "teacher", "student")
+__all__ = [
+    "COSTS",
+    "DONE",
+    "FACTORS",
+    "NO_RUN",
+    "Matrix",
+    "Row",
+    "Runs",
+    "StudyTable",
+    "make_table",
+    "read_table",
+    "setting_keys",
+]
 
 
 @dataclass(frozen=True)
@@ -58,19 +67,18 @@ class Runs:
         return np.asarray(np.isfinite(scores).all(axis=0))
 
 
-COSTS = ("step_equivalents", "student_compute_s")
 MEASURED = tuple(field.name for field in fields(Runs) if field.name != "row")
 # What is read of each trial.
 COLUMNS = (
     *("trial_id", "name", "status", "error", "method", "seed", "device", "git_commit"),
     *(*FACTORS, "train_samples", "test_samples"),
-    *("tau_s_init", "tau_t_init", *MEASURED),
+    *("tau_s_init", "tau_t_init", "epochs", *MEASURED),
 )
 
 
 @dataclass(frozen=True)
 class StudyTable:
-    """A study's planned trials, ordered.
+    """A study's trials, those that were planned and those that searches asked for, ordered.
 
     Attributes:
         settings: Rows of every matrix.
@@ -81,11 +89,13 @@ class StudyTable:
         strategies: Those that the study asks for.
         margin_pp: What counts as equal: the study's margin, at least one test sample.
         train_samples: Size of the training subset, by setting; 0 while nothing has run.
-        rows: The trials' rows, finished and failed, by id.
+        rows: The trials' rows, finished, stopped and failed, by id.
         ce: Runs without a teacher; None when the study has no such strategy. So for the others.
         fixed: Runs at the default temperature.
         grid: Runs at each temperature, ``[tau, setting, seed]``.
         meta: Runs that learned their temperatures.
+        arms: All other strategies that the study asks for, in its order.
+        asked: Ids of the trials that these asked for.
     """
 
     settings: tuple[Setting, ...]
@@ -101,6 +111,8 @@ class StudyTable:
     fixed: Runs | None
     grid: Runs | None
     meta: Runs | None
+    arms: tuple[Arm, ...]
+    asked: frozenset[str]
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -109,17 +121,29 @@ class StudyTable:
 
 
 def read_table(out: Path, record: StudyRecord) -> StudyTable:
-    """Reads the planned trials of a study.
+    """Reads the trials of a study, planned or asked for by a search.
 
     Raises:
         StoreError: If the study's spec lacks what analysis reads, or a file is damaged.
     """
-    trials = read_trials(out, record.planned_trials, COLUMNS).to_pylist()
-    return make_table(record, tuple({row["trial_id"]: row for row in trials}.values()))
+    searches = read_searches(out).to_pylist()
+    ids = {*record.planned_trials, *(search["trial_id"] for search in searches)}
+    trials = read_trials(out, ids, COLUMNS).to_pylist()
+    return make_table(record, tuple({row["trial_id"]: row for row in trials}.values()), searches)
 
 
-def make_table(record: StudyRecord, rows: tuple[Row, ...]) -> StudyTable:
-    """Arranges the rows of planned trials, in any order.
+def make_table(
+    record: StudyRecord, rows: tuple[Row, ...], searches: Sequence[Row] = ()
+) -> StudyTable:
+    """Arranges the rows of trials, in any order.
+
+    The four strategies that a plan knows are arranged from the planned trials alone, all others
+    from what their searches asked for alone.
+
+    Args:
+        record: The study.
+        rows: Its trials.
+        searches: What strategies ran; rows of those that the study does not ask for do not count.
 
     Raises:
         StoreError: If the study's spec lacks what analysis reads, or two rows stand for one run.
@@ -138,14 +162,24 @@ def make_table(record: StudyRecord, rows: tuple[Row, ...]) -> StudyTable:
     if lacking:
         raise StoreError(f"a setting of study {record.study!r} lacks {min(lacking)!r}")
 
-    rows = tuple(sorted(rows, key=lambda row: str(row["trial_id"])))
+    others = tuple(name for name in strategies if name not in PLANNED_STRATEGIES)
+    searches = [search for search in searches if search["strategy"] in others]
+    asked = frozenset(str(search["trial_id"]) for search in searches)
+    planned = set(record.planned_trials)
+    rows = tuple(
+        sorted(
+            (row for row in rows if row["trial_id"] in planned or row["trial_id"] in asked),
+            key=lambda row: str(row["trial_id"]),
+        )
+    )
     places = Places(record)
     shape = len(record.settings), len(record.seeds)
+    in_plan = {index: row for index, row in enumerate(rows) if row["trial_id"] in planned}
 
     def runs(strategy: str, method: str, tau: float | None = None) -> Runs | None:
         if strategy not in strategies:
             return None
-        kind = {index: row for index, row in enumerate(rows) if _is(row, method, tau)}
+        kind = {index: row for index, row in in_plan.items() if _is(row, method, tau)}
         return _arrange(kind, places, shape)
 
     at_tau = [runs("grid", "kd", tau) for tau in temperatures]
@@ -164,6 +198,8 @@ def make_table(record: StudyRecord, rows: tuple[Row, ...]) -> StudyTable:
         fixed=_charged(runs("fixed", "kd", fixed_tau), failed),
         grid=_charged(_stack([run for run in at_tau if run is not None]), failed),
         meta=_charged(runs("meta", "mkd"), failed),
+        arms=arrange_arms(others, searches, rows, places, shape),
+        asked=asked,
     )
 
 

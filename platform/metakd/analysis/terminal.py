@@ -48,6 +48,34 @@ def settings_table(summary: Summary) -> Table:
     return table
 
 
+def rivals_table(summary: Summary) -> Table | None:
+    """Returns one row for each strategy beside grid and default, over all settings.
+
+    Test accuracy in %, cost in plain runs, learned minus it in points, how that is judged by
+    itself, and whether it holds after Holm's correction for the number of rows. None where the
+    study asks for no such strategy.
+    """
+    if not summary.rivals:
+        return None
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, collapse_padding=True)
+    table.add_column("strategy", no_wrap=True)
+    for header in ("test", "runs charged", "learned − it"):
+        table.add_column(header, justify="right", no_wrap=True)
+    for header in ("verdict", "clear gap"):
+        table.add_column(header, no_wrap=True)
+    for rival in summary.rivals:
+        cells = (
+            "\n".join(wrap(rival.strategy, KEY_WIDTH)),
+            NONE if rival.test_pp is None else f"{rival.test_pp:.2f}",
+            NONE if rival.runs_charged is None else f"{rival.runs_charged:.2f}",
+            _difference(rival.overall.effect),
+            rival.overall.accuracy_verdict,
+            CLEAR_GAPS[rival.claim] if rival.p_holm is not None else NONE,
+        )
+        table.add_row(*(Text(cell) for cell in cells))
+    return table
+
+
 def _cells(setting: SettingResult) -> tuple[str, ...]:
     scores = {score.strategy: score for score in setting.scores}
     return (

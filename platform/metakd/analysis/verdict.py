@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from metakd.analysis.intervals import MIN_PAIRS
-from metakd.analysis.summary import Comparison, Inventory, SettingResult, Verdict
+from metakd.analysis.rows import PLANNED_STRATEGIES
+from metakd.analysis.summary import Comparison, Inventory, Rival, SettingResult, Verdict
 from metakd.analysis.wording import counted, listed, p_words, signed_pp, times
 
 BADGES = {
@@ -36,6 +37,7 @@ EXCEPTIONS = {
     "worse": ("ahead",),
 }
 ARTICLES = {"full_grid": "the ", "equal_cost_grid": "a ", "no_search": ""}
+SHOWN_NAMES = 4
 STRATEGY_NAMES = {
     "ce": "no teacher",
     "fixed": "the default temperature",
@@ -55,6 +57,7 @@ class Evidence:
     comparisons: tuple[Comparison, ...]
     settings: tuple[SettingResult, ...]
     inventory: Inventory
+    rivals: tuple[Rival, ...] = ()
 
 
 def make_verdict(evidence: Evidence) -> Verdict:
@@ -79,6 +82,7 @@ def _answer(evidence: Evidence, main: Comparison, rival: str) -> Verdict:
         _effect_sentence(main, rival, margin),
         _cost_sentence(evidence, main, rival),
         comparisons_sentence([c for c in evidence.comparisons if c is not main], "Learning"),
+        _rivals_sentence(evidence.rivals),
         _exception_sentence(evidence, main) if main.rival == "full_grid" else None,
         missing_sentence(evidence.inventory, main.missing_pairs),
     ]
@@ -152,6 +156,27 @@ def _cost_sentence(evidence: Evidence, main: Comparison, rival: str) -> str | No
     return f"{takes}{charged}{runs}."
 
 
+def _rivals_sentence(rivals: Sequence[Rival]) -> str | None:
+    """Says which strategies learning clearly beats or loses to for the same compute."""
+    judged = [rival for rival in rivals if rival.equal_cost_p_holm is not None]
+    if all(rival.strategy in PLANNED_STRATEGIES for rival in judged):
+        return None
+    corrected = f"corrected for looking at {counted(len(judged), 'strategy', 'strategies')} (Holm)"
+    words = {"ahead": "ahead of", "behind": "behind"}
+    names = {claim: [r.strategy for r in judged if r.equal_cost_claim == claim] for claim in words}
+    found = [f"{words[claim]} {_few(names[claim])}" for claim in words if names[claim]]
+    if not found:
+        return f"At equal cost no other strategy is clearly ahead or behind, {corrected}."
+    return f"At equal cost learning is clearly {listed(found)}, {corrected}."
+
+
+def _few(strategies: Sequence[str]) -> str:
+    """Returns the first few names, and how many more there are."""
+    names = [STRATEGY_NAMES.get(name, name) for name in strategies]
+    more = len(names) - SHOWN_NAMES
+    return listed(names if more < 2 else [*names[:SHOWN_NAMES], f"{more} more"])
+
+
 def _exception_sentence(evidence: Evidence, main: Comparison) -> str | None:
     judged = [s for s in evidence.settings if s.p_holm is not None]
     if len(evidence.settings) < 2 or not judged:
@@ -198,13 +223,19 @@ def missing_sentence(inventory: Inventory, missing_pairs: int | None = None) -> 
     if missing_pairs:
         of_all = f"{missing_pairs} of {inventory.planned_pairs}"
         return f"Missing pairs: {of_all}. {progress(inventory)}."
-    return f"{progress(inventory)}." if inventory.failed else None
+    is_all = not inventory.failed and inventory.ended_searches == inventory.searches
+    return None if is_all else f"{progress(inventory)}."
 
 
 def progress(inventory: Inventory) -> str:
     """Returns "Finished: 3 of 4 planned trials, 1 failed"."""
     failed = f", {inventory.failed} failed" if inventory.failed else ""
-    return f"Finished: {inventory.finished} of {inventory.planned} planned trials{failed}"
+    searches = (
+        f", and {inventory.ended_searches} of {counted(inventory.searches, 'search', 'searches')}"
+        if inventory.ended_searches < inventory.searches
+        else ""
+    )
+    return f"Finished: {inventory.finished} of {inventory.planned} planned trials{failed}{searches}"
 
 
 def _no_answer(evidence: Evidence) -> Verdict:
@@ -215,10 +246,17 @@ def _no_answer(evidence: Evidence) -> Verdict:
     elif not ran & {"grid", "fixed"}:
         badge = "Nothing to compare"
         headline = "This study ran learned temperatures and nothing to compare them with."
+        if ran.difference(PLANNED_STRATEGIES):
+            badge = "Neither grid nor default"
+            headline = "This study ran no grid and no default temperature to compare learning with."
     else:
         badge = "No complete pair"
         headline = "No pair of a learned and a rival run is complete yet."
-    sentences = [_scores_sentence(evidence), f"{progress(evidence.inventory)}."]
+    sentences = [
+        _scores_sentence(evidence),
+        _rivals_sentence(evidence.rivals),
+        f"{progress(evidence.inventory)}.",
+    ]
     return Verdict(badge, headline, tuple(sentence for sentence in sentences if sentence))
 
 
@@ -233,7 +271,7 @@ def _scores_sentence(evidence: Evidence) -> str | None:
         ]
         if means:
             where = counted(len(means), "setting")
-            parts.append(f"{STRATEGY_NAMES[strategy]} {_mean(means):.2f} % ({where})")
+            parts.append(f"{STRATEGY_NAMES.get(strategy, strategy)} {_mean(means):.2f} % ({where})")
     return f"Mean test accuracy: {listed(parts)}." if parts else None
 
 

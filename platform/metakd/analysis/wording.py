@@ -24,9 +24,9 @@ def scale_in_words(scale: float) -> str:
     return f"{100 * scale:.3g} % of the data"
 
 
-def counted(number: int, noun: str) -> str:
-    """Returns "1 temperature" or "5 temperatures"."""
-    return f"{number} {noun}{'' if number == 1 else 's'}"
+def counted(number: int, noun: str, plural: str | None = None) -> str:
+    """Returns "1 temperature", "5 temperatures", or "5 searches" where the plural is given."""
+    return f"{number} {noun if number == 1 else plural or f'{noun}s'}"
 
 
 def listed(parts: list[str]) -> str:

@@ -1,0 +1,137 @@
+"""The learned temperature against every other strategy, as a whole and at equal cost."""
+
+from dataclasses import replace
+
+import numpy as np
+
+from metakd.analysis.arms import Arm
+from metakd.analysis.claims import claim, crossed_p_value, holm
+from metakd.analysis.comparison import against, no_data, paired_differences_pp
+from metakd.analysis.cost import mean_over_settings, median, plain_cost
+from metakd.analysis.grid import Grid
+from metakd.analysis.intervals import crossed_interval
+from metakd.analysis.reached import Reached, failure_surcharge, reached_by_strategy
+from metakd.analysis.summary import Comparison, Rival
+from metakd.analysis.table import COSTS, Matrix, StudyTable
+
+# Two of the four strategies that a plan knows have comparisons of their own.
+COMPARED_ELSEWHERE = ("fixed", "grid", "meta")
+# 2.0000001 runs pay for two.
+ROUNDING = 1e-6
+
+
+def compare_rivals(table: StudyTable, grid: Grid | None) -> tuple[Rival, ...]:
+    """Compares learning with every strategy that ``compare`` leaves out, in the study's order.
+
+    Both families of p-values, of whole searches and at equal cost, are corrected for the number of
+    strategies (Holm).
+    """
+    reached = reached_by_strategy(table, grid)
+    learned = reached.get("meta")
+    arms = {arm.strategy: arm for arm in table.arms}
+    names = [name for name in table.strategies if name not in COMPARED_ELSEWHERE]
+    overall, at_equal_cost = [], []
+    for name in names:
+        rival = reached.get(name)
+        if learned is None or rival is None:
+            overall.append(np.full(table.shape, np.nan))
+            at_equal_cost.append(np.full(table.shape, np.nan))
+            continue
+        # A strategy of one run has that run, whatever it cost.
+        by_then = found_at_equal_cost(table, arms[name]) if name in arms else rival.test_last
+        overall.append(paired_differences_pp(learned.test_last, rival.test_last))
+        at_equal_cost.append(paired_differences_pp(learned.test_last, by_then))
+    rivals = [
+        _rival(table, name, reached.get(name), learned, whole, by_then)
+        for name, whole, by_then in zip(names, overall, at_equal_cost, strict=True)
+    ]
+    p_values = [crossed_p_value(differences) for differences in overall]
+    equal_cost_p_values = [crossed_p_value(differences) for differences in at_equal_cost]
+    return tuple(
+        replace(
+            rival,
+            p_value=p_value,
+            p_holm=p_holm,
+            claim=claim(rival.overall.effect.mean_pp, p_holm),
+            equal_cost_p_holm=equal_cost_p_holm,
+            equal_cost_claim=claim(rival.equal_cost.mean_pp, equal_cost_p_holm),
+        )
+        for rival, p_value, p_holm, equal_cost_p_holm in zip(
+            rivals, p_values, holm(p_values), holm(equal_cost_p_values), strict=True
+        )
+    )
+
+
+def found_at_equal_cost(table: StudyTable, arm: Arm) -> Matrix:
+    """Returns what a search had found when it had spent what learning costs, ``[setting, seed]``.
+
+    That is what the median learned run of the setting costs, failed ones shared, in the currency
+    that leaves the search more legs; the leg in which it is spent is run to its end. Only runs that
+    were done by then count. NaN where there is none, where the search is incomplete, and where no
+    learned run says what it costs.
+
+    Returns:
+        Test accuracies at the last epoch, fractions.
+    """
+    found = np.full(table.shape, np.nan)
+    if table.meta is None:
+        return found
+    budgets = {
+        name: [
+            median(costs) * failure_surcharge(table.meta, name)
+            for costs in np.where(table.meta.complete, getattr(table.meta, name), np.nan)
+        ]
+        for name in COSTS
+    }
+    for cell in arm.cells():
+        legs = [legs_paid_for(arm.costs(cell, name), budgets[name][cell[0]]) for name in COSTS]
+        by_then = arm.found(cell, max(legs)) if max(legs) else None
+        if by_then is not None:
+            found[cell] = by_then["test_acc_last"]
+    return found
+
+
+def legs_paid_for(costs: Matrix, budget: float) -> int:
+    """Returns how many legs a search begins before a budget is spent; 0 where that is unknown.
+
+    Args:
+        costs: Of each leg, in order (legs,).
+        budget: In the same currency.
+    """
+    if not (np.isfinite(costs).all() and np.isfinite(budget)):
+        return 0
+    spent_before = np.cumsum(costs) - costs
+    return int((spent_before < budget * (1 - ROUNDING)).sum())
+
+
+def _rival(
+    table: StudyTable,
+    name: str,
+    rival: Reached | None,
+    learned: Reached | None,
+    overall: Matrix,
+    at_equal_cost: Matrix,
+) -> Rival:
+    return Rival(
+        strategy=name,
+        test_pp=_mean(100 * rival.test_last) if rival else None,
+        runs_charged=_mean(rival.step_equivalents / plain_cost(table, "step_equivalents")[:, None])
+        if rival
+        else None,
+        overall=_overall(table, name, rival, learned),
+        equal_cost=crossed_interval(at_equal_cost),
+        equal_cost_unready=int((np.isfinite(overall) & np.isnan(at_equal_cost)).sum()),
+    )
+
+
+def _overall(
+    table: StudyTable, name: str, rival: Reached | None, learned: Reached | None
+) -> Comparison:
+    if rival is None or learned is None:
+        return no_data(name, name)
+    return against(name, name, rival, learned, table.margin_pp)
+
+
+def _mean(values: Matrix) -> float | None:
+    known = np.isfinite(values)
+    return mean_over_settings(values, known) if known.any() else None

@@ -1,0 +1,54 @@
+"""A study of many strategies, some of which nobody has heard of, from its store to its page."""
+
+from dataclasses import replace
+
+import pytest
+from html_page import Page
+
+from dashboards.figures import FIGURES, to_plotly
+from dashboards.report import render
+from dashboards.theme import LOOKS
+from metakd.analysis.summary import Summary
+
+UNKNOWN = "a strategy <b>nobody</b> has heard of"
+
+
+def test_an_unknown_strategy_is_everywhere_on_the_page(many: Summary) -> None:
+    page = Page(render(many))
+    assert not any(tag == "b" and attrs.get("onerror") for tag, attrs in page.tags)
+    rows = page.words
+    assert "Against every other strategy" in rows
+    [rival] = [rival for rival in many.rivals if rival.strategy == UNKNOWN]
+    assert f"{UNKNOWN} {rival.overall.effect.mean_pp:+.2f}".replace("-", "−") in rows
+    # In the table of settings, and in the data of the three figures that show all strategies.
+    assert rows.count(UNKNOWN) >= 4
+    assert "open – no data" in rows
+    assert f"{len(many.rivals)} strategies" in rows
+    # Eleven of twelve strategies beside the four, in two settings of three seeds.
+    assert "are there; 66 of 72 searches have ended" in rows
+    assert "66 of 72 ended" in rows
+
+
+@pytest.mark.parametrize("name", ["anytime", "augmentations", "profiles"])
+def test_figures_of_many_strategies_name_each_once(many: Summary, name: str) -> None:
+    figure = FIGURES[name](many)
+    assert figure is not None
+    drawn = to_plotly(figure, "dark")
+    shown = [t.name for t in drawn.data if t.name and t.showlegend is not False]
+    names = set(shown)
+    assert any(name.startswith("a strategy &lt;b&gt;nobo") for name in names)
+    assert len(names) == len(LOOKS) + 1
+    assert "<b>" not in "".join(shown)
+    if name == "anytime":
+        # Where curves are named at their ends, there is no legend beside.
+        assert drawn.layout.showlegend is False
+        assert len(drawn.layout.annotations) == len(LOOKS) + 1
+        assert "Not drawn, as too few of its pairs are complete: open." in figure.foot
+
+
+def test_what_is_not_done_at_equal_cost_is_said(many: Summary) -> None:
+    nothing = replace(many.rivals[0].equal_cost, mean_pp=None, low_pp=None, high_pp=None, pairs=0)
+    late = replace(many.rivals[0], equal_cost=nothing, equal_cost_unready=6)
+    page = Page(render(replace(many, rivals=(late,))))
+    assert "– no run done by then in 6" in page.words
+    assert "1 strategy;" in page.words
