@@ -10,7 +10,7 @@ from rich.console import Console
 from metakd.analysis.intervals import MIN_PAIRS
 from metakd.analysis.question_table import tables
 from metakd.analysis.summary import Summary
-from metakd.analysis.terminal import verdict_lines
+from metakd.analysis.terminal import rivals_table, verdict_lines
 from metakd.analysis.wording import counted
 from metakd.data.datasets import ImageDataset
 from metakd.models.create import SMALL_SIDE, create_model
@@ -145,9 +145,10 @@ def announce_verdict(console: Console, summary: Summary) -> None:
     console.print()
     for line in verdict_lines(summary):
         console.print(line)
-    for table in tables(summary):
-        console.print()
-        console.print(table)
+    for table in (*tables(summary), rivals_table(summary)):
+        if table is not None:
+            console.print()
+            console.print(table)
 
 
 def announce_places(
