@@ -1,0 +1,56 @@
+"""The scripts of ``studies/``: each asks its question of the digits, and shares what it can."""
+
+import runpy
+from pathlib import Path
+
+import pytest
+
+from metakd.data.datasets import ImageDataset, open_dataset
+from metakd.study.plan import make_plan
+from metakd.study.spec import SpecError, StudySpec
+
+STUDIES = Path(__file__).parents[2] / "studies"
+QUESTIONS = ("augmentation_gap", "teacher_gap", "transfer")
+
+
+@pytest.fixture(scope="module")
+def digits(tmp_path_factory: pytest.TempPathFactory) -> ImageDataset:
+    return open_dataset("digits", Path(tmp_path_factory.mktemp("data")))
+
+
+def study(name: str) -> StudySpec:
+    spec = runpy.run_path(str(STUDIES / f"{name}.py"))["STUDY"]
+    assert isinstance(spec, StudySpec)
+    return spec
+
+
+@pytest.mark.parametrize("name", QUESTIONS)
+def test_a_study_asks_what_its_file_is_called(name: str, digits: ImageDataset) -> None:
+    spec = study(name)
+    assert (spec.name, spec.question) == (name, name)
+    plan = make_plan(spec, [digits])
+    assert plan.left_out == {}
+    assert len(plan.settings) >= 4
+
+
+def test_every_script_has_a_question_of_its_own() -> None:
+    assert {path.stem for path in STUDIES.glob("*.py")} == {"grid_vs_meta", *QUESTIONS}
+
+
+def test_studies_with_one_out_share_teachers_and_trials(digits: ImageDataset) -> None:
+    teacher_gap, transfer = (make_plan(study(name), [digits]) for name in QUESTIONS[1:])
+    assert set(teacher_gap.teachers) == set(transfer.teachers)
+    gap = make_plan(study("augmentation_gap"), [digits])
+    assert {bank.id for bank in gap.banks} & {bank.id for bank in transfer.banks}
+    whole = make_plan(StudySpec("grid_vs_meta"), [digits])
+    # 30 % of the data, three augmentations, six seeds, seven runs.
+    assert len(set(whole.trial_ids) & set(gap.trial_ids)) == 3 * 6 * 7
+
+
+def test_a_gap_needs_levels() -> None:
+    with pytest.raises(SpecError, match="needs two teachers or more"):
+        StudySpec("s", question="teacher_gap", teachers=("digit_cnn",))
+    with pytest.raises(SpecError, match="needs two augmentations or more"):
+        StudySpec("s", question="augmentation_gap", augmentations=("none",))
+    with pytest.raises(SpecError, match="teacher 'rising' stands alone"):
+        StudySpec("s", teachers=("rising", "digit_cnn"))
