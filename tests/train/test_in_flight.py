@@ -118,3 +118,20 @@ def test_states_of_finished_trials_are_swept_and_others_stay(tmp_path: Path) -> 
     assert [path.name for path in checkpoints.iterdir()] == ["running"]
     sweep_finished(StudyFolder(tmp_path), {"running"})
     assert not checkpoints.exists()
+
+
+def test_the_end_removes_drafts_and_last_states_and_leaves_what_others_go_on_from(
+    tmp_path: Path,
+) -> None:
+    folder = StudyFolder(tmp_path)
+    for is_branched in (False, True):
+        states = InFlight(folder, "a")
+        states.save(3, {"epochs": 3})
+        (folder.checkpoints / "a" / ".epoch-000004.pt.draft").touch()
+        if is_branched:
+            states.branch(2, {"epochs": 2})
+        states.end()
+        assert states.latest() == ({"epochs": 2} if is_branched else None)
+        assert (folder.checkpoints / "a").exists() == is_branched
+    states.forget()
+    assert not (folder.checkpoints / "a").exists()

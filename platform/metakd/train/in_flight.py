@@ -71,10 +71,11 @@ class InFlight:
 
     def end(self) -> None:
         """Removes the states that only this training would go on from."""
+        if not self._files("branch"):
+            # With what a kill left half-written.
+            self.forget()
         for file in self._files("epoch"):
             self._folder.remove(file)
-        with suppress(OSError):
-            self._place.rmdir()
 
     def forget(self) -> None:
         """Removes all states."""
