@@ -24,7 +24,6 @@ from metakd.study.gpu_cost import HOUR_S, gpu_cost
 from metakd.study.plan import Opened, Plan
 from metakd.study.progress import duration
 from metakd.study.spec import Question
-from metakd.study.strategies import BASIC
 from metakd.train.trial import TeacherSpec
 
 SHOWN_FAILURES = 3
@@ -86,7 +85,7 @@ def announce_plan(
     if plan.searches:
         unfinished = len(board.unfinished())
         console.print(
-            f"searches     {len(plan.searches)} of {len(spec.strategies) - len(_basic(plan))} "
+            f"searches     {len(plan.searches)} of {len({name for name, _ in plan.searches})} "
             f"strategies; {len(plan.searches) - unfinished} finished, {unfinished} to run"
         )
     if not board.is_over:
@@ -127,10 +126,6 @@ def _announce_data(console: Console, plan: Plan, opened: Opened) -> None:
             f"note         {dataset.skipped} images could not be decoded and are left out"
         )
     console.print(f"models       {', '.join(models)}, {opened.recipes.student.epochs} epochs")
-
-
-def _basic(plan: Plan) -> list[str]:
-    return [name for name in plan.spec.strategies if name in BASIC]
 
 
 def _images(plan: Plan) -> str:

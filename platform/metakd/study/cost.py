@@ -15,6 +15,7 @@ from metakd.models.pretrained import brings_weights, without_weights
 from metakd.study.board import Board
 from metakd.study.cases import Case, Job
 from metakd.study.plan import Plan
+from metakd.study.searching import Searching
 from metakd.study.strategies import Leg
 from metakd.train.trial import TeacherSpec
 
@@ -61,9 +62,14 @@ def seconds_per_step(
     return seconds
 
 
-def steps_of_a_run(case: Case) -> float:
-    """Returns what a whole run at a fixed temperature costs, in student steps."""
-    return expected_steps(case.job(Leg(KDConfig())))
+def plain_run(case: Case) -> Job:
+    """Returns a whole run at a fixed temperature: the unit that searches are charged in."""
+    return case.job(Leg(KDConfig()))
+
+
+def steps_left(search: Searching) -> float:
+    """Returns what a search is expected to ask for yet, in student-step equivalents."""
+    return search.runs_left * expected_steps(plain_run(search.case))
 
 
 def searching_steps(board: Board) -> float:
@@ -71,7 +77,7 @@ def searching_steps(board: Board) -> float:
 
     What a search waits for now is in it.
     """
-    return sum(search.runs_left * steps_of_a_run(search.case) for search in board.unfinished())
+    return sum(map(steps_left, board.unfinished()))
 
 
 def estimate_s(plan: Plan, board: Board, untrained: Sequence[TeacherSpec], cpus: int) -> float:
@@ -86,8 +92,7 @@ def estimate_s(plan: Plan, board: Board, untrained: Sequence[TeacherSpec], cpus:
     work = [(job.trial.data, job.trial.student, expected_steps(job)) for job in board.planned()]
     for search in board.unfinished():
         setting = search.case.setting
-        steps = search.runs_left * steps_of_a_run(search.case)
-        work.append((setting.data, setting.student, steps))
+        work.append((setting.data, setting.student, steps_left(search)))
     work_s = 0.0
     for opened in plan.opened:
         shape, classes = opened.dataset.image_shape, opened.dataset.num_classes

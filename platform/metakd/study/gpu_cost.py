@@ -5,17 +5,15 @@ import math
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from metakd.core.distillers import KDConfig
 from metakd.core.recipe import Recipe
 from metakd.data.augmentations import find_recipe
 from metakd.models.pretrained import brings_weights
 from metakd.study.board import Board
 from metakd.study.cases import Job
-from metakd.study.cost import expected_steps
+from metakd.study.cost import expected_steps, plain_run
 from metakd.study.gpu_work import H100, Gpu, work_of
 from metakd.study.plan import Opened, Plan
-from metakd.study.strategies import Leg
-from metakd.train.trial import DataSpec, TeacherSpec
+from metakd.train.trial import TeacherSpec
 
 AROUND = 1.15
 """The optimiser, the exchange of gradients, evaluation after each epoch: a run over its steps."""
@@ -113,7 +111,7 @@ def gpu_cost(
     banks = [[seconds] for seconds in estimate.banks_s()]
     students = [[estimate.job_s(job)] for job in board.planned()]
     for search in board.unfinished():
-        whole_s = estimate.job_s(search.case.job(Leg(KDConfig())))
+        whole_s = estimate.job_s(plain_run(search.case))
         students.append([whole_s] * math.ceil(search.runs_left))
     stages = [teachers, banks, students]
     wall_s = sum(wall_clock_s(stage, gpus // workers) for stage in stages)
@@ -134,7 +132,7 @@ class _Estimate:
         trial = job.trial
         batch = min(trial.recipe.batch_size, job.samples)
         each = trial.sampling.steps_per_epoch(batch, job.samples, job.train_samples)
-        opened = self._opened(trial.data)
+        opened = self._plan.opened_of(trial.data)
         is_live = trial.teacher is not None and job.bank is None
         has_views = job.bank is not None and job.bank.has_views
         return run_s(
@@ -150,7 +148,7 @@ class _Estimate:
 
     def teacher_s(self, teacher: TeacherSpec) -> float:
         """Returns the seconds of a teacher's training."""
-        opened, recipe = self._opened(teacher.data), teacher.recipe
+        opened, recipe = self._plan.opened_of(teacher.data), teacher.recipe
         steps = _steps(recipe, len(opened.splits.train))
         student_s = self._training_s(teacher.model, opened)
         each = ImageSeconds(student_s, 0.0, _loading_s(opened, teacher.augmentation))
@@ -163,13 +161,10 @@ class _Estimate:
                 continue
             views = bank.passes * len(bank.sample_ids)
             for teacher in bank.teachers:
-                opened = self._opened(teacher.data)
+                opened = self._plan.opened_of(teacher.data)
                 loading_s = _loading_s(opened, bank.augmentation)
                 each = ImageSeconds(0.0, self._answering_s(teacher, opened), loading_s)
                 yield run_s(views, 0.0, 1 / self._workers, each)
-
-    def _opened(self, data: DataSpec) -> Opened:
-        return next(opened for opened in self._plan.opened if opened.data == data)
 
     def _training_s(self, model: str, opened: Opened) -> float:
         shape, classes = opened.dataset.image_shape, opened.dataset.num_classes

@@ -71,9 +71,9 @@ class Plan:
         """Ids of the basic strategies' trials, in the order of the jobs."""
         return tuple(job.trial.id for job in self.jobs)
 
-    def dataset_of(self, data: DataSpec) -> ImageDataset:
-        """Returns an opened dataset."""
-        return next(opened.dataset for opened in self.opened if opened.data == data)
+    def opened_of(self, data: DataSpec) -> Opened:
+        """Returns an opened dataset, with its split and recipes."""
+        return next(opened for opened in self.opened if opened.data == data)
 
 
 def make_plan(

@@ -97,7 +97,7 @@ def run_pending(
 
 
 def _score(spec: TeacherSpec, report: TeacherReport, plan: Plan) -> TeacherScore:
-    dataset = plan.dataset_of(spec.data)
+    dataset = plan.opened_of(spec.data).dataset
     model = create_model(
         without_weights(spec.model), dataset.image_shape, dataset.num_classes, seed=0
     )
