@@ -1,12 +1,13 @@
 """The conformance suite: our own distillers pass, and each check finds what it is for."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
 import pytest
 import torch
 import torch.nn.functional as F
+from one_thread import one_thread as one_thread
 from torch import Tensor
 
 from metakd.core.batches import Batch
@@ -25,15 +26,6 @@ from metakd.core.distillers import (
 from metakd.core.distillers.kd import KD
 from metakd.core.losses import Losses
 from metakd.testing import check_distiller
-
-
-@pytest.fixture(autouse=True, scope="module")
-def one_thread() -> Iterator[None]:
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
-
 
 DISTILLERS: list[DistillerConfig] = [
     CrossEntropyConfig(),
