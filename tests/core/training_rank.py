@@ -47,7 +47,7 @@ class Alone(CTKDConfig):
     def build(self) -> Distiller:  # type: ignore[override]
         distiller = super().build()
         attach = distiller.attach
-        distiller.attach = lambda student: attach(bare(student))  # type: ignore[method-assign]
+        distiller.attach = lambda student, optimiser: attach(bare(student), optimiser)  # type: ignore[method-assign]
         return distiller
 
 

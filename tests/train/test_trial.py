@@ -8,7 +8,7 @@ import pytest
 from metakd.core.distillers import CrossEntropyConfig, KDConfig, MKDConfig
 from metakd.core.training import Recipe
 from metakd.train.sampling import Sampling
-from metakd.train.trial import DataSpec, TeacherSpec, Trial
+from metakd.train.trial import DataSpec, TeacherSpec, Trial, teachers_name
 
 DATA = DataSpec("digits", "f00d")
 TEACHER = TeacherSpec(DATA, "digit_cnn", "standard", Recipe(epochs=3))
@@ -34,6 +34,7 @@ CHANGES = [
     {"sampling": dataclasses.replace(SAMPLING, logits="float32")},
     {"teacher": dataclasses.replace(TEACHER, seed=1)},
     {"teacher": None},
+    {"further_teachers": (dataclasses.replace(TEACHER, seed=1),)},
     {"student": "digit_mlp"},
     {"recipe": Recipe(epochs=3)},
     {"distiller": KDConfig(tau_s=2.0, tau_t=4.0)},
@@ -77,3 +78,14 @@ def test_the_content_can_be_read_back() -> None:
 def test_the_name_says_what_it_is() -> None:
     assert TRIAL.name == "digits-30pct-strong-kd-tau2-seed1"
     assert dataclasses.replace(TRIAL, distiller=CrossEntropyConfig()).name.endswith("-ce-seed1")
+
+
+def test_several_teachers_have_one_name_and_need_a_first() -> None:
+    other = dataclasses.replace(TEACHER, model="digit_mlp")
+    both = dataclasses.replace(TRIAL, further_teachers=(other,))
+    assert both.teachers == (TEACHER, other)
+    assert teachers_name(both.teachers) == "digit_cnn+digit_mlp"
+    assert teachers_name(()) is None
+    assert both.pair_id != TRIAL.pair_id
+    with pytest.raises(ValueError, match="first"):
+        dataclasses.replace(both, teacher=None)

@@ -1,4 +1,4 @@
-"""What the training loop consumes: batches of inputs, labels and the teacher's answers."""
+"""What the training loop consumes: batches of inputs, labels and the teachers' answers."""
 
 from collections.abc import Iterator
 from typing import NamedTuple, Protocol
@@ -12,21 +12,28 @@ class Batch(NamedTuple):
     Attributes:
         inputs: Normalised images, (B, channels, height, width), float.
         labels: Class indices, (B,), int64, or class probabilities, (B, C), as mixup makes them.
-        teacher_logits: The teacher's logits on these very inputs, (B, C); None where no teacher
-            is asked.
+        teacher_logits: The teacher's logits on these very inputs, (B, C); None where no teacher, or
+            several, are asked.
+        ensemble_logits: Those of K teachers, (B, K, C); None where one teacher or none is asked.
+        teacher_features: The last feature map of each of K teachers, (B, channels, height, width),
+            a vector being a map of one place; empty where nobody asks for them.
     """
 
     inputs: Tensor
     labels: Tensor
     teacher_logits: Tensor | None
+    ensemble_logits: Tensor | None = None
+    teacher_features: tuple[Tensor, ...] = ()
 
     def first(self, samples: int) -> "Batch":
         """Returns the batch's first so many samples."""
-        logits = self.teacher_logits
+        one, several = self.teacher_logits, self.ensemble_logits
         return Batch(
             self.inputs[:samples],
             self.labels[:samples],
-            None if logits is None else logits[:samples],
+            None if one is None else one[:samples],
+            None if several is None else several[:samples],
+            tuple(features[:samples] for features in self.teacher_features),
         )
 
 

@@ -31,16 +31,20 @@ class Losses(NamedTuple):
         ce: Cross-entropy with the labels.
         kd: The temperature-scaled divergence from the teacher, before its weight; None where no
             teacher is asked.
+        features: The distance from the teachers' features, before its weight; None where nobody
+            asks for them.
     """
 
     total: Tensor
     ce: Tensor
     kd: Tensor | None
+    features: Tensor | None = None
 
     def detach(self) -> "Losses":
         """Returns the same values without their graph."""
         kd = None if self.kd is None else self.kd.detach()
-        return Losses(self.total.detach(), self.ce.detach(), kd)
+        features = None if self.features is None else self.features.detach()
+        return Losses(self.total.detach(), self.ce.detach(), kd, features)
 
 
 def require_same_classes(student_logits: Tensor, teacher_logits: Tensor) -> None:
@@ -165,36 +169,36 @@ def distillation_loss(
             product = tau_s * tau_t
             factor = product.detach() if isinstance(product, Tensor) else product
         case "free":
-            factor = _equalising_factor(
-                student_logits.detach(), teacher_logits, tau_s, tau_t, group
+            z_s = student_logits.detach()
+            factor = equalising_factor(
+                divergence_gradient(z_s, teacher_logits, tau_s, tau_t),
+                divergence_gradient(z_s, teacher_logits, REFERENCE_TAU, REFERENCE_TAU),
+                group,
             )
     kd = (factor * divergence).mean()
     return Losses((1 - alpha) * ce + alpha * kd, ce, kd)
 
 
-def _equalising_factor(
-    student_logits: Tensor,
-    teacher_logits: Tensor,
-    tau_s: Temperature,
-    tau_t: Temperature,
-    group: dist.ProcessGroup | None,
+def equalising_factor(
+    present: Tensor, reference: Tensor, group: dist.ProcessGroup | None
 ) -> Tensor:
     """Returns s with ‖∂ (s KL) / ∂z‖ over the batch equal to that of τ² KL at τ = 4.
 
     Where both sides are certain of the same class the gradient vanishes, and has no direction left
     that could be scaled up: s stays below ``LARGEST_GAIN`` times its value at τ = 4.
+
+    Args:
+        present: ∂KL/∂z of each sample at the present temperatures, (B, C).
+        reference: The same at τ = 4.
+        group: The ranks of a DDP student, each of which has its share of the batch.
     """
-    present, reference = norms_over_ranks(
-        _gradient(student_logits, teacher_logits, tau_s, tau_t),
-        _gradient(student_logits, teacher_logits, REFERENCE_TAU, REFERENCE_TAU),
-        group=group,
-    )
+    present, reference = norms_over_ranks(present, reference, group=group)
     least = (reference / LARGEST_GAIN).clamp_min(torch.finfo(present.dtype).tiny)
     factor: Tensor = REFERENCE_TAU**2 * reference / torch.maximum(present, least)
     return factor
 
 
-def _gradient(
+def divergence_gradient(
     student_logits: Tensor, teacher_logits: Tensor, tau_s: Temperature, tau_t: Temperature
 ) -> Tensor:
     """Returns ∂KL/∂z_s of each sample, (B, C)."""

@@ -12,11 +12,11 @@ import torch.distributed as dist
 from torch import Tensor, nn
 
 from metakd.core.batches import Batch, MetaBatches, TrainingBatches
-from metakd.core.distillers.base import Distiller
+from metakd.core.distillers.base import Distiller, TeacherWeights
 from metakd.core.hypergradient import TakenStep, bare
 from metakd.core.hypergradient.linearised import at_least_float32
+from metakd.core.look_aheads import MetaStep
 from metakd.core.losses import Losses
-from metakd.core.meta_temperature import MetaStep
 from metakd.core.ranks import mean_over_ranks, ranks_of
 from metakd.core.recipe import Recipe as Recipe
 
@@ -42,6 +42,8 @@ class EpochRecord:
     meta_steps_skipped: int
     step_equivalents: float
     compute_s: float
+    feature_loss: float | None = None
+    teacher_weights: tuple[TeacherWeights, ...] = ()
 
 
 class Training:
@@ -51,8 +53,8 @@ class Training:
     happened: on a CPU with the same numbers, bit for bit.
 
     Args:
-        student: The model, or the DDP module around it: each rank then has its share of every
-            batch, and all of them see the same record.
+        student: The model that the distiller's ``extend`` returned, or the DDP module around it:
+            each rank then has its share of every batch, and all of them see the same record.
         distiller: How it is taught.
         recipe: How long, and by what optimiser.
         batches: The training batches, with the teacher's logits where the distiller asks for them.
@@ -73,7 +75,6 @@ class Training:
         meta_batches: MetaBatches | None = None,
         autocast: torch.dtype | None = None,
     ) -> None:
-        distiller.attach(student)
         self.epochs_done = 0
         self._group = ranks_of(student)
         self._student = student
@@ -83,6 +84,7 @@ class Training:
         self._meta_batches = meta_batches
         self._autocast = autocast
         self._optimiser = recipe.optimiser(student)
+        distiller.attach(student, self._optimiser)
         self._step = 0
         self._awaits_next_batch = False
 
@@ -147,8 +149,8 @@ class Training:
             taken = TakenStep(self._student, self._optimiser) if remembers else None
 
             with self._precision():
-                logits = self._student(batch.inputs)
-            losses = distiller.loss(at_least_float32(logits), batch)
+                outputs = self._student(batch.inputs)
+            losses = distiller.loss(at_least_float32(outputs), batch)
             self._optimiser.zero_grad()
             losses.total.backward()
             self._optimiser.step()
@@ -175,6 +177,8 @@ class Training:
             **_meta_record(meta_seen),
             step_equivalents=len(seen) + sum(m.step_equivalents for m in meta_seen),
             compute_s=time.perf_counter() - started,
+            feature_loss=None if losses.features is None else float(losses.features),
+            teacher_weights=distiller.teacher_weights(),
         )
         if not math.isfinite(record.train_loss):
             raise FloatingPointError(
@@ -208,7 +212,7 @@ def train(
     """Trains the student in place, from its first epoch to its last.
 
     Args:
-        student: As ``Training`` has it; so are the distiller, the recipe and the batches.
+        student: As ``Training`` has it: what ``distiller.extend`` returned.
         distiller: How it is taught.
         recipe: How long, and by what optimiser.
         batches: The training batches.
@@ -228,13 +232,14 @@ def _mean_losses(seen: list[Losses], group: dist.ProcessGroup | None) -> Losses:
     parts = {"total": _mean([losses.total for losses in seen])}
     parts["ce"] = _mean([losses.ce for losses in seen])
     parts["kd"] = _mean([losses.kd for losses in seen if losses.kd is not None])
+    parts["features"] = _mean([losses.features for losses in seen if losses.features is not None])
     means = {name: part for name, part in parts.items() if part is not None}
     means = mean_over_ranks(means, group)
-    return Losses(means["total"], means["ce"], means.get("kd"))
+    return Losses(means["total"], means["ce"], means.get("kd"), means.get("features"))
 
 
 def _meta_record(seen: list[MetaStep]) -> dict[str, Any]:
-    gradient = _mean([m.gradient for m in seen])
+    gradient = _mean([m.gradient for m in seen if m.gradient is not None])
     meta_loss = _mean([m.meta_loss for m in seen])
     return {
         "meta_loss": None if meta_loss is None else float(meta_loss),

@@ -24,7 +24,8 @@ TRIALS = pa.schema(
         pa.field("dataset", pa.string()),
         pa.field("scale", pa.float64()),
         pa.field("augmentation", pa.string()),
-        pa.field("teacher", pa.string()),  # null: the method asks no teacher
+        # Null where the method asks no teacher; "A+B" where it asks several.
+        pa.field("teacher", pa.string()),
         pa.field("student", pa.string()),
         pa.field("seed", pa.int32()),
         # How the student was taught, as ``metakd.core.distillers`` names it: "ce", "kd" (fixed
@@ -65,6 +66,16 @@ TRIALS = pa.schema(
     ]
 )
 
+TEACHER_WEIGHTS = pa.struct(
+    [
+        pa.field("of", pa.string()),  # "logits" or "features"
+        # "all", "right", "wrong" (what the student said before the step), "class 0", "class 1", ...
+        pa.field("among", pa.string()),
+        pa.field("samples", pa.int64()),
+        pa.field("weights", pa.list_(pa.float32())),  # by teacher, in the order of ``teacher``
+    ]
+)
+
 STEPS = pa.schema(
     [
         pa.field("trial_id", pa.string(), nullable=False),
@@ -82,6 +93,9 @@ STEPS = pa.schema(
         pa.field("meta_grad_tau_t", pa.float32()),
         pa.field("lr", pa.float32()),
         pa.field("elapsed_s", pa.float64()),
+        pa.field("feature_loss", pa.float32()),  # of methods that match the teachers' features
+        # How much each of several teachers counted, on average over some samples of the epoch.
+        pa.field("teacher_weights", pa.list_(TEACHER_WEIGHTS)),
     ]
 )
 

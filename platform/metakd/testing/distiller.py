@@ -200,7 +200,8 @@ def _plain(value: Any) -> Any:  # noqa: ANN401 - a state holds what it likes
 
 def _begun(config: DistillerConfig, classes: int, epoch: int = 0) -> Distiller:
     distiller = config.build()
-    distiller.attach(new_student(classes, seed=0))
+    student = new_student(classes, seed=0)
+    distiller.attach(student, RECIPE.optimiser(student))
     distiller.start_epoch(epoch, RECIPE.epochs)
     return distiller
 

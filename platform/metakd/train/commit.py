@@ -2,6 +2,7 @@
 
 import json
 import socket
+from dataclasses import asdict
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
@@ -13,7 +14,7 @@ from metakd.train.folder import StudyFolder
 from metakd.train.in_flight import InFlight
 from metakd.train.progress import Epoch
 from metakd.train.student import Outcome
-from metakd.train.trial import Trial
+from metakd.train.trial import Trial, teachers_name
 
 PACKAGES = ("metakd", "torch", "torchvision", "timm", "ray", "numpy", "pyarrow")
 
@@ -58,7 +59,7 @@ def _content_columns(trial: Trial) -> dict[str, Any]:
         "dataset": trial.data.dataset,
         "scale": trial.sampling.scale,
         "augmentation": trial.sampling.augmentation,
-        "teacher": None if trial.teacher is None else trial.teacher.model,
+        "teacher": teachers_name(trial.teachers),
         "student": trial.student,
         "seed": trial.seed,
         "method": trial.distiller.method,
@@ -122,6 +123,7 @@ def _curve_row(trial: Trial, epoch: Epoch) -> dict[str, Any]:
         "train_loss": record.train_loss,
         "ce_loss": record.ce_loss,
         "kd_loss": record.kd_loss,
+        "feature_loss": record.feature_loss,
         "meta_loss": record.meta_loss,
         "val_acc": epoch.validation.accuracy,
         "val_loss": epoch.validation.loss,
@@ -131,4 +133,5 @@ def _curve_row(trial: Trial, epoch: Epoch) -> dict[str, Any]:
         "meta_grad_tau_t": meta_grad_tau_t,
         "lr": record.lr,
         "elapsed_s": epoch.elapsed_s,
+        "teacher_weights": [asdict(weights) for weights in record.teacher_weights] or None,
     }

@@ -8,7 +8,7 @@ ID_LENGTH = 16
 
 ADDED_LATER = {
     "Recipe": ("algorithm", "betas", "warmup_epochs", "min_lr"),
-    "Trial": ("stop_after",),
+    "Trial": ("stop_after", "further_teachers"),
 }
 """Fields, by dataclass, that came after stores had been written. At its default each is left out:
 what those stores hold keeps its id."""

@@ -8,6 +8,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
+from metakd.core.distillers.base import TeacherWeights
 from metakd.core.evaluation import Evaluation
 from metakd.core.training import EpochRecord
 
@@ -67,9 +68,14 @@ class Progress:
             datetime.fromisoformat(state["started"]),
             state["elapsed_s"],
             [
-                Epoch(EpochRecord(**record), Evaluation(*validation), elapsed_s)
+                Epoch(_record(record), Evaluation(*validation), elapsed_s)
                 for record, validation, elapsed_s in state["epochs"]
             ],
             state["selected_epoch"],
             dict(state["selected_state"]),
         )
+
+
+def _record(values: Mapping[str, Any]) -> EpochRecord:
+    weights = tuple(TeacherWeights(**each) for each in values.get("teacher_weights", ()))
+    return EpochRecord(**{**values, "teacher_weights": weights})

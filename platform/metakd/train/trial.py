@@ -1,5 +1,6 @@
 """A trial is its content: one student, taught one way, on one setting, from one seed."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -37,6 +38,17 @@ class TeacherSpec:
         return content_id(self)
 
 
+BETWEEN_TEACHERS = "+"
+
+
+def teachers_name(teachers: Sequence[TeacherSpec]) -> str | None:
+    """Returns what results call the teachers of a trial: "A", "A+B+C"; None where there are none.
+
+    One model that stands there twice was trained from two seeds.
+    """
+    return BETWEEN_TEACHERS.join(teacher.model for teacher in teachers) or None
+
+
 @dataclass(frozen=True)
 class Trial:
     """Everything that decides a student's result, and nothing else.
@@ -55,8 +67,12 @@ class Trial:
     seed: int
     stop_after: int | None = None
     """Epochs after which a search stops it, fewer than its recipe has; None runs all of them."""
+    further_teachers: tuple[TeacherSpec, ...] = ()
+    """Those after the first, where it asks several at once."""
 
     def __post_init__(self) -> None:
+        if self.further_teachers and self.teacher is None:
+            raise ValueError("further teachers come after a first one, got none")
         if self.stop_after is not None and not 1 <= self.stop_after < self.recipe.epochs:
             raise ValueError(
                 f"stop_after must be in [1, {self.recipe.epochs}), got {self.stop_after}"
@@ -66,6 +82,11 @@ class Trial:
     def id(self) -> str:
         """Content hash; names the trial's files."""
         return content_id(self)
+
+    @property
+    def teachers(self) -> tuple[TeacherSpec, ...]:
+        """All that it asks, in the order in which batches hold their answers."""
+        return () if self.teacher is None else (self.teacher, *self.further_teachers)
 
     @property
     def epochs(self) -> int:
@@ -96,9 +117,8 @@ class Trial:
     @cached_property
     def pair_id(self) -> str:
         """Shared by the trials that are compared: same data, setting and seed, any method."""
-        return content_id(
-            [self.data, self.sampling, self.teacher, self.student, self.recipe, self.seed]
-        )
+        teacher = self.teachers if self.further_teachers else self.teacher
+        return content_id([self.data, self.sampling, teacher, self.student, self.recipe, self.seed])
 
     @cached_property
     def config_json(self) -> str:

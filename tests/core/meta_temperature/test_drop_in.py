@@ -13,7 +13,7 @@ from torch.optim import SGD, Adadelta, AdamW, Optimizer
 
 from metakd.core import MetaTemperature
 from metakd.core.hypergradient import UnknownOptimiserError
-from metakd.core.meta_temperature import MetaStep
+from metakd.core.look_aheads import MetaStep
 
 B, D, C = 16, 6, 4
 FORMS = ("separate", "shared", "per_class", "per_sample")

@@ -11,6 +11,9 @@ dkd          target and other classes taught apart (arXiv 2203.08679)      DKDCo
 ctkd         a temperature learned against the student (arXiv 2211.16231)  CTKDConfig
 mkd          distillation at learned temperatures (MKD-style, after the    MKDConfig
              abstract of arXiv 2202.07940)
+mean_losses  several teachers that count alike                             MeanLossesConfig
+mean_logits  one teacher, the mean of several                              MeanLogitsConfig
+camkd        several, by their confidence (arXiv 2201.00007)               CAMKDConfig
 ===========  ============================================================  =================
 
 ``metakd.testing.check_distiller`` says whether a further one keeps to the interface.
@@ -24,6 +27,12 @@ from metakd.core.distillers.kd import KDConfig
 from metakd.core.distillers.kd_schedule import KDScheduleConfig, scheduled
 from metakd.core.distillers.logit_std import LogitStdConfig
 from metakd.core.distillers.mkd import MKDConfig
+from metakd.core.distillers.several import (
+    CAMKDConfig,
+    MeanLogitsConfig,
+    MeanLossesConfig,
+    SeveralTeachersConfig,
+)
 
 _CONFIGS: tuple[type[DistillerConfig], ...] = (
     CrossEntropyConfig,
@@ -33,11 +42,15 @@ _CONFIGS: tuple[type[DistillerConfig], ...] = (
     DKDConfig,
     CTKDConfig,
     MKDConfig,
+    MeanLossesConfig,
+    MeanLogitsConfig,
+    CAMKDConfig,
 )
 CONFIGS: dict[str, type[DistillerConfig]] = {config.method: config for config in _CONFIGS}
 
 __all__ = [
     "CONFIGS",
+    "CAMKDConfig",
     "CTKDConfig",
     "CrossEntropyConfig",
     "DKDConfig",
@@ -47,5 +60,8 @@ __all__ = [
     "KDScheduleConfig",
     "LogitStdConfig",
     "MKDConfig",
+    "MeanLogitsConfig",
+    "MeanLossesConfig",
+    "SeveralTeachersConfig",
     "scheduled",
 ]

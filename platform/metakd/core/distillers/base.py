@@ -2,15 +2,34 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from dataclasses import Field
+from dataclasses import Field, dataclass
 from typing import Any, ClassVar, Protocol
 
 from torch import Tensor, nn
+from torch.optim import Optimizer
 
 from metakd.core.batches import Batch
 from metakd.core.hypergradient import TakenStep
+from metakd.core.look_aheads import MetaData, MetaStep
 from metakd.core.losses import Losses
-from metakd.core.meta_temperature import MetaData, MetaStep
+
+
+@dataclass(frozen=True)
+class TeacherWeights:
+    """How much each of K teachers counted, on average over some samples of an epoch.
+
+    Attributes:
+        of: What of them is weighted: "logits" or "features".
+        among: Over which samples: "all", "right", "wrong" (what the student said before the step),
+            or "class 0", "class 1", ... by label.
+        samples: How many.
+        weights: The mean weight of each teacher, in the order of the batch; they sum to 1.
+    """
+
+    of: str
+    among: str
+    samples: int
+    weights: tuple[float, ...]
 
 
 class Distiller(ABC):
@@ -23,11 +42,37 @@ class Distiller(ABC):
     meta_data: MetaData = "meta"
 
     @abstractmethod
-    def loss(self, logits: Tensor, batch: Batch) -> Losses:
-        """Returns the loss that the student descends on this batch."""
+    def loss(self, outputs: Tensor, batch: Batch) -> Losses:
+        """Returns the loss that the student descends on this batch.
 
-    def attach(self, student: nn.Module) -> None:  # noqa: B027 - most learn nothing else
-        """Learns beside this student: on its device, and with the ranks of a DDP module."""
+        Args:
+            outputs: What the module that ``extend`` returned gives: logits (B, C), perhaps with
+                more columns behind them.
+            batch: The batch.
+        """
+
+    def extend(self, student: nn.Module, example: Batch, seed: int) -> nn.Module:
+        """Returns what is trained: the student, with what else the method trains beside it.
+
+        It is called once, before the optimiser is made and before DDP wraps what it returns.
+
+        Args:
+            student: The student, which maps inputs to logits (B, C).
+            example: Any batch of the training, or a part of it; only its shapes matter.
+            seed: Of new weights; the caller's random state stays as it was.
+
+        Raises:
+            FeatureError: If the method matches features, and a model has none.
+        """
+        return student
+
+    def attach(self, student: nn.Module, optimiser: Optimizer) -> None:  # noqa: B027 - most learn nothing else
+        """Learns beside this student: on its device, and with the ranks of a DDP module.
+
+        Args:
+            student: What ``extend`` returned, perhaps in DDP.
+            optimiser: What moves it.
+        """
 
     def start_epoch(self, epoch: int, epochs: int) -> None:  # noqa: B027 - most need not know
         """Hears that an epoch begins: what changes along the run is a function of these two.
@@ -49,6 +94,10 @@ class Distiller(ABC):
     def temperatures(self) -> tuple[float, float] | None:
         """Returns (τ_s, τ_t) as they stand, None where the method has none."""
         return None
+
+    def teacher_weights(self) -> tuple[TeacherWeights, ...]:
+        """Returns how much each teacher counted since ``start_epoch``, the same on all ranks."""
+        return ()
 
     def remembers(self, step: int) -> bool:
         """Says whether a look-ahead will need the step."""

@@ -9,6 +9,7 @@ import torch
 import torch.distributed as dist
 import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.optim import Optimizer
 
 from metakd.core.batches import Batch
 from metakd.core.distillers.base import Distiller
@@ -124,7 +125,7 @@ class CTKD(Distiller):
         self._velocity = torch.zeros((), dtype=torch.float32)
         self._reversal = 1.0
 
-    def attach(self, student: nn.Module) -> None:
+    def attach(self, student: nn.Module, optimiser: Optimizer) -> None:
         """Learns r on the student's device, with its ranks."""
         self._group = ranks_of(student)
         device = next(student.parameters()).device

@@ -12,12 +12,14 @@ from typing import Any, ClassVar
 
 import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.optim import Optimizer
 
 from metakd.core.batches import Batch
 from metakd.core.distillers.base import Distiller
 from metakd.core.hypergradient import TakenStep
+from metakd.core.look_aheads import MetaStep
 from metakd.core.losses import Losses
-from metakd.core.meta_temperature import MetaStep, MetaTemperature, MetaTemperatureConfig
+from metakd.core.meta_temperature import MetaTemperature, MetaTemperatureConfig
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,7 +49,7 @@ class MKD(Distiller):
         assert batch.teacher_logits is not None
         return self._temperature.losses(logits, batch.teacher_logits, batch.labels)
 
-    def attach(self, student: nn.Module) -> None:
+    def attach(self, student: nn.Module, optimiser: Optimizer) -> None:
         """Learns the temperatures on the student's device, with its ranks."""
         self._temperature.attach(student)
 

@@ -81,13 +81,11 @@ the mean over quarters is 6 % off the whole (median of 10 steps of a small CNN, 
 ResNet-20), where one quarter scatters by 40 %.
 """
 
-from metakd.core.meta_temperature.config import MetaData, MetaTemperatureConfig
+from metakd.core.meta_temperature.config import MetaTemperatureConfig
 from metakd.core.meta_temperature.cost import meta_step_equivalents
-from metakd.core.meta_temperature.module import MetaStep, MetaTemperature
+from metakd.core.meta_temperature.module import MetaTemperature
 
 __all__ = [
-    "MetaData",
-    "MetaStep",
     "MetaTemperature",
     "MetaTemperatureConfig",
     "meta_step_equivalents",

@@ -4,17 +4,16 @@ import math
 from dataclasses import dataclass
 from typing import Literal, get_args
 
-from metakd.core.hypergradient import Estimator
+from metakd.core.look_aheads import LookAheads, require, require_one_of
 from metakd.core.losses import Scale
 from metakd.core.temperatures import Form, require_form, require_start
 
 RuleName = Literal["search", "gradient"]
-MetaData = Literal["meta", "train"]
 SEARCHABLE: tuple[Form, ...] = ("separate", "shared")
 
 
 @dataclass(frozen=True, kw_only=True)
-class MetaTemperatureConfig:
+class MetaTemperatureConfig(LookAheads):
     """Learned temperatures: their form, their rule, and how much is spent on them.
 
     ``metakd.core.meta_temperature`` has the measurements behind the defaults.
@@ -43,21 +42,9 @@ class MetaTemperatureConfig:
     """How fast search makes up its mind, above 0."""
     meta_lr: float = 0.05
     """Adam's rate on φ for the gradient rule: the relative change of τ in one meta step."""
-    interval: int = 8
-    """A look-ahead follows every so many steps of the student."""
-    meta_fraction: float = 0.25
-    """Share of the training batch that the look-ahead passes once more, in (0, 1]; the metakd loop
-    takes meta batches of the same size."""
-    horizon: int = 1
-    """Steps of the student that a look-ahead reaches back over, 1 to 5; each beyond the first costs
-    a Hessian product, about two passes of the look-ahead's share."""
-    meta_data: MetaData = "meta"
-    """What judges a look-ahead in the metakd loop: the held-out meta split, or the next training
-    batch."""
-    estimator: Estimator = "jvp"
-    """How the look-ahead is differentiated; jvp and double_backward are exact, jvp is cheap."""
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         require_form(self.form, self.num_classes)
         require_start("tau_s", self.tau_s)
         require_start("tau_t", self.tau_t)
@@ -65,25 +52,16 @@ class MetaTemperatureConfig:
             raise ValueError(
                 f"a shared temperature has one start, got tau_s={self.tau_s}, tau_t={self.tau_t}"
             )
-        _require(0 <= self.alpha <= 1, "alpha must be in [0, 1]", "alpha", self.alpha)
-        _require(self.meta_lr > 0, "meta_lr must be above 0", "meta_lr", self.meta_lr)
-        _require(self.interval >= 1, "interval must be at least 1", "interval", self.interval)
-        _require(self.confidence > 0, "confidence must be above 0", "confidence", self.confidence)
-        _require(
-            0 < self.meta_fraction <= 1,
-            "meta_fraction must be in (0, 1]",
-            "meta_fraction",
-            self.meta_fraction,
-        )
-        _require(1 <= self.horizon <= 5, "horizon must be 1 to 5", "horizon", self.horizon)
+        require(0 <= self.alpha <= 1, "alpha must be in [0, 1]", "alpha", self.alpha)
+        require(self.meta_lr > 0, "meta_lr must be above 0", "meta_lr", self.meta_lr)
+        require(self.confidence > 0, "confidence must be above 0", "confidence", self.confidence)
         low, high = self.search_range
         require_start("search_range[0]", low)
         require_start("search_range[1]", high)
-        _require(low < high, "search_range must rise", "search_range", self.search_range)
-        for name, kind in (("scale", Scale), ("meta_data", MetaData), ("estimator", Estimator)):
-            _require_one_of(name, getattr(self, name), get_args(kind))
+        require(low < high, "search_range must rise", "search_range", self.search_range)
+        require_one_of("scale", self.scale, get_args(Scale))
         if self.rule is not None:
-            _require_one_of("rule", self.rule, get_args(RuleName))
+            require_one_of("rule", self.rule, get_args(RuleName))
         if self.rule == "search" and not self._is_searchable:
             raise ValueError(
                 "search learns separate or shared temperatures at a fixed alpha; for "
@@ -106,34 +84,3 @@ class MetaTemperatureConfig:
     @property
     def _is_searchable(self) -> bool:
         return self.form in SEARCHABLE and not self.learn_alpha
-
-    def samples_of(self, batch_size: int) -> int:
-        """Returns how many samples of a batch a look-ahead sees; BatchNorm needs two."""
-        return min(batch_size, max(2, round(self.meta_fraction * batch_size)))
-
-    def look_aheads(self, steps: int) -> int:
-        """Returns how many look-aheads a run of so many steps has."""
-        return max(0, 1 + (steps - self.horizon) // self.interval)
-
-    def remembers(self, step: int) -> bool:
-        """Says whether step 0, 1, ... belongs to a look-ahead, and has to be remembered."""
-        return (self.horizon - 1 - step) % self.interval < self.horizon
-
-    def is_due(self, step: int) -> bool:
-        """Says whether a look-ahead follows step 0, 1, ..."""
-        return step >= self.horizon - 1 and (self.horizon - 1 - step) % self.interval == 0
-
-    def look_ahead_after(self, step: int) -> int:
-        """Returns the first step, this one or later, that a look-ahead follows."""
-        first = max(step, self.horizon - 1)
-        return first + (self.horizon - 1 - first) % self.interval
-
-
-def _require(holds: bool, rule: str, name: str, value: object) -> None:
-    if not holds:
-        raise ValueError(f"{rule}, got {name}={value}")
-
-
-def _require_one_of(name: str, value: str, choices: tuple[str, ...]) -> None:
-    if value not in choices:
-        raise ValueError(f"{name} must be one of {', '.join(choices)}, got {name}={value!r}")

@@ -4,7 +4,7 @@ import logging
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, fields
-from typing import Any, NamedTuple, Self
+from typing import Any, Self
 
 import torch
 from torch import Tensor, nn
@@ -12,6 +12,7 @@ from torch.nn import functional as F
 from torch.optim import Optimizer
 
 from metakd.core.hypergradient import MetaLoss, TakenStep, look_ahead
+from metakd.core.look_aheads import MetaStep
 from metakd.core.losses import Losses, TaskLoss
 from metakd.core.meta_temperature.config import MetaTemperatureConfig
 from metakd.core.meta_temperature.cost import meta_step_equivalents
@@ -24,22 +25,6 @@ from metakd.core.ranks import ranks_of
 from metakd.core.temperatures import make_temperatures
 
 _logger = logging.getLogger(__name__)
-
-
-class MetaStep(NamedTuple):
-    """What a look-ahead saw.
-
-    Attributes:
-        meta_loss: M(θ'), scalar.
-        gradient: dM/d(log τ_s, log τ_t), of a common relative change of all temperatures, (2,).
-        step_equivalents: Its cost, in forward and backward passes of one training batch.
-        is_skipped: Whether it moved nothing, because M or its gradient was not finite.
-    """
-
-    meta_loss: Tensor
-    gradient: Tensor
-    step_equivalents: float
-    is_skipped: bool
 
 
 @dataclass(frozen=True)

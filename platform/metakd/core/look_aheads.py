@@ -1,0 +1,94 @@
+"""When look-aheads come, how much they pass again, and what they leave behind."""
+
+from dataclasses import dataclass
+from typing import Literal, NamedTuple, get_args
+
+from torch import Tensor
+
+from metakd.core.hypergradient import Estimator
+
+MetaData = Literal["meta", "train"]
+
+
+class MetaStep(NamedTuple):
+    """What a look-ahead saw.
+
+    Attributes:
+        meta_loss: M(θ'), scalar.
+        gradient: dM/d(log τ_s, log τ_t), of a common relative change of all temperatures, (2,);
+            None where no temperature is learned.
+        step_equivalents: Its cost, in forward and backward passes of one training batch.
+        is_skipped: Whether it moved nothing, because M or its gradient was not finite.
+    """
+
+    meta_loss: Tensor
+    gradient: Tensor | None
+    step_equivalents: float
+    is_skipped: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class LookAheads:
+    """How often the student's own steps are looked back at, and how much of each is passed again.
+
+    Whatever is meta-learned is configured by a subclass.
+    """
+
+    interval: int = 8
+    """A look-ahead follows every so many steps of the student."""
+    meta_fraction: float = 0.25
+    """Share of the training batch that the look-ahead passes once more, in (0, 1]; the metakd loop
+    takes meta batches of the same size."""
+    horizon: int = 1
+    """Steps of the student that a look-ahead reaches back over, 1 to 5; each beyond the first costs
+    a Hessian product, about two passes of the look-ahead's share."""
+    meta_data: MetaData = "meta"
+    """What judges a look-ahead in the metakd loop: the held-out meta split, or the next training
+    batch."""
+    estimator: Estimator = "jvp"
+    """How the look-ahead is differentiated; jvp and double_backward are exact, jvp is cheap."""
+
+    def __post_init__(self) -> None:
+        require(self.interval >= 1, "interval must be at least 1", "interval", self.interval)
+        require(
+            0 < self.meta_fraction <= 1,
+            "meta_fraction must be in (0, 1]",
+            "meta_fraction",
+            self.meta_fraction,
+        )
+        require(1 <= self.horizon <= 5, "horizon must be 1 to 5", "horizon", self.horizon)
+        require_one_of("meta_data", self.meta_data, get_args(MetaData))
+        require_one_of("estimator", self.estimator, get_args(Estimator))
+
+    def samples_of(self, batch_size: int) -> int:
+        """Returns how many samples of a batch a look-ahead sees; BatchNorm needs two."""
+        return min(batch_size, max(2, round(self.meta_fraction * batch_size)))
+
+    def look_aheads(self, steps: int) -> int:
+        """Returns how many look-aheads a run of so many steps has."""
+        return max(0, 1 + (steps - self.horizon) // self.interval)
+
+    def remembers(self, step: int) -> bool:
+        """Says whether step 0, 1, ... belongs to a look-ahead, and has to be remembered."""
+        return (self.horizon - 1 - step) % self.interval < self.horizon
+
+    def is_due(self, step: int) -> bool:
+        """Says whether a look-ahead follows step 0, 1, ..."""
+        return step >= self.horizon - 1 and (self.horizon - 1 - step) % self.interval == 0
+
+    def look_ahead_after(self, step: int) -> int:
+        """Returns the first step, this one or later, that a look-ahead follows."""
+        first = max(step, self.horizon - 1)
+        return first + (self.horizon - 1 - first) % self.interval
+
+
+def require(holds: bool, rule: str, name: str, value: object) -> None:
+    """Raises ``ValueError`` with the rule and the value of a field, unless it holds."""
+    if not holds:
+        raise ValueError(f"{rule}, got {name}={value}")
+
+
+def require_one_of(name: str, value: str, choices: tuple[str, ...]) -> None:
+    """Raises ``ValueError`` unless the value of a field is one of the choices."""
+    if value not in choices:
+        raise ValueError(f"{name} must be one of {', '.join(choices)}, got {name}={value!r}")
