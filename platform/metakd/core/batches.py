@@ -1,6 +1,6 @@
 """What the training loop consumes: batches of inputs, labels and the teachers' answers."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import NamedTuple, Protocol
 
 from torch import Tensor
@@ -25,16 +25,32 @@ class Batch(NamedTuple):
     ensemble_logits: Tensor | None = None
     teacher_features: tuple[Tensor, ...] = ()
 
+    @property
+    def classes(self) -> Tensor:
+        """The class of each sample, (B,), int64: where labels are probabilities, the largest."""
+        return self.labels if self.labels.dim() == 1 else self.labels.argmax(dim=1)
+
     def first(self, samples: int) -> "Batch":
         """Returns the batch's first so many samples."""
+        return self.each(lambda tensor: tensor[:samples])
+
+    def each(self, change: Callable[[Tensor], Tensor]) -> "Batch":
+        """Returns the batch with each of its tensors changed."""
         one, several = self.teacher_logits, self.ensemble_logits
         return Batch(
-            self.inputs[:samples],
-            self.labels[:samples],
-            None if one is None else one[:samples],
-            None if several is None else several[:samples],
-            tuple(features[:samples] for features in self.teacher_features),
+            change(self.inputs),
+            change(self.labels),
+            None if one is None else change(one),
+            None if several is None else change(several),
+            tuple(change(features) for features in self.teacher_features),
         )
+
+    @property
+    def tensors(self) -> list[Tensor]:
+        """All tensors that it holds, in one order."""
+        logits = (self.teacher_logits, self.ensemble_logits)
+        asked = [tensor for tensor in logits if tensor is not None]
+        return [self.inputs, self.labels, *asked, *self.teacher_features]
 
 
 class TrainingBatches(Protocol):

@@ -6,6 +6,7 @@ from typing import Literal, NamedTuple, get_args
 from torch import Tensor
 
 from metakd.core.hypergradient import Estimator
+from metakd.core.look_ahead_cost import reverse_equivalents
 
 MetaData = Literal["meta", "train"]
 
@@ -67,6 +68,22 @@ class LookAheads:
     def look_aheads(self, steps: int) -> int:
         """Returns how many look-aheads a run of so many steps has."""
         return max(0, 1 + (steps - self.horizon) // self.interval)
+
+    def step_equivalents(self, batch_size: int, meta_samples: int) -> float:
+        """Returns what one look-ahead costs, in forward and backward passes of a training batch.
+
+        Args:
+            batch_size: Samples of a training batch, B.
+            meta_samples: Samples that the meta loss is taken over.
+        """
+        share = self.samples_of(batch_size) / batch_size
+        return meta_samples / batch_size + share * reverse_equivalents(self.estimator, self.horizon)
+
+    def look_ahead_equivalents(self, steps: int, batch_size: int) -> float:
+        """Returns what all look-aheads of a run of so many steps cost, in the same passes."""
+        return self.look_aheads(steps) * self.step_equivalents(
+            batch_size, self.samples_of(batch_size)
+        )
 
     def remembers(self, step: int) -> bool:
         """Says whether step 0, 1, ... belongs to a look-ahead, and has to be remembered."""

@@ -5,7 +5,6 @@ during training by the gradient of the learning objective. What it leaves open i
 ``metakd.core.meta_temperature``, with the measurements behind it.
 """
 
-from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
@@ -15,7 +14,7 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from metakd.core.batches import Batch
-from metakd.core.distillers.base import Distiller
+from metakd.core.distillers.looking_ahead import LookingAhead
 from metakd.core.hypergradient import TakenStep
 from metakd.core.look_aheads import MetaStep
 from metakd.core.losses import Losses
@@ -35,14 +34,12 @@ class MKDConfig(MetaTemperatureConfig):
         return MKD(self)
 
 
-class MKD(Distiller):
+class MKD(LookingAhead):
     """L = (1−α) CE + α s KL, at temperatures that look-aheads move."""
 
     def __init__(self, config: MKDConfig) -> None:
-        self.meta_data = config.meta_data
-        self._config = config
+        super().__init__(config)
         self._temperature = MetaTemperature.of(config)
-        self._remembered: deque[TakenStep] = deque(maxlen=config.horizon)
 
     def loss(self, logits: Tensor, batch: Batch) -> Losses:
         """Returns the distillation loss of the batch at the temperatures as they stand."""
@@ -57,20 +54,12 @@ class MKD(Distiller):
         """Returns the current (τ_s, τ_t)."""
         return self._temperature.temperatures
 
-    def remembers(self, step: int) -> bool:
-        """Says yes to the last ``horizon`` steps before each look-ahead."""
-        return self._config.remembers(step)
-
     def remember(self, step: TakenStep, batch: Batch) -> None:
         """Keeps the step, with the part of its batch that the look-ahead passes again."""
         assert batch.teacher_logits is not None
         self._remembered.append(
             self._temperature.complete(step, batch.inputs, batch.teacher_logits, batch.labels)
         )
-
-    def holds_steps(self, step: int) -> bool:
-        """Says yes where the next look-ahead reaches back behind the step."""
-        return self._config.look_ahead_after(step) - self._config.horizon + 1 < step
 
     def state_dict(self) -> dict[str, Any]:
         """Returns the temperatures and what their rule remembers."""
@@ -79,14 +68,6 @@ class MKD(Distiller):
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Takes the temperatures and what their rule remembers."""
         self._temperature.load_state_dict(state)
-
-    def is_meta_step(self, step: int) -> bool:
-        """Says yes to every ``interval``-th step."""
-        return self._config.is_due(step)
-
-    def meta_samples(self, batch: Batch) -> int:
-        """Returns the share of the batch that a look-ahead passes again."""
-        return self._config.samples_of(len(batch.labels))
 
     def meta_step(self, meta_batch: Batch) -> MetaStep:
         """Moves both temperatures by the meta batch's cross-entropy after the student's step."""

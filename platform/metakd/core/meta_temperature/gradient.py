@@ -16,11 +16,19 @@ class GradientRule(MetaRule):
     Args:
         phi: The meta-parameters that it will move.
         lr: Adam's rate: about the relative change of a temperature in one meta step.
+        betas: How Adam's first and second moments decay.
+        weight_decay: L2 penalty on φ, inside Adam.
     """
 
-    def __init__(self, phi: Sequence[nn.Parameter], lr: float) -> None:
+    def __init__(
+        self,
+        phi: Sequence[nn.Parameter],
+        lr: float,
+        betas: tuple[float, float] = (0.9, 0.99),
+        weight_decay: float = 0.0,
+    ) -> None:
         super().__init__()
-        self._optimiser = torch.optim.Adam(phi, lr=lr, betas=(0.9, 0.99))
+        self._optimiser = torch.optim.Adam(phi, lr=lr, betas=betas, weight_decay=weight_decay)
 
     def move(
         self,

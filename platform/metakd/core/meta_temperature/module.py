@@ -1,8 +1,7 @@
 """Learned temperatures as a module: the loss, the look-ahead, the move."""
 
 import logging
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from typing import Any, Self
 
@@ -11,11 +10,11 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.optim import Optimizer
 
-from metakd.core.hypergradient import MetaLoss, TakenStep, look_ahead
+from metakd.core.hypergradient import MetaLoss, TakenStep
 from metakd.core.look_aheads import MetaStep
 from metakd.core.losses import Losses, TaskLoss
+from metakd.core.meta_gradient import meta_gradient
 from metakd.core.meta_temperature.config import MetaTemperatureConfig
-from metakd.core.meta_temperature.cost import meta_step_equivalents
 from metakd.core.meta_temperature.gradient import GradientRule
 from metakd.core.meta_temperature.rule import MetaRule, SeenStep
 from metakd.core.meta_temperature.search import AlignmentSearch
@@ -231,26 +230,21 @@ class MetaTemperature(nn.Module):
         phi, group = self._tempered.phi, self._tempered.group
         losses = [step.loss for step in steps]
         shifts = [loss.shift for loss in losses if isinstance(loss, BatchLoss)]
-        with self._graph_to_phi():
-            found = look_ahead(steps, meta_loss, self.config.estimator, group)
-            gradients = found.gradients([*phi, *shifts], group)
-
-        common = torch.stack(gradients[len(phi) :]).sum(dim=0)
-        finite = torch.stack([g.isfinite().all() for g in (found.meta_loss, *gradients)]).all()
-        is_skipped = not bool(finite)
-        if is_skipped:
-            self._skip(float(found.meta_loss))
-        else:
+        found = meta_gradient(steps, meta_loss, phi, shifts, self.config.estimator, group)
+        seen_loss = found.look_ahead.meta_loss
+        if found.is_finite:
             seen = [
                 SeenStep(linearised, loss.teacher_logits)
-                for linearised, loss in zip(found.passes, losses, strict=True)
+                for linearised, loss in zip(found.look_ahead.passes, losses, strict=True)
                 if isinstance(loss, BatchLoss)
             ]
-            self._rule.move(phi, gradients[: len(phi)], seen, group)
+            self._rule.move(phi, found.of_phi, seen, group)
             self._tempered.clamp_()
+        else:
+            self._skip(float(seen_loss))
         batch_size = steps[-1].batch_size or meta_samples
-        cost = meta_step_equivalents(self.config, batch_size, meta_samples)
-        return MetaStep(found.meta_loss, common, cost, is_skipped)
+        cost = self.config.step_equivalents(batch_size, meta_samples)
+        return MetaStep(seen_loss, found.common, cost, is_skipped=not found.is_finite)
 
     def get_extra_state(self) -> dict[str, int]:
         """Returns the counters, for the state dict."""
@@ -263,17 +257,6 @@ class MetaTemperature(nn.Module):
     @property
     def _dtype(self) -> torch.dtype:
         return self._tempered.phi[0].dtype
-
-    @contextmanager
-    def _graph_to_phi(self) -> Iterator[None]:
-        """Lets φ take gradients inside only: the student's own backward pass leaves it out."""
-        try:
-            for parameter in self._tempered.phi:
-                parameter.requires_grad_(True)
-            yield
-        finally:
-            for parameter in self._tempered.phi:
-                parameter.requires_grad_(False)
 
     def _skip(self, meta_loss: float) -> None:
         self.skipped += 1

@@ -15,11 +15,14 @@ class SeenStep(NamedTuple):
 
     Attributes:
         linearised: The student's pass along the look-ahead's direction.
-        teacher_logits: z_t of the samples in that pass, (B, C).
+        teacher_logits: z_t of the samples in that pass, (B, C), or those of K teachers, (B, K, C).
+        weights: How much each of K teachers counts for each sample, (B, K), rows summing to 1; None
+            where there is one.
     """
 
     linearised: Linearised
     teacher_logits: Tensor
+    weights: Tensor | None = None
 
 
 class MetaRule(nn.Module, ABC):

@@ -98,9 +98,12 @@ class AlignmentSearch(MetaRule):
     def _scores(self, seen: Sequence[SeenStep], group: dist.ProcessGroup | None) -> Tensor:
         """Returns the cosine between −J u and g(τ_s, τ_t) over the steps, (9, 9)."""
         sums: dict[str, Tensor] = {}
-        for linearised, teacher_logits in seen:
+        for linearised, teacher_logits, weights in seen:
             wanted = -linearised.tangent.flatten()
             q, p = self._softened(linearised.logits), self._softened(teacher_logits)
+            if weights is not None:
+                p = (p * weights[:, :, None].to(p.dtype)).sum(dim=2)
+            q, p = q.flatten(1), p.flatten(1)
             # Subtracted before they are squared: where both sides agree, the squares' difference
             # would be all rounding.
             gaps = [at_tau_s - p for at_tau_s in q]
@@ -118,7 +121,7 @@ class AlignmentSearch(MetaRule):
         return cosines.nan_to_num(nan=0.0).to(self.mean.dtype)
 
     def _softened(self, logits: Tensor) -> Tensor:
-        """Returns softmax(z/τ) for each τ of the range, (9, B C)."""
+        """Returns softmax(z/τ) for each τ of the range, (9, B, C) or (9, B, K, C)."""
         logits = at_least_float32(logits)
-        taus = self.log_taus.exp()[:, None, None].to(logits.dtype)
-        return F.softmax(logits / taus, dim=-1).flatten(1)
+        taus = self.log_taus.exp().view(-1, *[1] * logits.dim()).to(logits.dtype)
+        return F.softmax(logits / taus, dim=-1)
