@@ -72,7 +72,7 @@ def test_another_place_leaves_the_folder_untouched(tmp_path: Path) -> None:
         MadeUpStudy(strategies=("fixed", "meta")),
         MadeUpStudy(temperatures=(4.0,)),
     ],
-    ids=str,
+    ids=[str(number) for number in range(10)],
 )
 def test_whatever_there_is_of_a_study_makes_a_page(study: MadeUpStudy, tmp_path: Path) -> None:
     page = rendered(study.write(tmp_path / "study"))

@@ -1,6 +1,8 @@
 """What the training loop consumes: batches of inputs, labels and the teachers' answers."""
 
+from collections import deque
 from collections.abc import Callable, Iterator
+from itertools import islice
 from typing import NamedTuple, Protocol
 
 from torch import Tensor
@@ -51,6 +53,28 @@ class Batch(NamedTuple):
         logits = (self.teacher_logits, self.ensemble_logits)
         asked = [tensor for tensor in logits if tensor is not None]
         return [self.inputs, self.labels, *asked, *self.teacher_features]
+
+
+class Upcoming:
+    """Batches one after another, with a look at those that come after.
+
+    Args:
+        batches: The batches.
+    """
+
+    def __init__(self, batches: Iterator[Batch]) -> None:
+        self._batches = batches
+        self._seen: deque[Batch] = deque()
+
+    def __iter__(self) -> Iterator[Batch]:
+        """Yields every batch once."""
+        while self.peek(1):
+            yield self._seen.popleft()
+
+    def peek(self, count: int) -> list[Batch]:
+        """Returns the next so many batches, fewer where they end; they are still to come."""
+        self._seen.extend(islice(self._batches, max(0, count - len(self._seen))))
+        return list(islice(self._seen, count))
 
 
 class TrainingBatches(Protocol):

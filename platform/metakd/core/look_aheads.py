@@ -20,12 +20,14 @@ class MetaStep(NamedTuple):
             None where no temperature is learned.
         step_equivalents: Its cost, in forward and backward passes of one training batch.
         is_skipped: Whether it moved nothing, because M or its gradient was not finite.
+        before: The same loss at θ, scalar; None where nobody looked.
     """
 
     meta_loss: Tensor
     gradient: Tensor | None
     step_equivalents: float
     is_skipped: bool
+    before: Tensor | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

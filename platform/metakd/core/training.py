@@ -11,7 +11,7 @@ import torch
 import torch.distributed as dist
 from torch import Tensor, nn
 
-from metakd.core.batches import Batch, MetaBatches, TrainingBatches
+from metakd.core.batches import Batch, MetaBatches, TrainingBatches, Upcoming
 from metakd.core.distillers.base import Distiller, TeacherWeights
 from metakd.core.hypergradient import TakenStep, bare
 from metakd.core.hypergradient.linearised import at_least_float32
@@ -43,6 +43,7 @@ class EpochRecord:
     step_equivalents: float
     compute_s: float
     feature_loss: float | None = None
+    meta_loss_before: float | None = None
     teacher_weights: tuple[TeacherWeights, ...] = ()
 
 
@@ -139,12 +140,16 @@ class Training:
         meta_seen: list[MetaStep] = []
         self._student.train()
         distiller.start_epoch(epoch, self._recipe.epochs)
-        for batch in self._batches.epoch(epoch):
+        batches = Upcoming(self._batches.epoch(epoch))
+        for batch in batches:
             if self._awaits_next_batch:
                 meta_seen.append(self._look_ahead(batch.first(distiller.meta_samples(batch))))
             lr = self._recipe.lr_at(self._step, total_steps)
             for group in self._optimiser.param_groups:
                 group["lr"] = lr
+            flown = distiller.pilot_batches(self._step)
+            if flown:
+                meta_seen.append(self._pilot([batch, *batches.peek(flown - 1)]))
             remembers = distiller.remembers(self._step)
             taken = TakenStep(self._student, self._optimiser) if remembers else None
 
@@ -189,6 +194,16 @@ class Training:
     def _look_ahead(self, meta_batch: Batch) -> MetaStep:
         with self._precision():
             return self._distiller.meta_step(meta_batch)
+
+    def _pilot(self, batches: list[Batch]) -> MetaStep:
+        distiller, first = self._distiller, batches[0]
+        quiz = (
+            first.first(distiller.meta_samples(first))
+            if distiller.meta_data == "train"
+            else self._meta_batch(first)
+        )
+        with self._precision():
+            return distiller.pilot_step(batches, quiz)
 
     def _precision(self) -> AbstractContextManager[object]:
         if self._autocast is None:
@@ -241,8 +256,10 @@ def _mean_losses(seen: list[Losses], group: dist.ProcessGroup | None) -> Losses:
 def _meta_record(seen: list[MetaStep]) -> dict[str, Any]:
     gradient = _mean([m.gradient for m in seen if m.gradient is not None])
     meta_loss = _mean([m.meta_loss for m in seen])
+    before = _mean([m.before for m in seen if m.before is not None])
     return {
         "meta_loss": None if meta_loss is None else float(meta_loss),
+        "meta_loss_before": None if before is None else float(before),
         "meta_gradient": None if gradient is None else (float(gradient[0]), float(gradient[1])),
         "meta_steps": len(seen),
         "meta_steps_skipped": sum(m.is_skipped for m in seen),

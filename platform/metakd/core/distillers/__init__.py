@@ -14,6 +14,7 @@ mkd          distillation at learned temperatures (MKD-style, after the    MKDCo
 mean_losses  several teachers that count alike                             MeanLossesConfig
 mean_logits  one teacher, the mean of several                              MeanLogitsConfig
 camkd        several, by their confidence (arXiv 2201.00007)               CAMKDConfig
+metadistil   a teacher that learns to teach (arXiv 2106.04570)             MetaDistilConfig
 ===========  ============================================================  =================
 
 ``metakd.testing.check_distiller`` says whether a further one keeps to the interface.
@@ -26,6 +27,7 @@ from metakd.core.distillers.dkd import DKDConfig
 from metakd.core.distillers.kd import KDConfig
 from metakd.core.distillers.kd_schedule import KDScheduleConfig, scheduled
 from metakd.core.distillers.logit_std import LogitStdConfig
+from metakd.core.distillers.metadistil import MetaDistilConfig
 from metakd.core.distillers.mkd import MKDConfig
 from metakd.core.distillers.several import (
     CAMKDConfig,
@@ -45,6 +47,7 @@ _CONFIGS: tuple[type[DistillerConfig], ...] = (
     MeanLossesConfig,
     MeanLogitsConfig,
     CAMKDConfig,
+    MetaDistilConfig,
 )
 CONFIGS: dict[str, type[DistillerConfig]] = {config.method: config for config in _CONFIGS}
 
@@ -62,6 +65,7 @@ __all__ = [
     "MKDConfig",
     "MeanLogitsConfig",
     "MeanLossesConfig",
+    "MetaDistilConfig",
     "SeveralTeachersConfig",
     "scheduled",
 ]

@@ -1,7 +1,7 @@
 """The interface of every way to teach a student, and of what chooses it."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import Field, dataclass
 from typing import Any, ClassVar, Protocol
 
@@ -36,7 +36,8 @@ class Distiller(ABC):
     """Teaches a student: a loss at its logits, and perhaps look-aheads after some of its steps.
 
     Attributes:
-        meta_data: What judges a look-ahead: the meta split, or the next training batch.
+        meta_data: What judges a look-ahead: the meta split, or the next training batch; a pilot,
+            instead of the next, the batch that it begins with.
     """
 
     meta_data: MetaData = "meta"
@@ -91,6 +92,11 @@ class Distiller(ABC):
             lr: The learning rate of the student's step, just taken.
         """
 
+    @property
+    def teacher(self) -> nn.Module | None:
+        """The teacher as it stands, where the method changes it."""
+        return None
+
     def temperatures(self) -> tuple[float, float] | None:
         """Returns (τ_s, τ_t) as they stand, None where the method has none."""
         return None
@@ -117,6 +123,19 @@ class Distiller(ABC):
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:  # noqa: B027 - most have none
         """Takes what was learned beside the student."""
+
+    def pilot_batches(self, step: int) -> int:
+        """Returns how many of the batches that come a pilot flies before the step, 0 for none."""
+        return 0
+
+    def pilot_step(self, batches: Sequence[Batch], quiz: Batch) -> MetaStep:
+        """Tries steps and takes them back, to move what is meta-learned before the student's own.
+
+        Args:
+            batches: The training batches that come next, from the step's own on.
+            quiz: The samples that judge the steps.
+        """
+        raise NotImplementedError(f"{type(self).__name__} flies no pilots")
 
     def is_meta_step(self, step: int) -> bool:
         """Says whether a look-ahead follows the step."""

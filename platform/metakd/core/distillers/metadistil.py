@@ -1,0 +1,349 @@
+"""The teacher learns to teach: MetaDistil (Zhou et al. 2022, arXiv 2106.04570).
+
+Before its step the student flies a *pilot*: the step on the same batch, taken back afterwards. What
+the pilot student says of a *quiz set*, which no student trains on, judges the teacher's answers,
+and the teacher is moved so that the quiz goes better. Then the student takes its real step with the
+teacher that has learned.
+
+With θ' the parameters after the pilot and M(θ') the quiz loss, the teacher's logits z_t reach M
+through the pilot's loss at the student's logits alone. So dM/dz_t takes one forward-mode pass
+(``look_ahead``), and one ordinary backward pass of ⟨dM/dz_t, z_t(φ)⟩ brings it to the teacher's
+parameters φ: no second derivative of the student, and no graph that spans both networks.
+"""
+
+import logging
+from collections import deque
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, ClassVar, Literal, get_args
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from torch.optim import SGD, Optimizer
+
+from metakd.core.batches import Batch
+from metakd.core.distillers.fields import require_at_least_0, require_share, require_temperature
+from metakd.core.distillers.looking_ahead import LookingAhead
+from metakd.core.distillers.rise import EPOCHS_OF_RECIPE
+from metakd.core.hypergradient import Forward, TakenStep, bare, look_ahead
+from metakd.core.hypergradient.batchnorm import frozen_running_statistics
+from metakd.core.hypergradient.linearised import at_least_float32
+from metakd.core.live_teacher import LiveTeacher, TeacherAlgorithm
+from metakd.core.look_aheads import LookAheads, MetaStep, require, require_one_of
+from metakd.core.losses import Losses, distillation_loss, require_same_classes
+from metakd.core.ranks import mean_over_ranks, ranks_of
+from metakd.core.snapshot import rolled_back
+
+_logger = logging.getLogger(__name__)
+
+Divergence = Literal["kl", "mse"]
+Pilot = Literal["own", "sgd", "none"]
+PUBLISHED_WARMUP = 150
+"""Of 240 epochs, those in which the published code leaves the teacher as it is."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class MetaDistilConfig(LookAheads):
+    """How the teacher learns to teach.
+
+    What the published code does is in ``reference()``. The defaults mend: a pilot that is not the
+    step which the student takes (plain SGD beside momentum or AdamW); the default rate of 0.05,
+    which destroys the teacher; a momentum that fills while the teacher does not move; second-order
+    work in those epochs; a quiz that the student trains on in augmented form.
+    """
+
+    method: ClassVar[str] = "metadistil"
+    asks_teacher: ClassVar[bool] = True
+    asks_live_teacher: ClassVar[bool] = True
+    min_classes: ClassVar[int] = 2
+
+    interval: int = 1
+    """A pilot precedes every so many steps of the student."""
+    meta_fraction: float = 1.0
+    """Share of the pilot's batch whose answers the teacher learns from, in (0, 1]; the quiz has as
+    many samples."""
+    horizon: int = 1
+    """Steps that a pilot flies, m, over the batches that come; 1 to 5, at most ``interval``."""
+    tau_s: float = 4.0
+    """The student's temperature, above 0."""
+    tau_t: float = 4.0
+    """The teacher's temperature, above 0."""
+    alpha: float = 0.9
+    """Weight of the teacher's term, in [0, 1]; the labels have the rest."""
+    divergence: Divergence = "kl"
+    """The teacher's term: Hinton's, or the mean square of (z_t/τ_t − z_s/τ_s)."""
+    teacher_lr: float = 2e-4
+    """The teacher's peak rate, at least 0; it falls as the student's does. At 0 it is KD."""
+    teacher_algorithm: TeacherAlgorithm = "sgd"
+    """What moves the teacher: SGD with momentum 0.9, or AdamW."""
+    teacher_weight_decay: float = 0.0
+    """Of the teacher, at least 0."""
+    largest_norm: float | None = None
+    """To which the teacher's gradient is scaled down, above 0; None leaves it."""
+    warmup: float | None = 0.0
+    """Epochs in which the teacher stays as it is, at least 0; None: 150 of 240, as published."""
+    pilot: Pilot = "own"
+    """The pilot's step: by the student's own optimiser; by plain SGD; or none, which judges the
+    teacher by the student's real step, never taken back."""
+    pilot_lr: float = 0.05
+    """Of an SGD pilot, the peak rate, above 0; it falls as the student's does."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        require_temperature("tau_s", self.tau_s)
+        require_temperature("tau_t", self.tau_t)
+        require_share("alpha", self.alpha)
+        for name in ("teacher_lr", "teacher_weight_decay"):
+            require_at_least_0(name, getattr(self, name))
+        if self.warmup is not None:
+            require_at_least_0("warmup", self.warmup)
+        if self.largest_norm is not None:
+            require(
+                self.largest_norm > 0,
+                "largest_norm must be above 0",
+                "largest_norm",
+                self.largest_norm,
+            )
+        require(self.pilot_lr > 0, "pilot_lr must be above 0", "pilot_lr", self.pilot_lr)
+        require(
+            self.horizon <= self.interval,
+            f"a pilot flies at most interval={self.interval} steps",
+            "horizon",
+            self.horizon,
+        )
+        require_one_of("divergence", self.divergence, get_args(Divergence))
+        require_one_of("teacher_algorithm", self.teacher_algorithm, get_args(TeacherAlgorithm))
+        require_one_of("pilot", self.pilot, get_args(Pilot))
+
+    @staticmethod
+    def reference() -> "MetaDistilConfig":
+        """Returns what the published code for images does, at the rate that its authors advise."""
+        return MetaDistilConfig(
+            teacher_weight_decay=5e-4, warmup=None, pilot="sgd", teacher_lr=3e-4
+        )
+
+    def build(self) -> "MetaDistil":
+        """Returns the distiller."""
+        return MetaDistil(self)
+
+    def look_aheads(self, steps: int) -> int:
+        """Returns how many pilots precede the steps of a run without a warm-up."""
+        return super().look_aheads(steps) if self.pilot == "none" else -(-steps // self.interval)
+
+    def step_equivalents(self, batch_size: int, meta_samples: int) -> float:
+        """Returns what one pilot costs, in passes of the student; the teacher's come on top."""
+        flown = 0 if self.pilot == "none" else self.horizon
+        return flown + super().step_equivalents(batch_size, meta_samples)
+
+    def is_frozen(self, epoch: int, epochs: int) -> bool:
+        """Says whether the teacher stays as it is in epoch 0, 1, ... of a run."""
+        warmup = self.warmup
+        if warmup is None:
+            warmup = PUBLISHED_WARMUP * epochs / EPOCHS_OF_RECIPE
+        return self.teacher_lr == 0 or epoch < warmup
+
+
+@dataclass(frozen=True)
+class TaughtStep:
+    """A step, and the teacher's answers that it was taught by.
+
+    Attributes:
+        step: The step, completed.
+        answers: z_t of the samples that are looked at again, (b, C), with the graph to the teacher.
+        leaf: The same values, as the step's loss sees them: where dM/dz_t is found.
+    """
+
+    step: TakenStep
+    answers: Tensor
+    leaf: Tensor
+
+
+class MetaDistil(LookingAhead):
+    """L = (1−α) CE + α s KL, with a teacher that pilots move."""
+
+    def __init__(self, config: MetaDistilConfig) -> None:
+        super().__init__(config)
+        self.skipped = 0
+        self._config = config
+        self._is_frozen = True
+        self._live: LiveTeacher | None = None
+        self._attached: tuple[nn.Module, Optimizer] | None = None
+        self._taught: deque[TaughtStep] = deque(maxlen=config.horizon)
+
+    @property
+    def teacher(self) -> nn.Module | None:
+        """The teacher as it stands."""
+        return None if self._live is None else self._live.module
+
+    def take_teacher(self, teacher: nn.Module) -> None:
+        """Teaches by this module from the first epoch on in which it moves.
+
+        Raises:
+            TeacherError: If it has no trainable parameters.
+        """
+        c = self._config
+        self._live = LiveTeacher(
+            teacher, c.teacher_algorithm, c.teacher_lr, c.teacher_weight_decay, c.largest_norm
+        )
+
+    def attach(self, student: nn.Module, optimiser: Optimizer) -> None:
+        """Flies pilots with this student and its optimiser."""
+        self._attached = student, optimiser
+
+    def start_epoch(self, epoch: int, epochs: int) -> None:
+        """Lets the teacher move once the warm-up is over."""
+        self._is_frozen = self._config.is_frozen(epoch, epochs)
+
+    def loss(self, outputs: Tensor, batch: Batch) -> Losses:
+        """Returns the distillation loss of the batch, by the teacher as it stands."""
+        if self._is_frozen:
+            assert batch.teacher_logits is not None
+            return self._losses(outputs, batch.teacher_logits, batch.labels)
+        return self._losses(outputs, self._learner.answers(batch.inputs), batch.labels)
+
+    def temperatures(self) -> tuple[float, float]:
+        """Returns the fixed (τ_s, τ_t)."""
+        return self._config.tau_s, self._config.tau_t
+
+    def pilot_batches(self, step: int) -> int:
+        """Returns m before every ``interval``-th step, once the warm-up is over."""
+        flies = self._config.pilot != "none" and not self._is_frozen
+        return self._config.horizon if flies and step % self._config.interval == 0 else 0
+
+    def pilot_step(self, batches: Sequence[Batch], quiz: Batch) -> MetaStep:
+        """Flies a pilot, and moves the teacher by how the quiz then goes."""
+        assert self._attached is not None
+        student, optimiser = self._attached
+        with rolled_back(student, optimiser):
+            with torch.no_grad(), frozen_running_statistics(bare(student)):
+                before = self._quiz_loss(quiz, bare(student))
+            pilot = self._pilot(student, optimiser)
+            taught = [self._fly(student, pilot, batch) for batch in batches]
+            after, has_moved = self._learn(taught, quiz)
+        named = {"before": before}
+        return MetaStep(
+            meta_loss=after,
+            gradient=None,
+            step_equivalents=self._config.step_equivalents(
+                len(batches[0].labels), len(quiz.labels)
+            ),
+            is_skipped=not has_moved,
+            before=mean_over_ranks(named, ranks_of(student))["before"],
+        )
+
+    def remembers(self, step: int) -> bool:
+        """Says yes to the steps that stand in for a pilot."""
+        return self._is_its_own_pilot and super().remembers(step)
+
+    def holds_steps(self, step: int) -> bool:
+        """Says yes where the next look-ahead reaches back behind the step."""
+        return self._is_its_own_pilot and super().holds_steps(step)
+
+    def is_meta_step(self, step: int) -> bool:
+        """Says yes where the student's own steps stand in for a pilot."""
+        return self._is_its_own_pilot and super().is_meta_step(step)
+
+    def remember(self, step: TakenStep, batch: Batch) -> None:
+        """Keeps the step, with the teacher's answers to the part that is looked at again."""
+        learnt_from = batch.first(self.meta_samples(batch))
+        answers = self._learner.answers_with_graph(learnt_from.inputs)
+        self._taught.append(self._completed(step, batch, answers))
+
+    def meta_step(self, meta_batch: Batch) -> MetaStep:
+        """Moves the teacher by how the quiz goes after the student's real step."""
+        taught = list(self._taught)
+        after, has_moved = self._learn(taught, meta_batch)
+        batch_size = taught[-1].step.batch_size or len(meta_batch.labels)
+        passes = self._config.step_equivalents(batch_size, len(meta_batch.labels))
+        return MetaStep(after, None, passes, is_skipped=not has_moved)
+
+    def state_dict(self) -> dict[str, Any]:
+        """Returns the teacher as it stands."""
+        return {} if self._live is None else self._live.state_dict()
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Takes the teacher as it was."""
+        if state:
+            self._learner.load_state_dict(dict(state))
+
+    @property
+    def _learner(self) -> LiveTeacher:
+        if self._live is None:
+            raise RuntimeError("MetaDistil moves its teacher: hand it over with take_teacher")
+        return self._live
+
+    @property
+    def _is_its_own_pilot(self) -> bool:
+        return self._config.pilot == "none" and not self._is_frozen
+
+    def _pilot(self, student: nn.Module, optimiser: Optimizer) -> Optimizer:
+        if self._config.pilot == "own":
+            return optimiser
+        trained = [p for p in student.parameters() if p.requires_grad]
+        return SGD(trained, lr=self._config.pilot_lr * share_of_peak(optimiser))
+
+    def _fly(self, student: nn.Module, pilot: Optimizer, batch: Batch) -> TaughtStep:
+        step = TakenStep(student, pilot)
+        rows = self.meta_samples(batch)
+        answers = self._learner.answers_with_graph(batch.first(rows).inputs)
+        whole = answers.detach()
+        if rows < len(batch.labels):
+            whole = self._learner.answers(batch.inputs)
+        losses = self._losses(at_least_float32(student(batch.inputs)), whole, batch.labels)
+        pilot.zero_grad()
+        losses.total.backward()
+        pilot.step()
+        return self._completed(step, batch, answers)
+
+    def _completed(self, step: TakenStep, batch: Batch, answers: Tensor) -> TaughtStep:
+        learnt_from = batch.first(len(answers))
+        leaf = answers.detach().requires_grad_()
+
+        def loss(logits: Tensor) -> Tensor:
+            return self._losses(logits, leaf, learnt_from.labels).total
+
+        step.complete(learnt_from.inputs, loss, batch_size=len(batch.labels))
+        return TaughtStep(step, answers, leaf)
+
+    def _learn(self, taught: Sequence[TaughtStep], quiz: Batch) -> tuple[Tensor, bool]:
+        """Returns the quiz loss after the steps, and whether the teacher moved."""
+        assert self._attached is not None
+        student, optimiser = self._attached
+        group = ranks_of(student)
+        steps = [each.step for each in taught]
+        found = look_ahead(steps, partial(self._quiz_loss, quiz), self._config.estimator, group)
+        # Each rank's answers are its own: what is averaged is what they say of the teacher.
+        slopes = found.gradients([each.leaf for each in taught])
+        answers = [each.answers for each in taught]
+        has_moved = self._learner.learn(answers, slopes, share_of_peak(optimiser), group)
+        if not has_moved:
+            self._skip(float(found.meta_loss))
+        return found.meta_loss, has_moved
+
+    def _quiz_loss(self, quiz: Batch, forward: Forward) -> Tensor:
+        return F.cross_entropy(at_least_float32(forward(quiz.inputs)), quiz.labels)
+
+    def _losses(self, logits: Tensor, teacher_logits: Tensor, labels: Tensor) -> Losses:
+        c = self._config
+        if c.divergence == "kl":
+            return distillation_loss(logits, teacher_logits, labels, c.tau_s, c.tau_t, c.alpha)
+        require_same_classes(logits, teacher_logits)
+        ce = F.cross_entropy(logits, labels)
+        kd = (logits / c.tau_s - teacher_logits / c.tau_t).square().mean()
+        return Losses((1 - c.alpha) * ce + c.alpha * kd, ce, kd)
+
+    def _skip(self, quiz_loss: float) -> None:
+        self.skipped += 1
+        if self.skipped == 1:
+            _logger.warning(
+                "the teacher's gradient is not finite (quiz loss %g): this pilot is skipped, the "
+                "teacher stays, and training goes on; further ones are counted",
+                quiz_loss,
+            )
+
+
+def share_of_peak(optimiser: Optimizer) -> float:
+    """Returns a student's present learning rate over that with which its optimiser began."""
+    return float(optimiser.param_groups[0]["lr"]) / float(optimiser.defaults["lr"])
