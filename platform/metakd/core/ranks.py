@@ -41,6 +41,14 @@ def mean_over_ranks(
     }
 
 
+def rows_of_all_ranks(rows: Tensor, group: dist.ProcessGroup) -> Tensor:
+    """Returns all ranks' rows of a tensor, dealt out in turn, in the order before the deal."""
+    rows = rows.contiguous()
+    shares = [torch.empty_like(rows) for _ in range(dist.get_world_size(group))]
+    dist.all_gather(shares, rows, group=group)
+    return torch.stack(shares, dim=1).flatten(0, 1)
+
+
 def norms_over_ranks(*tensors: Tensor, group: dist.ProcessGroup | None) -> tuple[Tensor, ...]:
     """Returns the norms of tensors whose rows are dealt out to the ranks, each over √ranks."""
     norms = {str(index): tensor.norm() for index, tensor in enumerate(tensors)}

@@ -211,6 +211,8 @@ class Training:
         return torch.autocast(next(self._student.parameters()).device.type, self._autocast)
 
     def _meta_batch(self, batch: Batch) -> Batch:
+        if self._distiller.meta_data is None:
+            return batch
         if self._meta_batches is None:
             raise ValueError("look-aheads on the meta split need meta_batches")
         return self._meta_batches.at(self._step).first(self._distiller.meta_samples(batch))

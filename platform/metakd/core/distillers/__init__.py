@@ -14,6 +14,7 @@ mkd          distillation at learned temperatures (MKD-style, after the    MKDCo
 mean_losses  several teachers that count alike                             MeanLossesConfig
 mean_logits  one teacher, the mean of several                              MeanLogitsConfig
 camkd        several, by their confidence (arXiv 2201.00007)               CAMKDConfig
+mmkd         several, by learned weights (arXiv 2306.06634)                MMKDConfig
 metadistil   a teacher that learns to teach (arXiv 2106.04570)             MetaDistilConfig
 ===========  ============================================================  =================
 
@@ -29,6 +30,7 @@ from metakd.core.distillers.kd_schedule import KDScheduleConfig, scheduled
 from metakd.core.distillers.logit_std import LogitStdConfig
 from metakd.core.distillers.metadistil import MetaDistilConfig
 from metakd.core.distillers.mkd import MKDConfig
+from metakd.core.distillers.mmkd import MMKDConfig
 from metakd.core.distillers.several import (
     CAMKDConfig,
     MeanLogitsConfig,
@@ -47,6 +49,7 @@ _CONFIGS: tuple[type[DistillerConfig], ...] = (
     MeanLossesConfig,
     MeanLogitsConfig,
     CAMKDConfig,
+    MMKDConfig,
     MetaDistilConfig,
 )
 CONFIGS: dict[str, type[DistillerConfig]] = {config.method: config for config in _CONFIGS}
@@ -63,6 +66,7 @@ __all__ = [
     "KDScheduleConfig",
     "LogitStdConfig",
     "MKDConfig",
+    "MMKDConfig",
     "MeanLogitsConfig",
     "MeanLossesConfig",
     "MetaDistilConfig",

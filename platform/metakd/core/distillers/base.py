@@ -2,7 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from dataclasses import Field, dataclass
+from dataclasses import Field
 from typing import Any, ClassVar, Protocol
 
 from torch import Tensor, nn
@@ -12,35 +12,19 @@ from metakd.core.batches import Batch
 from metakd.core.hypergradient import TakenStep
 from metakd.core.look_aheads import MetaData, MetaStep
 from metakd.core.losses import Losses
-
-
-@dataclass(frozen=True)
-class TeacherWeights:
-    """How much each of K teachers counted, on average over some samples of an epoch.
-
-    Attributes:
-        of: What of them is weighted: "logits" or "features".
-        among: Over which samples: "all", "right", "wrong" (what the student said before the step),
-            or "class 0", "class 1", ... by label.
-        samples: How many.
-        weights: The mean weight of each teacher, in the order of the batch; they sum to 1.
-    """
-
-    of: str
-    among: str
-    samples: int
-    weights: tuple[float, ...]
+from metakd.core.teacher_weights.tally import TeacherWeights as TeacherWeights
 
 
 class Distiller(ABC):
     """Teaches a student: a loss at its logits, and perhaps look-aheads after some of its steps.
 
     Attributes:
-        meta_data: What judges a look-ahead: the meta split, or the next training batch; a pilot,
-            instead of the next, the batch that it begins with.
+        meta_data: What judges a look-ahead: the meta split, or the next training batch (a pilot: the
+            batch that it begins with); None where the distiller has samples of its own for it, and
+            is handed the batch just trained on.
     """
 
-    meta_data: MetaData = "meta"
+    meta_data: MetaData | None = "meta"
 
     @abstractmethod
     def loss(self, outputs: Tensor, batch: Batch) -> Losses:
@@ -59,7 +43,8 @@ class Distiller(ABC):
 
         Args:
             student: The student, which maps inputs to logits (B, C).
-            example: Any batch of the training, or a part of it; only its shapes matter.
+            example: Any batch of the training, the whole of this rank's share; only its shapes
+                matter.
             seed: Of new weights; the caller's random state stays as it was.
 
         Raises:
