@@ -1,18 +1,22 @@
 """What the training loop consumes: batches of inputs, labels and the teachers' answers."""
 
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from itertools import islice
 from typing import NamedTuple, Protocol
 
 from torch import Tensor
+
+Inputs = Tensor | Mapping[str, Tensor]
+"""What a model takes as its one argument: a tensor (B, ...), or several by name."""
 
 
 class Batch(NamedTuple):
     """One batch of B samples.
 
     Attributes:
-        inputs: Normalised images, (B, channels, height, width), float.
+        inputs: Normalised images, (B, channels, height, width), float; or whatever else the models
+            take, for example token ids and their mask by name, each (B, ...).
         labels: Class indices, (B,), int64, or class probabilities, (B, C), as mixup makes them.
         teacher_logits: The teacher's logits on these very inputs, (B, C); None where no teacher, or
             several, are asked.
@@ -21,7 +25,7 @@ class Batch(NamedTuple):
             a vector being a map of one place; empty where nobody asks for them.
     """
 
-    inputs: Tensor
+    inputs: Inputs
     labels: Tensor
     teacher_logits: Tensor | None
     ensemble_logits: Tensor | None = None
@@ -40,7 +44,7 @@ class Batch(NamedTuple):
         """Returns the batch with each of its tensors changed."""
         one, several = self.teacher_logits, self.ensemble_logits
         return Batch(
-            change(self.inputs),
+            changed(self.inputs, change),
             change(self.labels),
             None if one is None else change(one),
             None if several is None else change(several),
@@ -52,7 +56,16 @@ class Batch(NamedTuple):
         """All tensors that it holds, in one order."""
         logits = (self.teacher_logits, self.ensemble_logits)
         asked = [tensor for tensor in logits if tensor is not None]
-        return [self.inputs, self.labels, *asked, *self.teacher_features]
+        inputs = self.inputs
+        named = [inputs] if isinstance(inputs, Tensor) else list(inputs.values())
+        return [*named, self.labels, *asked, *self.teacher_features]
+
+
+def changed(inputs: Inputs, change: Callable[[Tensor], Tensor]) -> Inputs:
+    """Returns a model's inputs with each of their tensors changed."""
+    if isinstance(inputs, Tensor):
+        return change(inputs)
+    return {name: change(tensor) for name, tensor in inputs.items()}
 
 
 class Upcoming:

@@ -6,6 +6,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from metakd.core.batches import Inputs
+
 # A head may be handed the class token alone, and that of a second head.
 MOST_CLASS_TOKENS = 2
 
@@ -49,7 +51,7 @@ def logits_and_map(model: nn.Module, inputs: Tensor) -> tuple[Tensor, Tensor]:
     return asked.forward_head(features), maps[-1]
 
 
-def map_shape(model: nn.Module, inputs: Tensor) -> MapShape:
+def map_shape(model: nn.Module, inputs: Inputs) -> MapShape:
     """Returns the shape of a model's last feature map; the model stays as it is.
 
     Args:
@@ -57,8 +59,13 @@ def map_shape(model: nn.Module, inputs: Tensor) -> MapShape:
         inputs: Any images of the right size, (B, channels, height, width).
 
     Raises:
-        FeatureError: If the model shows no features.
+        FeatureError: If the model shows no features, or these are no images.
     """
+    if not isinstance(inputs, Tensor):
+        raise FeatureError(
+            f"features are matched on images, got inputs by name ({', '.join(inputs)}): match "
+            "logits alone (features_weight 0)"
+        )
     was_training = model.training
     model.eval()
     try:

@@ -13,6 +13,7 @@ import torch.distributed as dist
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from metakd.core.batches import Inputs
 from metakd.core.features import FeatureError, MapShape, logits_and_map, map_shape
 from metakd.core.hypergradient.linearised import at_least_float32
 from metakd.core.ranks import mean_over_ranks
@@ -62,7 +63,7 @@ class MatchedStudent(nn.Module):
         self,
         student: nn.Module,
         teacher_shapes: Sequence[MapShape],
-        inputs: Tensor,
+        inputs: Inputs,
         seed: int,
         rectified: bool = False,
     ) -> None:
@@ -82,7 +83,7 @@ class MatchedStudent(nn.Module):
             self.regressors = nn.ModuleList(
                 _regressor(own[0], channels, rectified) for channels in self._channels
             )
-        self.regressors.to(inputs.device)
+        self.regressors.to(next(student.parameters()).device)
 
     def forward(self, inputs: Tensor) -> Tensor:
         """Maps images (B, channels, height, width) to all outputs, (B, C + D); see ``split``."""

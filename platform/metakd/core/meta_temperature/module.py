@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.optim import Optimizer
 
+from metakd.core.batches import Inputs, changed
 from metakd.core.hypergradient import MetaLoss, TakenStep
 from metakd.core.look_aheads import MetaStep
 from metakd.core.losses import Losses, TaskLoss
@@ -196,7 +197,7 @@ class MetaTemperature(nn.Module):
             )
 
     def complete(
-        self, step: TakenStep, inputs: Tensor, teacher_logits: Tensor, labels: Tensor
+        self, step: TakenStep, inputs: Inputs, teacher_logits: Tensor, labels: Tensor
     ) -> TakenStep:
         """Completes a remembered step with the part of its batch that the look-ahead passes again.
 
@@ -206,10 +207,11 @@ class MetaTemperature(nn.Module):
             teacher_logits: z_t, (B, C).
             labels: (B,), or (B, C).
         """
-        rows = self.config.samples_of(len(inputs))
+        rows = self.config.samples_of(len(labels))
         shift = torch.zeros(2, device=teacher_logits.device, dtype=self._dtype, requires_grad=True)
         loss = BatchLoss(self._tempered, teacher_logits[:rows].detach(), labels[:rows], shift)
-        return step.complete(inputs[:rows], loss, batch_size=len(inputs))
+        passed = changed(inputs, lambda tensor: tensor[:rows])
+        return step.complete(passed, loss, batch_size=len(labels))
 
     def learn(
         self,
