@@ -25,10 +25,12 @@ from metakd.core.distillers import (
     LogitStdConfig,
     MeanLogitsConfig,
     MeanLossesConfig,
+    MetaDistilConfig,
     MKDConfig,
     MMKDConfig,
     SeveralTeachersConfig,
 )
+from metakd.core.distillers.metadistil import MetaDistil
 from metakd.core.evaluation import evaluate
 from metakd.core.hypergradient import bare
 from metakd.core.training import Recipe, Training
@@ -47,6 +49,7 @@ DISTILLERS: dict[str, DistillerConfig] = {
     "mmkd": MMKDConfig(interval=4, features_weight=1.0, meta_lr=0.03),
     "mmkd both": MMKDConfig(interval=4, learns="both", meta_lr=0.03),
     "mmkd three steps": THREE_STEPS,
+    "metadistil": MetaDistilConfig(interval=2, horizon=2, teacher_lr=0.03),
     "ctkd": CTKDConfig(),
     "ctkd dkd": CTKDConfig(taught_by="dkd", target_weight=0.1, others_weight=0.1),
 }
@@ -75,6 +78,7 @@ CHECKED: dict[str, DistillerConfig] = {
     "camkd": CAMKDConfig(features_weight=1.0),
     "mmkd": MMKDConfig(interval=2, learns="both", features_weight=1.0),
     "mmkd three steps": replace(THREE_STEPS, interval=2),
+    "metadistil": MetaDistilConfig(teacher_lr=0.03),
     "alone": Alone(),
 }
 
@@ -142,6 +146,8 @@ class Batches:
 def run(rank: int, world: int, student: nn.Module, config: DistillerConfig) -> dict[str, Any]:
     group = dist.group.WORLD if world > 1 else None
     distiller = config.build()
+    if isinstance(distiller, MetaDistil):
+        distiller.take_teacher(nn.Sequential(nn.Flatten(), nn.Linear(36, CLASSES)).double())
     batches, held_out = (Batches(rank, world, offset, config) for offset in (0, 1000))
     model = distiller.extend(student, batches.at(0), seed=0).double()
     if group is not None:

@@ -24,6 +24,7 @@ from metakd.core.distillers import (
     LogitStdConfig,
     MeanLogitsConfig,
     MeanLossesConfig,
+    MetaDistilConfig,
     MKDConfig,
     MMKDConfig,
 )
@@ -50,6 +51,10 @@ DISTILLERS: list[DistillerConfig] = [
     MMKDConfig(interval=2, features_weight=1.0),
     MMKDConfig(interval=2, learns="temperatures", features_weight=1.0),
     MMKDConfig(interval=3, learns="both", horizon=2, meta_data="train"),
+    MetaDistilConfig(teacher_lr=1e-2),
+    MetaDistilConfig(interval=2, horizon=2, warmup=1.0, teacher_lr=1e-2, divergence="mse"),
+    MetaDistilConfig(pilot="none", interval=2, meta_data="train", teacher_lr=1e-2),
+    MetaDistilConfig.reference(),
     # A network that reads a Gram matrix is no mean over samples.
     replace(MMKDConfig.reference(), feature_input="pooled", buffer_size=20),
 ]

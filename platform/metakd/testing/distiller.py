@@ -15,9 +15,10 @@ from torch.nn.parallel import DistributedDataParallel
 from metakd.core.batch_norm import share_batch_norm
 from metakd.core.batches import Batch
 from metakd.core.distillers import Distiller, DistillerConfig
+from metakd.core.distillers.metadistil import MetaDistil
 from metakd.core.temperatures.bounds import TAU_MAX, TAU_MIN
 from metakd.core.training import Training
-from metakd.testing.toy import RECIPE, ToyBatches, new_student
+from metakd.testing.toy import RECIPE, ToyBatches, new_student, new_teacher
 
 LARGE = 6e4
 """About the largest logit that float16 holds."""
@@ -99,7 +100,7 @@ def check_arguments_stay(config: DistillerConfig, classes: int) -> None:
         assert torch.equal(part, before[name]), f"arguments: the loss changed its {name}"
     student = new_student(classes, seed=0)
     random = torch.get_rng_state()
-    config.build().extend(student, batch, seed=3)
+    _built(config, classes).extend(student, batch, seed=3)
     assert torch.equal(torch.get_rng_state(), random), "arguments: extend drew random numbers"
 
 
@@ -174,7 +175,7 @@ class Run:
     ) -> None:
         share = (0, 1) if group is None else (dist.get_rank(group), dist.get_world_size(group))
         batches, held_out = (ToyBatches(classes, number, *share, config) for number in range(2))
-        self._distiller = config.build()
+        self._distiller = _built(config, classes)
         trained = self._distiller.extend(new_student(classes, seed), batches.at(0), seed)
         self._trained = trained
         if group is not None:
@@ -207,8 +208,15 @@ def _begun(config: DistillerConfig, classes: int, epoch: int = 0) -> Distiller:
     return distiller
 
 
+def _built(config: DistillerConfig, classes: int) -> Distiller:
+    distiller = config.build()
+    if isinstance(distiller, MetaDistil):
+        distiller.take_teacher(new_teacher(classes))
+    return distiller
+
+
 def _extended(config: DistillerConfig, classes: int) -> tuple[Distiller, nn.Module]:
-    distiller, example = config.build(), ToyBatches(classes, asks=config).at(0)
+    distiller, example = _built(config, classes), ToyBatches(classes, asks=config).at(0)
     return distiller, distiller.extend(new_student(classes, seed=0), example, seed=0)
 
 

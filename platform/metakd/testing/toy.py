@@ -54,16 +54,18 @@ class ToyBatches:
         labels = (logits + noise).argmax(dim=1)
         whole = Batch(inputs, labels, logits if self._asks.asks_teacher else None)
         if isinstance(self._asks, SeveralTeachersConfig):
-            whole = self._of_several(whole, logits, self._asks.asks_features)
+            whole = self._of_several(whole, inputs, logits, self._asks.asks_features)
         return whole.each(lambda rows: rows[rank::world])
 
-    def _of_several(self, batch: Batch, logits: Tensor, with_features: bool) -> Batch:
+    def _of_several(
+        self, batch: Batch, inputs: Tensor, logits: Tensor, with_features: bool
+    ) -> Batch:
         several = [
-            logits + number * batch.inputs @ normal((FEATURES, self._classes), -2 - number)
+            logits + number * inputs @ normal((FEATURES, self._classes), -2 - number)
             for number in range(len(TEACHER_MAPS))
         ]
         features = [
-            (batch.inputs @ normal((FEATURES, c * h * w), -12 - number)).view(-1, c, h, w)
+            (inputs @ normal((FEATURES, c * h * w), -12 - number)).view(-1, c, h, w)
             for number, (c, h, w) in enumerate(TEACHER_MAPS)
         ]
         return batch._replace(
@@ -97,3 +99,10 @@ def new_student(classes: int, seed: int) -> nn.Module:
     """Returns a student of the points, and leaves torch's random state at the seed."""
     torch.manual_seed(seed)
     return ToyStudent(nn.Linear(FEATURES, 8), nn.Tanh(), nn.Linear(8, classes))
+
+
+def new_teacher(classes: int) -> nn.Module:
+    """Returns a teacher of the points, for methods that move theirs; torch's random state stays."""
+    with torch.random.fork_rng(devices=[]):
+        torch.default_generator.manual_seed(2**20)
+        return nn.Sequential(nn.Linear(FEATURES, 8), nn.ReLU(), nn.Linear(8, classes))
