@@ -36,11 +36,11 @@ def test_what_follows_is_what_would_have_followed_bitwise(name: str, steps_befor
         for _ in range(steps_before):
             step(student, optimiser)
         if is_tried:
-            moved = student.layers[1].running_mean.clone()  # type: ignore[operator]
+            moved = student.layers[1].running_mean.clone()
             with rolled_back(student, optimiser):
                 for _ in range(3):
                     step(student, optimiser)
-                assert not torch.equal(student.layers[1].running_mean, moved)  # type: ignore[arg-type]
+                assert not torch.equal(student.layers[1].running_mean, moved)
             assert all(parameter.grad is None for parameter in student.parameters())
         for _ in range(2):
             step(student, optimiser)

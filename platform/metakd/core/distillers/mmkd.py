@@ -56,8 +56,8 @@ class MMKDConfig(SeveralTeachersConfig, TeacherWeightsConfig):
       that judges them too, and undoes them;
     - the networks start from equal weights, the mean of losses;
     - the feature network reads each sample's own pooled features, of length 1. The code's Gram
-      matrix has entries of 1e4 and more: the softmax is one-hot, the same for all samples, and its
-      gradient is exactly 0; and it ties the network to a batch size and the order of samples;
+      matrix has entries of 1e4 and more, so that the softmax is one-hot and its gradient exactly
+      0; and it ties the network to a batch size and the order of samples;
     - distances of features are relative to each teacher's mean square feature, and regressors
       reach negative features;
     - Adam has no L2 penalty, which moves whatever has no gradient by its whole rate;
