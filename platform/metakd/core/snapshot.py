@@ -43,6 +43,7 @@ def rolled_back(student: nn.Module, optimiser: Optimizer) -> Iterator[None]:
         optimiser.state.clear()
         optimiser.state.update(state)
         optimiser.zero_grad()
+        torch.clear_autocast_cache()
         for each in random:
             each.restore()
 
@@ -66,6 +67,7 @@ def tried_step(
         optimiser.zero_grad()
         value.backward()
         optimiser.step()
+    torch.clear_autocast_cache()  # which holds coarse copies of what has just moved
     return taken.complete(inputs, loss)
 
 
