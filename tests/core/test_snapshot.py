@@ -9,7 +9,7 @@ from one_thread import one_thread as one_thread
 from torch import nn
 from torch.optim import SGD, Adam, Optimizer
 
-from metakd.core.snapshot import rolled_back
+from metakd.core.snapshot import rolled_back, tried_step
 
 OPTIMISERS: dict[str, Callable[[nn.Module], Optimizer]] = {
     "plain": lambda student: SGD(student.parameters(), lr=0.1),
@@ -66,3 +66,23 @@ def test_an_error_inside_undoes_the_steps_too() -> None:
         steps()
     assert all(torch.equal(value, before[name]) for name, value in student.state_dict().items())
     assert not optimiser.state
+
+
+def test_under_autocast_each_tried_step_sees_what_the_one_before_it_did() -> None:
+    torch.manual_seed(0)
+    student = Student()
+    optimiser = SGD(student.parameters(), lr=1.0)
+    inputs = torch.randn(BATCH, 1, SIZE, SIZE)
+    seen: list[torch.Tensor] = []
+
+    def loss(outputs: torch.Tensor) -> torch.Tensor:
+        seen.append(outputs.detach())
+        return outputs.square().mean()
+
+    with torch.autocast("cpu", torch.bfloat16), rolled_back(student, optimiser):
+        for _ in range(2):
+            tried_step(student, optimiser, inputs, loss)
+        seen.append(student(inputs).float())
+    assert {each.dtype for each in seen} == {torch.float32}
+    assert (seen[0] - seen[1]).norm() > 0.1 * seen[0].norm()
+    assert (seen[1] - seen[2]).norm() > 0.1 * seen[1].norm()
