@@ -101,7 +101,7 @@ def begun(
     held_out = Teachers(teachers.order, teachers.dtype, teachers.alone, seed=9)
     torch.manual_seed(1)
     student = Student(dropout).to(teachers.dtype)
-    distiller = config.build()  # type: ignore[attr-defined]
+    distiller = config.build()
     trained = distiller.extend(student, teachers.at(0), seed=3).to(teachers.dtype)
     recipe = recipe or Recipe(epochs=6, batch_size=BATCH, lr=0.05)
     return trained, distiller, Training(trained, distiller, recipe, teachers, held_out, autocast)

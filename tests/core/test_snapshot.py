@@ -9,7 +9,7 @@ from one_thread import one_thread as one_thread
 from torch import nn
 from torch.optim import SGD, Adam, Optimizer
 
-from metakd.core.snapshot import rolled_back
+from metakd.core.snapshot import rolled_back, tried_step
 
 OPTIMISERS: dict[str, Callable[[nn.Module], Optimizer]] = {
     "plain": lambda student: SGD(student.parameters(), lr=0.1),
@@ -36,11 +36,11 @@ def test_what_follows_is_what_would_have_followed_bitwise(name: str, steps_befor
         for _ in range(steps_before):
             step(student, optimiser)
         if is_tried:
-            moved = student.layers[1].running_mean.clone()  # type: ignore[operator]
+            moved = student.layers[1].running_mean.clone()
             with rolled_back(student, optimiser):
                 for _ in range(3):
                     step(student, optimiser)
-                assert not torch.equal(student.layers[1].running_mean, moved)  # type: ignore[arg-type]
+                assert not torch.equal(student.layers[1].running_mean, moved)
             assert all(parameter.grad is None for parameter in student.parameters())
         for _ in range(2):
             step(student, optimiser)
@@ -66,3 +66,23 @@ def test_an_error_inside_undoes_the_steps_too() -> None:
         steps()
     assert all(torch.equal(value, before[name]) for name, value in student.state_dict().items())
     assert not optimiser.state
+
+
+def test_under_autocast_each_tried_step_sees_what_the_one_before_it_did() -> None:
+    torch.manual_seed(0)
+    student = Student()
+    optimiser = SGD(student.parameters(), lr=1.0)
+    inputs = torch.randn(BATCH, 1, SIZE, SIZE)
+    seen: list[torch.Tensor] = []
+
+    def loss(outputs: torch.Tensor) -> torch.Tensor:
+        seen.append(outputs.detach())
+        return outputs.square().mean()
+
+    with torch.autocast("cpu", torch.bfloat16), rolled_back(student, optimiser):
+        for _ in range(2):
+            tried_step(student, optimiser, inputs, loss)
+        seen.append(student(inputs).float())
+    assert {each.dtype for each in seen} == {torch.float32}
+    assert (seen[0] - seen[1]).norm() > 0.1 * seen[0].norm()
+    assert (seen[1] - seen[2]).norm() > 0.1 * seen[1].norm()

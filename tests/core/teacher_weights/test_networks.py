@@ -110,7 +110,7 @@ def test_the_raw_gram_matrix_of_real_maps_leaves_one_teacher_and_no_gradient(see
     assert (weights.amax(dim=1) == 1).all()
     assert (gradient == 0).all()
     for soft in ("pooled", "gram"):
-        weights, gradient = weights_and_gradient(soft)  # type: ignore[arg-type]
+        weights, gradient = weights_and_gradient(soft)
         assert weights.min() > 0.2
         assert weights.max() < 0.5
         assert gradient.norm() > 0.01
@@ -121,7 +121,7 @@ def test_pooled_features_know_nothing_of_the_batch_and_gram_rows_do() -> None:
         return feature_input(kind, STUDENT_MAP[rows], [maps[rows] for maps in TEACHER_MAPS])
 
     rows = torch.tensor([4, 1, 3])
-    whole = {kind: alone(kind, torch.arange(B)) for kind in ("pooled", "gram")}  # type: ignore[arg-type]
+    whole = {kind: alone(kind, torch.arange(B)) for kind in ("pooled", "gram")}
     torch.testing.assert_close(alone("pooled", rows), whole["pooled"][rows])
     order = torch.tensor([1, 0, 2, 3, 4, 5])
     assert not torch.allclose(alone("gram", order), whole["gram"][order])
