@@ -54,6 +54,7 @@ DISTILLERS: list[DistillerConfig] = [
     MetaDistilConfig(teacher_lr=1e-2),
     MetaDistilConfig(interval=2, horizon=2, warmup=1.0, teacher_lr=1e-2, divergence="mse"),
     MetaDistilConfig(pilot="none", interval=2, meta_data="train", teacher_lr=1e-2),
+    MetaDistilConfig(learns_temperatures=True, interval=2, teacher_lr=1e-2),
     MetaDistilConfig.reference(),
     # A network that reads a Gram matrix is no mean over samples.
     replace(MMKDConfig.reference(), feature_input="pooled", buffer_size=20),

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
+from metakd.core.batches import Inputs
 from metakd.core.hypergradient import LossOfLogits, TakenStep, bare
 from metakd.core.hypergradient.linearised import at_least_float32
 from metakd.core.hypergradient.random_state import RandomState
@@ -49,9 +50,9 @@ def rolled_back(student: nn.Module, optimiser: Optimizer) -> Iterator[None]:
 
 
 def tried_step(
-    student: nn.Module, optimiser: Optimizer, inputs: Tensor, loss: LossOfLogits
+    student: nn.Module, optimiser: Optimizer, inputs: Inputs, loss: LossOfLogits
 ) -> TakenStep:
-    """Takes a step as the training loop takes them, and returns it for a look-ahead.
+    """Takes a step as the training loop takes them, and returns it to be completed.
 
     Args:
         student: The student, perhaps in DDP: its passes go through the wrapper, and under the
@@ -68,7 +69,7 @@ def tried_step(
         value.backward()
         optimiser.step()
     torch.clear_autocast_cache()  # which holds coarse copies of what has just moved
-    return taken.complete(inputs, loss)
+    return taken
 
 
 def _values(module: nn.Module) -> Iterator[tuple[str, Tensor]]:

@@ -195,6 +195,7 @@ def test_nothing_stale_is_served_after_the_warm_up() -> None:
         MetaDistilConfig(),
         MetaDistilConfig(pilot="none", interval=2, horizon=2),
         MetaDistilConfig(warmup=1.0, horizon=2, interval=2, teacher_algorithm="adamw"),
+        MetaDistilConfig(learns_temperatures=True, interval=2),
         MetaDistilConfig(meta_data="train", meta_fraction=0.5, largest_norm=1.0),
         MetaDistilConfig.reference(),
     ],
@@ -218,6 +219,19 @@ def test_the_teacher_moves_and_a_resumed_run_is_the_same_run(config: MetaDistilC
     for name in ("2.running_mean", "2.running_var", "2.num_batches_tracked"):
         assert torch.equal(after[name], before[name])
     assert equal(list(again.teacher.state_dict().values()), list(after.values()))
+
+
+def test_temperatures_are_learned_by_the_same_pilots() -> None:
+    config = MetaDistilConfig(learns_temperatures=True, teacher_lr=1e-2)
+    run = Run(config)
+    assert run.distiller.temperatures() == (4.0, 4.0)
+    jvp = run.training.run_epoch()
+    assert run.distiller.temperatures() != (4.0, 4.0)
+    both = Run(replace(config, estimator="double_backward")).training.run_epoch()
+    assert jvp.meta_gradient is not None
+    assert both.meta_gradient is not None
+    assert jvp.meta_gradient == pytest.approx(both.meta_gradient, rel=1e-3)
+    assert Run(MetaDistilConfig()).training.run_epoch().meta_gradient is None
 
 
 def test_the_quiz_is_looked_at_before_and_after_each_pilot() -> None:
@@ -280,6 +294,9 @@ def test_a_teacher_without_parameters_and_none_at_all_are_refused() -> None:
         {"largest_norm": 0.0},
         {"horizon": 2},
         {"divergence": "js"},
+        {"divergence": "mse", "learns_temperatures": True},
+        {"search_range": (4.0, 2.0)},
+        {"confidence": 0.0},
         {"pilot": "auto"},
         {"teacher_algorithm": "lion"},
         {"alpha": 2.0},

@@ -33,8 +33,12 @@ from metakd.core.hypergradient.linearised import at_least_float32
 from metakd.core.live_teacher import LiveTeacher, TeacherAlgorithm
 from metakd.core.look_aheads import LookAheads, MetaStep, require, require_one_of
 from metakd.core.losses import Losses, distillation_loss, require_same_classes
+from metakd.core.meta_gradient import graph_to
+from metakd.core.meta_temperature.rule import SeenStep
+from metakd.core.meta_temperature.searched import SearchedTemperatures
 from metakd.core.ranks import mean_over_ranks, ranks_of
-from metakd.core.snapshot import rolled_back
+from metakd.core.snapshot import rolled_back, tried_step
+from metakd.core.temperatures import require_start
 
 _logger = logging.getLogger(__name__)
 
@@ -89,6 +93,13 @@ class MetaDistilConfig(LookAheads):
     teacher by the student's real step, never taken back."""
     pilot_lr: float = 0.05
     """Of an SGD pilot, the peak rate, above 0; it falls as the student's does."""
+    learns_temperatures: bool = False
+    """Whether pilots move the temperatures too, as MKD's look-aheads do: tau_s and tau_t are not
+    used then, and the teacher's term keeps the size that it has at τ = 4. Needs kl."""
+    search_range: tuple[float, float] = (1.0, 16.0)
+    """The temperatures that are judged, where they are learned."""
+    confidence: float = 0.25
+    """How fast that search makes up its mind, above 0."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -116,6 +127,14 @@ class MetaDistilConfig(LookAheads):
         require_one_of("divergence", self.divergence, get_args(Divergence))
         require_one_of("teacher_algorithm", self.teacher_algorithm, get_args(TeacherAlgorithm))
         require_one_of("pilot", self.pilot, get_args(Pilot))
+        low, high = self.search_range
+        require_start("search_range[0]", low)
+        require_start("search_range[1]", high)
+        require(low < high, "search_range must rise", "search_range", self.search_range)
+        require(self.confidence > 0, "confidence must be above 0", "confidence", self.confidence)
+        if self.learns_temperatures:
+            rule = "learned temperatures need divergence='kl'"
+            require(self.divergence == "kl", rule, "divergence", self.divergence)
 
     @staticmethod
     def reference() -> "MetaDistilConfig":
@@ -153,11 +172,13 @@ class TaughtStep:
         step: The step, completed.
         answers: z_t of the samples that are looked at again, (b, C), with the graph to the teacher.
         leaf: The same values, as the step's loss sees them: where dM/dz_t is found.
+        shift: Added to (log τ_s, log τ_t), (2,), zeros.
     """
 
     step: TakenStep
     answers: Tensor
     leaf: Tensor
+    shift: Tensor
 
 
 class MetaDistil(LookingAhead):
@@ -171,6 +192,9 @@ class MetaDistil(LookingAhead):
         self._live: LiveTeacher | None = None
         self._attached: tuple[nn.Module, Optimizer] | None = None
         self._taught: deque[TaughtStep] = deque(maxlen=config.horizon)
+        self._learned: SearchedTemperatures | None = None
+        if config.learns_temperatures:
+            self._learned = SearchedTemperatures(config.search_range, config.confidence)
 
     @property
     def teacher(self) -> nn.Module | None:
@@ -191,6 +215,8 @@ class MetaDistil(LookingAhead):
     def attach(self, student: nn.Module, optimiser: Optimizer) -> None:
         """Flies pilots with this student and its optimiser."""
         self._attached = student, optimiser
+        if self._learned is not None:
+            self._learned.to(next(student.parameters()).device)
 
     def start_epoch(self, epoch: int, epochs: int) -> None:
         """Lets the teacher move once the warm-up is over."""
@@ -204,7 +230,9 @@ class MetaDistil(LookingAhead):
         return self._losses(outputs, self._learner.answers(batch.inputs), batch.labels)
 
     def temperatures(self) -> tuple[float, float]:
-        """Returns the fixed (τ_s, τ_t)."""
+        """Returns the current (τ_s, τ_t)."""
+        if self._learned is not None:
+            return self._learned.summary()
         return self._config.tau_s, self._config.tau_t
 
     def pilot_batches(self, step: int) -> int:
@@ -221,17 +249,9 @@ class MetaDistil(LookingAhead):
                 before = self._quiz_loss(quiz, bare(student))
             pilot = self._pilot(student, optimiser)
             taught = [self._fly(student, pilot, batch) for batch in batches]
-            after, has_moved = self._learn(taught, quiz)
-        named = {"before": before}
-        return MetaStep(
-            meta_loss=after,
-            gradient=None,
-            step_equivalents=self._config.step_equivalents(
-                len(batches[0].labels), len(quiz.labels)
-            ),
-            is_skipped=not has_moved,
-            before=mean_over_ranks(named, ranks_of(student))["before"],
-        )
+            seen = self._learn(taught, quiz)
+        named = mean_over_ranks({"before": before}, ranks_of(student))
+        return seen._replace(before=named["before"])
 
     def remembers(self, step: int) -> bool:
         """Says yes to the steps that stand in for a pilot."""
@@ -253,20 +273,21 @@ class MetaDistil(LookingAhead):
 
     def meta_step(self, meta_batch: Batch) -> MetaStep:
         """Moves the teacher by how the quiz goes after the student's real step."""
-        taught = list(self._taught)
-        after, has_moved = self._learn(taught, meta_batch)
-        batch_size = taught[-1].step.batch_size or len(meta_batch.labels)
-        passes = self._config.step_equivalents(batch_size, len(meta_batch.labels))
-        return MetaStep(after, None, passes, is_skipped=not has_moved)
+        return self._learn(list(self._taught), meta_batch)
 
     def state_dict(self) -> dict[str, Any]:
-        """Returns the teacher as it stands."""
-        return {} if self._live is None else self._live.state_dict()
+        """Returns the teacher as it stands, and the temperatures where they are learned."""
+        return {
+            "teacher": None if self._live is None else self._live.state_dict(),
+            "temperatures": None if self._learned is None else self._learned.state_dict(),
+        }
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Takes the teacher as it was."""
-        if state:
-            self._learner.load_state_dict(dict(state))
+        """Takes both as they were."""
+        if state["teacher"] is not None:
+            self._learner.load_state_dict(state["teacher"])
+        if self._learned is not None:
+            self._learned.load_state_dict(state["temperatures"])
 
     @property
     def _learner(self) -> LiveTeacher:
@@ -285,48 +306,72 @@ class MetaDistil(LookingAhead):
         return SGD(trained, lr=self._config.pilot_lr * share_of_peak(optimiser))
 
     def _fly(self, student: nn.Module, pilot: Optimizer, batch: Batch) -> TaughtStep:
-        step = TakenStep(student, pilot)
         rows = self.meta_samples(batch)
         answers = self._learner.answers_with_graph(batch.first(rows).inputs)
         whole = answers.detach()
         if rows < len(batch.labels):
             whole = self._learner.answers(batch.inputs)
-        losses = self._losses(at_least_float32(student(batch.inputs)), whole, batch.labels)
-        pilot.zero_grad()
-        losses.total.backward()
-        pilot.step()
-        return self._completed(step, batch, answers)
+
+        def loss(logits: Tensor) -> Tensor:
+            return self._losses(logits, whole, batch.labels).total
+
+        return self._completed(tried_step(student, pilot, batch.inputs, loss), batch, answers)
 
     def _completed(self, step: TakenStep, batch: Batch, answers: Tensor) -> TaughtStep:
         learnt_from = batch.first(len(answers))
         leaf = answers.detach().requires_grad_()
+        shift = torch.zeros(2, device=leaf.device, dtype=leaf.dtype, requires_grad=True)
 
         def loss(logits: Tensor) -> Tensor:
-            return self._losses(logits, leaf, learnt_from.labels).total
+            return self._losses(logits, leaf, learnt_from.labels, shift).total
 
         step.complete(learnt_from.inputs, loss, batch_size=len(batch.labels))
-        return TaughtStep(step, answers, leaf)
+        return TaughtStep(step, answers, leaf, shift)
 
-    def _learn(self, taught: Sequence[TaughtStep], quiz: Batch) -> tuple[Tensor, bool]:
-        """Returns the quiz loss after the steps, and whether the teacher moved."""
+    def _learn(self, taught: Sequence[TaughtStep], quiz: Batch) -> MetaStep:
+        """Moves the teacher, and the temperatures, by how the quiz goes after the steps."""
         assert self._attached is not None
         student, optimiser = self._attached
-        group = ranks_of(student)
-        steps = [each.step for each in taught]
-        found = look_ahead(steps, partial(self._quiz_loss, quiz), self._config.estimator, group)
-        # Each rank's answers are its own: what is averaged is what they say of the teacher.
-        slopes = found.gradients([each.leaf for each in taught])
+        group, learned = ranks_of(student), self._learned
+        phi = [] if learned is None else [learned.log_tau]
+        quiz_loss = partial(self._quiz_loss, quiz)
+        with graph_to(phi):
+            estimator = self._config.estimator
+            found = look_ahead([each.step for each in taught], quiz_loss, estimator, group)
+            # Each rank's answers are its own: what is averaged is what they say of the teacher.
+            slopes = found.gradients([each.leaf for each in taught])
+            shifts = [each.shift for each in taught]
+            of_taus = [] if learned is None else found.gradients([*phi, *shifts], group)
         answers = [each.answers for each in taught]
         has_moved = self._learner.learn(answers, slopes, share_of_peak(optimiser), group)
         if not has_moved:
             self._skip(float(found.meta_loss))
-        return found.meta_loss, has_moved
+        elif learned is not None:
+            passes = zip(found.passes, taught, strict=True)
+            seen = [SeenStep(linearised, each.leaf.detach()) for linearised, each in passes]
+            learned.move(of_taus[0], seen, group)
+        batch_size = taught[0].step.batch_size or len(quiz.labels)
+        return MetaStep(
+            meta_loss=found.meta_loss,
+            gradient=torch.stack(list(of_taus[1:])).sum(dim=0) if of_taus else None,
+            step_equivalents=self._config.step_equivalents(batch_size, len(quiz.labels)),
+            is_skipped=not has_moved,
+        )
 
     def _quiz_loss(self, quiz: Batch, forward: Forward) -> Tensor:
         return F.cross_entropy(at_least_float32(forward(quiz.inputs)), quiz.labels)
 
-    def _losses(self, logits: Tensor, teacher_logits: Tensor, labels: Tensor) -> Losses:
+    def _losses(
+        self, logits: Tensor, teacher_logits: Tensor, labels: Tensor, shift: Tensor | None = None
+    ) -> Losses:
         c = self._config
+        if self._learned is not None:
+            assert self._attached is not None
+            group = ranks_of(self._attached[0])
+            taus = self._learned.taus(shift)
+            return distillation_loss(
+                logits, teacher_logits, labels, *taus, c.alpha, "free", group=group
+            )
         if c.divergence == "kl":
             return distillation_loss(logits, teacher_logits, labels, c.tau_s, c.tau_t, c.alpha)
         require_same_classes(logits, teacher_logits)

@@ -262,7 +262,10 @@ class MMKD(SeveralTeachers, LookingAhead):
         losses = [self._step_loss(drawn, part) for part in parts]
         with rolled_back(self._student, self._optimiser):
             steps = [
-                tried_step(self._student, self._optimiser, drawn.inputs, loss) for loss in losses
+                tried_step(self._student, self._optimiser, drawn.inputs, loss).complete(
+                    drawn.inputs, loss
+                )
+                for loss in losses
             ]
             return self._learn(steps, drawn, len(meta_batch.labels))
 
@@ -283,8 +286,7 @@ class MMKD(SeveralTeachers, LookingAhead):
         temperatures = self._learned.temperatures
         if temperatures is None:
             return self._losses(weighed, batch, self._config.tau_s, self._config.tau_t)
-        taus = temperatures.log_tau.exp()
-        tau_s, tau_t = (taus if shift is None else taus * shift.exp()).unbind()
+        tau_s, tau_t = temperatures.taus(shift)
         return self._losses(weighed, batch, tau_s, tau_t, "free")
 
     def _step_loss(self, batch: Batch, part: Part) -> StepLoss:

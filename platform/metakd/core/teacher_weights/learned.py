@@ -1,6 +1,5 @@
 """φ of several teachers: the networks that weigh them, their temperatures, and how both move."""
 
-import math
 from collections.abc import Mapping, Sequence
 
 import torch
@@ -10,10 +9,9 @@ from torch import Tensor, nn
 from metakd.core.meta_gradient import MetaGradient
 from metakd.core.meta_temperature.gradient import GradientRule
 from metakd.core.meta_temperature.rule import SeenStep
-from metakd.core.meta_temperature.search import AlignmentSearch
+from metakd.core.meta_temperature.searched import SearchedTemperatures
 from metakd.core.teacher_weights.config import TeacherWeightsConfig
 from metakd.core.teacher_weights.network import WeightNetwork
-from metakd.core.temperatures.scalar import SeparateTemperatures
 
 ADAM_BETAS = (0.9, 0.999)
 
@@ -36,14 +34,10 @@ class LearnedWeights(nn.Module):
         super().__init__()
         self._config = config
         self.networks = nn.ModuleDict()
-        self.temperatures: SeparateTemperatures | None = None
+        self.temperatures: SearchedTemperatures | None = None
         self._weights_rule: GradientRule | None = None
-        self._temperatures_rule: AlignmentSearch | None = None
         if config.learns_temperatures:
-            low, high = config.search_range
-            middle = math.sqrt(low * high)
-            self.temperatures = SeparateTemperatures(middle, middle)
-            self._temperatures_rule = AlignmentSearch(low, high, config.confidence, shared=False)
+            self.temperatures = SearchedTemperatures(config.search_range, config.confidence)
         self.requires_grad_(False)
 
     def make_networks(
@@ -87,13 +81,11 @@ class LearnedWeights(nn.Module):
             seen: The steps of the look-ahead that the teachers had a part in.
             group: The ranks of a DDP student.
         """
-        networks, log_tau = self._in_networks, self._log_tau
-        of_networks, of_log_tau = found.of_phi[: len(networks)], found.of_phi[len(networks) :]
+        networks = self._in_networks
         if self._weights_rule is not None:
-            self._weights_rule.move(networks, of_networks, seen, group)
-        if self._temperatures_rule is not None and self.temperatures is not None:
-            self._temperatures_rule.move(log_tau, of_log_tau, seen, group)
-            self.temperatures.clamp_()
+            self._weights_rule.move(networks, found.of_phi[: len(networks)], seen, group)
+        if self.temperatures is not None:
+            self.temperatures.move(found.of_phi[-1], seen, group)
 
     @property
     def _in_networks(self) -> list[nn.Parameter]:
