@@ -7,7 +7,8 @@ three lines around it::
     class Logits(torch.nn.Module):
         def __init__(self, name, classes):
             super().__init__()
-            self.model = AutoModelForSequenceClassification.from_pretrained(name, num_labels=classes)
+            kind = AutoModelForSequenceClassification
+            self.model = kind.from_pretrained(name, num_labels=classes)
 
         def forward(self, inputs):  # what the tokenizer returned: input_ids, attention_mask, ...
             return self.model(**inputs).logits
@@ -29,10 +30,10 @@ from metakd.core.evaluation import evaluate
 from metakd.core.recipe import Recipe
 from metakd.core.training import EpochRecord, Training
 
-GOOD = "lovely bright warm clever moving fresh honest gripping tender funny".split()
-BAD = "dull loud cold clumsy hollow stale false tired harsh boring".split()
-THINGS = "plot acting music camera ending story dialogue cast pace set".split()
-FILLERS = "the a was really quite very and also somehow mostly perhaps".split()
+GOOD = ("lovely", "bright", "warm", "clever", "moving", "fresh", "honest", "gripping", "funny")
+BAD = ("dull", "loud", "cold", "clumsy", "hollow", "stale", "false", "tired", "boring")
+THINGS = ("plot", "acting", "music", "camera", "ending", "story", "dialogue", "cast", "pace")
+FILLERS = ("the", "a", "was", "really", "quite", "very", "and", "also", "somehow", "mostly")
 NOT = "not"
 VOCABULARY = ["", NOT, *GOOD, *BAD, *THINGS, *FILLERS]
 WORD_IDS = {word: number for number, word in enumerate(VOCABULARY)}
@@ -48,7 +49,7 @@ def make_reviews(count: int, seed: int) -> tuple[list[str], Tensor]:
     """
     generator = torch.Generator().manual_seed(seed)
 
-    def pick(words: list[str]) -> str:
+    def pick(words: tuple[str, ...]) -> str:
         return words[int(torch.randint(len(words), (), generator=generator))]
 
     def happens(probability: float) -> bool:
@@ -203,7 +204,7 @@ def main(argv: list[str] | None = None) -> int:
         return 2
     training, quiz = reviews_of(chosen.reviews, seed=1), reviews_of(200, seed=2)
     test = reviews_of(2000, seed=3)
-    ways = {
+    ways: dict[str, KDConfig | MetaDistilConfig] = {
         "fixed teacher": KDConfig(),
         "learning teacher": MetaDistilConfig(
             teacher_algorithm="adamw", teacher_lr=3e-5, largest_norm=1.0

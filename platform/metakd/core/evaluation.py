@@ -8,6 +8,7 @@ import torch.distributed as dist
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from metakd.core.batches import Inputs
 from metakd.core.hypergradient.linearised import at_least_float32
 
 
@@ -21,7 +22,7 @@ class Evaluation(NamedTuple):
 @torch.no_grad()
 def evaluate(
     model: nn.Module,
-    batches: Iterable[tuple[Tensor, Tensor]],
+    batches: Iterable[tuple[Inputs, Tensor]],
     group: dist.ProcessGroup | None = None,
 ) -> Evaluation:
     """Evaluates the model in evaluation mode, and leaves it in the mode it had.

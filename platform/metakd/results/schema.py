@@ -42,6 +42,9 @@ TRIALS = pa.schema(
         pa.field("val_acc_selected", pa.float64()),
         pa.field("test_acc_selected", pa.float64()),
         pa.field("selected_epoch", pa.int32()),
+        # Of a teacher that the method changed, at the last epoch; null where it stays as it was.
+        pa.field("teacher_val_acc_last", pa.float64()),
+        pa.field("teacher_test_acc_last", pa.float64()),
         pa.field("train_samples", pa.int64()),
         pa.field("validation_samples", pa.int64()),
         pa.field("test_samples", pa.int64()),
@@ -94,6 +97,9 @@ STEPS = pa.schema(
         pa.field("lr", pa.float32()),
         pa.field("elapsed_s", pa.float64()),
         pa.field("feature_loss", pa.float32()),  # of methods that match the teachers' features
+        # Of methods that try steps before the student's own: the meta loss without these.
+        pa.field("meta_loss_before", pa.float32()),
+        pa.field("teacher_val_acc", pa.float32()),  # of a teacher that the method changes
         # How much each of several teachers counted, on average over some samples of the epoch.
         pa.field("teacher_weights", pa.list_(TEACHER_WEIGHTS)),
     ]

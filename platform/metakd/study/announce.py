@@ -32,6 +32,7 @@ GPUS = (8, 64)
 """A machine, and a small cluster."""
 QUESTIONS: dict[Question, str] = {
     "grid_vs_meta": "search for the temperature, or learn it?",
+    "learning_to_teach": "does a teacher that learns to teach make a better student?",
     "multi_teacher": "do learned weights of several teachers beat their mean?",
     "teacher_gap": "does a better teacher make a worse student, and does the temperature mend it?",
     "augmentation_gap": "does strong augmentation spoil distillation, and does the temperature "

@@ -5,7 +5,7 @@ import math
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from metakd.core.distillers import SeveralTeachersConfig
+from metakd.core.distillers import MetaDistilConfig, SeveralTeachersConfig
 from metakd.core.recipe import Recipe
 from metakd.data.augmentations import find_recipe
 from metakd.models.pretrained import brings_weights
@@ -175,6 +175,8 @@ class _Estimate:
         if job.bank is None:
             return True
         distiller = job.trial.distiller
+        if isinstance(distiller, MetaDistilConfig):
+            return True
         is_asked = isinstance(distiller, SeveralTeachersConfig) and distiller.asks_features
         return is_asked and not job.bank.has_features
 

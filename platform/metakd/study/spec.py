@@ -11,7 +11,14 @@ from metakd.study.strategies import STRATEGIES
 from metakd.train.sampling import Match
 from metakd.train.trial import BETWEEN_TEACHERS
 
-Question = Literal["grid_vs_meta", "teacher_gap", "augmentation_gap", "transfer", "multi_teacher"]
+Question = Literal[
+    "grid_vs_meta",
+    "teacher_gap",
+    "augmentation_gap",
+    "transfer",
+    "multi_teacher",
+    "learning_to_teach",
+]
 FACTORS = ("datasets", "scales", "images_per_class", "augmentations", "teachers", "students")
 NO_TEACHER = "none"
 ALL = "all"

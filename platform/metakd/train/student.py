@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import torch
 
 from metakd.core.distillers import SeveralTeachersConfig
+from metakd.core.distillers.metadistil import MetaDistil
 from metakd.core.evaluation import Evaluation
 from metakd.core.training import Training
 from metakd.data.bank import open_answers, open_views
@@ -20,7 +21,7 @@ from metakd.train.inputs import HeldOutMetaBatches, ShuffledBatches
 from metakd.train.progress import Epoch, Progress
 from metakd.train.samples import Samples, open_samples
 from metakd.train.sampling import training_views
-from metakd.train.teacher import open_teacher, open_teacher_with_features
+from metakd.train.teacher import open_module, open_teacher, open_teacher_with_features
 from metakd.train.trial import TeacherSpec, Trial
 
 
@@ -41,6 +42,8 @@ class Outcome:
         selected_epoch: The first epoch with the best validation accuracy.
         test_last: Test at the last epoch, the headline; None of a run that a search stopped.
         test_selected: Test at the selected epoch, likewise.
+        teacher_test: Test of a teacher that the method changed, at the last epoch; None where it
+            stays as it was, and likewise.
         train_samples: How many samples it trained on.
         validation_samples: How many chose its epoch.
         test_samples: How many judged it.
@@ -55,6 +58,7 @@ class Outcome:
     selected_epoch: int
     test_last: Evaluation | None
     test_selected: Evaluation | None
+    teacher_test: Evaluation | None
     train_samples: int
     validation_samples: int
     test_samples: int
@@ -100,6 +104,9 @@ def run_trial(
     if isinstance(trial.distiller, SeveralTeachersConfig):
         seed = derive_seed(trial.seed, "extension")
         trained = distiller.extend(student, batches.example(), seed)
+    if isinstance(distiller, MetaDistil):
+        assert trial.teacher is not None
+        distiller.take_teacher(open_module(trial.teacher, folder))
     training = Training(
         share.wrap(trained),
         distiller,
@@ -119,8 +126,11 @@ def run_trial(
         torch.manual_seed(share.dropout_seed(trial.seed, training.epochs_done))
         record = training.run_epoch()
         validation = samples.evaluate(student, samples.validation)
+        taught_by = None
+        if distiller.teacher is not None:
+            taught_by = samples.evaluate(distiller.teacher, samples.validation)
         progress.elapsed_s = time.perf_counter() - clock
-        progress.add(record, validation, student)
+        progress.add(record, validation, student, taught_by)
         on_epoch(progress.epochs[-1])
         is_last = training.epochs_done == trial.epochs
         if share.rank == 0 and in_flight.is_due and not is_last and training.can_be_saved:
@@ -128,8 +138,10 @@ def run_trial(
 
     if trial.stop_after is not None and share.rank == 0 and training.can_be_saved:
         in_flight.branch(training.epochs_done, _state(training, progress))
-    test_last = test_selected = None
+    test_last = test_selected = teacher_test = None
     if trial.stop_after is None:
+        if distiller.teacher is not None:
+            teacher_test = samples.evaluate(distiller.teacher, samples.test)
         test_last = test_selected = samples.evaluate(student, samples.test)
         if progress.selected_epoch < training.epochs_done - 1:
             student.load_state_dict(progress.selected_state)
@@ -139,6 +151,7 @@ def run_trial(
         selected_epoch=progress.selected_epoch,
         test_last=test_last,
         test_selected=test_selected,
+        teacher_test=teacher_test,
         train_samples=batches.samples,
         validation_samples=len(samples.splits.validation),
         test_samples=len(samples.splits.test),

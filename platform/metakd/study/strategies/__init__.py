@@ -13,6 +13,7 @@ from metakd.study.strategies.grid import GRID
 from metakd.study.strategies.grid2d import GRID2D
 from metakd.study.strategies.logit_std import LOGIT_STD
 from metakd.study.strategies.meta import META, VARIANTS
+from metakd.study.strategies.metadistil import METADISTIL
 from metakd.study.strategies.pbt import PBT
 from metakd.study.strategies.random_search import RANDOM
 from metakd.study.strategies.several import (
@@ -41,6 +42,7 @@ STRATEGIES: dict[str, Strategy] = {
     "dkd": DKD,
     "meta": META,
     **VARIANTS,
+    **METADISTIL,
     "single": SINGLE,
     "mean_losses": MEAN_LOSSES,
     "mean_logits": MEAN_LOGITS,
