@@ -12,11 +12,18 @@ from torch import nn
 from metakd.core.batch_norm import BatchNormError, share_batch_norm
 from metakd.core.distillers import CONFIGS
 
+TEMPERED = ("mkd", "mkd two steps", "mkd next batch", "ctkd", "ctkd dkd", "mmkd both")
+WEIGHED = ("mmkd", "mmkd both", "mmkd three steps")
+TOLERANCES = {
+    **dict.fromkeys(("kd", "mean_losses"), 1e-9),
+    # Adam's first steps are as long for a rounding error as for a slope.
+    **dict.fromkeys(WEIGHED, 1e-7),
+    # The student is float64; learned temperatures, or a search for them, are float32.
+    **dict.fromkeys(TEMPERED, 1e-5),
+}
 RANK = Path(__file__).parent / "training_rank.py"
 CASES = [
-    f"{student}, {distiller}"
-    for student in ("plain", "normalised")
-    for distiller in ("kd", "mkd", "mkd two steps", "mkd next batch", "ctkd", "ctkd dkd")
+    f"{student}, {distiller}" for student in ("plain", "normalised") for distiller in TOLERANCES
 ]
 
 
@@ -31,7 +38,7 @@ def flat(value: Any) -> list[float]:
         return [number for key in sorted(value) for number in flat(value[key])]
     if isinstance(value, list):
         return [number for item in value for number in flat(item)]
-    return [] if value is None else [float(value)]
+    return [] if value is None or isinstance(value, str) else [float(value)]
 
 
 @pytest.mark.parametrize("case", CASES)
@@ -39,15 +46,17 @@ def test_after_twenty_steps_two_ranks_stand_where_one_stands(
     runs: tuple[Any, Any, Any], case: str
 ) -> None:
     first, second, alone = (run[case] for run in runs)
+    distiller = case.partition(", ")[2]
     assert flat(first) == flat(second)
-    # The student is float64; learned temperatures are float32.
-    is_learned = "mkd" in case or "ctkd" in case
-    tolerance = 1e-5 if is_learned else 1e-9
+    tolerance = TOLERANCES[distiller]
     for part in ("records", "state", "evaluation"):
         found, expected = flat(first[part]), flat(alone[part])
         assert found == pytest.approx(expected, rel=tolerance, abs=tolerance), part
-    taus = alone["records"][-1]["temperatures"]
-    assert (taus != [4.0, 4.0]) == is_learned
+    last = alone["records"][-1]
+    assert (last["temperatures"] != [4.0, 4.0]) == (distiller in TEMPERED)
+    weights = [each["weights"] for each in last["teacher_weights"]]
+    assert bool(weights) == (distiller in WEIGHED)
+    assert all(max(each) - min(each) > 0.01 for each in weights)
 
 
 def test_every_distiller_is_equal_on_all_ranks_and_one_that_learns_alone_is_not(
@@ -56,7 +65,7 @@ def test_every_distiller_is_equal_on_all_ranks_and_one_that_learns_alone_is_not(
     for rank in runs[:2]:
         complaints = dict(rank["complaints"])
         assert complaints.pop("alone") == "ranks: after a training, ranks [1] differ from rank 0"
-        assert set(complaints) == set(CONFIGS)
+        assert set(complaints) - {"mmkd three steps"} == set(CONFIGS)
         assert not any(complaints.values()), complaints
 
 

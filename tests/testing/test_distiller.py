@@ -13,6 +13,7 @@ from torch import Tensor
 from metakd.core.batches import Batch
 from metakd.core.distillers import (
     CONFIGS,
+    CAMKDConfig,
     CrossEntropyConfig,
     CTKDConfig,
     Distiller,
@@ -21,7 +22,10 @@ from metakd.core.distillers import (
     KDConfig,
     KDScheduleConfig,
     LogitStdConfig,
+    MeanLogitsConfig,
+    MeanLossesConfig,
     MKDConfig,
+    MMKDConfig,
 )
 from metakd.core.distillers.kd import KD
 from metakd.core.losses import Losses
@@ -38,6 +42,16 @@ DISTILLERS: list[DistillerConfig] = [
     MKDConfig(interval=2, rule="gradient"),
     MKDConfig(interval=3, rule="gradient", horizon=2, meta_data="train"),
     MKDConfig(interval=5, meta_data="train"),
+    MeanLossesConfig(),
+    MeanLossesConfig(features_weight=1.0, feature_units="raw", rectified=True),
+    MeanLogitsConfig(features_weight=1.0),
+    CAMKDConfig(features_weight=1.0),
+    MMKDConfig(interval=2),
+    MMKDConfig(interval=2, features_weight=1.0),
+    MMKDConfig(interval=2, learns="temperatures", features_weight=1.0),
+    MMKDConfig(interval=3, learns="both", horizon=2, meta_data="train"),
+    # A network that reads a Gram matrix is no mean over samples.
+    replace(MMKDConfig.reference(), feature_input="pooled", buffer_size=20),
 ]
 
 
@@ -157,7 +171,7 @@ def count_that_is_not_saved(d: Any, losses: Losses, logits: Tensor, batch: Batch
         (root_of_what_may_be_0, "finite: the gradient at the logits is not with equal logits"),
         (no_gradient, "finite: the loss does not depend on the logits"),
         (sum_over_samples, "mean: the loss of a batch is .* it has to be a mean"),
-        (change_of_logits, "arguments: the loss changed its logits"),
+        (change_of_logits, "arguments: the loss changed its outputs"),
         (change_of_the_teacher, "arguments: the loss changed its teacher_logits"),
         (count_of_calls, "repeats: two trainings from the same seed differ"),
         (count_that_is_not_saved, "checkpoint: a training that was saved goes on differently"),

@@ -4,10 +4,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from metakd.core.hypergradient import bare
+from metakd.core.hypergradient import LossOfLogits, TakenStep, bare
+from metakd.core.hypergradient.linearised import at_least_float32
 from metakd.core.hypergradient.random_state import RandomState
 
 
@@ -26,7 +27,7 @@ def rolled_back(student: nn.Module, optimiser: Optimizer) -> Iterator[None]:
     values = {name: value.detach().clone() for name, value in _values(module)}
     state = {
         parameter: {
-            name: value.clone() if isinstance(value, torch.Tensor) else value
+            name: value.clone() if isinstance(value, Tensor) else value
             for name, value in known.items()
         }
         for parameter, known in optimiser.state.items()
@@ -42,10 +43,34 @@ def rolled_back(student: nn.Module, optimiser: Optimizer) -> Iterator[None]:
         optimiser.state.clear()
         optimiser.state.update(state)
         optimiser.zero_grad()
+        torch.clear_autocast_cache()
         for each in random:
             each.restore()
 
 
-def _values(module: nn.Module) -> Iterator[tuple[str, torch.Tensor]]:
+def tried_step(
+    student: nn.Module, optimiser: Optimizer, inputs: Tensor, loss: LossOfLogits
+) -> TakenStep:
+    """Takes a step as the training loop takes them, and returns it for a look-ahead.
+
+    Args:
+        student: The student, perhaps in DDP: its passes go through the wrapper, and under the
+            caller's autocast.
+        optimiser: What moves it.
+        inputs: The batch, (B, ...).
+        loss: Of the student's outputs on it, a batch mean; in full precision.
+    """
+    taken = TakenStep(student, optimiser)
+    outputs = student(inputs)
+    with torch.autocast(outputs.device.type, enabled=False):
+        value = loss(at_least_float32(outputs))
+        optimiser.zero_grad()
+        value.backward()
+        optimiser.step()
+    torch.clear_autocast_cache()  # which holds coarse copies of what has just moved
+    return taken.complete(inputs, loss)
+
+
+def _values(module: nn.Module) -> Iterator[tuple[str, Tensor]]:
     yield from module.named_parameters()
     yield from module.named_buffers()

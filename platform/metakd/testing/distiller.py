@@ -9,9 +9,10 @@ from typing import Any
 import torch
 import torch.distributed as dist
 import torch.nn.functional as F
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
+from metakd.core.batch_norm import share_batch_norm
 from metakd.core.batches import Batch
 from metakd.core.distillers import Distiller, DistillerConfig
 from metakd.core.temperatures.bounds import TAU_MAX, TAU_MIN
@@ -33,8 +34,9 @@ def check_distiller(
 
     Losses and gradients are finite at the bounds of the temperature, with extreme logits, from one
     sample on, and with probabilities for labels; the loss is a mean over samples, as the ranks of a
-    DDP student need it; it leaves the logits and the batch alone; the same seed gives the same
-    result; a training that was saved goes on as if nothing had happened.
+    DDP student need it; it leaves the outputs, the batch and the caller's random state alone; the
+    same seed gives the same result; a training that was saved goes on as if nothing had happened.
+    A method of several teachers gets three, and their features where it asks for them.
 
     Args:
         config: What is checked.
@@ -57,10 +59,10 @@ def check_distiller(
 
 def check_finite(config: DistillerConfig, classes: int, soft_labels: bool = True) -> None:
     """Checks losses, gradients at the logits, and temperatures after a step."""
-    for kind, logits, batch in _extremes(config, classes, soft_labels):
+    for kind, outputs, batch in _extremes(config, classes, soft_labels):
         case = f"with {kind}, {config}"
         distiller = _begun(config, classes, epoch=RECIPE.epochs - 1)
-        z = logits.clone().requires_grad_()
+        z = outputs.clone().requires_grad_()
         losses = distiller.loss(z, batch)
         for name, part in losses._asdict().items():
             finite = part is None or bool(part.isfinite())
@@ -76,15 +78,9 @@ def check_finite(config: DistillerConfig, classes: int, soft_labels: bool = True
 def check_mean(config: DistillerConfig, classes: int) -> None:
     """Checks that a batch twice over has the loss of the batch."""
     distiller = _begun(config, classes)
-    logits, batch = _ordinary(config, classes)
-    once = distiller.loss(logits, batch).total
-    teacher = batch.teacher_logits
-    doubled = Batch(
-        _doubled(batch.inputs),
-        _doubled(batch.labels),
-        None if teacher is None else _doubled(teacher),
-    )
-    twice = distiller.loss(_doubled(logits), doubled).total
+    outputs, batch = _ordinary(config, classes)
+    once = distiller.loss(outputs, batch).total
+    twice = distiller.loss(_doubled(outputs), batch.each(_doubled)).total
     assert torch.allclose(once, twice, rtol=1e-4), (
         f"mean: the loss of a batch is {float(once):g}, and {float(twice):g} of the batch twice "
         "over; it has to be a mean over samples"
@@ -92,14 +88,19 @@ def check_mean(config: DistillerConfig, classes: int) -> None:
 
 
 def check_arguments_stay(config: DistillerConfig, classes: int) -> None:
-    """Checks that the loss changes neither the logits nor the batch."""
-    logits, batch = _ordinary(config, classes)
-    arguments = {"logits": logits, **batch._asdict()}
+    """Checks that it changes neither outputs, nor the batch, nor the caller's random state."""
+    outputs, batch = _ordinary(config, classes)
+    features = {f"teacher_features[{k}]": part for k, part in enumerate(batch.teacher_features)}
+    arguments = {"outputs": outputs, **batch._asdict(), **features}
     tensors = {name: part for name, part in arguments.items() if isinstance(part, Tensor)}
     before = {name: part.clone() for name, part in tensors.items()}
-    _begun(config, classes).loss(logits, batch)
+    _begun(config, classes).loss(outputs, batch)
     for name, part in tensors.items():
         assert torch.equal(part, before[name]), f"arguments: the loss changed its {name}"
+    student = new_student(classes, seed=0)
+    random = torch.get_rng_state()
+    config.build().extend(student, batch, seed=3)
+    assert torch.equal(torch.get_rng_state(), random), "arguments: extend drew random numbers"
 
 
 def check_repeats(config: DistillerConfig, classes: int) -> None:
@@ -171,21 +172,22 @@ class Run:
         seed: int = 0,
         group: dist.ProcessGroup | None = None,
     ) -> None:
-        self._student = student = new_student(classes, seed)
-        share = (0, 1)
-        if group is not None:
-            student = DistributedDataParallel(student, process_group=group)
-            share = (dist.get_rank(group), dist.get_world_size(group))
+        share = (0, 1) if group is None else (dist.get_rank(group), dist.get_world_size(group))
+        batches, held_out = (ToyBatches(classes, number, *share, config) for number in range(2))
         self._distiller = config.build()
-        batches, held_out = (ToyBatches(classes, number, *share) for number in range(2))
-        self.training = Training(student, self._distiller, RECIPE, batches, held_out)
+        trained = self._distiller.extend(new_student(classes, seed), batches.at(0), seed)
+        self._trained = trained
+        if group is not None:
+            shared = share_batch_norm(trained, group)
+            trained = DistributedDataParallel(shared, process_group=group, broadcast_buffers=False)
+        self.training = Training(trained, self._distiller, RECIPE, batches, held_out)
 
     def rest(self) -> list[Any]:
         """Runs it to its end, and returns all that it showed and learned, in plain numbers."""
         records = []
         while not self.training.is_done:
             records.append(asdict(self.training.run_epoch()) | {"compute_s": None})
-        return [records, _plain(self._student.state_dict()), _plain(self._distiller.state_dict())]
+        return [records, _plain(self._trained.state_dict()), _plain(self._distiller.state_dict())]
 
 
 def _plain(value: Any) -> Any:  # noqa: ANN401 - a state holds what it likes
@@ -199,11 +201,15 @@ def _plain(value: Any) -> Any:  # noqa: ANN401 - a state holds what it likes
 
 
 def _begun(config: DistillerConfig, classes: int, epoch: int = 0) -> Distiller:
-    distiller = config.build()
-    student = new_student(classes, seed=0)
-    distiller.attach(student, RECIPE.optimiser(student))
+    distiller, trained = _extended(config, classes)
+    distiller.attach(trained, RECIPE.optimiser(trained))
     distiller.start_epoch(epoch, RECIPE.epochs)
     return distiller
+
+
+def _extended(config: DistillerConfig, classes: int) -> tuple[Distiller, nn.Module]:
+    distiller, example = config.build(), ToyBatches(classes, asks=config).at(0)
+    return distiller, distiller.extend(new_student(classes, seed=0), example, seed=0)
 
 
 def _doubled(rows: Tensor) -> Tensor:
@@ -222,17 +228,18 @@ def _at_bounds(config: DistillerConfig) -> list[DistillerConfig]:
 
 
 def _ordinary(config: DistillerConfig, classes: int) -> tuple[Tensor, Batch]:
-    """Returns logits of a student, and a batch with what the distiller asks for."""
-    batch = ToyBatches(classes).at(0)
+    """Returns outputs of a student, and a batch with what the distiller asks for."""
+    batch = ToyBatches(classes, asks=config).at(0)
     with torch.no_grad():
-        logits = new_student(classes, seed=0)(batch.inputs)
-    return logits, batch if config.asks_teacher else batch._replace(teacher_logits=None)
+        outputs: Tensor = _extended(config, classes)[1](batch.inputs)
+    return outputs, batch
 
 
 def _extremes(
     config: DistillerConfig, classes: int, soft_labels: bool
 ) -> Iterator[tuple[str, Tensor, Batch]]:
-    logits, batch = _ordinary(config, classes)
+    outputs, batch = _ordinary(config, classes)
+    logits, features = outputs[:, :classes], outputs[:, classes:]
     certain = LARGE * F.one_hot(batch.labels, classes).float()
     cases = {
         "equal logits": (torch.zeros_like(logits), torch.ones_like(logits)),
@@ -241,7 +248,15 @@ def _extremes(
         "certain models that disagree": (certain.roll(1, dims=1), certain),
     }
     for name, (student, teacher) in cases.items():
-        yield name, student, batch._replace(teacher_logits=teacher if config.asks_teacher else None)
-    yield "one sample", logits[:1], batch.first(1)
+        yield name, torch.cat([student, features], dim=1), _taught(batch, teacher)
+    yield "one sample", outputs[:1], batch.first(1)
     if soft_labels:
-        yield "soft labels", logits, batch._replace(labels=logits.flip(0).softmax(dim=1))
+        yield "soft labels", outputs, batch._replace(labels=logits.flip(0).softmax(dim=1))
+
+
+def _taught(batch: Batch, logits: Tensor) -> Batch:
+    """Returns the batch with other answers of whoever teaches it."""
+    if batch.ensemble_logits is not None:
+        several = logits[:, None].expand_as(batch.ensemble_logits).contiguous()
+        return batch._replace(ensemble_logits=several)
+    return batch._replace(teacher_logits=None if batch.teacher_logits is None else logits)

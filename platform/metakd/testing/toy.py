@@ -1,4 +1,4 @@
-"""A training small enough for a check: a linear teacher of random points."""
+"""A training small enough for a check: linear teachers of random points."""
 
 from collections.abc import Iterator
 
@@ -6,9 +6,12 @@ import torch
 from torch import Tensor, nn
 
 from metakd.core.batches import Batch
+from metakd.core.distillers import DistillerConfig, KDConfig, SeveralTeachersConfig
+from metakd.core.features import MapShape
 from metakd.core.training import Recipe
 
 BATCH, FEATURES = 8, 4
+TEACHER_MAPS: tuple[MapShape, ...] = ((6, 1, 1), (5, 2, 2), (8, 1, 1))
 RECIPE = Recipe(epochs=6, batch_size=BATCH, lr=0.05)
 
 
@@ -20,12 +23,22 @@ class ToyBatches:
         seed: Another one gives other points, for the meta split.
         rank: Which share of every batch this process has.
         world: Of how many.
+        asks: What they hold of teachers is what its method asks for: nothing, or the logits of one
+            teacher, or those of three, and perhaps their features.
     """
 
     steps_per_epoch = 5
 
-    def __init__(self, classes: int, seed: int = 0, rank: int = 0, world: int = 1) -> None:
+    def __init__(
+        self,
+        classes: int,
+        seed: int = 0,
+        rank: int = 0,
+        world: int = 1,
+        asks: DistillerConfig | None = None,
+    ) -> None:
         self._classes, self._seed, self._share = classes, seed, (rank, world)
+        self._asks = KDConfig() if asks is None else asks
 
     def epoch(self, epoch: int) -> Iterator[Batch]:
         """Yields an epoch's batches."""
@@ -39,7 +52,25 @@ class ToyBatches:
         logits = 2 * inputs @ normal((FEATURES, self._classes), -1)
         noise = normal((BATCH, self._classes), 1000 * self._seed + step + 500)
         labels = (logits + noise).argmax(dim=1)
-        return Batch(inputs[rank::world], labels[rank::world], logits[rank::world])
+        whole = Batch(inputs, labels, logits if self._asks.asks_teacher else None)
+        if isinstance(self._asks, SeveralTeachersConfig):
+            whole = self._of_several(whole, logits, self._asks.asks_features)
+        return whole.each(lambda rows: rows[rank::world])
+
+    def _of_several(self, batch: Batch, logits: Tensor, with_features: bool) -> Batch:
+        several = [
+            logits + number * batch.inputs @ normal((FEATURES, self._classes), -2 - number)
+            for number in range(len(TEACHER_MAPS))
+        ]
+        features = [
+            (batch.inputs @ normal((FEATURES, c * h * w), -12 - number)).view(-1, c, h, w)
+            for number, (c, h, w) in enumerate(TEACHER_MAPS)
+        ]
+        return batch._replace(
+            teacher_logits=None,
+            ensemble_logits=torch.stack(several, dim=1),
+            teacher_features=tuple(features) if with_features else (),
+        )
 
 
 def normal(shape: tuple[int, int], seed: int) -> Tensor:
@@ -47,7 +78,22 @@ def normal(shape: tuple[int, int], seed: int) -> Tensor:
     return torch.randn(shape, generator=torch.Generator().manual_seed(2**20 + seed))
 
 
+class ToyStudent(nn.Sequential):
+    """Layers, of which the last is the head, as timm names them."""
+
+    def forward_features(self, inputs: Tensor) -> Tensor:
+        """Returns what the head is given."""
+        for layer in list(self)[:-1]:
+            inputs = layer(inputs)
+        return inputs
+
+    def forward_head(self, features: Tensor) -> Tensor:
+        """Returns the logits."""
+        logits: Tensor = self[-1](features)
+        return logits
+
+
 def new_student(classes: int, seed: int) -> nn.Module:
     """Returns a student of the points, and leaves torch's random state at the seed."""
     torch.manual_seed(seed)
-    return nn.Sequential(nn.Linear(FEATURES, 8), nn.Tanh(), nn.Linear(8, classes))
+    return ToyStudent(nn.Linear(FEATURES, 8), nn.Tanh(), nn.Linear(8, classes))

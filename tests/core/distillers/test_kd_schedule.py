@@ -22,12 +22,7 @@ def test_in_each_segment_the_loss_is_that_of_kd_bitwise() -> None:
     for epoch, tau in [(0, 4.0), (1, 4.0), (2, 0.5), (3, 16.0), (9, 16.0), (2, 0.5)]:
         distiller.start_epoch(epoch, 10)
         plain = KDConfig(tau_s=tau, tau_t=tau, alpha=0.7).build()
-        for found, expected in zip(
-            distiller.loss(logits, batch), plain.loss(logits, batch), strict=True
-        ):
-            assert found is not None
-            assert expected is not None
-            assert torch.equal(found, expected)
+        assert distiller.loss(logits, batch) == plain.loss(logits, batch)
         assert distiller.temperatures() == (tau, tau)
 
 

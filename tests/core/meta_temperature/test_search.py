@@ -6,6 +6,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from metakd.core.ensemble_loss import ensemble_loss
 from metakd.core.hypergradient import Linearised
 from metakd.core.losses import distillation_loss
 from metakd.core.meta_temperature.rule import SeenStep
@@ -56,6 +57,23 @@ def test_a_score_is_the_cosine_between_the_look_ahead_and_the_teachers_gradient(
                 dim=0,
             )
             assert float(scores[i, j]) == pytest.approx(float(expected), rel=1e-9)
+
+
+def test_of_several_teachers_the_weighted_gradient_is_scored() -> None:
+    rule = make()[0].double()
+    step = doubled(seen())
+    ensemble = torch.stack([doubled(seen(seed)).teacher_logits for seed in (1, 2, 3)], dim=1)
+    weights = torch.randn(B, 3, generator=torch.Generator().manual_seed(4)).double().softmax(dim=1)
+    scores = rule._scores([SeenStep(step.linearised, ensemble, weights)], None)
+    taus = rule.log_taus.exp().tolist()
+    labels = torch.zeros(B, dtype=torch.int64)
+    for i, j in ((0, 3), (8, 0), (5, 5)):
+        logits = step.linearised.logits.clone().requires_grad_()
+        loss = ensemble_loss(logits, ensemble, weights, labels, taus[i], taus[j], 1.0)
+        (gradient,) = torch.autograd.grad(loss.total, logits)
+        wanted = -step.linearised.tangent.flatten()
+        expected = torch.nn.functional.cosine_similarity(wanted, gradient.flatten(), dim=0)
+        assert float(scores[i, j]) == pytest.approx(float(expected), rel=1e-9)
 
 
 @pytest.mark.parametrize("gap", [1e-2, 1e-5, 0.0])

@@ -29,7 +29,7 @@ from metakd.core.matched_student import StudentOutputs
 from metakd.core.meta_gradient import meta_gradient
 from metakd.core.meta_temperature.rule import SeenStep
 from metakd.core.ranks import rows_of_all_ranks
-from metakd.core.snapshot import rolled_back
+from metakd.core.snapshot import rolled_back, tried_step
 from metakd.core.teacher_weights import (
     LearnedWeights,
     TeacherWeightsConfig,
@@ -56,8 +56,8 @@ class MMKDConfig(SeveralTeachersConfig, TeacherWeightsConfig):
       that judges them too, and undoes them;
     - the networks start from equal weights, the mean of losses;
     - the feature network reads each sample's own pooled features, of length 1. The code's Gram
-      matrix has entries of 1e4 and more: the softmax is one-hot, the same for all samples, and its
-      gradient is exactly 0; and it ties the network to a batch size and the order of samples;
+      matrix has entries of 1e4 and more, so that the softmax is one-hot and its gradient exactly
+      0; and it ties the network to a batch size and the order of samples;
     - distances of features are relative to each teacher's mean square feature, and regressors
       reach negative features;
     - Adam has no L2 penalty, which moves whatever has no gradient by its whole rate;
@@ -259,8 +259,11 @@ class MMKD(SeveralTeachers, LookingAhead):
             return self._learn(steps, meta_batch, steps[-1].batch_size or len(meta_batch.labels))
         drawn = drawn_for_rank(self._buffer, self.meta_samples(meta_batch), self._group)
         parts: tuple[Part, ...] = ("teachers", "teachers", "labels")
+        losses = [self._step_loss(drawn, part) for part in parts]
         with rolled_back(self._student, self._optimiser):
-            steps = [self._pilot_step(self._step_loss(drawn, part)) for part in parts]
+            steps = [
+                tried_step(self._student, self._optimiser, drawn.inputs, loss) for loss in losses
+            ]
             return self._learn(steps, drawn, len(meta_batch.labels))
 
     def state_dict(self) -> dict[str, Any]:
@@ -301,17 +304,6 @@ class MMKD(SeveralTeachers, LookingAhead):
         if losses.features is None:
             return of_teachers
         return of_teachers + self._config.features_weight * losses.features
-
-    def _pilot_step(self, loss: StepLoss) -> TakenStep:
-        """Takes a step of the student, as the training loop takes them."""
-        taken = TakenStep(self._student, self._optimiser)
-        outputs = self._student(loss.batch.inputs)
-        with torch.autocast(outputs.device.type, enabled=False):
-            value = loss(at_least_float32(outputs))
-            self._optimiser.zero_grad()
-            value.backward()
-            self._optimiser.step()
-        return taken.complete(loss.batch.inputs, loss)
 
     def _learn(self, steps: Sequence[TakenStep], meta_batch: Batch, batch_size: int) -> MetaStep:
         def meta_loss(forward: Forward) -> Tensor:
