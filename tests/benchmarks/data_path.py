@@ -47,6 +47,7 @@ from metakd.data.datasets import DecodedDataset, channel_statistics, open_datase
 from metakd.data.splits import make_splits, nested_subset
 from metakd.data.views import Views
 from metakd.models.create import create_model
+from metakd.train.answers import Teacher, Teachers
 from metakd.train.inputs import Normaliser, ShuffledBatches
 
 CIFAR_LIKE = "synthetic:samples=12000"
@@ -108,23 +109,22 @@ class Setup:
         made = create_model(name, self.dataset.image_shape, self.dataset.num_classes, seed=0)
         return made.to(memory_format=torch.channels_last)
 
-    def ask(self, inputs: Tensor) -> Tensor:
+    def ask(self, inputs: Tensor) -> dict[str, Tensor]:
         """Returns the teacher's logits."""
         with torch.no_grad():
-            logits: Tensor = self.teacher(inputs)
-        return logits
+            return {"logits": self.teacher(inputs)}
 
     def batches(self, row: str) -> ShuffledBatches:
         """Returns our batches for a row."""
         banks, id_ = self.case.cache / "banks", self.views.id
-        stored = open_answers(banks, id_, TEACHER_ID, "float16")
+        stored = {"logits": open_answers(banks, id_, TEACHER_ID, "float16")}
         return ShuffledBatches(
             self.views,
             self.case.batch,
             order_seed=0,
             normalise=self.normalise,
             stored_views=open_views(banks, id_) if row == BANK else None,
-            answers=self.ask if row == LIVE else stored,
+            teachers=Teachers([Teacher({}, self.ask) if row == LIVE else Teacher(stored)]),
             steps_per_epoch=self.case.steps,
         )
 
@@ -138,7 +138,7 @@ def prepare(case: Case) -> None:
         banks,
         setup.views,
         TEACHER_ID,
-        lambda images: {"logits": setup.ask(setup.normalise(images))},
+        lambda images: setup.ask(setup.normalise(images)),
         batch_size=256,
     )
 

@@ -15,9 +15,9 @@ from torch import Tensor, nn
 from metakd.data.bank import (
     Answers,
     BankError,
+    answers_bytes,
     build_answers,
     build_views,
-    logits_bytes,
     open_answers,
     open_views,
     parts,
@@ -272,7 +272,7 @@ def test_the_size_is_known_before_and_the_key_can_be_read(tmp_path: Path) -> Non
     build_views(tmp_path, views)
     build_answers(tmp_path, views, "t1", Linear())
     kept = {file: np.load(file).nbytes for file in tmp_path.rglob("*.npy")}
-    expected = views.image_bytes + logits_bytes(len(IDS), views.count, 4, "float16")
+    expected = views.image_bytes + answers_bytes(len(IDS), views.count, 4, "float16")
     assert sum(kept.values()) == expected
     about = json.loads((tmp_path / views.id / "about.json").read_text())
     assert about["dataset"] == "noise"

@@ -5,7 +5,7 @@ import json
 
 import pytest
 
-from metakd.core.distillers import CrossEntropyConfig, KDConfig, MKDConfig
+from metakd.core.distillers import CrossEntropyConfig, KDConfig, MeanLossesConfig, MKDConfig
 from metakd.core.training import Recipe
 from metakd.train.sampling import Sampling
 from metakd.train.trial import DataSpec, TeacherSpec, Trial, teachers_name
@@ -34,7 +34,10 @@ CHANGES = [
     {"sampling": dataclasses.replace(SAMPLING, logits="float32")},
     {"teacher": dataclasses.replace(TEACHER, seed=1)},
     {"teacher": None},
-    {"further_teachers": (dataclasses.replace(TEACHER, seed=1),)},
+    {
+        "further_teachers": (dataclasses.replace(TEACHER, seed=1),),
+        "distiller": MeanLossesConfig(),
+    },
     {"student": "digit_mlp"},
     {"recipe": Recipe(epochs=3)},
     {"distiller": KDConfig(tau_s=2.0, tau_t=4.0)},
@@ -82,10 +85,12 @@ def test_the_name_says_what_it_is() -> None:
 
 def test_several_teachers_have_one_name_and_need_a_first() -> None:
     other = dataclasses.replace(TEACHER, model="digit_mlp")
-    both = dataclasses.replace(TRIAL, further_teachers=(other,))
+    both = dataclasses.replace(TRIAL, further_teachers=(other,), distiller=MeanLossesConfig())
     assert both.teachers == (TEACHER, other)
     assert teachers_name(both.teachers) == "digit_cnn+digit_mlp"
     assert teachers_name(()) is None
     assert both.pair_id != TRIAL.pair_id
     with pytest.raises(ValueError, match="first"):
         dataclasses.replace(both, teacher=None)
+    with pytest.raises(ValueError, match="kd asks one teacher, got 2"):
+        dataclasses.replace(both, distiller=KDConfig())

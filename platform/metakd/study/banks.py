@@ -1,5 +1,6 @@
 """Which views and answers a study keeps, how much room they take, and whether there is room."""
 
+import math
 import shutil
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -9,9 +10,11 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from metakd.data.bank import AnswerType, logits_bytes
+from metakd.data.bank import AnswerType, answers_bytes
 from metakd.data.views import Views
+from metakd.models.feature_shape import feature_shape
 from metakd.results.study import nearest_existing
+from metakd.train.answers import FEATURES, LOGITS
 from metakd.train.samples import Samples
 from metakd.train.student import Bank
 from metakd.train.trial import DataSpec, TeacherSpec
@@ -32,7 +35,8 @@ class BankPolicy:
     """What of views and answers is kept."""
 
     mode: Mode | None = None
-    """full: both; logits: the answers, views are made anew; live: neither. None chooses by size."""
+    """full: both; logits: the answers, features among them, and views are made anew; live: neither.
+    None chooses by size."""
     limit_bytes: int = 4 * 2**30
     """Room for all banks where the mode is chosen by size."""
 
@@ -56,21 +60,29 @@ class BankSpec:
     passes: int
     views_bytes: int
     answers_bytes: int
+    features_of: tuple[TeacherSpec, ...] = ()
+    """Teachers whose features are asked for."""
+    features_bytes: int = 0
     mode: Mode = "live"
+    keeps_features: bool = False
 
     @property
     def kept_bytes(self) -> int:
         """What it takes on disk."""
-        return {
-            "full": self.views_bytes + self.answers_bytes,
-            "logits": self.answers_bytes,
-            "live": 0,
-        }[self.mode]
+        answers = self.answers_bytes + self.features_bytes * self.keeps_features
+        return {"full": self.views_bytes + answers, "logits": answers, "live": 0}[self.mode]
 
     @property
     def for_trials(self) -> Bank | None:
         """What trials are told of it."""
-        return None if self.mode == "live" else Bank(self.id, has_views=self.mode == "full")
+        if self.mode == "live":
+            return None
+        return Bank(self.id, self.mode == "full", self.keeps_features)
+
+    def answers_of(self, teacher: TeacherSpec) -> tuple[str, ...]:
+        """Returns the names of a teacher's answers that are kept."""
+        with_features = self.keeps_features and teacher in self.features_of
+        return (LOGITS, FEATURES) if with_features else (LOGITS,)
 
     def views(self, samples: Samples) -> Views:
         """Returns its views, of the opened dataset."""
@@ -78,7 +90,11 @@ class BankSpec:
 
 
 def bank_of(
-    views: Views, data: DataSpec, teachers: tuple[TeacherSpec, ...], kept_as: AnswerType
+    views: Views,
+    data: DataSpec,
+    teachers: tuple[TeacherSpec, ...],
+    kept_as: AnswerType,
+    features_of: tuple[TeacherSpec, ...] = (),
 ) -> BankSpec:
     """Describes the bank of some views; nothing of it is kept yet.
 
@@ -87,8 +103,17 @@ def bank_of(
         data: Of which dataset.
         teachers: Who is asked.
         kept_as: The type of the answers.
+        features_of: Those who are also asked for their features.
+
+    Raises:
+        FeatureError: If one of these shows none.
     """
-    answers = logits_bytes(len(views.sample_ids), views.count, views.dataset.num_classes, kept_as)
+    dataset, samples = views.dataset, len(views.sample_ids)
+    answers = answers_bytes(samples, views.count, dataset.num_classes, kept_as)
+    features = [
+        math.prod(feature_shape(teacher.model, dataset.image_shape, dataset.num_classes))
+        for teacher in features_of
+    ]
     return BankSpec(
         id=views.id,
         data=data,
@@ -99,26 +124,37 @@ def bank_of(
         passes=views.count,
         views_bytes=views.image_bytes,
         answers_bytes=answers * len(teachers),
+        features_of=features_of,
+        features_bytes=answers_bytes(samples, views.count, sum(features), kept_as),
     )
 
 
 def choose_modes(banks: Sequence[BankSpec], policy: BankPolicy) -> list[BankSpec]:
-    """Decides what is kept, by augmentation: all answers if they fit, then the smallest views.
+    """Decides what is kept: all logits if they fit, then features, then the smallest views.
+
+    Features before views: what is not kept of them takes a pass of every teacher at every step.
 
     Args:
         banks: All banks of a study.
         policy: What the user wants.
     """
     if policy.mode is not None:
-        return [replace(bank, mode=policy.mode) for bank in banks]
+        keeps = policy.mode != "live"
+        return [replace(b, mode=policy.mode, keeps_features=keeps and _has(b)) for b in banks]
     room = policy.limit_bytes - sum(bank.answers_bytes for bank in banks)
     if room < 0:
         return [replace(bank, mode="live") for bank in banks]
+    features = sum(bank.features_bytes for bank in banks)
+    keeps = features <= room
+    room -= features if keeps else 0
     modes: dict[str, Mode] = {}
     for augmentation, size in sorted(_views_bytes(banks).items(), key=lambda item: item[1]):
         modes[augmentation] = "full" if size <= room else "logits"
         room -= size if size <= room else 0
-    return [replace(bank, mode=modes[bank.augmentation]) for bank in banks]
+    return [
+        replace(bank, mode=modes[bank.augmentation], keeps_features=keeps and _has(bank))
+        for bank in banks
+    ]
 
 
 def free_bytes(place: Path) -> int:
@@ -140,6 +176,10 @@ def check_room(banks: Iterable[BankSpec], folder: Path) -> None:
             f"{free / 2**30:.1f} GiB free: choose --bank logits or live, fewer scales, "
             "augmentations or seeds, or another --out"
         )
+
+
+def _has(bank: BankSpec) -> bool:
+    return bool(bank.features_of)
 
 
 def _views_bytes(banks: Sequence[BankSpec]) -> dict[str, int]:

@@ -8,7 +8,7 @@ import ray
 from ray.exceptions import RayTaskError
 from torch import Tensor
 
-from metakd.data.bank import AnswerType, BankError, build_answers, build_views
+from metakd.data.bank import Answers, AnswerType, BankError, build_answers, build_views
 from metakd.data.bank.parts import Parts
 from metakd.data.bank.stored import about_file, answers_parts, views_parts
 from metakd.data.datasets import DatasetError
@@ -17,11 +17,12 @@ from metakd.study.banks import BankSpec
 from metakd.study.cluster import Cluster
 from metakd.study.plan import Plan
 from metakd.study.resources import allot_teachers
+from metakd.train.answers import FEATURES, LOGITS
 from metakd.train.folder import StudyFolder
 from metakd.train.inputs import Normaliser, forward_batch
 from metakd.train.resources import Resources
 from metakd.train.samples import open_samples
-from metakd.train.teacher import TeacherReport, open_teacher
+from metakd.train.teacher import TeacherReport, open_teacher, open_teacher_with_features
 from metakd.train.teacher_training import train_teachers
 
 # A task's process takes seconds to import torch: as long as this many views take it.
@@ -91,8 +92,9 @@ def prepare(
 
     def parts_of(bank: BankSpec) -> list[Parts]:
         return [
-            answers_parts(folder.banks, bank.id, teacher.id, "logits", kept_as)
+            answers_parts(folder.banks, bank.id, teacher.id, name, kept_as)
             for teacher in bank.teachers
+            for name in bank.answers_of(teacher)
         ]
 
     def tell_answers() -> None:
@@ -153,17 +155,26 @@ def _ask_teachers(
     resources.claim()
     for teacher in dict.fromkeys(teacher for bank in banks for teacher in bank.teachers):
         samples = open_samples(teacher.data, folder)
-        ask = partial(_logits, open_teacher(teacher, folder), samples.normalise)
+        asked = [bank for bank in banks if teacher in bank.teachers]
+        if any(FEATURES in bank.answers_of(teacher) for bank in asked):
+            ask = partial(_answers, open_teacher_with_features(teacher, folder), samples.normalise)
+        else:
+            ask = partial(_logits, open_teacher(teacher, folder), samples.normalise)
         at_once = forward_batch(samples.dataset.image_shape, samples.device)
-        for bank in (bank for bank in banks if teacher in bank.teachers):
+        for bank in asked:
             place = folder.banks / bank.id
             folder.bring(place)
             views = bank.views(samples)
-            build_answers(folder.banks, views, teacher.id, ask, kept_as, batch_size=at_once)
+            names = bank.answers_of(teacher)
+            build_answers(folder.banks, views, teacher.id, ask, kept_as, names, at_once)
             folder.hand_over(place)
 
 
-def _logits(
-    teacher: Callable[[Tensor], Tensor], normalise: Normaliser, images: Tensor
-) -> dict[str, Tensor]:
-    return {"logits": teacher(normalise(images))}
+def _logits(teacher: Callable[[Tensor], Tensor], normalise: Normaliser, images: Tensor) -> Answers:
+    return {LOGITS: teacher(normalise(images))}
+
+
+def _answers(
+    teacher: Callable[[Tensor], Answers], normalise: Normaliser, images: Tensor
+) -> Answers:
+    return teacher(normalise(images))

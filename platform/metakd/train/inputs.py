@@ -4,7 +4,7 @@ Order and views depend on seeds, passes and samples alone, so that every method 
 the same batches, and a view from the bank is the view made live.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -16,6 +16,7 @@ from metakd.core.batches import Batch
 from metakd.data.bank import Stored
 from metakd.data.counter_random import derive_seed
 from metakd.data.views import Views
+from metakd.train.answers import Teachers
 from metakd.train.image_stream import ImageStream
 from metakd.train.share import ALONE, Share, require_even
 
@@ -68,8 +69,7 @@ class ShuffledBatches:
         order_seed: Seed of the order.
         normalise: From images to inputs.
         stored_views: Where the views were made before; None makes them now.
-        answers: The teacher: kept answers to the views, or a function from inputs to logits (B, C);
-            None where no teacher is asked.
+        teachers: Who is asked about the batches; None where nobody is.
         steps_per_epoch: Steps that count as an epoch; None takes one pass over the samples.
         workers: Processes that make views; 0 makes them in this one.
         share: This worker's part of each batch.
@@ -88,7 +88,7 @@ class ShuffledBatches:
         order_seed: int,
         normalise: Normaliser,
         stored_views: Stored | None = None,
-        answers: Stored | Callable[[Tensor], Tensor] | None = None,
+        teachers: Teachers | None = None,
         steps_per_epoch: int | None = None,
         workers: int = 0,
         share: Share = ALONE,
@@ -100,7 +100,7 @@ class ShuffledBatches:
         self._order_seed = order_seed
         self._normalise = normalise
         self._stream = ImageStream(stored_views.take if stored_views else views.images, workers)
-        self._answers = answers
+        self._teachers = teachers
         self._steps_per_pass = self.samples // self._batch_size
         self._steps_per_epoch = steps_per_epoch or self._steps_per_pass
         self._share = share
@@ -109,6 +109,12 @@ class ShuffledBatches:
     def steps_per_epoch(self) -> int:
         """How many full batches an epoch has."""
         return self._steps_per_epoch
+
+    def example(self) -> Batch:
+        """Returns the first batch, or this worker's share of it."""
+        asked = list(self._rows(0, 1))
+        (images,) = self._stream.of(asked)
+        return self._batch(*asked[0], images)
 
     def epoch(self, epoch: int) -> Iterator[Batch]:
         """Yields the (share of the) batches of an epoch; a pass's incomplete last is left out."""
@@ -131,11 +137,9 @@ class ShuffledBatches:
     def _batch(self, rows: Tensor, number: int, images: Tensor) -> Batch:
         inputs = self._normalise(images)
         labels = self._views.labels(rows, number).to(inputs.device)
-        if self._answers is None:
+        if self._teachers is None:
             return Batch(inputs, labels, None)
-        if isinstance(self._answers, Stored):
-            return Batch(inputs, labels, self._answers.take(rows, number).to(inputs.device).float())
-        return Batch(inputs, labels, self._answers(inputs))
+        return Batch(inputs, labels, *self._teachers.say(rows, number, inputs))
 
 
 class HeldOut:

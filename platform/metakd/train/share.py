@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
 from metakd.core.batch_norm import share_batch_norm
-from metakd.core.distillers import MKDConfig
+from metakd.core.look_aheads import LookAheads
 from metakd.data.counter_random import derive_seed
 from metakd.train.trial import Trial
 
@@ -97,7 +97,7 @@ def require_same_result(trial: Trial, samples: int, workers: int) -> None:
     """
     batch = min(trial.recipe.batch_size, samples)
     require_even(batch, workers)
-    if isinstance(trial.distiller, MKDConfig):
+    if isinstance(trial.distiller, LookAheads):
         whole = trial.distiller.samples_of(batch)
         share = trial.distiller.samples_of(batch // workers)
         if share * workers != whole:

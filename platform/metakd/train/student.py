@@ -7,27 +7,29 @@ from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
 import torch
-from torch import Tensor
 
+from metakd.core.distillers import SeveralTeachersConfig
 from metakd.core.evaluation import Evaluation
 from metakd.core.training import Training
-from metakd.data.bank import Stored, open_answers, open_views
+from metakd.data.bank import open_answers, open_views
 from metakd.data.counter_random import derive_seed
+from metakd.train.answers import FEATURES, LOGITS, Teacher, Teachers
 from metakd.train.folder import StudyFolder
 from metakd.train.in_flight import SAVE_INTERVAL_S, InFlight
 from metakd.train.inputs import HeldOutMetaBatches, ShuffledBatches
 from metakd.train.progress import Epoch, Progress
 from metakd.train.samples import Samples, open_samples
 from metakd.train.sampling import training_views
-from metakd.train.teacher import open_teacher
-from metakd.train.trial import Trial
+from metakd.train.teacher import open_teacher, open_teacher_with_features
+from metakd.train.trial import TeacherSpec, Trial
 
 
 class Bank(NamedTuple):
-    """What of a trial was made before it: the teacher's answers, and perhaps the views."""
+    """What of a trial was made before it: the teachers' logits, and perhaps views and features."""
 
     id: str
     has_views: bool
+    has_features: bool = False
 
 
 @dataclass(frozen=True)
@@ -92,9 +94,15 @@ def run_trial(
     batches = training_batches(trial, folder, samples, bank)
     share = samples.share
     student = samples.new_model(trial.student, trial.seed)
+    distiller = trial.distiller.build()
+    # What else is trained beside the student is thrown away with its training.
+    trained = student
+    if isinstance(trial.distiller, SeveralTeachersConfig):
+        seed = derive_seed(trial.seed, "extension")
+        trained = distiller.extend(student, batches.example(), seed)
     training = Training(
-        share.wrap(student),
-        trial.distiller.build(),
+        share.wrap(trained),
+        distiller,
         trial.recipe,
         batches,
         HeldOutMetaBatches(samples.meta, trial.recipe.batch_size, trial.seed),
@@ -175,12 +183,6 @@ def training_batches(
     )
     if bank is not None:
         folder.bring(folder.banks / bank.id)
-    answers: Stored | Callable[[Tensor], Tensor] | None = None
-    if trial.teacher is not None:
-        if bank is None:
-            answers = open_teacher(trial.teacher, folder, sampling.logits)
-        else:
-            answers = open_answers(folder.banks, bank.id, trial.teacher.id, sampling.logits)
     stored = open_views(folder.banks, bank.id) if bank is not None and bank.has_views else None
     return ShuffledBatches(
         views,
@@ -188,10 +190,34 @@ def training_batches(
         derive_seed(trial.seed, "order"),
         samples.normalise,
         stored,
-        answers,
+        _teachers(trial, folder, bank) if trial.teachers else None,
         sampling.steps_per_epoch(
             trial.recipe.batch_size, len(views.sample_ids), len(samples.splits.train)
         ),
         0 if stored else samples.workers,
         samples.share,
     )
+
+
+def _teachers(trial: Trial, folder: StudyFolder, bank: Bank | None) -> Teachers:
+    distiller, kept_as = trial.distiller, trial.sampling.logits
+    are_several = isinstance(distiller, SeveralTeachersConfig)
+    asks_features = isinstance(distiller, SeveralTeachersConfig) and distiller.asks_features
+    kept = set() if bank is None else {LOGITS}
+    if bank is not None and bank.has_features and asks_features:
+        kept.add(FEATURES)
+
+    def opened(spec: TeacherSpec) -> Teacher:
+        stored = {
+            name: open_answers(folder.banks, bank.id, spec.id, kept_as, name)
+            for name in sorted(kept)
+            if bank is not None
+        }
+        if asks_features and FEATURES not in kept:
+            return Teacher(stored, open_teacher_with_features(spec, folder, kept_as))
+        if LOGITS in kept:
+            return Teacher(stored)
+        ask = open_teacher(spec, folder, kept_as)
+        return Teacher(stored, lambda inputs: {LOGITS: ask(inputs)})
+
+    return Teachers([opened(spec) for spec in trial.teachers], are_several)

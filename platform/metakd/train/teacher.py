@@ -8,8 +8,10 @@ import torch
 from torch import Tensor, nn
 
 from metakd.atomic import new_file
-from metakd.data.bank import AnswerType
+from metakd.core.features import logits_and_map
+from metakd.data.bank import Answers, AnswerType
 from metakd.models.pretrained import brings_weights, take_inputs, without_weights
+from metakd.train.answers import FEATURES, LOGITS
 from metakd.train.folder import StudyFolder
 from metakd.train.samples import open_samples
 from metakd.train.trial import TeacherSpec
@@ -76,12 +78,7 @@ def open_teacher(
         folder: Where it is stored.
         rounded_to: The type that its answers are rounded to; they come as float32.
     """
-    model = new_teacher(spec, folder)
-    weights = folder.teachers / spec.id / "model.pt"
-    folder.bring(weights)
-    state = torch.load(weights, map_location="cpu")
-    model.load_state_dict(state)
-    model.eval().requires_grad_(False)
+    model = open_module(spec, folder)
     dtype = getattr(torch, rounded_to)
 
     @torch.no_grad()
@@ -90,3 +87,38 @@ def open_teacher(
         return logits.to(dtype).float()
 
     return answer
+
+
+def open_teacher_with_features(
+    spec: TeacherSpec, folder: StudyFolder, rounded_to: AnswerType = "float32"
+) -> Callable[[Tensor], Answers]:
+    """Returns a trained teacher as a function from normalised inputs to logits and its last map.
+
+    Args:
+        spec: The teacher.
+        folder: Where it is stored.
+        rounded_to: The type that its answers are rounded to; they come as float32.
+
+    Returns:
+        A function that gives "logits" (B, C) and "features" (B, c, h, w).
+    """
+    model = open_module(spec, folder)
+    dtype = getattr(torch, rounded_to)
+
+    @torch.no_grad()
+    def answer(inputs: Tensor) -> Answers:
+        logits, features = logits_and_map(model, inputs)
+        said = {LOGITS: logits, FEATURES: features.contiguous()}
+        return {name: each.to(dtype).float() for name, each in said.items()}
+
+    return answer
+
+
+def open_module(spec: TeacherSpec, folder: StudyFolder) -> nn.Module:
+    """Returns a trained teacher as a module that stays as it is, on this process's device."""
+    model = new_teacher(spec, folder)
+    weights = folder.teachers / spec.id / "model.pt"
+    folder.bring(weights)
+    state = torch.load(weights, map_location="cpu")
+    model.load_state_dict(state)
+    return model.eval().requires_grad_(False)

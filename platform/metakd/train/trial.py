@@ -4,7 +4,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
-from metakd.core.distillers import DistillerConfig, KDScheduleConfig, scheduled
+from metakd.core.distillers import (
+    DistillerConfig,
+    KDScheduleConfig,
+    SeveralTeachersConfig,
+    scheduled,
+)
 from metakd.core.training import Recipe
 from metakd.train.content import content_id, content_json
 from metakd.train.sampling import Sampling
@@ -73,6 +78,8 @@ class Trial:
     def __post_init__(self) -> None:
         if self.further_teachers and self.teacher is None:
             raise ValueError("further teachers come after a first one, got none")
+        if self.further_teachers and not isinstance(self.distiller, SeveralTeachersConfig):
+            raise ValueError(f"{self.distiller.method} asks one teacher, got {len(self.teachers)}")
         if self.stop_after is not None and not 1 <= self.stop_after < self.recipe.epochs:
             raise ValueError(
                 f"stop_after must be in [1, {self.recipe.epochs}), got {self.stop_after}"

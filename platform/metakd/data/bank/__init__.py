@@ -4,7 +4,8 @@ A bank is a folder named by the content hash of its views:
 
 - ``about.json``: what the views are made of, for people;
 - ``views/``: the views themselves as uint8, where there is room for them;
-- ``answers/<teacher_id>/logits-float16/``: a teacher's logits, and whatever else it was asked for.
+- ``answers/<teacher_id>/logits-float16/``: a teacher's logits;
+- ``answers/<teacher_id>/features-float16/``: its last feature maps, where somebody asks for them.
 
 Each array is kept in parts of whole views. A part is written beside its place, named by its number
 and the hash of its content, and renamed: what is there is whole, a build that was stopped goes on
@@ -17,7 +18,7 @@ confident teacher, a top-10 list by 8e-2, logits in float16 by 6e-8.
 
 from metakd.data.bank.build import Answers, Teacher, build_answers, build_views
 from metakd.data.bank.parts import BankError
-from metakd.data.bank.size import AnswerType, logits_bytes
+from metakd.data.bank.size import AnswerType, answers_bytes
 from metakd.data.bank.stored import Stored, open_answers, open_views
 
 __all__ = [
@@ -26,9 +27,9 @@ __all__ = [
     "BankError",
     "Stored",
     "Teacher",
+    "answers_bytes",
     "build_answers",
     "build_views",
-    "logits_bytes",
     "open_answers",
     "open_views",
 ]

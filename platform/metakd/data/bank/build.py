@@ -1,7 +1,7 @@
 """Makes what a bank lacks."""
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -70,19 +70,25 @@ def build_answers(
     for parts in kept.values():
         parts.check()
     look = _viewer(root, views)
-    for part in sorted({part for parts in kept.values() for part in parts.missing()}):
-        numbers = kept[names[0]].numbers_of(part)
-        answers = [_ask(teacher, look, number, views.shape[1], batch_size) for number in numbers]
-        for name, parts in kept.items():
-            # What is too large becomes infinite, and is told of below.
-            with np.errstate(over="ignore"):
-                values = np.stack([answer[name] for answer in answers]).astype(kept_as)
-            if not np.isfinite(values).all():
+    missing = {
+        name: {number for part in parts.missing() for number in parts.numbers_of(part)}
+        for name, parts in kept.items()
+    }
+    said: dict[str, dict[int, NDArray[np.generic]]] = {name: {} for name in names}
+    for number in sorted(set().union(*missing.values())):
+        asked = [name for name in names if number in missing[name]]
+        answers = _ask(teacher, look, number, views.shape[1], batch_size, asked, kept_as)
+        for name in asked:
+            if not np.isfinite(answers[name]).all():
                 raise BankError(
                     f"{name} of teacher {teacher_id} are not finite numbers as {kept_as}"
                     + (": keep them as float32" if kept_as == "float16" else "")
                 )
-            parts.write(part, values)
+            said[name][number] = answers[name]
+            part = kept[name].part_of(number)
+            numbers = kept[name].numbers_of(part)
+            if number == numbers[-1]:
+                kept[name].write(part, np.stack([said[name].pop(each) for each in numbers]))
 
 
 def _viewer(root: Path, views: Views) -> Look:
@@ -94,13 +100,22 @@ def _viewer(root: Path, views: Views) -> Look:
 
 @torch.no_grad()
 def _ask(
-    teacher: Teacher, look: Look, number: int, samples: int, batch_size: int
-) -> dict[str, NDArray[np.float32]]:
-    said: dict[str, list[Tensor]] = {}
+    teacher: Teacher,
+    look: Look,
+    number: int,
+    samples: int,
+    batch_size: int,
+    names: Sequence[str],
+    kept_as: AnswerType,
+) -> dict[str, NDArray[np.generic]]:
+    said: dict[str, list[NDArray[np.generic]]] = {name: [] for name in names}
     for rows in torch.arange(samples).split(batch_size):
-        for name, answer in teacher(look(rows, number)).items():
-            said.setdefault(name, []).append(answer.float().cpu())
-    return {name: torch.cat(answers).numpy() for name, answers in said.items()}
+        answers = teacher(look(rows, number))
+        for name in names:
+            # What is too large becomes infinite, and is told of.
+            with np.errstate(over="ignore"):
+                said[name].append(answers[name].float().cpu().numpy().astype(kept_as))
+    return {name: np.concatenate(answers) for name, answers in said.items()}
 
 
 def _describe(root: Path, views: Views) -> None:

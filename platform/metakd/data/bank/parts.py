@@ -28,21 +28,28 @@ class Parts:
         folder: Holds ``<number>-<digest>.npy``, one file a part.
         views: V.
         samples: n.
+        most_views: A part holds at most so many.
     """
 
     folder: Path
     views: int
     samples: int
+    most_views: int | None = None
 
     @property
     def views_per_part(self) -> int:
         """How many views a part holds; the last may hold fewer."""
-        return max(1, SAMPLES_PER_PART // max(1, self.samples))
+        views = max(1, SAMPLES_PER_PART // max(1, self.samples))
+        return views if self.most_views is None else min(views, self.most_views)
 
     @property
     def count(self) -> int:
         """The number of parts."""
         return math.ceil(self.views / self.views_per_part)
+
+    def part_of(self, number: int) -> int:
+        """Returns the part that holds a view."""
+        return number // self.views_per_part
 
     def numbers_of(self, part: int) -> range:
         """Returns the view numbers that a part holds."""

@@ -8,6 +8,6 @@ AnswerType = Literal["float16", "float32"]
 BYTES: dict[AnswerType, int] = {"float16": 2, "float32": 4}
 
 
-def logits_bytes(samples: int, views: int, num_classes: int, kept_as: AnswerType) -> int:
-    """Returns what one teacher's logits on V views of n samples take."""
-    return samples * views * num_classes * BYTES[kept_as]
+def answers_bytes(samples: int, views: int, numbers: int, kept_as: AnswerType) -> int:
+    """Returns what answers of so many numbers to each of V views of n samples take."""
+    return samples * views * numbers * BYTES[kept_as]

@@ -9,6 +9,9 @@ from torch import Tensor
 from metakd.data.bank.parts import BankError, Parts
 from metakd.data.bank.size import AnswerType
 
+# Other answers than logits are maps: a part of them is one view, or it would not fit in memory.
+SMALL = "logits"
+
 
 class Stored:
     """An array by view number and row, mapped into memory."""
@@ -46,7 +49,10 @@ def answers_parts(
         BankError: If there is no such bank.
     """
     folder = root / bank_id / "answers" / teacher_id / f"{name}-{kept_as}"
-    return Parts(folder, *_shape(root, bank_id)[:2])
+    views, samples = _shape(root, bank_id)[:2]
+    if name == SMALL:
+        return Parts(folder, views, samples)
+    return Parts(folder, views, samples, most_views=1)
 
 
 def open_views(root: Path, bank_id: str) -> Stored:

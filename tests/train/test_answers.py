@@ -1,0 +1,156 @@
+"""Trials of several teachers: from the bank as live, and resumed as undisturbed."""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from metakd.core.distillers import (
+    CAMKDConfig,
+    DistillerConfig,
+    KDConfig,
+    MeanLossesConfig,
+    MMKDConfig,
+)
+from metakd.core.ensemble_loss import TeachersError
+from metakd.data.bank import build_answers, build_views
+from metakd.results.reader import read_steps
+from metakd.train.answers import Teacher, Teachers
+from metakd.train.commit import commit
+from metakd.train.folder import StudyFolder
+from metakd.train.in_flight import InFlight
+from metakd.train.samples import open_samples
+from metakd.train.sampling import training_views
+from metakd.train.student import Bank, Outcome, run_trial, training_batches
+from metakd.train.teacher import (
+    TeacherReport,
+    new_teacher,
+    open_teacher_with_features,
+    store_teacher,
+)
+from metakd.train.trial import Trial
+
+VIT = "timm:vit_tiny_patch16_224,patch_size=4,embed_dim=24,depth=1,num_heads=2"
+FEATURES = MMKDConfig(features_weight=1.0, interval=2, learns="both")
+
+
+@pytest.fixture
+def several(prepared: Any) -> tuple[StudyFolder, Trial]:
+    """A perceptron, a transformer and a convolutional network teach at once."""
+    folder, trial = prepared
+    more = tuple(replace(trial.teacher, model=model) for model in (VIT, "digit_cnn_small"))
+    for spec in more:
+        store_teacher(spec, folder, new_teacher(spec, folder), TeacherReport(0.1, 0.1, 0.0))
+    return folder, replace(trial, further_teachers=more, distiller=MeanLossesConfig())
+
+
+def bank_of(folder: StudyFolder, trial: Trial, names: tuple[str, ...], has_views: bool) -> Bank:
+    samples = open_samples(trial.data, folder)
+    views = training_views(
+        trial.sampling, trial.recipe, trial.seed, samples.dataset, samples.splits.train
+    )
+    if has_views:
+        build_views(folder.banks, views)
+    for spec in trial.teachers:
+        ask = open_teacher_with_features(spec, folder)
+        build_answers(
+            folder.banks,
+            views,
+            spec.id,
+            lambda images, ask=ask: ask(samples.normalise(images)),  # type: ignore[misc]
+            trial.sampling.logits,
+            names,
+        )
+    return Bank(views.id, has_views, "features" in names)
+
+
+def numbers(outcome: Outcome) -> list[Any]:
+    records = [replace(epoch.record, compute_s=0.0) for epoch in outcome.epochs]
+    return [records, [e.validation for e in outcome.epochs], outcome.test_last]
+
+
+@pytest.mark.parametrize("distiller", [CAMKDConfig(), FEATURES], ids=lambda c: c.method)
+def test_the_bank_and_the_live_teachers_give_the_same_run_bitwise(
+    several: tuple[StudyFolder, Trial], distiller: DistillerConfig
+) -> None:
+    folder, trial = several
+    trial = replace(trial, distiller=distiller)
+    live = numbers(run_trial(trial, folder, bank=None))
+    logits = bank_of(folder, trial, ("logits",), has_views=False)
+    assert numbers(run_trial(trial, folder, logits)) == live
+    whole = bank_of(folder, trial, ("logits", "features"), has_views=True)
+    assert whole.id == logits.id
+    assert numbers(run_trial(trial, folder, whole)) == live
+
+
+def test_batches_hold_the_teachers_in_the_order_of_the_trial(
+    several: tuple[StudyFolder, Trial],
+) -> None:
+    folder, trial = several
+    samples = open_samples(trial.data, folder)
+    batch = training_batches(replace(trial, distiller=FEATURES), folder, samples, None).example()
+    assert batch.ensemble_logits is not None
+    assert batch.ensemble_logits.shape[1:] == (3, 10)
+    assert [tuple(each.shape[1:]) for each in batch.teacher_features] == [
+        (64, 1, 1),
+        (24, 2, 2),
+        (36, 4, 4),
+    ]
+    for place, spec in enumerate(trial.teachers):
+        alone = replace(trial, teacher=spec, further_teachers=(), distiller=KDConfig())
+        one = training_batches(alone, folder, samples, None).example()
+        assert one.teacher_logits is not None
+        assert torch.equal(batch.ensemble_logits[:, place], one.teacher_logits)
+
+
+def test_one_teacher_of_several_is_kd(several: tuple[StudyFolder, Trial]) -> None:
+    folder, trial = several
+    alone = replace(trial, further_teachers=())
+    kd = numbers(run_trial(replace(alone, distiller=KDConfig()), folder, None))
+    mmkd = numbers(run_trial(replace(alone, distiller=MMKDConfig(interval=1000)), folder, None))
+    assert mmkd[1:] == kd[1:]
+
+
+def test_a_run_that_was_stopped_ends_as_undisturbed(several: tuple[StudyFolder, Trial]) -> None:
+    folder, trial = several
+    trial = replace(trial, distiller=FEATURES)
+    undisturbed = numbers(run_trial(trial, folder, None))
+
+    def stop(epoch: Any) -> None:
+        if epoch.record.epoch == 1:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        run_trial(trial, folder, None, stop, save_interval_s=0.0)
+    assert InFlight(folder, trial.id).latest() is not None
+    assert numbers(run_trial(trial, folder, None)) == undisturbed
+
+
+def test_a_committed_curve_says_what_each_teacher_counted(
+    several: tuple[StudyFolder, Trial], tmp_path: Path
+) -> None:
+    folder, trial = several
+    trial = replace(trial, distiller=FEATURES)
+    outcome = run_trial(trial, folder, None)
+    commit(trial, outcome, folder, "abc")
+    rows = read_steps(folder.out, [trial.id]).to_pylist()
+    assert len(rows) == trial.recipe.epochs
+    for row in rows:
+        assert row["feature_loss"] > 0
+        found = {(each["of"], each["among"]): each for each in row["teacher_weights"]}
+        assert {("logits", "all"), ("features", "right"), ("logits", "class 3")} <= set(found)
+        for each in found.values():
+            assert len(each["weights"]) == 3
+            assert sum(each["weights"]) == pytest.approx(1)
+        outcomes = [found["features", among]["samples"] for among in ("right", "wrong")]
+        assert sum(outcomes) == found["features", "all"]["samples"]
+
+
+def test_teachers_that_differ_in_their_classes_are_refused_in_one_line() -> None:
+    def speaks(classes: int) -> Teacher:
+        return Teacher({}, lambda inputs: {"logits": torch.zeros(len(inputs), classes)})
+
+    with pytest.raises(TeachersError, match=r"one shape \(B, C\), got \(2, 10\), \(2, 9\)"):
+        Teachers([speaks(10), speaks(9)], True).say(torch.arange(2), 0, torch.zeros(2, 1, 8, 8))
