@@ -5,17 +5,21 @@ makes numbers of two studies incomparable is said before they are shown.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from markupsafe import Markup
 
 from dashboards.answers import opening
+from dashboards.contest_words import ContestWords, contest_words
 from dashboards.key_figures import deciding
 from dashboards.numbers import NONE
 from dashboards.shell import render_page
 from dashboards.svg import interval_bar, reach
+from metakd.analysis.contest import MULTI_TEACHER, SINGLE
+from metakd.analysis.strategy_names import at_start, strategy_name
 from metakd.analysis.summary import Comparison, SettingResult, Summary
+from metakd.analysis.verdict_teachers import main_comparison
 from metakd.analysis.wording import listed
 from metakd.atomic import new_file
 
@@ -53,6 +57,11 @@ class Study:
     def tone(self) -> str:
         """The tone of its verdict."""
         return opening(self.summary).tone
+
+    @property
+    def contest(self) -> ContestWords:
+        """What the two are called whose differences it shows."""
+        return contest_words(self.summary)
 
 
 @dataclass(frozen=True)
@@ -100,7 +109,7 @@ def render_comparison(studies: Sequence[Study]) -> str:
         studies=studies,
         heading=heading(studies),
         warnings=warnings(studies),
-        forests={TITLES[rival]: forest(studies, rival) for rival in TITLES},
+        forests=forests(studies),
         shared=shared_settings(studies),
         differing=[fact for fact in facts if len(set(fact.values)) > 1],
         agreeing=[fact for fact in facts if len(set(fact.values)) == 1],
@@ -126,10 +135,14 @@ def warnings(studies: Sequence[Study]) -> list[str]:
         found.append(
             f"The margins differ ({margins} points): the same verdict word does not claim the same."
         )
-    if _differ(studies, lambda s: s.temperatures):
+    searching = [study for study in studies if study.summary.question != MULTI_TEACHER]
+    if _differ(studies, lambda s: (s.protagonist, s.main_rival)):
+        kinds = dict.fromkeys(f"{s.contest.learned} minus {s.contest.rival}" for s in studies)
+        found.append(f"Differences are not of the same two: {listed(list(kinds))}.")
+    if _differ(searching, lambda s: s.temperatures):
         found.append("The grids differ: “the full grid” is another rival in each study.")
-    if _differ(studies, lambda s: s.fixed_tau):
-        taus = listed([f"{study.summary.fixed_tau:g}" for study in studies])
+    if _differ(searching, lambda s: s.fixed_tau):
+        taus = listed([f"{study.summary.fixed_tau:g}" for study in searching])
         found.append(f"“No search” means another temperature in each study (τ = {taus}).")
     training = sorted(
         fact.what
@@ -154,16 +167,39 @@ def warnings(studies: Sequence[Study]) -> list[str]:
     return found
 
 
+def forests(studies: Sequence[Study]) -> dict[str, list[ForestRow]]:
+    """Returns the comparisons that studies of one kind share, by their titles."""
+    searching = [study for study in studies if study.summary.question != MULTI_TEACHER]
+    found = {TITLES[rival]: forest(searching, rival) for rival in TITLES if searching}
+    of_teachers = [study for study in studies if study not in searching]
+    for learner in dict.fromkeys(study.summary.protagonist for study in of_teachers):
+        alike = [study for study in of_teachers if study.summary.protagonist == learner]
+        for rival in dict.fromkeys([*(s.summary.main_rival for s in alike), SINGLE]):
+            having = [s for s in alike if main_comparison(s.summary.rivals, rival) is not None]
+            if having:
+                title = f"{at_start(strategy_name(learner))} against {strategy_name(rival)}"
+                found[title] = forest(having, rival)
+    return found
+
+
 def forest(studies: Sequence[Study], rival: str) -> list[ForestRow]:
     """Returns every study's comparison with one rival, on one scale, each over its own margin."""
     found = [
-        (study, next(c for c in study.summary.comparisons if c.rival == rival)) for study in studies
+        (study, next(c for c in _comparisons(study.summary) if c.rival == rival))
+        for study in studies
     ]
     span = max(reach([c.effect], study.summary.margin_pp) for study, c in found)
     return [
         ForestRow(study.name, c, interval_bar(c.effect, study.summary.margin_pp, span))
         for study, c in found
     ]
+
+
+def _comparisons(summary: Summary) -> list[Comparison]:
+    if summary.question != MULTI_TEACHER:
+        return list(summary.comparisons)
+    overall = [rival.overall for rival in summary.rivals]
+    return [replace(each, label=at_start(strategy_name(each.rival))) for each in overall]
 
 
 def shared_settings(studies: Sequence[Study]) -> list[SharedSetting]:

@@ -9,6 +9,7 @@ SYMBOLS = ("circle", "square", "star", "hexagon", "triangle-down", "pentagon", "
 DASHES = ("dashdot", "solid", "dot", "dash")
 # What the verdict is about stands out; of others the lines are thin, and bands are left out.
 MAIN = ("meta", "grid", "fixed", "ce")
+THICK = (*MAIN, "mmkd", "mean_losses", "single")
 
 
 def looks_in(summary: Summary) -> dict[str, Look]:
@@ -38,4 +39,4 @@ def looks_of(strategies: Iterable[str]) -> dict[str, Look]:
 
 def line_px(strategy: str) -> float:
     """Returns how thick a strategy's line is."""
-    return 2.5 if strategy in MAIN else 1.4
+    return 2.5 if strategy in THICK else 1.4

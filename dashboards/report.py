@@ -1,8 +1,10 @@
 """The report of one study."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from dashboards.answers import FIRST_FIGURES, opening
+from dashboards.contest_words import contest_words
 from dashboards.durations import duration
 from dashboards.figures import all_figures
 from dashboards.looks import looks_in
@@ -22,6 +24,9 @@ CONTENTS = {
     "responses": "Response to τ",
     "transfer": "Reusing a τ elsewhere",
     "trajectories": "Learned temperatures",
+    "weights": "Weights over time",
+    "outcomes": "Right against wrong",
+    "classes": "Weights by class",
     "teachers": "Teacher size",
     "augmentations": "Augmentation",
     "profiles": "Reliability",
@@ -58,11 +63,12 @@ def render(summary: Summary, refresh_s: int | None = None) -> str:
     first = FIRST_FIGURES.get(summary.question, ())
     return render_page(
         "report.html.j2",
-        sorted(all_figures(summary), key=lambda figure: figure.id not in first),
+        sorted(all_figures(summary), key=lambda figure: _rank(figure.id, first)),
         s=summary,
         refresh_s=refresh_s,
         contents=CONTENTS,
         opening=opening(summary),
+        contest=contest_words(summary),
         bars=[interval_bar(c.effect, summary.margin_pp, span) for c in summary.comparisons],
         looks=looks,
         rival_bars=[interval_bar(effect, summary.margin_pp, wide) for effect in rivals],
@@ -74,6 +80,10 @@ def render(summary: Summary, refresh_s: int | None = None) -> str:
         command=provenance.pop("command", ""),
         provenance={name: value for name, value in provenance.items() if value},
     )
+
+
+def _rank(figure: str, first: Sequence[str]) -> int:
+    return first.index(figure) if figure in first else len(first)
 
 
 def _inventory(runs: Inventory) -> dict[str, str]:

@@ -106,6 +106,7 @@ def _environment() -> Environment:
         signed=numbers.signed,
         plain=numbers.plain,
         between=numbers.between,
+        from_to=numbers.from_to,
         tau=numbers.tau,
         duration=duration,
         day=day,

@@ -66,8 +66,16 @@ HUES = {
     "ember": ("#9f2d12", "#ffb59b"),
     "steel": ("#44598c", "#a9bce8"),
 }
-LIGHT |= {name: light for name, (light, _) in HUES.items()}
-DARK |= {name: dark for name, (_, dark) in HUES.items()}
+
+
+def _soft(colour: str, opacity: float) -> str:
+    red, green, blue = (int(colour[at : at + 2], 16) for at in (1, 3, 5))
+    return f"rgba({red},{green},{blue},{opacity})"
+
+
+for _name, (_light, _dark) in HUES.items():
+    LIGHT |= {_name: _light, f"{_name}-soft": _soft(_light, 0.14)}
+    DARK |= {_name: _dark, f"{_name}-soft": _soft(_dark, 0.18)}
 Theme = Literal["light", "dark"]
 THEMES: Mapping[Theme, Mapping[str, str]] = {"light": LIGHT, "dark": DARK}
 
@@ -88,7 +96,7 @@ class Look:
 
 
 # In the order of legends and tables.
-LOOKS = {
+SEARCH_LOOKS = {
     "meta": Look("learned", "@meta", "diamond", "solid"),
     "grid": Look("grid", "@grid", "circle", "solid"),
     "fixed": Look("fixed τ", "@fixed", "square", "dash"),
@@ -104,6 +112,20 @@ LOOKS = {
     "dkd": Look("DKD", "@brown", "cross", "solid"),
     "meta-shared": Look("learned, one τ", "@ember", "diamond-open", "dash"),
 }
+# Of several teachers at once: hues come again, as no usual study has both.
+ENSEMBLE_LOOKS = {
+    "mmkd": Look("MMKD", "@ember", "diamond", "solid"),
+    "mmkd+tau": Look("MMKD, learned τ", "@wine", "diamond-open", "dash"),
+    "mmkd-logits": Look("MMKD, no features", "@magenta", "diamond", "solid"),
+    "mmkd-tau": Look("learned τ, equal weights", "@sky", "diamond-open", "solid"),
+    "mmkd-reference": Look("MMKD as published", "@brown", "cross", "dash"),
+    "mean_losses": Look("mean of losses", "@steel", "square", "solid"),
+    "mean_logits": Look("mean of logits", "@indigo", "circle", "solid"),
+    "mean_features": Look("mean losses + features", "@olive", "square", "dash"),
+    "camkd": Look("confidence (CA-MKD)", "@forest", "triangle-down", "solid"),
+    "single": Look("best single teacher", "@fixed", "circle", "solid"),
+}
+LOOKS = SEARCH_LOOKS | ENSEMBLE_LOOKS
 
 
 def coloured(value: Any, theme: Theme) -> Any:  # noqa: ANN401 - Plotly's own values

@@ -1,5 +1,6 @@
 """Which verdicts are drawn green, rose or grey; words always stand beside the colour."""
 
+from dashboards.contest_words import ContestWords
 from metakd.analysis.summary import Comparison
 
 GOOD, BAD, NEUTRAL = "good", "bad", "neutral"
@@ -21,7 +22,6 @@ DARK_TONES = {
 }
 AHEAD = ("better", "slightly better")
 BEHIND = ("worse", "slightly worse")
-CLAIM_WORDS = {"ahead": "learned ahead", "behind": "grid ahead"}
 
 
 def accuracy_tone(verdict: str) -> str:
@@ -39,9 +39,10 @@ def claim_tone(claim: str) -> str:
     return {"ahead": GOOD, "behind": BAD}.get(claim, NEUTRAL)
 
 
-def claim_words(claim: str) -> str:
+def claim_words(claim: str, contest: ContestWords) -> str:
     """Returns a setting's claim as its tile says it."""
-    return CLAIM_WORDS.get(claim, claim)
+    words = {"ahead": f"{contest.learned} ahead", "behind": f"{contest.rival} ahead"}
+    return words.get(claim, claim)
 
 
 def cost_words(comparison: Comparison) -> str:

@@ -1,7 +1,7 @@
 """A made-up study, as rows or as a store."""
 
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import product
 from pathlib import Path
@@ -18,6 +18,8 @@ from metakd.results.writer import write_study, write_trial
 Row = dict[str, Any]
 # (method, tau, setting index, seed) -> (validation, test) accuracy.
 Accuracy = Callable[[str, float, int, int], tuple[float, float]]
+# (trial's row, epoch) -> what the curve says of its teachers.
+Weights = Callable[[Row, int], list[Row] | None]
 
 TEST_SAMPLES, STEPS, EPOCHS = 2000, 100, 4
 
@@ -45,6 +47,7 @@ class MadeUpLeg:
     until: int = EPOCHS
     start: int = 0
     is_covered: bool = False
+    teacher: str | None = None  # asked alone, of the several of the setting
 
 
 @dataclass(frozen=True)
@@ -76,6 +79,8 @@ class MadeUpStudy:
     datasets: tuple[str, ...] = ("digits",)
     students: tuple[str, ...] = ("small",)
     teacher_scores: tuple[TeacherScore, ...] = ()
+    costs: Mapping[str, float] = field(default_factory=dict)  # by method, in plain runs
+    weights: Weights | None = None
 
     @property
     def settings(self) -> list[dict[str, Any]]:
@@ -135,7 +140,8 @@ class MadeUpStudy:
                     continue
                 for seed, (position, leg) in product(range(self.seeds), enumerate(search.legs)):
                     teacher = setting["teacher"] if search.has_teacher else None
-                    row = self._leg_row(leg, index, setting | {"teacher": teacher}, seed)
+                    asked = {"teacher": leg.teacher or teacher}
+                    row = self._leg_row(leg, index, setting | asked, seed)
                     yield (
                         setting
                         | {
@@ -188,7 +194,7 @@ class MadeUpStudy:
         self, method: str, tau: float | None, index: int, setting: dict[str, Any], seed: int
     ) -> Row:
         validation, test = self.accuracy(method, tau or 0.0, index, seed)
-        cost = self.learned_cost if method == "mkd" else 1.0
+        cost = self.learned_cost if method == "mkd" else self.costs.get(method, 1.0)
         return setting | {
             "trial_id": f"{method}-{tau}-{index}-{seed}",
             "pair_id": f"{index}-{seed}",
@@ -228,4 +234,5 @@ class MadeUpStudy:
                 "epoch": epoch,
                 "val_acc": self.val_acc(row, epoch),
                 **(learned if row["method"] == "mkd" else {}),
+                "teacher_weights": self.weights(row, epoch) if self.weights else None,
             }

@@ -3,12 +3,16 @@
 from made_up_study import MadeUpStudy
 
 from metakd.analysis.comparison import compare
+from metakd.analysis.contest import contest_of
 from metakd.analysis.grid import choose
 from metakd.analysis.inventory import make_inventory
 from metakd.analysis.level_gaps import level_gaps
 from metakd.analysis.questions import answer, question_of
+from metakd.analysis.reached import reached_by_strategy
 from metakd.analysis.reuse import reuse
+from metakd.analysis.rivals import compare_rivals
 from metakd.analysis.settings import setting_results
+from metakd.analysis.several_teachers import several_teachers
 from metakd.analysis.summary import Verdict
 from metakd.analysis.table import make_table
 from metakd.analysis.verdict import Evidence
@@ -17,19 +21,24 @@ from metakd.analysis.verdict import Evidence
 def answered(study: MadeUpStudy) -> Verdict:
     """Returns the verdict that a study's store would get."""
     record = study.record()
-    table = make_table(record, tuple(study.rows()))
+    table = make_table(record, tuple(study.rows()), study.search_rows())
     grid = choose(table)
+    question = question_of(record)
+    contest = contest_of(question, table.strategies, reached_by_strategy(table, grid))
     evidence = Evidence(
         table.strategies,
         table.temperatures,
         table.fixed_tau,
         table.margin_pp,
         compare(table, grid),
-        setting_results(table, grid),
+        setting_results(table, grid, contest),
         make_inventory(record, table, grid),
+        compare_rivals(table, grid, contest.protagonist),
+        contest,
     )
     gaps = level_gaps(table, grid, study.teacher_scores)
-    return answer(question_of(record), evidence, gaps, reuse(table, grid))
+    ensemble = several_teachers(table, grid, contest, study.teacher_scores)
+    return answer(question, evidence, gaps, reuse(table, grid), ensemble)
 
 
 def said(verdict: Verdict) -> str:

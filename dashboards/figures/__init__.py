@@ -14,6 +14,7 @@ from types import MappingProxyType
 import plotly.graph_objects as go
 
 from dashboards.figures.anytime import anytime_figure
+from dashboards.figures.classes import classes_figure
 from dashboards.figures.degradations import augmentations_figure, teachers_figure
 from dashboards.figures.detectable import detectable_figure
 from dashboards.figures.differences import differences_figure
@@ -21,10 +22,12 @@ from dashboards.figures.drawing import to_plotly
 from dashboards.figures.figure import Figure
 from dashboards.figures.gains import gains_figure
 from dashboards.figures.optimism import optimism_figure
+from dashboards.figures.outcomes import outcomes_figure
 from dashboards.figures.profiles import profiles_figure
 from dashboards.figures.responses import responses_figure
 from dashboards.figures.trajectories import trajectories_figure
 from dashboards.figures.transfer import transfer_figure
+from dashboards.figures.weights import weights_figure
 from dashboards.theme import Theme
 from metakd.analysis.summarise import summarise
 from metakd.analysis.summary import Summary
@@ -39,6 +42,9 @@ FIGURES: Mapping[str, Callable[[Summary], Figure | None]] = MappingProxyType(
         "responses": responses_figure,
         "transfer": transfer_figure,
         "trajectories": trajectories_figure,
+        "weights": weights_figure,
+        "outcomes": outcomes_figure,
+        "classes": classes_figure,
         "teachers": teachers_figure,
         "augmentations": augmentations_figure,
         "profiles": profiles_figure,

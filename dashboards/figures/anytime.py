@@ -29,6 +29,9 @@ TOP_PX, NAME_PX, LEAD_PX = 16, 17, 26
 LONGEST_NAME = 24
 PLACE = {"xaxis": "x", "yaxis": "y"}
 TABLE_POINTS, TABLE_ROWS = 20, 100
+BAND_FOOT = (
+    "Band: 80 % of the orders in which a grid can be tried; it is no interval for the mean. "
+)
 
 
 def anytime_title(curves: Sequence[AnytimeCurve]) -> str:
@@ -70,9 +73,7 @@ def anytime_figure(summary: Summary) -> Figure | None:
         id="anytime",
         title=title,
         subtitle="Mean validation accuracy of the best model so far, if all were stopped here. "
-        "The grid tries its temperatures in random order"
-        + (", other searches are followed as they asked" if is_named_at_end else "")
-        + ". The axis starts where its first run is done; what lies below is cut off.",
+        + _how_followed("grid" in by_name, is_named_at_end),
         description=f"{title}. Rising curves of validation accuracy against compute: "
         + "; ".join(
             f"{looks[curve.strategy].name} ends at {curve.mean_pp[-1]:.2f} % after "
@@ -105,9 +106,20 @@ def anytime_figure(summary: Summary) -> Figure | None:
             row for curve in curves for row in _rows(curve, looks[curve.strategy], listed_points)
         ),
         foot="Mean over the pairs in which every strategy drawn is complete; learning is done "
-        "where its dearest setting is. Band: 80 % of the orders in which a grid can be tried; it "
-        "is no interval for the mean. The table lists up to "
+        "where its dearest setting is. "
+        + (BAND_FOOT if "grid" in by_name else "")
+        + "The table lists up to "
         f"{listed_points} points of each curve." + _not_drawn(summary, looks),
+    )
+
+
+def _how_followed(has_grid: bool, has_searches: bool) -> str:
+    if not has_grid:
+        return "Each strategy is followed as it asked. What lies below their ends is cut off."
+    others = ", other searches are followed as they asked" if has_searches else ""
+    return (
+        f"The grid tries its temperatures in random order{others}. The axis starts where its first "
+        "run is done; what lies below is cut off."
     )
 
 

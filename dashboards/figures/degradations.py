@@ -20,6 +20,7 @@ from dashboards.numbers import from_to, plain, signed
 from dashboards.theme import Look
 from metakd.analysis.answers import LevelGap
 from metakd.analysis.curves import DegradationCurve
+from metakd.analysis.strategy_names import strategy_name
 from metakd.analysis.summary import Summary
 from metakd.analysis.wording import listed
 
@@ -29,6 +30,8 @@ LETTER_PX = 6.6
 NARROWEST_PX = 580
 LINE_PX = 17
 ACCURACY_LETTERS = 7
+# Whose changes the title tells, as far as they are there.
+TITLED = (*MAIN, "mmkd", "mean_losses")
 # How much of its length a name aslant takes in height.
 ASLANT = 0.65
 
@@ -38,7 +41,7 @@ def degradations_title(curves: Sequence[DegradationCurve]) -> str:
     first, last = shortened(curves[0].levels[0]), shortened(curves[0].levels[-1])
     changes = {
         name: found
-        for name in MAIN
+        for name in TITLED
         if (found := [c for curve in curves if curve.strategy == name for c in _change(curve)])
     }
     if not changes:
@@ -73,7 +76,8 @@ def _span(changes: Sequence[float]) -> str:
 
 def _with(strategy: str) -> str:
     ways = {"meta": "learned", "grid": "with a grid", "fixed": "at fixed τ"}
-    return ways.get(strategy, "without a teacher")
+    ways |= {"ce": "without a teacher"}
+    return ways.get(strategy, f"with {strategy_name(strategy)}")
 
 
 def _figure(summary: Summary, factor: str, plural: str) -> Figure | None:
@@ -193,7 +197,7 @@ def _ticks_px(names: Sequence[str], is_aslant: bool, by_accuracy: bool) -> int:
 def _traces(
     curve: DegradationCurve, look: Look, panel: Panel, kept: Sequence[int], is_named: bool
 ) -> list[Trace]:
-    is_main = curve.strategy in MAIN
+    is_main = curve.strategy in TITLED
     places = list(range(len(kept)))
     mean, low, high = (
         [values[index] for index in kept] for values in (curve.mean_pp, curve.low_pp, curve.high_pp)

@@ -1,5 +1,6 @@
 """How small a difference a study of this kind can show, by seeds and settings."""
 
+from dashboards.contest_words import contest_words
 from dashboards.figures.bands import margin_band
 from dashboards.figures.figure import Figure, Layout, Trace, axis, base_layout, words
 from dashboards.figures.limits import MAX_POINTS, evenly
@@ -40,13 +41,15 @@ def detectable_figure(summary: Summary) -> Figure | None:
         (f"mean of {counted(settings, 'setting')}", detectable.average_pp, "@ink", "solid"),
         (f"mean of {2 * settings} settings", detectable.average_doubled_pp, "@plum", "dot"),
     )
+    contest = contest_words(summary)
+    rival = "the full grid" if contest.rival == "grid" else contest.the_rival
     title = detectable_title(detectable, summary.margin_pp)
     now = "" if detectable.now_pp is None else f" This study: {detectable.now_pp:.2f} points."
     top = HEADROOM * _highest_that_matters(detectable, summary.margin_pp)
     return Figure(
         id="detectable",
         title=title,
-        subtitle="Difference from the full grid that a study would show 8 times in 10, by its "
+        subtitle=f"Difference from {rival} that a study would show 8 times in 10, by its "
         "seeds, with the spread that this study saw. Lower is sharper.",
         description=f"{title}. Falling curves of the detectable difference against seeds per "
         f"setting, for one setting, {settings} and {2 * settings} settings.{now}",

@@ -1,9 +1,10 @@
-"""Learned minus grid in every setting, seed by seed, and over all of them."""
+"""Learned minus its main rival in every setting, seed by seed, and over all of them."""
 
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from dashboards.contest_words import ContestWords, contest_words
 from dashboards.figures.bands import margin_band
 from dashboards.figures.figure import (
     AT_ZERO,
@@ -18,10 +19,13 @@ from dashboards.figures.figure import (
 )
 from dashboards.figures.limits import MAX_DOTS, MAX_ROWS, evenly, largest, left_out
 from dashboards.numbers import between, signed
+from metakd.analysis.contest import MULTI_TEACHER
 from metakd.analysis.intervals import Interval
 from metakd.analysis.summary import SettingResult, Summary
+from metakd.analysis.verdict_teachers import main_comparison
 from metakd.analysis.wording import counted
 
+TEMPERATURES = ContestWords()
 ROW_PX = 30
 GAP = 0.75
 # Dots of one setting keep clear of each other by their order.
@@ -29,41 +33,50 @@ JITTER = (0.0, -0.17, 0.17, -0.09, 0.09, -0.25, 0.25)
 
 
 def differences_title(
-    settings: Sequence[SettingResult], overall: Interval | None, margin_pp: float
+    settings: Sequence[SettingResult],
+    overall: Interval | None,
+    margin_pp: float,
+    contest: ContestWords = TEMPERATURES,
 ) -> str:
     """Says in how many settings learning is ahead or behind, each by its corrected test."""
+    learning = contest.starts
     ahead = [setting.key for setting in settings if setting.claim == "ahead"]
     behind = [setting.key for setting in settings if setting.claim == "behind"]
     count = len(settings)
     if ahead and behind:
-        return f"Learning is ahead in {len(ahead)} and behind in {len(behind)} of {count} settings"
+        return (
+            f"{learning} is ahead in {len(ahead)} and behind in {len(behind)} of {count} settings"
+        )
     if ahead or behind:
         found, word = (ahead, "ahead") if ahead else (behind, "behind")
         if count == 1:
-            return f"Learning is {word} of the grid" if ahead else "Learning is behind the grid"
+            return f"{learning} is {'ahead of' if ahead else 'behind'} {contest.the_rival}"
         if len(found) == count:
-            return f"Learning is {word} in all {count} settings"
+            return f"{learning} is {word} in all {count} settings"
         if len(found) == 1:
-            return f"Learning is {word} in one of {count} settings: {shortened(found[0])}"
-        return f"Learning is {word} in {len(found)} of {count} settings"
-    return _title_without_claims(settings, overall, margin_pp)
+            return f"{learning} is {word} in one of {count} settings: {shortened(found[0])}"
+        return f"{learning} is {word} in {len(found)} of {count} settings"
+    return _title_without_claims(settings, overall, margin_pp, contest)
 
 
 def _title_without_claims(
-    settings: Sequence[SettingResult], overall: Interval | None, margin_pp: float
+    settings: Sequence[SettingResult],
+    overall: Interval | None,
+    margin_pp: float,
+    contest: ContestWords,
 ) -> str:
-    tested = sum(setting.versus_grid.low_pp is not None for setting in settings)
+    tested = sum(setting.versus_main.low_pp is not None for setting in settings)
     if not tested:
-        return "Too few seeds to tell learning from the grid in any setting"
+        return f"Too few seeds to tell {contest.learning} from {contest.the_rival} in any setting"
     if len(settings) == 1:
         return "No difference shown in the one setting"
     nothing = f"No setting shows a difference once corrected for {counted(tested, 'look')}"
     if overall is None or overall.low_pp is None or overall.high_pp is None:
         return nothing
     if overall.low_pp > 0:
-        return f"{nothing}; over all of them learning is ahead"
+        return f"{nothing}; over all of them {contest.learning} is ahead"
     if overall.high_pp < 0:
-        return f"{nothing}; over all of them learning is behind"
+        return f"{nothing}; over all of them {contest.learning} is behind"
     if -margin_pp <= overall.low_pp and overall.high_pp <= margin_pp:
         return f"{nothing}, and the mean is within ±{margin_pp:.2f} points"
     return nothing
@@ -76,34 +89,38 @@ def differences_figure(summary: Summary) -> Figure | None:
         return None
     kept = largest([_weight(setting) for setting in settings], MAX_ROWS)
     shown = [settings[index] for index in kept]
-    overall = next((c.effect for c in summary.comparisons if c.rival == "full_grid"), None)
+    contest, overall = contest_words(summary), _overall(summary)
     rows = _rows(shown)
     with_overall = overall is not None and overall.mean_pp is not None and len(settings) > 1
     lowest = rows[-1].y + (1.0 + GAP if with_overall else 0.0)
     height_px = 44 + 24 + round(ROW_PX * (lowest + 1.0)) + 56
-    title = differences_title(settings, overall, summary.margin_pp)
+    title = differences_title(settings, overall, summary.margin_pp, contest)
     traces = [*_setting_traces(rows)]
     if with_overall and overall is not None:
         traces.append(_overall_trace(overall, lowest))
+    minus = f"{contest.learned} minus {contest.rival}"
+    ahead = "the learned temperature" if contest == TEMPERATURES else contest.learning
     seeds = max(len(setting.differences_pp) for setting in shown)
     return Figure(
         id="differences",
         title=title,
         subtitle="Each dot is one seed run both ways; a diamond is the mean of its setting with "
-        "its 95 % interval. Right of the line the learned temperature is ahead. Numbers in full "
+        f"its 95 % interval. Right of the line {ahead} is ahead. Numbers in full "
         "colour hold after Holm's correction.",
-        description=f"{title}. Forest plot of learned minus grid in points of test accuracy for "
+        description=f"{title}. Forest plot of {minus} in points of test accuracy for "
         f"{counted(len(shown), 'setting')}"
         + (f"; overall {signed(overall.mean_pp)} {between(overall.low_pp, overall.high_pp)}."
            if with_overall and overall is not None else "."),
         traces=tuple(traces),
-        layout=_layout(rows, overall if with_overall else None, lowest, height_px, summary),
+        layout=_layout(rows, overall if with_overall else None, lowest, height_px, summary, minus),
         height_px=height_px,
         columns=(
-            "setting", "learned − grid", "95 % interval", "p after Holm", "claim", "by seed",
+            "setting", f"{contest.learned} − {contest.rival}", "95 % interval", "p after Holm",
+            "claim", "by seed",
         ),
         rows=tuple(_cells(setting) for setting in shown),
-        foot=f"{sum(len(s.differences_pp) for s in settings)} pairs of learned and grid. "
+        foot=f"{sum(len(s.differences_pp) for s in settings)} pairs of {contest.learned} and "
+        f"{contest.rival}. "
         "Intervals of settings: paired t over seeds, none below 3 pairs, not corrected for many "
         "looks." + (f" Overall: {overall.method}." if with_overall and overall is not None else "")
         + left_out(len(shown), len(settings), "settings", "claims first, then the largest gaps")
@@ -112,10 +129,17 @@ def differences_figure(summary: Summary) -> Figure | None:
     )  # fmt: skip
 
 
+def _overall(summary: Summary) -> Interval | None:
+    if summary.question == MULTI_TEACHER:
+        main = main_comparison(summary.rivals, summary.main_rival)
+        return None if main is None else main.effect
+    return next((c.effect for c in summary.comparisons if c.rival == "full_grid"), None)
+
+
 def _weight(setting: SettingResult) -> float:
     """How much a setting has to be seen: what the title counts comes first."""
     is_claim = setting.claim in ("ahead", "behind")
-    return math.inf if is_claim else abs(setting.versus_grid.mean_pp or 0.0)
+    return math.inf if is_claim else abs(setting.versus_main.mean_pp or 0.0)
 
 
 @dataclass(frozen=True)
@@ -158,7 +182,7 @@ def _setting_traces(rows: Sequence[_Row]) -> list[Trace]:
     with_interval = [
         (row, effect.mean_pp, effect.low_pp, effect.high_pp)
         for row in rows
-        for effect in [row.setting.versus_grid]
+        for effect in [row.setting.versus_main]
         if effect.mean_pp is not None and effect.low_pp is not None and effect.high_pp is not None
     ]
     traces: list[Trace] = [
@@ -224,11 +248,12 @@ def _layout(
     lowest: float,
     height_px: int,
     summary: Summary,
+    minus: str,
 ) -> Layout:
     right = {"xref": "paper", "xanchor": "left", "xshift": 14}
     notes: list[Layout] = []
     for row in rows:
-        effect = row.setting.versus_grid
+        effect = row.setting.versus_main
         numbers = f"{signed(effect.mean_pp)}  {between(effect.low_pp, effect.high_pp)}"
         holds = row.setting.claim in ("ahead", "behind")
         font = {"size": 12, "color": "@ink" if holds else "@muted"}
@@ -255,7 +280,7 @@ def _layout(
         headings_px=24,
         right_px=172,
         xaxis=axis(
-            "learned minus grid, percentage points of test accuracy",
+            f"{minus}, percentage points of test accuracy",
             range=_reach(rows, overall, summary.margin_pp),
             **AT_ZERO,
         ),
@@ -273,7 +298,7 @@ def _layout(
 
 
 def _reach(rows: Sequence[_Row], overall: Interval | None, margin_pp: float) -> list[float]:
-    effects = [row.setting.versus_grid for row in rows] + ([] if overall is None else [overall])
+    effects = [row.setting.versus_main for row in rows] + ([] if overall is None else [overall])
     seen = [value for row in rows for value in row.setting.differences_pp]
     seen += [end for i in effects for end in (i.low_pp, i.high_pp) if end is not None]
     low, high = min(*seen, -margin_pp), max(*seen, margin_pp)
@@ -282,7 +307,7 @@ def _reach(rows: Sequence[_Row], overall: Interval | None, margin_pp: float) -> 
 
 
 def _cells(setting: SettingResult) -> tuple[str, ...]:
-    effect = setting.versus_grid
+    effect = setting.versus_main
     by_seed = [signed(value) for value in setting.differences_pp[:MAX_DOTS]]
     if len(setting.differences_pp) > MAX_DOTS:
         by_seed.append("…")

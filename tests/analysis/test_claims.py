@@ -93,7 +93,7 @@ def test_a_setting_that_is_alone_significant_is_not_claimed_among_many(made_up) 
 
     first, *others = results_of(made_up(accuracy=accuracy, seeds=6))
     assert 0.0125 < first.p_value < 0.05
-    assert first.versus_grid.low_pp > 0
+    assert first.versus_main.low_pp > 0
     assert first.p_holm == pytest.approx(4 * first.p_value)
     assert {setting.claim for setting in (first, *others)} == {"no clear gap"}
     [alone] = results_of(

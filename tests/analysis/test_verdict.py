@@ -8,8 +8,9 @@ from metakd.analysis.intervals import Interval
 from metakd.analysis.settings import setting_results
 from metakd.analysis.summary import Comparison, Inventory
 from metakd.analysis.table import make_table
-from metakd.analysis.verdict import BADGES, EXCEPTIONS, HEADLINES, Evidence, make_verdict
+from metakd.analysis.verdict import HEADLINES, Evidence, make_verdict
 from metakd.analysis.verdict_rule import accuracy_verdict, cost_verdict
+from metakd.analysis.verdict_sentences import BADGES, EXCEPTIONS
 
 RIVALS = {
     "full_grid": "Full grid (5 temperatures)",
@@ -67,7 +68,7 @@ def settings_with(made_up, *claims):
             result,
             claim=claim if claim != "no data" else "no clear gap",
             p_holm=p,
-            versus_grid=replace(result.versus_grid, mean_pp=means[claim]),
+            versus_main=replace(result.versus_main, mean_pp=means[claim]),
         )
         for result, (claim, p) in zip(results, claims, strict=True)
     )

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from made_up_study import MadeUpLeg, MadeUpSearch, MadeUpStudy
 
-from dashboards.theme import LOOKS
+from dashboards.theme import SEARCH_LOOKS
 from metakd.analysis.answers import GapLevel, LevelGap, Moves, Reuse, StrategyGap
 from metakd.analysis.curves import (
     AnytimeCurve,
@@ -34,6 +34,7 @@ from metakd.analysis.summary import (
     Summary,
     Verdict,
 )
+from metakd.analysis.weight_curves import FinalWeight, FinalWeights, WeightBand, WeightsCurve
 
 KEYS = ("10 % · none", "10 % · strong", "100 % · none", "100 % · strong")
 TAUS = (1.0, 4.0, 16.0)
@@ -58,7 +59,7 @@ def setting(key: str, mean: float, verdict: str) -> SettingResult:
             StrategyScore(name, 90.0 + mean, 90.5, 0.3, 1.0, 3)
             for name in ("ce", "fixed", "grid", "meta")
         ),
-        versus_grid=around(mean, 0.5),
+        versus_main=around(mean, 0.5),
         seeds=(0, 1, 2),
         differences_pp=(mean - 0.2, mean, mean + 0.2),
         verdict=verdict,
@@ -176,6 +177,34 @@ def moves(along: str) -> Moves:
     )  # fmt: skip
 
 
+def weights_curve(key: str, of: str) -> WeightsCurve:
+    rising, falling = (50.0, 55.0, 60.0), (50.0, 45.0, 40.0)
+    means = (rising, falling)
+
+    def band(by: float) -> WeightBand:
+        lows, highs = (tuple(tuple(v + d for v in m) for m in means) for d in (-by, by))
+        return WeightBand(means, lows, highs)
+
+    return WeightsCurve(
+        "meta", key, of, ("small", "large"), 3, (0, 1, 2), band(1.0), means, means[::-1], band(2.0)
+    )
+
+
+def final_weights(of: str) -> FinalWeights:
+    def weight(teacher: str, sign: int) -> FinalWeight:
+        word = {1: "above", -1: "below"}[sign]
+        return FinalWeight(
+            teacher=teacher, overall=around(50 + 10 * sign, 1.0), preference=around(10 * sign, 1.0),
+            preferred=word, right=around(50 + 9 * sign, 1.0), wrong=around(50 + 12 * sign, 1.0),
+            wrong_minus_right=around(3 * sign, 1.0), leaning=word,
+            by_class_pp=(50 + 15 * sign, 50.0, None),
+            class_leaning=(word, "not shown", "not shown"),
+        )  # fmt: skip
+
+    teachers = (weight("small", 1), weight("large", -1))
+    return FinalWeights("meta", of, "digits", "small+large", 4, 1, (0, 1, 2), teachers)
+
+
 @pytest.fixture
 def summary() -> Summary:
     return Summary(
@@ -265,9 +294,14 @@ def summary() -> Summary:
         ),
         wall_clock=WallClock((1, 2, 3), (3.0, 2.0, 1.0), (1.6, 1.6, 1.6)),
         rivals=(rival("ce", 5.0, "ahead"),),
+        protagonist="meta",
+        main_rival="grid",
         question="grid_vs_meta",
         gaps=(level_gap("teacher", "accuracy"), level_gap("augmentation", "gain")),
         reuse=Reuse((moves("any"), moves("scale"), moves("augmentation")), 3, 1.6),
+        ensemble=None,
+        weights=tuple(weights_curve(key, of) for of in ("logits", "features") for key in KEYS),
+        final_weights=tuple(final_weights(of) for of in ("logits", "features")),
     )  # fmt: skip
 
 
@@ -275,7 +309,7 @@ UNKNOWN = "a strategy <b>nobody</b> has heard of"
 
 
 def many_searches() -> tuple[MadeUpSearch, ...]:
-    known = [name for name in LOOKS if name not in ("ce", "fixed", "grid", "meta")]
+    known = [name for name in SEARCH_LOOKS if name not in ("ce", "fixed", "grid", "meta")]
     halves = (MadeUpLeg(2.0, "h", until=2), MadeUpLeg(3.0, "h", until=2), MadeUpLeg(3.0, "h", 4, 2))
     return (
         *(MadeUpSearch(name, (MadeUpLeg(3.0, f"m-{name}"),)) for name in known),
@@ -286,7 +320,7 @@ def many_searches() -> tuple[MadeUpSearch, ...]:
 
 @pytest.fixture(scope="session")
 def many(tmp_path_factory: pytest.TempPathFactory) -> Summary:
-    """A study of every strategy with a look of its own, one unknown, and one that still runs."""
+    """A study of every search with a look of its own, one unknown, and one that still runs."""
     out: Path = tmp_path_factory.mktemp("many")
     study = MadeUpStudy(scales=(1.0,), seeds=3, searches=many_searches())
     return summarise(study.write(out))

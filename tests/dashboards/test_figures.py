@@ -5,6 +5,7 @@ import json
 import math
 import shutil
 import struct
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from xml.etree import ElementTree
@@ -22,9 +23,10 @@ from dashboards.figures.limits import MAX_MARKS, MAX_POINTS, evenly, largest
 from dashboards.figures.panels import columns_of
 from dashboards.figures.responses import apart
 from dashboards.looks import looks_in
-from dashboards.theme import LOOKS, THEMES, Theme
+from dashboards.theme import SEARCH_LOOKS, THEMES, Theme
 from metakd.analysis.curves import AnytimeCurve, Trajectory, TransferRegret
 from metakd.analysis.summary import Summary
+from metakd.analysis.weight_curves import WeightBand, WeightsCurve
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 HOSTILE = "<img src=x onerror=alert(1)>&<b>"
@@ -91,6 +93,11 @@ def test_users_words_are_no_markup(summary: Summary) -> None:
         trajectories=tuple(replace(t, key=keys[t.key]) for t in summary.trajectories),
         transfer=replace(summary.transfer, keys=tuple(keys.values())),
         gains=tuple(replace(g, label=HOSTILE) for g in summary.gains),
+        weights=tuple(replace(c, key=HOSTILE, teachers=(HOSTILE, "b")) for c in summary.weights),
+        final_weights=tuple(
+            replace(found, teachers=tuple(replace(t, teacher=HOSTILE) for t in found.teachers))
+            for found in summary.final_weights
+        ),
         degradations=tuple(
             replace(c, held=HOSTILE, levels=tuple(map(hostile, range(len(c.levels)))))
             for c in summary.degradations
@@ -107,14 +114,14 @@ def test_users_words_are_no_markup(summary: Summary) -> None:
 def test_what_was_not_run_leaves_a_figure_out(summary: Summary) -> None:
     bare = replace(
         summary, settings=(), responses=(), transfer=None, trajectories=(), gains=(), anytime=(),
-        degradations=(), profiles=(), optimism=None, detectable=None,
+        degradations=(), profiles=(), optimism=None, detectable=None, weights=(), final_weights=(),
     )  # fmt: skip
     assert all_figures(bare) == []
 
 
 def test_two_seeds_show_dots_and_no_interval(summary: Summary) -> None:
     few = tuple(
-        replace(s, versus_grid=replace(s.versus_grid, low_pp=None, high_pp=None))
+        replace(s, versus_main=replace(s.versus_main, low_pp=None, high_pp=None))
         for s in summary.settings
     )
     figure = FIGURES["differences"](replace(summary, settings=few))
@@ -244,7 +251,8 @@ def huge(summary: Summary) -> Summary:
         ),
         gains=tuple(replace(summary.gains[0], label=f"{i} %", scale=i / 100) for i in range(50)),
         anytime=tuple(
-            AnytimeCurve(name, runs, runs, runs, tuple(r + 1 for r in runs)) for name in LOOKS
+            AnytimeCurve(name, runs, runs, runs, tuple(r + 1 for r in runs))
+            for name in SEARCH_LOOKS
         ),
         degradations=tuple(
             replace(curve, held=f"held {index}")
@@ -254,7 +262,26 @@ def huge(summary: Summary) -> Summary:
         profiles=tuple(
             replace(p, loss_pp=runs, share=tuple(r / 500 for r in runs)) for p in summary.profiles
         ),
+        weights=huge_weights(summary.weights[0], keys),
+        final_weights=tuple(
+            replace(found, ensemble=f"ensemble {index}", classes=tuple(range(1000)), teachers=tuple(
+                replace(found.teachers[0], teacher=f"teacher {k}", by_class_pp=(20.0,) * 1000,
+                        class_leaning=("not shown",) * 1000)
+                for k in range(8)
+            ))
+            for index in range(10) for found in summary.final_weights
+        ),
     )  # fmt: skip
+
+
+def huge_weights(curve: WeightsCurve, keys: Sequence[str]) -> tuple[WeightsCurve, ...]:
+    teachers, lines = tuple(f"teacher {k}" for k in range(8)), ((1 / 3,) * 200,) * 8
+    band = WeightBand(lines, lines, tuple(tuple(v + 1 for v in line) for line in lines))
+    long = replace(
+        curve, teachers=teachers, epochs=tuple(range(200)), overall=band, right_pp=lines,
+        wrong_pp=lines, wrong_minus_right=band,
+    )  # fmt: skip
+    return tuple(replace(long, key=key, of=of) for of in ("logits", "features") for key in keys)
 
 
 def test_a_huge_study_has_small_figures(huge: Summary) -> None:
@@ -270,7 +297,7 @@ def test_a_huge_study_has_small_figures(huge: Summary) -> None:
     # As the page writes it: six digits, no spaces.
     rounded = json.loads(drawn, parse_float=lambda text: float(f"{float(text):.6g}"))
     compact = json.dumps(rounded, separators=(",", ":"), ensure_ascii=False)
-    assert len(compact.encode()) + len(listed.encode()) < 700_000
+    assert len(compact.encode()) + len(listed.encode()) < 1_500_000
 
 
 def test_what_is_left_out_is_said(huge: Summary) -> None:
@@ -282,12 +309,14 @@ def test_what_is_left_out_is_said(huge: Summary) -> None:
     assert "Drawn and listed: 40 of 100 settings" in said["transfer"]
     assert "Of 1000 epochs 55 are drawn" in said["trajectories"]
     assert "Drawn and listed: 24 of 60 panels" in said["teachers"]
+    assert "Drawn and listed: 24 of 200 panels" in said["weights"]
+    assert "Drawn and listed: 83 of 1000 classes" in said["classes"]
 
 
 def test_what_the_title_counts_is_among_the_drawn(huge: Summary) -> None:
     *others, last = huge.settings
-    flat = replace(last, claim="behind", versus_grid=replace(last.versus_grid, mean_pp=-0.01))
-    loud = [replace(s, versus_grid=replace(s.versus_grid, mean_pp=9.0)) for s in others]
+    flat = replace(last, claim="behind", versus_main=replace(last.versus_main, mean_pp=-0.01))
+    loud = [replace(s, versus_main=replace(s.versus_main, mean_pp=9.0)) for s in others]
     figure = FIGURES["differences"](replace(huge, settings=(*loud, flat)))
     assert figure is not None
     assert figure.title == f"Learning is behind in one of 100 settings: {shortened(last.key)}"
@@ -333,7 +362,7 @@ def test_the_largest_are_kept_in_their_order(sizes: list[float], most: int) -> N
 def test_figures_are_exported(summary: Summary, tmp_path: Path, format: str) -> None:
     two = replace(
         summary, responses=(), trajectories=(), gains=(), anytime=(), degradations=(),
-        profiles=(), optimism=None, detectable=None,
+        profiles=(), optimism=None, detectable=None, weights=(), final_weights=(),
     )  # fmt: skip
     files = export_figures(two, tmp_path / "figures", format)
     assert [file.name for file in files] == [f"differences.{format}", f"transfer.{format}"]

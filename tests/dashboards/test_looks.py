@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from dashboards.figures.anytime import apart
 from dashboards.figures.figure import LEGEND_PX, escape, legend_room
 from dashboards.looks import MAIN, looks_of
-from dashboards.theme import LOOKS, coloured
+from dashboards.theme import LOOKS, SEARCH_LOOKS, coloured
 
 
 def test_fixed_looks_are_all_different() -> None:
@@ -31,7 +31,7 @@ def test_no_two_strategies_look_alike(names) -> None:
 
 
 def test_an_unknown_strategy_has_a_hue_of_its_own_while_there_are_any() -> None:
-    looks = looks_of([*LOOKS, "new", "newer"])
+    looks = looks_of([*SEARCH_LOOKS, "new", "newer"])
     hues = [look.colour for look in looks.values()]
     assert len(set(hues)) == len(hues)
     assert list(looks)[-2:] == ["new", "newer"]

@@ -87,7 +87,7 @@ def test_differences_without_claims_may_still_show_one_overall(
 
 def test_too_few_seeds_claim_nothing(summary: Summary) -> None:
     unknown = Interval(1.0, None, None, 2, "no interval")
-    settings = [replace(s, versus_grid=unknown, claim=NO_GAP) for s in summary.settings]
+    settings = [replace(s, versus_main=unknown, claim=NO_GAP) for s in summary.settings]
     assert differences_title(settings, None, MARGIN).startswith("Too few seeds")
 
 

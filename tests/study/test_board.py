@@ -22,13 +22,13 @@ EPOCHS = 18
 DATA = DataSpec("made up", "0")
 RECIPE = Recipe(epochs=EPOCHS)
 SETTING = Setting(
-    DATA, Sampling(1.0, "none"), TeacherSpec(DATA, "teacher", "none", RECIPE), "student"
+    DATA, Sampling(1.0, "none"), (TeacherSpec(DATA, "teacher", "none", RECIPE),), "student"
 )
 TAUS = (1.0, 2.0, 4.0, 8.0, 16.0)
 
 
 def a_case(seed: int = 0) -> Case:
-    return Case(SETTING, RECIPE, seed, 10, None, samples=100, train_samples=100)
+    return Case(SETTING, RECIPE, seed, (1, 8, 8), 10, None, samples=100, train_samples=100)
 
 
 def tau_of(trial: Trial) -> float:

@@ -1,5 +1,7 @@
 """The learned temperature against its three rivals, paired by setting and seed."""
 
+from collections.abc import Mapping
+
 import numpy as np
 
 from metakd.analysis.cost import equal_cost_grid_size, plain_cost, total_ratio
@@ -40,15 +42,16 @@ def paired_differences_pp(learned: Matrix, rival: Matrix) -> Matrix:
     return 100 * (learned - rival)
 
 
-def learned_minus_pp(table: StudyTable, grid: Grid | None, strategy: str) -> Matrix:
-    """Returns learned minus another strategy at the last epoch, ``[setting, seed]``.
+def minus_pp(
+    table: StudyTable, reached: Mapping[str, Reached], strategy: str, other: str
+) -> Matrix:
+    """Returns one strategy minus another at the last epoch, in points, ``[setting, seed]``.
 
     NaN where either is incomplete, or was not run at all.
     """
-    reached = reached_by_strategy(table, grid)
-    if "meta" not in reached or strategy not in reached:
+    if strategy not in reached or other not in reached:
         return np.full(table.shape, np.nan)
-    return paired_differences_pp(reached["meta"].test_last, reached[strategy].test_last)
+    return paired_differences_pp(reached[strategy].test_last, reached[other].test_last)
 
 
 def _smaller_grid(table: StudyTable, grid: Grid, size: int) -> Reached:

@@ -7,31 +7,51 @@ import numpy as np
 from numpy.typing import NDArray
 
 from metakd.analysis.arms import Arm
+from metakd.analysis.contest import SINGLE
 from metakd.analysis.curves import CostPoint
 from metakd.analysis.grid import Grid
 from metakd.analysis.reached import Reached, common_pairs, failure_surcharge, reached_by_strategy
-from metakd.analysis.table import COSTS, Matrix, StudyTable
+from metakd.analysis.table import COSTS, Matrix, Runs, StudyTable
 
 
 def plain_cost(table: StudyTable, currency: str) -> NDArray[np.float64]:
     """Returns the median cost of one plain run in each setting, ``[setting]``.
 
-    Plain runs keep their temperature: those of the grid and at the default; without any, runs
-    without a teacher. NaN where a setting has none.
+    Plain runs keep their temperature: those of the grid, at the default, and of single teachers;
+    without any, runs without a teacher. NaN where a setting has none.
 
     Args:
         table: The study.
         currency: One of ``COSTS``.
     """
-    distilled = [runs for runs in (table.grid, table.fixed) if runs is not None]
-    plain = distilled or [runs for runs in (table.ce,) if runs is not None]
-    # A failed run may have stopped early: it is not what a run costs.
-    finished = [np.where(runs.complete, getattr(runs, currency), np.nan) for runs in plain]
-    by_setting = [
-        np.concatenate([cost[..., setting, :].ravel() for cost in finished] or [np.empty(0)])
-        for setting in range(len(table.settings))
-    ]
-    return np.array([median(costs) for costs in by_setting])
+    settings = range(len(table.settings))
+
+    def of_runs(kinds: tuple[Runs | None, ...]) -> NDArray[np.float64]:
+        # A failed run may have stopped early: it is not what a run costs.
+        finished = [np.where(r.complete, getattr(r, currency), np.nan) for r in kinds if r]
+        by_setting = [[cost[..., setting, :].ravel() for cost in finished] for setting in settings]
+        return np.array([median(np.concatenate([*costs, [np.nan]])) for costs in by_setting])
+
+    if table.grid or table.fixed:
+        return of_runs((table.grid, table.fixed))
+    alone = [arm for arm in table.arms if arm.strategy == SINGLE]
+    if not alone:
+        return of_runs((table.ce,))
+    known = np.array([median(_whole_runs(alone[0], setting, currency)) for setting in settings])
+    return np.where(np.isfinite(known), known, of_runs((table.ce,)))
+
+
+def _whole_runs(arm: Arm, setting: int, currency: str) -> NDArray[np.float64]:
+    """Returns what an arm's runs cost that were run for it from start to end."""
+    return np.array(
+        [
+            getattr(leg, currency)
+            for cell, legs in arm.legs.items()
+            for leg in legs
+            if cell[0] == setting and leg.scores is not None and leg.from_epoch == 0
+        ],
+        np.float64,
+    )
 
 
 def learned_cost_ratios(table: StudyTable) -> Matrix:

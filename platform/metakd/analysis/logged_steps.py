@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 from numpy.typing import NDArray
 
 from metakd.analysis.table import Row
@@ -41,15 +42,33 @@ def read_logged_steps(
     Raises:
         StoreError: If a file is damaged.
     """
+    table, row = read_columns(out, rows, positions, columns)
+    return LoggedSteps(
+        row=row,
+        step=table["step"].to_numpy(),
+        columns={name: table[name].to_numpy() for name in columns},
+    )
+
+
+def read_columns(
+    out: Path, rows: Sequence[Row], positions: Collection[int], columns: Sequence[str]
+) -> tuple[pa.Table, NDArray[np.intp]]:
+    """Reads the same as a table of the store, with the trial of each line (lines,).
+
+    Args:
+        out: The study's folder.
+        rows: Trials.
+        positions: Which of them.
+        columns: Which columns, beside the step.
+
+    Raises:
+        StoreError: If a file is damaged.
+    """
     position = {str(rows[index]["trial_id"]): index for index in positions}
     table = read_steps(out, set(position), columns).drop_null()
     ids = table["trial_id"].dictionary_encode().combine_chunks()
     by_code = np.array([position[name] for name in ids.dictionary.to_pylist()], dtype=np.intp)
-    return LoggedSteps(
-        row=by_code[ids.indices.to_numpy()],
-        step=table["step"].to_numpy(),
-        columns={name: table[name].to_numpy() for name in columns},
-    )
+    return table, by_code[ids.indices.to_numpy()]
 
 
 def starts_of_runs(*keys: NDArray[Any]) -> NDArray[np.intp]:

@@ -3,17 +3,20 @@
 from collections.abc import Sequence
 
 from metakd.analysis.answers import LevelGap, Reuse
+from metakd.analysis.contest import MULTI_TEACHER
+from metakd.analysis.ensemble_answers import Ensemble
 from metakd.analysis.summary import Verdict
 from metakd.analysis.verdict import Evidence, make_verdict
 from metakd.analysis.verdict_gap import gap_verdict
 from metakd.analysis.verdict_reuse import reuse_verdict
+from metakd.analysis.verdict_teachers import teachers_verdict
 from metakd.results.study import StoreError, StudyRecord
 
 GRID_VS_META = "grid_vs_meta"
 TRANSFER = "transfer"
 # What a study of a gap varies.
 FACTORS = {"teacher_gap": "teacher", "augmentation_gap": "augmentation"}
-QUESTIONS = (GRID_VS_META, *FACTORS, TRANSFER)
+QUESTIONS = (GRID_VS_META, *FACTORS, TRANSFER, MULTI_TEACHER)
 
 
 def question_of(record: StudyRecord) -> str:
@@ -38,11 +41,17 @@ def asked_gap(question: str, gaps: Sequence[LevelGap]) -> LevelGap | None:
 
 
 def answer(
-    question: str, evidence: Evidence, gaps: Sequence[LevelGap], reuse: Reuse | None
+    question: str,
+    evidence: Evidence,
+    gaps: Sequence[LevelGap],
+    reuse: Reuse | None,
+    ensemble: Ensemble | None,
 ) -> Verdict:
     """Words the answer to what a study asks."""
     if question in FACTORS:
         return gap_verdict(evidence, FACTORS[question], asked_gap(question, gaps))
     if question == TRANSFER:
         return reuse_verdict(evidence, reuse)
+    if question == MULTI_TEACHER and ensemble is not None:
+        return teachers_verdict(evidence, ensemble)
     return make_verdict(evidence)

@@ -1,4 +1,4 @@
-"""The learned temperature against every other strategy, as a whole and at equal cost."""
+"""What learns against every other strategy, as a whole and at equal cost."""
 
 from dataclasses import replace
 
@@ -10,26 +10,34 @@ from metakd.analysis.comparison import against, no_data, paired_differences_pp
 from metakd.analysis.cost import mean_over_settings, median, plain_cost
 from metakd.analysis.grid import Grid
 from metakd.analysis.intervals import crossed_interval
-from metakd.analysis.reached import Reached, failure_surcharge, reached_by_strategy
+from metakd.analysis.reached import Reached, reached_by_strategy
 from metakd.analysis.summary import Comparison, Rival
 from metakd.analysis.table import COSTS, Matrix, StudyTable
 
-# Two of the four strategies that a plan knows have comparisons of their own.
-COMPARED_ELSEWHERE = ("fixed", "grid", "meta")
+# With the learned temperature two of the strategies that a plan knows are compared elsewhere.
+COMPARED_ELSEWHERE = {"meta": ("fixed", "grid")}
 # 2.0000001 runs pay for two.
 ROUNDING = 1e-6
 
 
-def compare_rivals(table: StudyTable, grid: Grid | None) -> tuple[Rival, ...]:
-    """Compares learning with every strategy that ``compare`` leaves out, in the study's order.
+def compare_rivals(
+    table: StudyTable, grid: Grid | None, protagonist: str = "meta"
+) -> tuple[Rival, ...]:
+    """Compares what learns with every strategy that ``compare`` leaves out, in the study's order.
 
     Both families of p-values, of whole searches and at equal cost, are corrected for the number of
     strategies (Holm).
+
+    Args:
+        table: The study.
+        grid: Its grid.
+        protagonist: The strategy whose differences they are.
     """
     reached = reached_by_strategy(table, grid)
-    learned = reached.get("meta")
+    learned = reached.get(protagonist)
     arms = {arm.strategy: arm for arm in table.arms}
-    names = [name for name in table.strategies if name not in COMPARED_ELSEWHERE]
+    left_out = {protagonist, *COMPARED_ELSEWHERE.get(protagonist, ())}
+    names = [name for name in table.strategies if name not in left_out]
     overall, at_equal_cost = [], []
     for name in names:
         rival = reached.get(name)
@@ -38,7 +46,7 @@ def compare_rivals(table: StudyTable, grid: Grid | None) -> tuple[Rival, ...]:
             at_equal_cost.append(np.full(table.shape, np.nan))
             continue
         # A strategy of one run has that run, whatever it cost.
-        by_then = found_at_equal_cost(table, arms[name]) if name in arms else rival.test_last
+        by_then = found_at_equal_cost(learned, arms[name]) if name in arms else rival.test_last
         overall.append(paired_differences_pp(learned.test_last, rival.test_last))
         at_equal_cost.append(paired_differences_pp(learned.test_last, by_then))
     rivals = [
@@ -62,7 +70,7 @@ def compare_rivals(table: StudyTable, grid: Grid | None) -> tuple[Rival, ...]:
     )
 
 
-def found_at_equal_cost(table: StudyTable, arm: Arm) -> Matrix:
+def found_at_equal_cost(learned: Reached, arm: Arm) -> Matrix:
     """Returns what a search had found when it had spent what learning costs, ``[setting, seed]``.
 
     That is what the median learned run of the setting costs, failed ones shared, in the currency
@@ -70,19 +78,15 @@ def found_at_equal_cost(table: StudyTable, arm: Arm) -> Matrix:
     were done by then count. NaN where there is none, where the search is incomplete, and where no
     learned run says what it costs.
 
+    Args:
+        learned: What learning reached, and cost.
+        arm: The search.
+
     Returns:
         Test accuracies at the last epoch, fractions.
     """
-    found = np.full(table.shape, np.nan)
-    if table.meta is None:
-        return found
-    budgets = {
-        name: [
-            median(costs) * failure_surcharge(table.meta, name)
-            for costs in np.where(table.meta.complete, getattr(table.meta, name), np.nan)
-        ]
-        for name in COSTS
-    }
+    found = np.full(arm.complete.shape, np.nan)
+    budgets = {name: [median(costs) for costs in getattr(learned, name)] for name in COSTS}
     for cell in arm.cells():
         legs = [legs_paid_for(arm.costs(cell, name), budgets[name][cell[0]]) for name in COSTS]
         by_then = arm.found(cell, max(legs)) if max(legs) else None
@@ -114,8 +118,10 @@ def _rival(
 ) -> Rival:
     return Rival(
         strategy=name,
-        test_pp=_mean(100 * rival.test_last) if rival else None,
-        runs_charged=_mean(rival.step_equivalents / plain_cost(table, "step_equivalents")[:, None])
+        test_pp=mean_or_none(100 * rival.test_last) if rival else None,
+        runs_charged=mean_or_none(
+            rival.step_equivalents / plain_cost(table, "step_equivalents")[:, None]
+        )
         if rival
         else None,
         overall=_overall(table, name, rival, learned),
@@ -132,6 +138,7 @@ def _overall(
     return against(name, name, rival, learned, table.margin_pp)
 
 
-def _mean(values: Matrix) -> float | None:
+def mean_or_none(values: Matrix) -> float | None:
+    """Returns the mean over settings of the mean over seeds, ``[setting, seed]``, NaN left out."""
     known = np.isfinite(values)
     return mean_over_settings(values, known) if known.any() else None

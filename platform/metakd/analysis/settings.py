@@ -7,7 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from metakd.analysis.claims import claim, holm, paired_p_value
-from metakd.analysis.comparison import learned_minus_pp
+from metakd.analysis.comparison import minus_pp
+from metakd.analysis.contest import TEMPERATURES, Contest
 from metakd.analysis.cost import plain_cost
 from metakd.analysis.grid import Grid
 from metakd.analysis.intervals import paired_interval
@@ -17,15 +18,17 @@ from metakd.analysis.table import StudyTable
 from metakd.analysis.verdict_rule import accuracy_verdict
 
 
-def setting_results(table: StudyTable, grid: Grid | None) -> tuple[SettingResult, ...]:
+def setting_results(
+    table: StudyTable, grid: Grid | None, contest: Contest = TEMPERATURES
+) -> tuple[SettingResult, ...]:
     """Returns the results of every setting, in the study's order."""
     reached = reached_by_strategy(table, grid)
     plain_steps = plain_cost(table, "step_equivalents")
-    to_grid = learned_minus_pp(table, grid, "grid")
-    to_fixed = learned_minus_pp(table, grid, "fixed")
+    to_main = minus_pp(table, reached, contest.protagonist, contest.main_rival)
+    to_fixed = minus_pp(table, reached, "meta", "fixed")
     has_fixed = {"meta", "fixed"} <= set(reached)
     results = [
-        _setting_result(table, grid, index, to_grid[index], _scores(reached, index, plain))
+        _setting_result(table, grid, index, to_main[index], _scores(reached, index, plain))
         for index, plain in enumerate(plain_steps)
     ]
     p_values = [paired_p_value(np.asarray(result.differences_pp)) for result in results]
@@ -35,7 +38,7 @@ def setting_results(table: StudyTable, grid: Grid | None) -> tuple[SettingResult
             versus_fixed=paired_interval(to_fixed[index]) if has_fixed else None,
             p_value=p_value,
             p_holm=corrected,
-            claim=claim(result.versus_grid.mean_pp, corrected),
+            claim=claim(result.versus_main.mean_pp, corrected),
         )
         for index, (result, p_value, corrected) in enumerate(
             zip(results, p_values, holm(p_values), strict=True)
@@ -52,7 +55,7 @@ def _setting_result(
 ) -> SettingResult:
     setting = table.settings[index]
     paired = np.isfinite(differences)
-    versus_grid = paired_interval(differences)
+    versus_main = paired_interval(differences)
     best = grid.best_on_average[index] if grid else None
     chosen = grid.chosen_tau[index] if grid else np.empty(0)
     return SettingResult(
@@ -64,10 +67,10 @@ def _setting_result(
         student=setting["student"],
         train_samples=table.train_samples[index],
         scores=scores,
-        versus_grid=versus_grid,
+        versus_main=versus_main,
         seeds=tuple(int(seed) for seed in np.asarray(table.seeds)[paired]),
         differences_pp=tuple(float(value) for value in differences[paired]),
-        verdict=accuracy_verdict(versus_grid, table.margin_pp),
+        verdict=accuracy_verdict(versus_main, table.margin_pp),
         best_tau=None if best is None else table.temperatures[best],
         best_tau_by_seed=tuple(float(tau) for tau in chosen[np.isfinite(chosen)]),
         learned_tau_s=_median(table.meta.tau_s_last[index]) if table.meta else None,

@@ -3,7 +3,8 @@
 from pathlib import Path
 
 from metakd.analysis.anytime import anytime_curves
-from metakd.analysis.comparison import compare, learned_minus_pp
+from metakd.analysis.comparison import compare, minus_pp
+from metakd.analysis.contest import MULTI_TEACHER, contest_of
 from metakd.analysis.cost import cost_points
 from metakd.analysis.degradation import degradation_curves
 from metakd.analysis.detectable import detectable_difference
@@ -14,14 +15,17 @@ from metakd.analysis.level_gaps import level_gaps
 from metakd.analysis.loss_profile import loss_profiles
 from metakd.analysis.optimism import selection_optimism
 from metakd.analysis.questions import answer, question_of
+from metakd.analysis.reached import reached_by_strategy
 from metakd.analysis.responses import response_curves
 from metakd.analysis.reuse import reuse
 from metakd.analysis.rivals import compare_rivals
 from metakd.analysis.settings import setting_results
+from metakd.analysis.several_teachers import several_teachers
 from metakd.analysis.spec_in_words import spec_in_words
 from metakd.analysis.summary import SUMMARY_VERSION, Summary
 from metakd.analysis.summary_file import read_summary, write_summary
 from metakd.analysis.table import StudyTable, read_table
+from metakd.analysis.teacher_weights import teacher_weights
 from metakd.analysis.trajectories import trajectories
 from metakd.analysis.transfer import transfer_regret
 from metakd.analysis.verdict import Evidence
@@ -47,9 +51,11 @@ def summarise(out: Path) -> Summary:
     table = read_table(out, record)
     grid = choose(table)
     comparisons = compare(table, grid)
-    settings = setting_results(table, grid)
+    reached = reached_by_strategy(table, grid)
+    contest = contest_of(question, table.strategies, reached)
+    settings = setting_results(table, grid, contest)
     inventory = make_inventory(record, table, grid)
-    rivals = compare_rivals(table, grid)
+    rivals = compare_rivals(table, grid, contest.protagonist)
     evidence = Evidence(
         table.strategies,
         table.temperatures,
@@ -59,9 +65,15 @@ def summarise(out: Path) -> Summary:
         settings,
         inventory,
         rivals,
+        contest,
     )
-    gaps = level_gaps(table, grid, read_teachers(out))
+    teachers = read_teachers(out)
+    gaps = level_gaps(table, grid, teachers)
     reused = reuse(table, grid)
+    ensemble = None
+    if question == MULTI_TEACHER:
+        ensemble = several_teachers(table, grid, contest, teachers)
+    weights, final_weights = teacher_weights(out, table)
     return Summary(
         summary_version=SUMMARY_VERSION,
         study=record.study,
@@ -70,7 +82,7 @@ def summarise(out: Path) -> Summary:
         fixed_tau=table.fixed_tau,
         temperatures=table.temperatures,
         strategies=table.strategies,
-        verdict=answer(question, evidence, gaps, reused),
+        verdict=answer(question, evidence, gaps, reused, ensemble),
         comparisons=comparisons,
         settings=settings,
         responses=response_curves(table, settings),
@@ -85,12 +97,19 @@ def summarise(out: Path) -> Summary:
         degradations=degradation_curves(table, grid),
         profiles=loss_profiles(table, grid),
         optimism=selection_optimism(grid),
-        detectable=detectable_difference(learned_minus_pp(table, grid, "grid")),
+        detectable=detectable_difference(
+            minus_pp(table, reached, contest.protagonist, contest.main_rival)
+        ),
         wall_clock=wall_clock(table),
         rivals=rivals,
+        protagonist=contest.protagonist,
+        main_rival=contest.main_rival,
         question=question,
         gaps=gaps,
         reuse=reused,
+        ensemble=ensemble,
+        weights=weights,
+        final_weights=final_weights,
     )
 
 

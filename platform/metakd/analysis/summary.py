@@ -2,7 +2,8 @@
 
 The terminal, the HTML report and the tests all read a :class:`Summary`; nothing computes a
 statistic a second time. Accuracies and their differences are in percentage points (``_pp``).
-A difference is always learned minus rival: positive means that learning the temperature is ahead.
+A difference is always learned minus rival: positive means that learning the temperature, or in a
+study of several teachers their weights, is ahead.
 """
 
 from dataclasses import dataclass
@@ -21,9 +22,11 @@ from metakd.analysis.curves import (
     TransferRegret,
     WallClock,
 )
+from metakd.analysis.ensemble_answers import Ensemble
 from metakd.analysis.intervals import Interval
+from metakd.analysis.weight_curves import FinalWeights, WeightsCurve
 
-SUMMARY_VERSION = 3
+SUMMARY_VERSION = 4
 
 
 @dataclass(frozen=True)
@@ -106,15 +109,16 @@ class StrategyScore:
 
 @dataclass(frozen=True)
 class SettingResult:
-    """One setting: what each strategy reached, and learned against the grid's validation best.
+    """One setting: what each strategy reached, and the protagonist against its main rival.
 
     Attributes:
         key: Short unique label, for example "30 % · strong".
-        versus_grid: Paired difference to the full grid (grid's best chosen on validation).
+        versus_main: Paired difference to the main rival: the full grid (its best chosen on
+            validation), or in a study of several teachers what counts them all alike.
         differences_pp: Those differences by seed, in the order of ``seeds``.
         verdict: As in :class:`Comparison`, descriptive (no correction for many settings).
         versus_fixed: Paired difference to the default temperature; None if either was not run.
-        p_value: Two-sided paired t test of ``versus_grid`` against 0; None below 3 pairs. Equal
+        p_value: Two-sided paired t test of ``versus_main`` against 0; None below 3 pairs. Equal
             differences get the smallest p of a sign-flip test, 2 / 2^pairs.
         p_holm: The same after Holm's correction over all settings that have one.
         claim: "ahead" or "behind" where ``p_holm`` is below 5 %, else "no clear gap".
@@ -132,7 +136,7 @@ class SettingResult:
     student: str
     train_samples: int
     scores: tuple[StrategyScore, ...]
-    versus_grid: Interval
+    versus_main: Interval
     seeds: tuple[int, ...]
     differences_pp: tuple[float, ...]
     verdict: str
@@ -230,8 +234,13 @@ class Summary:
     detectable: DetectableDifference | None
     wall_clock: WallClock | None
     rivals: tuple[Rival, ...]
+    protagonist: str
+    main_rival: str
 
-    # What studies of gaps and of transfer ask.
+    # What studies of gaps, of transfer and of several teachers ask.
     question: str
     gaps: tuple[LevelGap, ...]
     reuse: Reuse | None
+    ensemble: Ensemble | None
+    weights: tuple[WeightsCurve, ...]
+    final_weights: tuple[FinalWeights, ...]

@@ -182,6 +182,7 @@ def make_table(
         kind = {index: row for index, row in in_plan.items() if _is(row, method, tau)}
         return _arrange(kind, places, shape)
 
+    arms = arrange_arms(others, searches, rows, places, shape)
     at_tau = [runs("grid", "kd", tau) for tau in temperatures]
     failed = np.array([row["status"] != DONE for row in rows], dtype=bool)
     return StudyTable(
@@ -192,13 +193,13 @@ def make_table(
         fixed_tau=fixed_tau,
         strategies=strategies,
         margin_pp=max(margin_pp, _one_test_sample_pp(rows)),
-        train_samples=_train_samples(rows, places, len(record.settings)),
+        train_samples=_train_samples(rows, places, arms, len(record.settings)),
         rows=rows,
         ce=_charged(runs("ce", "ce"), failed),
         fixed=_charged(runs("fixed", "kd", fixed_tau), failed),
         grid=_charged(_stack([run for run in at_tau if run is not None]), failed),
         meta=_charged(runs("meta", "mkd"), failed),
-        arms=arrange_arms(others, searches, rows, places, shape),
+        arms=arms,
         asked=asked,
     )
 
@@ -261,11 +262,21 @@ def _stack(runs: list[Runs]) -> Runs | None:
     )
 
 
-def _train_samples(rows: Iterable[Row], places: Places, settings: int) -> tuple[int, ...]:
+def _train_samples(
+    rows: Sequence[Row], places: Places, arms: Iterable[Arm], settings: int
+) -> tuple[int, ...]:
     sizes = [0] * settings
-    for row in rows:
-        for setting, _ in places.cells(row):
-            sizes[setting] = max(sizes[setting], row["train_samples"] or 0)
+    found = [(setting, row) for row in rows for setting, _ in places.cells(row)]
+    # A run of one teacher is found through the setting of several that asked for it.
+    found += [
+        (setting, rows[leg.row])
+        for arm in arms
+        for (setting, _), legs in arm.legs.items()
+        for leg in legs
+        if leg.row != NO_RUN
+    ]
+    for setting, row in found:
+        sizes[setting] = max(sizes[setting], row["train_samples"] or 0)
     return tuple(sizes)
 
 

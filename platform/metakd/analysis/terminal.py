@@ -6,8 +6,9 @@ from rich import box
 from rich.table import Table
 from rich.text import Text
 
+from metakd.analysis.contest import MULTI_TEACHER
 from metakd.analysis.intervals import Interval
-from metakd.analysis.summary import SettingResult, StrategyScore, Summary
+from metakd.analysis.summary import Rival, SettingResult, StrategyScore, Summary
 from metakd.analysis.wording import signed_pp
 
 WIDTH = 100
@@ -53,9 +54,9 @@ def rivals_table(summary: Summary) -> Table | None:
 
     Test accuracy in %, cost in plain runs, learned minus it in points, how that is judged by
     itself, and whether it holds after Holm's correction for the number of rows. None where the
-    study asks for no such strategy.
+    study asks for no such strategy, or where its question has a table of all.
     """
-    if not summary.rivals:
+    if not summary.rivals or summary.question == MULTI_TEACHER:
         return None
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, collapse_padding=True)
     table.add_column("strategy", no_wrap=True)
@@ -64,16 +65,25 @@ def rivals_table(summary: Summary) -> Table | None:
     for header in ("verdict", "clear gap"):
         table.add_column(header, no_wrap=True)
     for rival in summary.rivals:
-        cells = (
-            "\n".join(wrap(rival.strategy, KEY_WIDTH)),
-            NONE if rival.test_pp is None else f"{rival.test_pp:.2f}",
-            NONE if rival.runs_charged is None else f"{rival.runs_charged:.2f}",
-            _difference(rival.overall.effect),
-            rival.overall.accuracy_verdict,
-            CLEAR_GAPS[rival.claim] if rival.p_holm is not None else NONE,
-        )
-        table.add_row(*(Text(cell) for cell in cells))
+        table.add_row(*(Text(cell) for cell in rival_cells(rival)))
     return table
+
+
+def rival_cells(rival: Rival) -> tuple[str, ...]:
+    """Returns a rival's row: name, test, runs charged, difference, verdict, clear gap."""
+    return (
+        "\n".join(wrap(rival.strategy, KEY_WIDTH)),
+        number(rival.test_pp),
+        number(rival.runs_charged),
+        difference(rival.overall.effect),
+        rival.overall.accuracy_verdict,
+        CLEAR_GAPS[rival.claim] if rival.p_holm is not None else NONE,
+    )
+
+
+def number(value: float | None) -> str:
+    """Returns two decimals, or a dash for None."""
+    return NONE if value is None else f"{value:.2f}"
 
 
 def _cells(setting: SettingResult) -> tuple[str, ...]:
@@ -81,23 +91,25 @@ def _cells(setting: SettingResult) -> tuple[str, ...]:
     return (
         "\n".join(wrap(setting.key, KEY_WIDTH)),
         str(setting.train_samples),
-        _accuracy(scores.get("ce")),
-        _accuracy(scores.get("fixed")),
-        _accuracy(scores.get("grid"), setting.best_tau),
-        _accuracy(scores.get("meta"), setting.learned_tau_s, setting.learned_tau_t),
-        _difference(setting.versus_grid),
+        accuracy(scores.get("ce")),
+        accuracy(scores.get("fixed")),
+        accuracy(scores.get("grid"), setting.best_tau),
+        accuracy(scores.get("meta"), setting.learned_tau_s, setting.learned_tau_t),
+        difference(setting.versus_main),
         CLEAR_GAPS[setting.claim] if setting.p_holm is not None else NONE,
     )
 
 
-def _accuracy(score: StrategyScore | None, *taus: float | None) -> str:
+def accuracy(score: StrategyScore | None, *taus: float | None) -> str:
+    """Returns "91.20", with the temperatures that are known behind it."""
     if score is None:
         return NONE
     known = ", ".join(f"{tau:.3g}" for tau in taus if tau is not None)
     return f"{score.test_pp:.2f}" + (f" ({known})" if known else "")
 
 
-def _difference(interval: Interval) -> str:
+def difference(interval: Interval) -> str:
+    """Returns "+0.15 [−0.09, +0.39]"."""
     if interval.mean_pp is None:
         return NONE
     if interval.low_pp is None or interval.high_pp is None:

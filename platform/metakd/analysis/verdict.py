@@ -3,20 +3,22 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from metakd.analysis.intervals import MIN_PAIRS
+from metakd.analysis.contest import TEMPERATURES, Contest
 from metakd.analysis.rows import PLANNED_STRATEGIES
+from metakd.analysis.strategy_names import at_start, strategy_name
 from metakd.analysis.summary import Comparison, Inventory, Rival, SettingResult, Verdict
-from metakd.analysis.wording import counted, listed, p_words, signed_pp, times
+from metakd.analysis.verdict_sentences import (
+    BADGES,
+    cost_badge,
+    cost_clause,
+    effect_sentence,
+    exception_sentence,
+    missing_sentence,
+    progress,
+    scores_sentence,
+)
+from metakd.analysis.wording import counted, listed, signed_pp, times
 
-BADGES = {
-    "better": "Better",
-    "slightly better": "Slightly better",
-    "equivalent": "Equal",
-    "not worse": "Not worse",
-    "undecided": "Undecided",
-    "slightly worse": "Slightly worse",
-    "worse": "Worse",
-}
 HEADLINES = {
     "better": "Learning the temperature beats {rival} by more than {margin}",
     "slightly better": "Learning the temperature is ahead of {rival}, maybe by less than {margin}",
@@ -26,29 +28,16 @@ HEADLINES = {
     "slightly worse": "Learning the temperature is behind {rival}, maybe by less than {margin}",
     "worse": "Learning the temperature loses to {rival} by more than {margin}",
 }
-# What a setting's claim has to be to stand out against the study's verdict.
-EXCEPTIONS = {
-    "better": ("behind",),
-    "slightly better": ("behind",),
-    "equivalent": ("ahead", "behind"),
-    "not worse": ("behind",),
-    "undecided": ("ahead", "behind"),
-    "slightly worse": ("ahead",),
-    "worse": ("ahead",),
-}
 ARTICLES = {"full_grid": "the ", "equal_cost_grid": "a ", "no_search": ""}
 SHOWN_NAMES = 4
-STRATEGY_NAMES = {
-    "ce": "no teacher",
-    "fixed": "the default temperature",
-    "grid": "the grid",
-    "meta": "the learned temperature",
-}
 
 
 @dataclass(frozen=True)
 class Evidence:
-    """What a verdict is made from; fields as in :class:`~metakd.analysis.summary.Summary`."""
+    """What a verdict is made from; fields as in :class:`~metakd.analysis.summary.Summary`.
+
+    ``contest`` says whose differences ``rivals`` and those of the settings are.
+    """
 
     strategies: tuple[str, ...]
     temperatures: tuple[float, ...]
@@ -58,6 +47,7 @@ class Evidence:
     settings: tuple[SettingResult, ...]
     inventory: Inventory
     rivals: tuple[Rival, ...] = ()
+    contest: Contest = TEMPERATURES
 
 
 def make_verdict(evidence: Evidence) -> Verdict:
@@ -79,62 +69,17 @@ def _answer(evidence: Evidence, main: Comparison, rival: str) -> Verdict:
     if len(evidence.settings) == 1:
         headline += " in the one setting studied"
     sentences = [
-        _effect_sentence(main, rival, margin),
+        effect_sentence(main, rival, margin),
         _cost_sentence(evidence, main, rival),
         comparisons_sentence([c for c in evidence.comparisons if c is not main], "Learning"),
         _rivals_sentence(evidence.rivals),
-        _exception_sentence(evidence, main) if main.rival == "full_grid" else None,
+        exception_sentence(evidence.settings, main) if main.rival == "full_grid" else None,
         missing_sentence(evidence.inventory, main.missing_pairs),
     ]
     return Verdict(
-        badge=BADGES[main.accuracy_verdict] + _cost_badge(cost, factor),
-        headline=headline + _cost_clause(cost, factor) + ".",
+        badge=BADGES[main.accuracy_verdict] + cost_badge(cost, factor),
+        headline=headline + cost_clause(cost, factor) + ".",
         sentences=tuple(sentence for sentence in sentences if sentence),
-    )
-
-
-def _cost_badge(cost: str, factor: float) -> str:
-    if cost in ("cheaper", "dearer"):
-        return f", {times(factor)} {cost}"
-    return ", same cost" if cost == "same" else ""
-
-
-def _cost_clause(cost: str, factor: float) -> str:
-    match cost:
-        case "cheaper":
-            return f"; it costs {100 / factor:.0f} % as much"
-        case "dearer":
-            return f"; it costs {times(factor)} as much"
-        case "same":
-            return "; it costs about the same"
-        case _:
-            return ""
-
-
-def _effect_sentence(main: Comparison, rival: str, margin: str) -> str:
-    effect, selected = main.effect, main.effect_selected
-    assert effect.mean_pp is not None  # "no data" has no answer
-    if effect.low_pp is None or effect.high_pp is None:
-        interval = effect.method
-    else:
-        interval = (
-            f"95 % interval {signed_pp(effect.low_pp)} to {signed_pp(effect.high_pp)}, "
-            f"{effect.method}"
-        )
-    # A share of one or two pairs says no more than their mean.
-    ahead = (
-        ""
-        if main.share_ahead is None or effect.pairs < MIN_PAIRS
-        else f"; learning is ahead in {100 * main.share_ahead:.0f} % of pairs"
-    )
-    at_selected = (
-        ""
-        if selected.mean_pp is None
-        else f"; at the epoch that validation selects {signed_pp(selected.mean_pp)}"
-    )
-    return (
-        f"On test, learned minus {rival} is {signed_pp(effect.mean_pp)} points ({interval}; "
-        f"margin ±{margin}){ahead}{at_selected}."
     )
 
 
@@ -152,7 +97,7 @@ def _cost_sentence(evidence: Evidence, main: Comparison, rival: str) -> str | No
         else ""
     )
     charged = ", failed runs charged" if evidence.inventory.failed else ""
-    takes = f"{rival[0].upper()}{rival[1:]} takes {listed(known)} of the learned run"
+    takes = f"{at_start(rival)} takes {listed(known)} of the learned run"
     return f"{takes}{charged}{runs}."
 
 
@@ -172,30 +117,9 @@ def _rivals_sentence(rivals: Sequence[Rival]) -> str | None:
 
 def _few(strategies: Sequence[str]) -> str:
     """Returns the first few names, and how many more there are."""
-    names = [STRATEGY_NAMES.get(name, name) for name in strategies]
+    names = [strategy_name(name) for name in strategies]
     more = len(names) - SHOWN_NAMES
     return listed(names if more < 2 else [*names[:SHOWN_NAMES], f"{more} more"])
-
-
-def _exception_sentence(evidence: Evidence, main: Comparison) -> str | None:
-    judged = [s for s in evidence.settings if s.p_holm is not None]
-    if len(evidence.settings) < 2 or not judged:
-        return None
-    exceptions = EXCEPTIONS[main.accuracy_verdict]
-    corrected = f"corrected for looking at {counted(len(judged), 'setting')} (Holm)"
-    standing_out = [s for s in judged if s.claim in exceptions]
-    if not standing_out:
-        shows = f"clearly {exceptions[0]}" if len(exceptions) == 1 else "clearly ahead or behind"
-        return f"No single setting is {shows}, {corrected}."
-    clearest = min(
-        standing_out, key=lambda s: (s.p_holm or 0.0, -abs(s.versus_grid.mean_pp or 0.0))
-    )
-    which = f"clearest of {len(standing_out)} exceptions" if standing_out[1:] else "only exception"
-    return (
-        f"The {which} is {clearest.key}, where learning is "
-        f"{abs(clearest.versus_grid.mean_pp or 0.0):.2f} points {clearest.claim} "
-        f"({p_words(clearest.p_holm or 0.0)}, {corrected})."
-    )
 
 
 def comparisons_sentence(
@@ -209,33 +133,6 @@ def comparisons_sentence(
         if each.effect.mean_pp is not None
     ]
     return f"{learning} is {listed(parts)}." if parts else None
-
-
-def missing_sentence(inventory: Inventory, missing_pairs: int | None = None) -> str | None:
-    """Says how many pairs are missing, and how far the study is; None where nothing is missing.
-
-    Args:
-        inventory: What was planned and what there is.
-        missing_pairs: Those of a comparison; None for those in which any strategy is missing.
-    """
-    if missing_pairs is None:
-        missing_pairs = inventory.planned_pairs - inventory.complete_pairs
-    if missing_pairs:
-        of_all = f"{missing_pairs} of {inventory.planned_pairs}"
-        return f"Missing pairs: {of_all}. {progress(inventory)}."
-    is_all = not inventory.failed and inventory.ended_searches == inventory.searches
-    return None if is_all else f"{progress(inventory)}."
-
-
-def progress(inventory: Inventory) -> str:
-    """Returns "Finished: 3 of 4 planned trials, 1 failed"."""
-    failed = f", {inventory.failed} failed" if inventory.failed else ""
-    searches = (
-        f", and {inventory.ended_searches} of {counted(inventory.searches, 'search', 'searches')}"
-        if inventory.ended_searches < inventory.searches
-        else ""
-    )
-    return f"Finished: {inventory.finished} of {inventory.planned} planned trials{failed}{searches}"
 
 
 def _no_answer(evidence: Evidence) -> Verdict:
@@ -253,27 +150,8 @@ def _no_answer(evidence: Evidence) -> Verdict:
         badge = "No complete pair"
         headline = "No pair of a learned and a rival run is complete yet."
     sentences = [
-        _scores_sentence(evidence),
+        scores_sentence(evidence.strategies, evidence.settings),
         _rivals_sentence(evidence.rivals),
         f"{progress(evidence.inventory)}.",
     ]
     return Verdict(badge, headline, tuple(sentence for sentence in sentences if sentence))
-
-
-def _scores_sentence(evidence: Evidence) -> str | None:
-    parts = []
-    for strategy in evidence.strategies:
-        means = [
-            score.test_pp
-            for setting in evidence.settings
-            for score in setting.scores
-            if score.strategy == strategy
-        ]
-        if means:
-            where = counted(len(means), "setting")
-            parts.append(f"{STRATEGY_NAMES.get(strategy, strategy)} {_mean(means):.2f} % ({where})")
-    return f"Mean test accuracy: {listed(parts)}." if parts else None
-
-
-def _mean(values: Sequence[float]) -> float:
-    return sum(values) / len(values)

@@ -3,14 +3,13 @@
 from metakd.analysis.answers import GapLevel, LevelGap, StrategyGap
 from metakd.analysis.intervals import Interval
 from metakd.analysis.level_gaps import LEARNERS
+from metakd.analysis.strategy_names import at_start, strategy_name
 from metakd.analysis.summary import Verdict
 from metakd.analysis.verdict import (
-    STRATEGY_NAMES,
     Evidence,
     comparisons_sentence,
-    missing_sentence,
-    progress,
 )
+from metakd.analysis.verdict_sentences import missing_sentence, progress
 from metakd.analysis.wording import counted, listed, p_words, signed_pp
 
 BADGES = {"there": "The gap is there", "not shown": "No gap shown", "the reverse": "The reverse"}
@@ -70,7 +69,7 @@ def gap_verdict(evidence: Evidence, factor: str, gap: LevelGap | None) -> Verdic
     in_parts = held_there > 0 and reference.verdict == "not shown"
     words = HEADLINES[gap.factor, gap.measure, "there" if in_parts else reference.verdict]
     last = last_in_words(gap)
-    headline = words.format(Last=last[0].upper() + last[1:], last=last, chosen=gap.chosen)
+    headline = words.format(Last=at_start(last), last=last, chosen=gap.chosen)
     mended = "" if learner is None else learner.mended or ""
     if reference.verdict == "there":
         if (reference.drop.low_pp or 0.0) <= evidence.margin_pp:
@@ -181,7 +180,7 @@ def _at_last_sentence(
 def _mending_sentence(gap: LevelGap, learner: StrategyGap) -> str | None:
     if learner.mending is None or learner.mending.mean_pp is None:
         return None
-    name = STRATEGY_NAMES.get(learner.strategy, learner.strategy)
+    name = strategy_name(learner.strategy)
     own = (
         f"; from its own best before the last, {learner.own_level}, "
         f"{interval_words(learner.own_drop, gap.confidence)}"
@@ -201,8 +200,7 @@ def _others_sentence(gap: LevelGap, learner: StrategyGap | None) -> str | None:
     if not others:
         return None
     parts = [
-        f"{signed_pp(each.drop.mean_pp or 0.0)} for "
-        f"{STRATEGY_NAMES.get(each.strategy, each.strategy)} ({_words(each)})"
+        f"{signed_pp(each.drop.mean_pp or 0.0)} for {strategy_name(each.strategy)} ({_words(each)})"
         for each in others
     ]
     corrected = f", corrected for looking at {len(others)} (Holm)" if others[1:] else ""

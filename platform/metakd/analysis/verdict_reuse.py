@@ -4,13 +4,11 @@ from metakd.analysis.answers import Moves, Reuse
 from metakd.analysis.reuse import FACTOR_WORDS
 from metakd.analysis.summary import Verdict
 from metakd.analysis.verdict import (
-    BADGES,
     Evidence,
     comparisons_sentence,
-    missing_sentence,
-    progress,
 )
 from metakd.analysis.verdict_gap import interval_words
+from metakd.analysis.verdict_sentences import BADGES, missing_sentence, progress
 from metakd.analysis.wording import counted, signed_pp
 
 REUSED = "reusing one tuned elsewhere"

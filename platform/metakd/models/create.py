@@ -67,6 +67,16 @@ def teacher_ladder(image_shape: ImageShape) -> tuple[str, ...]:
     return _by_side(image_shape, digits, pictures, large)
 
 
+def teacher_ensemble(image_shape: ImageShape) -> tuple[str, ...]:
+    """Returns three teachers of different size and architecture for images of shape (C, H, W)."""
+    return _by_side(
+        image_shape,
+        ("digit_mlp", "digit_cnn_small", "digit_cnn_deep"),
+        ("cifar_resnet8", "cifar_cnn", "cifar_cnn_deep"),
+        ("timm:resnet50", "timm:convnext_tiny", "timm:vit_small_patch16_224"),
+    )
+
+
 def student_ladder(image_shape: ImageShape) -> tuple[str, ...]:
     """Returns two students of rising size for images of shape (C, H, W)."""
     return _by_side(

@@ -24,6 +24,7 @@ from metakd.study.gpu_cost import HOUR_S, gpu_cost
 from metakd.study.plan import Opened, Plan
 from metakd.study.progress import duration
 from metakd.study.spec import Question
+from metakd.study.strategies import STRATEGIES
 from metakd.train.trial import TeacherSpec
 
 SHOWN_FAILURES = 3
@@ -31,6 +32,7 @@ GPUS = (8, 64)
 """A machine, and a small cluster."""
 QUESTIONS: dict[Question, str] = {
     "grid_vs_meta": "search for the temperature, or learn it?",
+    "multi_teacher": "do learned weights of several teachers beat their mean?",
     "teacher_gap": "does a better teacher make a worse student, and does the temperature mend it?",
     "augmentation_gap": "does strong augmentation spoil distillation, and does the temperature "
     "mend it?",
@@ -64,12 +66,7 @@ def announce_plan(
     for opened in plan.opened:
         # Building them first also finds a name that does not exist before anything else is said.
         _announce_data(console, plan, opened)
-    grid = " ".join(f"{tau:g}" for tau in spec.temperatures)
-    budget = f"; each searcher spends {spec.runs_to_spend:g} runs" if plan.searches else ""
-    console.print(
-        f"strategies   {', '.join(spec.strategies)} (grid τ: {grid}; fixed τ: {spec.fixed_tau:g}"
-        f"{budget})"
-    )
+    console.print(f"strategies   {', '.join(spec.strategies)} ({_choices(plan)})")
     for name, reason in plan.left_out.items():
         console.print(f"left out     {name}: {reason}")
     if spec.seeds < MIN_PAIRS:
@@ -109,10 +106,21 @@ def _announce_gpus(
             )
 
 
+def _choices(plan: Plan) -> str:
+    """Returns in words what the strategies choose from, and what they may spend."""
+    spec, chosen = plan.spec, [STRATEGIES[name] for name in plan.spec.strategies]
+    words = [f"fixed τ: {spec.fixed_tau:g}"]
+    if "grid" in spec.strategies or any(strategy.needs_range for strategy in chosen):
+        words.insert(0, "grid τ: " + " ".join(f"{tau:g}" for tau in spec.temperatures))
+    if any(strategy.is_searcher for strategy in chosen):
+        words.append(f"each searcher spends {spec.runs_to_spend:g} runs")
+    return "; ".join(words)
+
+
 def _announce_data(console: Console, plan: Plan, opened: Opened) -> None:
     spec, dataset = plan.spec, opened.dataset
     here = [setting for setting in plan.settings if setting.data == opened.data]
-    teachers = dict.fromkeys(s.teacher.model for s in here if s.teacher is not None)
+    teachers = dict.fromkeys(teacher.model for s in here for teacher in s.teachers)
     models = [f"teacher {_sized(model, dataset)}" for model in teachers]
     models += [f"student {_sized(s, dataset)}" for s in dict.fromkeys(s.student for s in here)]
     scales = dict.fromkeys(f"{100 * setting.sampling.scale:.3g}%" for setting in here)

@@ -9,7 +9,7 @@ from metakd.study.strategies import Choices, Leg
 from metakd.train.content import content_id
 from metakd.train.sampling import Sampling
 from metakd.train.student import Bank
-from metakd.train.trial import DataSpec, TeacherSpec, Trial
+from metakd.train.trial import DataSpec, TeacherSpec, Trial, teachers_name
 
 
 class Setting(NamedTuple):
@@ -17,8 +17,13 @@ class Setting(NamedTuple):
 
     data: DataSpec
     sampling: Sampling
-    teacher: TeacherSpec | None
+    teachers: tuple[TeacherSpec, ...]
     student: str
+
+    @property
+    def teachers_name(self) -> str | None:
+        """What results call its teachers; None where there is none."""
+        return teachers_name(self.teachers)
 
 
 @dataclass(frozen=True)
@@ -48,7 +53,8 @@ class Case:
         setting: The setting.
         recipe: How the student is trained.
         seed: The seed.
-        num_classes: C.
+        image_shape: Shape (C, H, W) of the images.
+        num_classes: K.
         bank: What is made before its trials; None makes views and answers live.
         samples: How many samples they train on.
         train_samples: How many there are at scale 1.
@@ -57,6 +63,7 @@ class Case:
     setting: Setting
     recipe: Recipe
     seed: int
+    image_shape: tuple[int, int, int]
     num_classes: int
     bank: Bank | None
     samples: int
@@ -65,16 +72,21 @@ class Case:
     @property
     def without_teacher(self) -> "Case":
         """The same for strategies that ask no teacher: one for all teachers."""
-        return replace(self, setting=self.setting._replace(teacher=None))
+        return replace(self, setting=self.setting._replace(teachers=()))
 
     def job(self, leg: Leg) -> Job:
         """Returns a leg as a trial of this case."""
-        data, sampling, teacher, student = self.setting
+        data, sampling, teachers, student = self.setting
+        if not leg.distiller.asks_teacher:
+            teachers = ()
+        elif leg.teacher is not None:
+            teachers = (teachers[leg.teacher],)
         until = leg.until
         trial = Trial(
             data=data,
             sampling=sampling,
-            teacher=teacher if leg.distiller.asks_teacher else None,
+            teacher=teachers[0] if teachers else None,
+            further_teachers=teachers[1:],
             student=student,
             recipe=self.recipe,
             distiller=leg.distiller,
@@ -85,7 +97,10 @@ class Case:
 
     def choices(self, strategy: str, spec: StudySpec) -> Choices:
         """Returns what a strategy may know here."""
-        own = content_id([strategy, *self.setting, self.recipe, self.seed])
+        data, sampling, teachers, student = self.setting
+        # Searches of stores that knew one teacher alone go on as they began.
+        asked = teachers if len(teachers) > 1 else next(iter(teachers), None)
+        own = content_id([strategy, data, sampling, asked, student, self.recipe, self.seed])
         return Choices(
             temperatures=tuple(sorted(spec.temperatures)),
             fixed_tau=spec.fixed_tau,
@@ -94,4 +109,5 @@ class Case:
             epochs=self.recipe.epochs,
             num_classes=self.num_classes,
             seed=int(own, 16),
+            teachers=len(teachers),
         )

@@ -8,8 +8,8 @@ from functools import partial
 import torch
 import torch.nn.functional as F
 
-from metakd.core.distillers import KDConfig, MKDConfig
-from metakd.core.meta_temperature import meta_step_equivalents
+from metakd.core.distillers import KDConfig
+from metakd.core.look_aheads import LookAheads
 from metakd.models.create import create_model
 from metakd.models.pretrained import brings_weights, without_weights
 from metakd.study.board import Board
@@ -33,11 +33,9 @@ def expected_steps(job: Job) -> float:
     batch = min(trial.recipe.batch_size, job.samples)
     epochs = trial.epochs - job.from_epoch
     steps = epochs * trial.sampling.steps_per_epoch(batch, job.samples, job.train_samples)
-    if not isinstance(trial.distiller, MKDConfig):
+    if not isinstance(trial.distiller, LookAheads):
         return float(steps)
-    config = trial.distiller
-    look_ahead = meta_step_equivalents(config, batch, config.samples_of(batch))
-    return steps + config.look_aheads(steps) * look_ahead
+    return steps + trial.distiller.look_ahead_equivalents(steps, batch)
 
 
 def seconds_per_step(
@@ -64,7 +62,7 @@ def seconds_per_step(
 
 def plain_run(case: Case) -> Job:
     """Returns a whole run at a fixed temperature: the unit that searches are charged in."""
-    return case.job(Leg(KDConfig()))
+    return case.job(Leg(KDConfig(), teacher=0) if case.setting.teachers else Leg(KDConfig()))
 
 
 def steps_left(search: Searching) -> float:

@@ -2,10 +2,17 @@
 
 from collections.abc import Sequence
 
+from metakd.core.distillers import MMKDConfig
+from metakd.core.features import FeatureError
+from metakd.core.hard_buffer import DrawError
+from metakd.data.datasets import ImageDataset
+from metakd.models.create import ImageShape
+from metakd.models.feature_shape import feature_shape
 from metakd.study.cases import Case
 from metakd.study.spec import ALL, SpecError, StudySpec
 from metakd.study.strategies import STRATEGIES, Strategy
 from metakd.study.strategies.strategy import first_legs
+from metakd.train.trial import BETWEEN_TEACHERS, TeacherSpec
 
 
 def fitting(spec: StudySpec, cases: Sequence[Case]) -> tuple[tuple[str, ...], dict[str, str]]:
@@ -34,9 +41,48 @@ def fitting(spec: StudySpec, cases: Sequence[Case]) -> tuple[tuple[str, ...], di
     return fits, left_out
 
 
+def asked_for_features(
+    spec: StudySpec, levels: Sequence[tuple[TeacherSpec, ...]], dataset: ImageDataset
+) -> tuple[TeacherSpec, ...]:
+    """Returns the teachers of a dataset whose features a study asks for.
+
+    Those that show none are not among them: ``fitting`` says so.
+
+    Args:
+        spec: The study's spec.
+        levels: The teachers, by level of their factor.
+        dataset: What they teach.
+    """
+    if not any(STRATEGIES[name].asks_features for name in spec.chosen):
+        return ()
+    several = dict.fromkeys(t for level in levels if len(level) > 1 for t in level)
+    return tuple(
+        t
+        for t in several
+        if _without_features(t.model, dataset.image_shape, dataset.num_classes) is None
+    )
+
+
 def _misfit(name: str, strategy: Strategy, spec: StudySpec, case: Case) -> str | None:
-    if strategy.asks_teacher and case.setting.teacher is None:
+    teachers = case.setting.teachers
+    if strategy.asks_teacher and not teachers:
         return "it asks a teacher, and there is none (--teachers none)"
+    if strategy.asks_several and len(teachers) == 1:
+        return (
+            f"with one teacher it is {strategy.with_one_teacher}, since there is nothing to weigh: "
+            f"give several at once, --teachers {teachers[0].model}{BETWEEN_TEACHERS}OTHER"
+        )
+    if strategy.asks_teacher and not strategy.asks_several and len(teachers) > 1:
+        return (
+            f"it asks one teacher, and this study gives it {case.setting.teachers_name} at once: "
+            "single runs each of them"
+        )
+    if strategy.asks_features:
+        models = [case.setting.student, *(teacher.model for teacher in teachers)]
+        reasons = (_without_features(m, case.image_shape, case.num_classes) for m in models)
+        reason = next((reason for reason in reasons if reason), None)
+        if reason is not None:
+            return reason
     if case.num_classes < strategy.min_classes:
         return (
             f"it needs {strategy.min_classes} classes, and {case.setting.data.dataset} has "
@@ -46,9 +92,28 @@ def _misfit(name: str, strategy: Strategy, spec: StudySpec, case: Case) -> str |
         return "it searches between the lowest and the highest of --temperatures, and there is one"
     if int(spec.runs_to_spend) < strategy.min_runs:
         return f"it needs a budget of {strategy.min_runs} runs, and has {spec.runs_to_spend:g}"
-    if strategy.is_searcher or spec.budget is None:
+    if strategy.is_searcher:
         return None
-    runs = len(first_legs(strategy, case.choices(name, spec)))
+    legs = first_legs(strategy, case.choices(name, spec))
+    batch = min(case.recipe.batch_size, case.samples)
+    for leg in legs:
+        if isinstance(leg.distiller, MMKDConfig):
+            try:
+                leg.distiller.require_batch(batch)
+            except DrawError as error:
+                return str(error)
+    runs = len(legs)
+    if spec.budget is None:
+        return None
     if runs > spec.budget:
         return f"its {runs} runs exceed the budget of {spec.budget:g}"
+    return None
+
+
+def _without_features(model: str, image_shape: ImageShape, num_classes: int) -> str | None:
+    """Returns why a model's features cannot be matched, None where they can."""
+    try:
+        feature_shape(model, image_shape, num_classes)
+    except FeatureError as error:
+        return str(error)
     return None

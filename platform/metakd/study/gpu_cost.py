@@ -5,6 +5,7 @@ import math
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
+from metakd.core.distillers import SeveralTeachersConfig
 from metakd.core.recipe import Recipe
 from metakd.data.augmentations import find_recipe
 from metakd.models.pretrained import brings_weights
@@ -133,7 +134,7 @@ class _Estimate:
         batch = min(trial.recipe.batch_size, job.samples)
         each = trial.sampling.steps_per_epoch(batch, job.samples, job.train_samples)
         opened = self._plan.opened_of(trial.data)
-        is_live = trial.teacher is not None and job.bank is None
+        asked = trial.teachers if self._asks_live(job) else ()
         has_views = job.bank is not None and job.bank.has_views
         return run_s(
             steps=(trial.epochs - job.from_epoch) * each,
@@ -141,7 +142,7 @@ class _Estimate:
             samples=batch / self._workers,
             each=ImageSeconds(
                 student=self._training_s(trial.student, opened),
-                teacher=self._answering_s(trial.teacher, opened) if is_live else 0.0,
+                teacher=sum(self._answering_s(teacher, opened) for teacher in asked),
                 loading=0.0 if has_views else _loading_s(opened, trial.sampling.augmentation),
             ),
         )
@@ -170,9 +171,14 @@ class _Estimate:
         shape, classes = opened.dataset.image_shape, opened.dataset.num_classes
         return work_of(model, shape, classes).training_s(self._gpu)
 
-    def _answering_s(self, teacher: TeacherSpec | None, opened: Opened) -> float:
-        if teacher is None:
-            return 0.0
+    def _asks_live(self, job: Job) -> bool:
+        if job.bank is None:
+            return True
+        distiller = job.trial.distiller
+        is_asked = isinstance(distiller, SeveralTeachersConfig) and distiller.asks_features
+        return is_asked and not job.bank.has_features
+
+    def _answering_s(self, teacher: TeacherSpec, opened: Opened) -> float:
         shape, classes = opened.dataset.image_shape, opened.dataset.num_classes
         return work_of(teacher.model, shape, classes).answering_s(self._gpu)
 

@@ -12,17 +12,18 @@ from metakd.models.create import (
     default_student,
     default_teacher,
     student_ladder,
+    teacher_ensemble,
     teacher_ladder,
 )
 from metakd.study.banks import CHOSEN_BY_SIZE, BankPolicy, BankSpec, bank_of, choose_modes
 from metakd.study.cases import Case, Job, Setting
 from metakd.study.defaults import Recipes, recipes_for
-from metakd.study.fit import fitting
-from metakd.study.spec import NO_TEACHER, RISING, SpecError, StudySpec
+from metakd.study.fit import asked_for_features, fitting
+from metakd.study.spec import ENSEMBLE, NO_TEACHER, RISING, SpecError, StudySpec
 from metakd.study.strategies import BASIC, STRATEGIES
 from metakd.study.strategies.strategy import first_legs
 from metakd.train.sampling import Sampling, training_views
-from metakd.train.trial import DataSpec, TeacherSpec
+from metakd.train.trial import BETWEEN_TEACHERS, DataSpec, TeacherSpec
 
 
 class Opened(NamedTuple):
@@ -98,12 +99,12 @@ def make_plan(
     asks = spec.teachers != (NO_TEACHER,) and any(
         STRATEGIES[name].asks_teacher for name in spec.chosen
     )
-    teachers = {each.data: _teachers(spec, each) if asks else (None,) for each in opened}
+    teachers = {each.data: _teachers(spec, each) if asks else ((),) for each in opened}
     settings = tuple(
-        Setting(each.data, sampling, teacher, student)
+        Setting(each.data, sampling, asked, student)
         for each in opened
         for sampling in _samplings(spec, each)
-        for teacher in teachers[each.data]
+        for asked in teachers[each.data]
         for student in _students(spec, each)
     )
     banks, cases = _cases(spec, opened, settings, teachers, bank_policy)
@@ -111,7 +112,7 @@ def make_plan(
     spec = replace(
         spec,
         strategies=strategies,
-        teachers=tuple(dict.fromkeys(_model(setting.teacher) for setting in settings)),
+        teachers=tuple(dict.fromkeys(s.teachers_name or NO_TEACHER for s in settings)),
         students=tuple(dict.fromkeys(setting.student for setting in settings)),
     )
     jobs = {
@@ -135,7 +136,7 @@ def make_plan(
         settings=settings,
         jobs=tuple(jobs.values()),
         searches=tuple(searches),
-        teachers=tuple(t for each in opened for t in teachers[each.data] if t is not None),
+        teachers=tuple(dict.fromkeys(t for s in settings for t in s.teachers)),
         banks=tuple(banks),
     )
 
@@ -155,14 +156,28 @@ def _open(spec: StudySpec, dataset: ImageDataset) -> Opened:
     )
 
 
-def _teachers(spec: StudySpec, opened: Opened) -> tuple[TeacherSpec, ...]:
+def _teachers(spec: StudySpec, opened: Opened) -> tuple[tuple[TeacherSpec, ...], ...]:
+    """Returns the levels of the factor: one teacher each, or several at once."""
     shape = opened.dataset.image_shape
-    models = spec.teachers or (default_teacher(shape),)
-    if models == (RISING,):
-        models = teacher_ladder(shape)
+    levels = spec.teachers or (default_teacher(shape),)
+    if levels == (RISING,):
+        levels = teacher_ladder(shape)
+    if levels == (ENSEMBLE,):
+        levels = (BETWEEN_TEACHERS.join(teacher_ensemble(shape)),)
+    return tuple(_at_once(level.split(BETWEEN_TEACHERS), opened) for level in levels)
+
+
+def _at_once(models: Sequence[str], opened: Opened) -> tuple[TeacherSpec, ...]:
+    # One model that stands there twice is trained from two seeds.
     return tuple(
-        TeacherSpec(opened.data, model, augmentation="standard", recipe=opened.recipes.teacher)
-        for model in models
+        TeacherSpec(
+            opened.data,
+            model,
+            augmentation="standard",
+            recipe=opened.recipes.teacher,
+            seed=models[:place].count(model),
+        )
+        for place, model in enumerate(models)
     )
 
 
@@ -171,10 +186,6 @@ def _students(spec: StudySpec, opened: Opened) -> tuple[str, ...]:
     if spec.students == (RISING,):
         return student_ladder(shape)
     return spec.students or (default_student(shape),)
-
-
-def _model(teacher: TeacherSpec | None) -> str:
-    return NO_TEACHER if teacher is None else teacher.model
 
 
 def _samplings(spec: StudySpec, opened: Opened) -> list[Sampling]:
@@ -193,7 +204,7 @@ def _cases(
     spec: StudySpec,
     opened: Sequence[Opened],
     settings: Sequence[Setting],
-    teachers: Mapping[DataSpec, tuple[TeacherSpec | None, ...]],
+    teachers: Mapping[DataSpec, tuple[tuple[TeacherSpec, ...], ...]],
     policy: BankPolicy,
 ) -> tuple[list[BankSpec], list[Case]]:
     """Returns the banks, and all settings with all seeds, each with its bank."""
@@ -201,12 +212,13 @@ def _cases(
     largest: dict[Any, BankSpec] = {}
     family: dict[tuple[DataSpec, Sampling, int], Any] = {}
     samples: dict[tuple[DataSpec, Sampling, int], int] = {}
-    shown = dict.fromkeys((setting.data, setting.sampling) for setting in settings)
-    for (data, sampling), seed in product(shown, range(spec.seeds)):
+    sampled = dict.fromkeys((setting.data, setting.sampling) for setting in settings)
+    for (data, sampling), seed in product(sampled, range(spec.seeds)):
         dataset, _, splits, recipes = by_data[data]
-        asked = tuple(teacher for teacher in teachers[data] if teacher is not None)
+        asked = tuple(dict.fromkeys(t for level in teachers[data] for t in level))
         views = training_views(sampling, recipes.student, seed, dataset, splits.train)
-        bank = bank_of(views, data, asked, sampling.logits)
+        shown = asked_for_features(spec, teachers[data], dataset)
+        bank = bank_of(views, data, asked, sampling.logits, shown)
         # Smaller scales are prefixes of larger ones, but partners come from a scale's own samples.
         is_nested = views.recipe.mixing is None
         key = (data, bank.augmentation, bank.seed, bank.passes) if is_nested else bank.id
@@ -220,6 +232,7 @@ def _cases(
             setting=setting,
             recipe=by_data[setting.data].recipes.student,
             seed=seed,
+            image_shape=by_data[setting.data].dataset.image_shape,
             num_classes=by_data[setting.data].dataset.num_classes,
             bank=banks[largest[family[shown_here]].id].for_trials,
             samples=samples[shown_here],

@@ -53,7 +53,7 @@ def _as_recorded(setting: Setting) -> RecordedSetting:
         "dataset": setting.data.dataset,
         "scale": setting.sampling.scale,
         "augmentation": setting.sampling.augmentation,
-        "teacher": None if setting.teacher is None else setting.teacher.model,
+        "teacher": setting.teachers_name,
         "student": setting.student,
     }
 

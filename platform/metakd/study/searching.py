@@ -103,7 +103,7 @@ class Searching:
                 "dataset": setting.data.dataset,
                 "scale": setting.sampling.scale,
                 "augmentation": setting.sampling.augmentation,
-                "teacher": None if setting.teacher is None else setting.teacher.model,
+                "teacher": setting.teachers_name,
                 "student": setting.student,
                 "seed": self.case.seed,
                 "position": position,

@@ -9,12 +9,14 @@ from metakd.data.bank import AnswerType
 from metakd.study.defaults import RECIPES as TRAINING_RECIPES
 from metakd.study.strategies import STRATEGIES
 from metakd.train.sampling import Match
+from metakd.train.trial import BETWEEN_TEACHERS
 
-Question = Literal["grid_vs_meta", "teacher_gap", "augmentation_gap", "transfer"]
+Question = Literal["grid_vs_meta", "teacher_gap", "augmentation_gap", "transfer", "multi_teacher"]
 FACTORS = ("datasets", "scales", "images_per_class", "augmentations", "teachers", "students")
 NO_TEACHER = "none"
 ALL = "all"
 RISING = "rising"
+ENSEMBLE = "ensemble"
 
 
 class SpecError(ValueError):
@@ -60,8 +62,8 @@ class StudySpec:
     seeds: int = 6
     """Seeds 0, 1, ... in every setting."""
     teachers: tuple[str, ...] = ()
-    """Model names; () takes the default of the image size, ("rising",) several of rising size,
-    ("none",) has no teacher."""
+    """Model names, "A+B+C" for several at once; () takes the default of the image size, ("rising",)
+    several of rising size, ("ensemble",) three at once, ("none",) has no teacher."""
     students: tuple[str, ...] = ()
     """Model names; () takes the default of the image size, ("rising",) two of rising size."""
     recipe: str | None = None
@@ -103,12 +105,24 @@ class StudySpec:
         if self.strategies != (ALL,):
             _known("strategy", self.strategies, tuple(STRATEGIES))
         for side, models in (("teacher", self.teachers), ("student", self.students)):
-            for word in (NO_TEACHER, RISING):
+            for word in (NO_TEACHER, RISING, ENSEMBLE):
                 if word in models and len(models) > 1:
                     raise SpecError(f"{side} {word!r} stands alone, got {list(models)}")
         if self.question == "teacher_gap" and self.teachers != (RISING,) and len(self.teachers) < 2:
             raise SpecError(
                 "a teacher gap needs two teachers or more: give --teachers rising, or their names"
+            )
+        for side, models in (("teachers", self.teachers), ("students", self.students)):
+            for level in models:
+                several = level.split(BETWEEN_TEACHERS)
+                if not all(several):
+                    raise SpecError(f"{side} at once are written A+B, got {level!r}")
+                if side == "students" and len(several) > 1:
+                    raise SpecError(f"several at once may teach, not learn, got {level!r}")
+        if self.question == "multi_teacher" and not self.has_several_teachers:
+            raise SpecError(
+                "a study of several teachers needs several at once: give --teachers ensemble, or "
+                "their names as A+B+C; with one teacher its methods are fixed and meta"
             )
         if self.question == "augmentation_gap" and len(self.augmentations) < 2:
             raise SpecError("an augmentation gap needs two augmentations or more, got one")
@@ -125,8 +139,19 @@ class StudySpec:
 
     @property
     def chosen(self) -> tuple[str, ...]:
-        """The strategies by name."""
-        return tuple(STRATEGIES) if self.strategies == (ALL,) else self.strategies
+        """The strategies by name; all of them are those for as many teachers as there are."""
+        if self.strategies != (ALL,):
+            return self.strategies
+        return tuple(
+            name
+            for name, strategy in STRATEGIES.items()
+            if not strategy.asks_teacher or strategy.asks_several == self.has_several_teachers
+        )
+
+    @property
+    def has_several_teachers(self) -> bool:
+        """Whether anywhere several teach at once."""
+        return any(level == ENSEMBLE or BETWEEN_TEACHERS in level for level in self.teachers)
 
     @property
     def runs_to_spend(self) -> float:

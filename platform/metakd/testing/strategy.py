@@ -7,6 +7,7 @@ from contextlib import contextmanager
 import numpy as np
 import torch
 
+from metakd.core.distillers import SeveralTeachersConfig
 from metakd.core.training import Recipe
 from metakd.data.counter_random import derive_seed
 from metakd.study.cases import Case, Job, Setting
@@ -16,6 +17,8 @@ from metakd.train.sampling import Sampling
 from metakd.train.trial import DataSpec, TeacherSpec, Trial
 
 EPOCHS, CLASSES = 12, 5
+SEVERAL = 3
+"""Teachers of a strategy that asks several."""
 BUDGETS = (1.0, 2.0, 5.0, 6.5)
 ROUNDING = 1e-9
 
@@ -58,6 +61,17 @@ def _check(strategy: Strategy, name: str, budget: float, jobs: Sequence[Job]) ->
     assert not strategy.is_searcher or spent <= budget + ROUNDING, (
         f"{name} spends {spent:g} runs of a budget of {budget:g}"
     )
+    for trial in (job.trial for job in jobs):
+        several = isinstance(trial.distiller, SeveralTeachersConfig)
+        assert strategy.asks_several or not several, (
+            f"{name} says that it asks one teacher, but its {trial.distiller.method} asks several"
+        )
+        asks_features = isinstance(trial.distiller, SeveralTeachersConfig) and (
+            trial.distiller.asks_features
+        )
+        assert strategy.asks_features or not asks_features, (
+            f"{name} says that it asks no features, but its {trial.distiller.method} does"
+        )
     for distiller in (job.trial.distiller for job in jobs):
         assert strategy.asks_teacher or not distiller.asks_teacher, (
             f"{name} says that it asks no teacher, but its {distiller.method} does"
@@ -71,9 +85,10 @@ def _check(strategy: Strategy, name: str, budget: float, jobs: Sequence[Job]) ->
 def _run(strategy: Strategy, name: str, budget: float, told: Told) -> list[Job]:
     data = DataSpec("made up", "0")
     recipe = Recipe(epochs=EPOCHS)
-    teacher = TeacherSpec(data, "teacher", "none", recipe)
-    setting = Setting(data, Sampling(1.0, "none"), teacher, "student")
-    case = Case(setting, recipe, 0, CLASSES, None, samples=100, train_samples=100)
+    count = SEVERAL if strategy.asks_several else 1
+    teachers = tuple(TeacherSpec(data, "teacher", "none", recipe, seed) for seed in range(count))
+    setting = Setting(data, Sampling(1.0, "none"), teachers, "student")
+    case = Case(setting, recipe, 0, (1, 8, 8), CLASSES, None, samples=100, train_samples=100)
     choices = Choices(
         temperatures=(1.0, 2.0, 4.0, 8.0, 16.0),
         fixed_tau=4.0,
@@ -82,6 +97,7 @@ def _run(strategy: Strategy, name: str, budget: float, told: Told) -> list[Job]:
         epochs=EPOCHS,
         num_classes=CLASSES,
         seed=2**62 + 1,
+        teachers=count,
     )
     search = Searching(name, strategy, case, choices)
     known: dict[str, float] = {}

@@ -1,4 +1,4 @@
-"""Every way to choose a temperature: one small file each, and one line in this table.
+"""Every way to choose a temperature, or to weigh teachers: one small file each, one line here.
 
 A new strategy is a file with a :class:`~metakd.study.strategies.strategy.Strategy` and a line here;
 ``metakd.testing.strategy.check_strategy`` says whether it keeps the rules.
@@ -15,6 +15,14 @@ from metakd.study.strategies.logit_std import LOGIT_STD
 from metakd.study.strategies.meta import META, VARIANTS
 from metakd.study.strategies.pbt import PBT
 from metakd.study.strategies.random_search import RANDOM
+from metakd.study.strategies.several import (
+    CAMKD,
+    MEAN_FEATURES,
+    MEAN_LOGITS,
+    MEAN_LOSSES,
+    MMKD,
+    SINGLE,
+)
 from metakd.study.strategies.strategy import Choices, Leg, Search, Strategy
 from metakd.study.strategies.tpe import OPTUNA
 
@@ -33,6 +41,12 @@ STRATEGIES: dict[str, Strategy] = {
     "dkd": DKD,
     "meta": META,
     **VARIANTS,
+    "single": SINGLE,
+    "mean_losses": MEAN_LOSSES,
+    "mean_logits": MEAN_LOGITS,
+    "camkd": CAMKD,
+    "mean_features": MEAN_FEATURES,
+    **MMKD,
 }
 
 BASIC = ("ce", "fixed", "grid", "meta")

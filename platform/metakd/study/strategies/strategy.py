@@ -20,10 +20,12 @@ class Leg(NamedTuple):
         distiller: How the student is taught.
         until: Epochs after which it is stopped; None runs it to its end. Asked again with more of
             them, it goes on from there.
+        teacher: Which of the setting's teachers it asks, 0, 1, ...; None asks all of them.
     """
 
     distiller: DistillerConfig
     until: int | None = None
+    teacher: int | None = None
 
 
 Search = Generator[Sequence[Leg], Sequence[float], None]
@@ -42,6 +44,7 @@ class Choices:
         epochs: Of a whole run.
         num_classes: C.
         seed: Its own, another one in each setting and seed.
+        teachers: How many the setting has.
     """
 
     temperatures: tuple[float, ...]
@@ -51,6 +54,7 @@ class Choices:
     epochs: int
     num_classes: int
     seed: int
+    teachers: int = 1
 
     @property
     def range(self) -> tuple[float, float]:
@@ -65,7 +69,10 @@ class Strategy:
     Attributes:
         about: What it does, in a few words.
         search: Starts it in one setting and seed.
-        asks_teacher: Whether its runs ask the teacher.
+        asks_teacher: Whether its runs ask a teacher.
+        asks_several: Whether it makes sense with several teachers, and with several alone.
+        asks_features: Whether its runs ask for the teachers' features.
+        with_one_teacher: What a strategy of several is where there is one.
         is_searcher: Whether it spends a budget; the others ask for a number of runs of their own.
         needs_range: Whether it needs temperatures to search between.
         min_classes: It makes no sense with fewer.
@@ -75,6 +82,9 @@ class Strategy:
     about: str
     search: Callable[[Choices], Search]
     asks_teacher: bool = True
+    asks_several: bool = False
+    asks_features: bool = False
+    with_one_teacher: str = ""
     is_searcher: bool = False
     needs_range: bool = False
     min_classes: int = 2

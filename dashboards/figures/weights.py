@@ -1,0 +1,222 @@
+"""How much each of several teachers counted while the student trained."""
+
+from collections.abc import Sequence
+
+from dashboards.figures.bands import band
+from dashboards.figures.figure import Figure, Trace, escape, label, legend_room, shortened
+from dashboards.figures.limits import MAX_PANELS, evenly, left_out, points_each
+from dashboards.figures.panels import Heading, Panel, columns_of, lay_out
+from dashboards.looks import looks_in
+from dashboards.numbers import from_to, plain
+from dashboards.teacher_looks import teacher_looks
+from dashboards.theme import Look
+from metakd.analysis.strategy_names import at_start, strategy_name
+from metakd.analysis.summary import Summary
+from metakd.analysis.weight_curves import FinalWeights, WeightsCurve
+from metakd.analysis.wording import counted, listed
+
+PANEL_PX = 150
+FEW_EPOCHS = 8
+LEAST_REACH = 10.0
+EQUAL = "equal share"
+TABLE_ROWS = 100
+
+
+def first_strategy(summary: Summary) -> str | None:
+    """Returns whose weights titles are about: the protagonist's, or else the first there are."""
+    names = [curve.strategy for curve in summary.weights]
+    return summary.protagonist if summary.protagonist in names else next(iter(names), None)
+
+
+def in_order(summary: Summary) -> list[WeightsCurve]:
+    """Returns all curves, those of the titles' strategy first."""
+    first = first_strategy(summary)
+    return sorted(summary.weights, key=lambda curve: curve.strategy != first)
+
+
+def final_of(summary: Summary, strategy: str | None) -> list[FinalWeights]:
+    """Returns a strategy's weights at the end of training."""
+    return [found for found in summary.final_weights if found.strategy == strategy]
+
+
+def weights_title(final: Sequence[FinalWeights]) -> str:
+    """Says which teachers a strategy's weights end above an equal share, where that is shown.
+
+    Args:
+        final: One strategy's, of one ensemble on one dataset; of several nothing is said.
+    """
+    parts = [found.of for found in final]
+    if not final or len(set(parts)) < len(parts):
+        return "The teachers’ weights over the training"
+    learner, both = at_start(strategy_name(final[0].strategy)), " and ".join(parts)
+    preferred = {
+        found.of: listed([shortened(t.teacher) for t in found.teachers if t.preferred == "above"])
+        if any(each.preferred == "above" for each in found.teachers)
+        else ""
+        for found in final
+    }
+    if not any(preferred.values()):
+        return f"{learner} is not shown to prefer any teacher’s {both}"
+    if len(set(preferred.values())) == 1:
+        return f"{learner} prefers the {both} of {preferred[parts[0]]}"
+    told = [f"prefers the {of} of {names}" for of, names in preferred.items() if names]
+    without = [of for of, names in preferred.items() if not names]
+    told += [f"is not shown to prefer any teacher’s {of}" for of in without]
+    return f"{learner} {listed(told)}"
+
+
+def weights_figure(summary: Summary) -> Figure | None:
+    """Draws one panel for each strategy, what it weighs, and setting; None without weights."""
+    curves = in_order(summary)
+    if not curves:
+        return None
+    looks, names = teacher_looks(summary), looks_in(summary)
+    drawn = curves[:MAX_PANELS]
+    last = max(curve.epochs[-1] for curve in drawn) + 1
+    panels, layout, height_px = lay_out(
+        [heading(curve, names) for curve in drawn],
+        panels_per_row(summary, drawn),
+        PANEL_PX,
+        x=epochs_axis(last),
+        y={"name": "weight, %"},
+        ranges=[_reach(curve, drawn) for curve in drawn],
+        legend_px=legend_room([*looks, EQUAL]),
+    )
+    rows = [row for curve in drawn for row in _rows(curve, names[curve.strategy].name)]
+    title = weights_title(final_of(summary, first_strategy(summary)))
+    points = points_each(sum(len(curve.teachers) for curve in drawn))
+    seen: set[str] = set()
+    traces = []
+    for curve, panel in zip(drawn, panels, strict=True):
+        for k, teacher in enumerate(curve.teachers):
+            traces += teacher_line(
+                curve.epochs, curve.overall.mean_pp[k], curve.overall.low_pp[k],
+                curve.overall.high_pp[k], looks[teacher], panel, points, teacher not in seen,
+            )  # fmt: skip
+            seen.add(teacher)
+        traces.append(_equal_share(curve, panel, last, EQUAL not in seen))
+        seen.add(EQUAL)
+    return Figure(
+        id="weights",
+        title=title,
+        subtitle="Mean weight of each teacher among all training samples of an epoch, with a 95 % "
+        "band over seeds. Each row of panels has its own scale.",
+        description=f"{title}. Line plots of weights over epochs in {counted(len(drawn), 'panel')} "
+        f"for {listed(list(looks))}.",
+        traces=tuple(traces),
+        layout=layout,
+        height_px=height_px,
+        columns=("setting", "strategy", "weighs", "teacher", "first, %", "last, %", "its interval"),
+        rows=tuple(rows[index] for index in evenly(len(rows), TABLE_ROWS)),
+        foot="Bands: t interval of each mean by itself, over seeds, none below 3. A title’s "
+        f"preference is of the mean over the last {epochs_in_words(summary)}, settings and seeds, "
+        "after Holm’s correction over the teachers."
+        + left_out(len(drawn), len(curves), "panels", "the protagonist’s first")
+        + left_out(min(len(rows), TABLE_ROWS), len(rows), "lines", "evenly, in the table"),
+    )
+
+
+def epochs_in_words(summary: Summary) -> str:
+    """Returns over how many epochs the end of training is averaged: "epoch", "4 epochs"."""
+    epochs = max((found.epochs for found in summary.final_weights), default=1)
+    return "epoch" if epochs == 1 else f"{epochs} epochs"
+
+
+def heading(curve: WeightsCurve, names: dict[str, Look]) -> Heading:
+    """Returns what stands above a panel."""
+    return Heading(curve.key, f"{label(names[curve.strategy].name, 24)}: {curve.of}")
+
+
+def panels_per_row(summary: Summary, drawn: Sequence[WeightsCurve]) -> int:
+    """Returns how many panels make a row one strategy's, where settings are few."""
+    settings = len({curve.key for curve in drawn})
+    return settings if 1 < settings <= 4 else columns_of(summary.settings)
+
+
+def epochs_axis(last: int) -> dict[str, object]:
+    """Returns the axis of epochs, counted from 1."""
+    # Plotly would put names between whole epochs.
+    steps = {"dtick": 1} if last < FEW_EPOCHS else {}
+    return {"name": "epoch", "showgrid": False, "range": [1 - 0.02 * last, last * 1.02], **steps}
+
+
+def teacher_line(
+    epochs: Sequence[int],
+    mean: Sequence[float | None],
+    low: Sequence[float | None],
+    high: Sequence[float | None],
+    look: Look,
+    panel: Panel,
+    points: int,
+    is_named: bool,
+) -> list[Trace]:
+    """Returns one teacher's line in a panel, with its band."""
+    kept = evenly(len(epochs), points)
+    x = [epochs[index] + 1 for index in kept]
+    mean, low, high = ([values[index] for index in kept] for values in (mean, low, high))
+    name = label(look.name, 20)
+    return [
+        *band(panel.place, x, low, high, look.soft),
+        {
+            **panel.place,
+            "type": "scatter",
+            "mode": "lines" if len(x) > 1 else "markers",
+            "name": name,
+            "legendgroup": escape(look.name),
+            "showlegend": is_named,
+            "x": x,
+            "y": mean,
+            "marker": {"color": look.colour, "size": 8, "symbol": look.symbol},
+            "line": {"color": look.colour, "width": 2, "dash": look.dash},
+            "hovertemplate": f"{name}, epoch %{{x}}: %{{y:.1f}}<extra></extra>",
+        },
+    ]
+
+
+def _equal_share(curve: WeightsCurve, panel: Panel, last: int, is_named: bool) -> Trace:
+    share = 100 / len(curve.teachers)
+    return {
+        **panel.place,
+        "type": "scatter",
+        "mode": "lines",
+        "name": EQUAL,
+        "legendgroup": EQUAL,
+        "showlegend": is_named,
+        "x": [1 - 0.02 * last, last * 1.02],
+        "y": [share, share],
+        "line": {"color": "@muted", "width": 1},
+        "hoverinfo": "skip",
+    }
+
+
+def _reach(curve: WeightsCurve, drawn: Sequence[WeightsCurve]) -> list[float]:
+    """Returns the range that all panels of a strategy and of what it weighs share."""
+    alike = [c for c in drawn if (c.strategy, c.of) == (curve.strategy, curve.of)]
+    seen = [100 / len(c.teachers) for c in alike]
+    seen += [
+        value
+        for c in alike
+        for values in (c.overall.mean_pp, c.overall.low_pp, c.overall.high_pp)
+        for line in values
+        for value in line
+        if value is not None
+    ]
+    low, high = min(seen), max(seen)
+    lacking = max(0.0, LEAST_REACH - (high - low)) / 2
+    pad = lacking + 0.05 * (high - low)
+    return [max(low - pad, -2.0), min(high + pad, 102.0)]
+
+
+def _rows(curve: WeightsCurve, strategy: str) -> list[tuple[str, ...]]:
+    return [
+        (
+            curve.key,
+            strategy,
+            curve.of,
+            teacher,
+            plain(curve.overall.mean_pp[k][0], 1),
+            plain(curve.overall.mean_pp[k][-1], 1),
+            from_to(curve.overall.low_pp[k][-1], curve.overall.high_pp[k][-1]),
+        )
+        for k, teacher in enumerate(curve.teachers)
+    ]

@@ -1,0 +1,74 @@
+"""What a study of several teachers at once answers beside its comparisons, as typed values.
+
+As in ``summary``: accuracies and differences are percentage points (``_pp``).
+"""
+
+from dataclasses import dataclass
+
+from metakd.analysis.intervals import Interval
+
+
+@dataclass(frozen=True)
+class Part:
+    """What one part of a method does, all else alike: with it minus without it.
+
+    Attributes:
+        part: "weights", "features" or "temperatures".
+        having: The strategy that has it.
+        lacking: The one that lacks it and is else the same.
+        effect: The difference over settings and seeds.
+        p_value: Two-sided t test of the effect against 0; None where it has no interval.
+        p_holm: The same after Holm's correction over all parts.
+        claim: "ahead" or "behind" where ``p_holm`` is below 5 %, else "no clear gap".
+    """
+
+    part: str
+    having: str
+    lacking: str
+    effect: Interval
+    p_value: float | None = None
+    p_holm: float | None = None
+    claim: str = "no clear gap"
+
+
+@dataclass(frozen=True)
+class SingleTeacher:
+    """One of several teachers, and the student that it teaches alone.
+
+    Attributes:
+        ensemble: The teachers as settings name them, for example "A+B+C".
+        name: Its model, with a number where the model stands there again.
+        parameters: How many numbers it learned; None where unknown.
+        own_val_pp: Its own validation accuracy, mean over the study's datasets; None where unknown.
+        own_test_pp: Its own test accuracy, likewise.
+        student: Test accuracy of its student at the last epoch, over settings and seeds.
+        learned_minus: The protagonist minus that, paired.
+        chosen: Share of pairs in which validation chooses its student; None without a pair.
+    """
+
+    ensemble: str
+    name: str
+    parameters: int | None
+    own_val_pp: float | None
+    own_test_pp: float | None
+    student: Interval
+    learned_minus: Interval
+    chosen: float | None
+
+
+@dataclass(frozen=True)
+class Ensemble:
+    """A study of several teachers at once.
+
+    Attributes:
+        test_pp: The protagonist's mean test accuracy at the last epoch, over settings of the mean
+            over seeds; None without a result.
+        runs_charged: What it costs in plain runs, likewise.
+        parts: What weights, features and temperatures do, as far as the study's strategies tell.
+        teachers: Each teacher by itself, by ensemble in the study's order.
+    """
+
+    test_pp: float | None
+    runs_charged: float | None
+    parts: tuple[Part, ...]
+    teachers: tuple[SingleTeacher, ...]

@@ -1,0 +1,145 @@
+"""What a study of several teachers answers beside its comparisons."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from metakd.analysis.arms import Arm
+from metakd.analysis.claims import claim, crossed_p_value, holm
+from metakd.analysis.comparison import minus_pp, paired_differences_pp
+from metakd.analysis.contest import SINGLE, Contest
+from metakd.analysis.cost import plain_cost
+from metakd.analysis.ensemble_answers import Ensemble, Part, SingleTeacher
+from metakd.analysis.grid import Grid
+from metakd.analysis.intervals import crossed_interval
+from metakd.analysis.reached import Reached, reached_by_strategy
+from metakd.analysis.rivals import mean_or_none
+from metakd.analysis.rows import Matrix
+from metakd.analysis.table import StudyTable
+from metakd.analysis.teacher_names import member_labels, members
+from metakd.results.teachers import TeacherScore
+
+# Strategies that differ in one part alone: with it, and without it.
+PARTS = (
+    ("weights", "mmkd", "mean_features"),
+    ("weights", "mmkd-logits", "mean_losses"),
+    ("features", "mmkd", "mmkd-logits"),
+    ("features", "mean_features", "mean_losses"),
+    ("temperatures", "mmkd-tau", "mean_features"),
+    ("temperatures", "mmkd+tau", "mmkd"),
+)
+
+
+def several_teachers(
+    table: StudyTable, grid: Grid | None, contest: Contest, teachers: Sequence[TeacherScore]
+) -> Ensemble:
+    """Returns what each part of the method does, and what each teacher does alone.
+
+    Args:
+        table: The study.
+        grid: Its grid.
+        contest: Whose differences they are.
+        teachers: How good the teachers are.
+    """
+    reached = reached_by_strategy(table, grid)
+    learned = reached.get(contest.protagonist)
+    unit = plain_cost(table, "step_equivalents")[:, None]
+    single = [arm for arm in table.arms if arm.strategy == SINGLE]
+    return Ensemble(
+        test_pp=mean_or_none(100 * learned.test_last) if learned else None,
+        runs_charged=mean_or_none(learned.step_equivalents / unit) if learned else None,
+        parts=_parts(table, reached),
+        teachers=tuple(
+            teacher for arm in single for teacher in _alone(table, arm, learned, teachers)
+        ),
+    )
+
+
+def _parts(table: StudyTable, reached: dict[str, Reached]) -> tuple[Part, ...]:
+    there = [part for part in PARTS if part[1] in reached and part[2] in reached]
+    differences = [minus_pp(table, reached, having, lacking) for _, having, lacking in there]
+    p_values = [crossed_p_value(values) for values in differences]
+    effects = [crossed_interval(values) for values in differences]
+    return tuple(
+        Part(*part, effect, p_value, p_holm, claim(effect.mean_pp, p_holm))
+        for part, effect, p_value, p_holm in zip(
+            there, effects, p_values, holm(p_values), strict=True
+        )
+    )
+
+
+def _alone(
+    table: StudyTable, arm: Arm, learned: Reached | None, scores: Sequence[TeacherScore]
+) -> list[SingleTeacher]:
+    asked = [setting["teacher"] for setting in table.settings]
+    found = []
+    for ensemble in dict.fromkeys(teacher for teacher in asked if teacher is not None):
+        where = [at for at, teacher in enumerate(asked) if teacher == ensemble]
+        datasets = {table.settings[at]["dataset"] for at in where}
+        test, is_chosen = _students(table, arm, where, members(ensemble))
+        for k, name in enumerate(member_labels(ensemble)):
+            ahead = np.full(test[k].shape, np.nan)
+            if learned is not None:
+                ahead = paired_differences_pp(learned.test_last[where], test[k])
+            known = np.isfinite(is_chosen[k])
+            alone = SingleTeacher(
+                ensemble=ensemble,
+                name=name,
+                parameters=None,
+                own_val_pp=None,
+                own_test_pp=None,
+                student=crossed_interval(100 * test[k]),
+                learned_minus=crossed_interval(ahead),
+                chosen=float(is_chosen[k][known].mean()) if known.any() else None,
+            )
+            found.append(_with_own(alone, members(ensemble), k, datasets, scores))
+    return found
+
+
+def _students(
+    table: StudyTable, arm: Arm, where: Sequence[int], models: Sequence[str]
+) -> tuple[Matrix, Matrix]:
+    """Returns test accuracies of each teacher's student, and whether validation chose it.
+
+    Returns:
+        Both ``[teacher, setting, seed]`` of the settings ``where``, NaN where unknown.
+    """
+    test = np.full((len(models), len(where), table.shape[1]), np.nan)
+    is_chosen = test.copy()
+    for row, setting in enumerate(where):
+        for seed in range(table.shape[1]):
+            legs = arm.legs.get((setting, seed), ())
+            # Its legs are the teachers, in order.
+            for k, (leg, model) in enumerate(zip(legs, models, strict=False)):
+                if leg.scores is not None and table.rows[leg.row]["teacher"] == model:
+                    test[k, row, seed] = leg.scores["test_acc_last"]
+            if arm.complete[setting, seed]:
+                validation = [(leg.scores or {}).get("val_acc_last", -np.inf) for leg in legs]
+                best = int(np.argmax(validation))
+                is_chosen[:, row, seed] = np.arange(len(models)) == best
+    return test, is_chosen
+
+
+def _with_own(
+    alone: SingleTeacher,
+    models: Sequence[str],
+    k: int,
+    datasets: set[str],
+    scores: Sequence[TeacherScore],
+) -> SingleTeacher:
+    """Fills in how good the teacher itself is, where that is known for all datasets."""
+    # A model that stands there again is the next of its name.
+    which = models[:k].count(models[k])
+    known = []
+    for dataset in sorted(datasets):
+        own = [s for s in scores if (s.dataset, s.model) == (dataset, models[k])]
+        if which >= len(own):
+            return alone
+        known.append(own[which])
+    return replace(
+        alone,
+        parameters=max(score.parameters for score in known),
+        own_val_pp=100 * sum(score.val_acc for score in known) / len(known),
+        own_test_pp=100 * sum(score.test_acc for score in known) / len(known),
+    )

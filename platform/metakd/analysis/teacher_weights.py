@@ -1,0 +1,264 @@
+"""How much each of several teachers counted, over the training and at its end."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import stdtrit
+
+from metakd.analysis.arms import Arm
+from metakd.analysis.claims import claim, crossed_p_value, holm
+from metakd.analysis.intervals import LEVEL, MIN_PAIRS, crossed_interval
+from metakd.analysis.logged_weights import (
+    GROUPS,
+    OVERALL,
+    PARTS,
+    RIGHT,
+    WRONG,
+    LoggedWeights,
+    at_the_end,
+    last_epochs,
+    read_weights,
+)
+from metakd.analysis.rows import NO_RUN, Matrix
+from metakd.analysis.table import StudyTable
+from metakd.analysis.teacher_names import member_labels
+from metakd.analysis.thinning import thinned
+from metakd.analysis.weight_curves import FinalWeight, FinalWeights, WeightBand, WeightsCurve
+
+DECIMALS = 4
+WORDS = {"ahead": "above", "behind": "below", "no clear gap": "not shown"}
+
+
+def teacher_weights(
+    out: Path, table: StudyTable
+) -> tuple[tuple[WeightsCurve, ...], tuple[FinalWeights, ...]]:
+    """Returns what strategies gave their teachers: by epoch, and at the end of training.
+
+    Curves are by strategy, then what is weighed, then setting; the end is by strategy, then what is
+    weighed, then dataset and teachers. Only runs that asked several teachers are read, strategy by
+    strategy.
+
+    Args:
+        out: The study's folder.
+        table: The study.
+
+    Raises:
+        StoreError: If a file is damaged.
+    """
+    curves: list[WeightsCurve] = []
+    ends: list[FinalWeights] = []
+    for arm in table.arms:
+        runs = _runs(table, arm)
+        positions = set(runs[runs != NO_RUN].tolist())
+        logged = read_weights(out, table.rows, positions) if positions else None
+        if logged is None or not len(logged.row):
+            continue
+        weighed = _Weighed(table, arm.strategy, runs, logged)
+        curves += weighed.curves()
+        ends += weighed.ends()
+    return tuple(curves), tuple(ends)
+
+
+def shares(
+    logged: LoggedWeights, runs: NDArray[np.intp], teachers: int, along: NDArray[np.int64] | None
+) -> Matrix:
+    """Returns mean weights of each run, counted by samples, in percent.
+
+    Args:
+        logged: Lines, all of one part.
+        runs: Runs (S,), −1 where there is none.
+        teachers: K.
+        along: Ascending epochs to tell apart (E,); None takes all lines together.
+
+    Returns:
+        ``[group, epoch, seed, teacher]``, NaN where a run has no such sample.
+    """
+    groups = max(int(logged.group.max(initial=0)) + 1, len(GROUPS))
+    epochs = 1 if along is None else len(along)
+    seed_of = np.full(max(int(runs.max(initial=0)), int(logged.row.max(initial=0))) + 1, NO_RUN)
+    seed_of[runs[runs != NO_RUN]] = np.flatnonzero(runs != NO_RUN)
+    here = seed_of[logged.row] != NO_RUN
+    epoch = np.zeros_like(logged.epoch)
+    if along is not None:
+        epoch = np.searchsorted(along, logged.epoch)
+        here &= along[np.minimum(epoch, epochs - 1)] == logged.epoch
+    lines = logged.of(here)
+    place = (lines.group, epoch[here], seed_of[lines.row])
+    samples = np.zeros((groups, epochs, len(runs)))
+    totals = np.zeros((*samples.shape, teachers))
+    np.add.at(samples, place, lines.samples)
+    np.add.at(totals, place, lines.samples[:, None] * lines.weights[:, :teachers])
+    known = np.where(samples > 0, samples, np.nan)
+    # They are logged in float32: what rounding does must not look like a preference.
+    return np.round(100 * totals / known[..., None], DECIMALS)
+
+
+def band(values: Matrix) -> WeightBand:
+    """Returns the means over seeds with their t intervals.
+
+    Args:
+        values: ``[epoch, seed, teacher]``, NaN where unknown.
+    """
+    known = np.isfinite(values)
+    count = known.sum(axis=1)
+    mean = np.where(count, np.where(known, values, 0).sum(axis=1) / np.maximum(count, 1), np.nan)
+    squares = np.where(known, values - mean[:, None], 0) ** 2
+    freedom = np.maximum(count - 1, 1)
+    half = stdtrit(freedom, (1 + LEVEL) / 2) * np.sqrt(
+        squares.sum(axis=1) / freedom / np.maximum(count, 1)
+    )
+    half = np.where(count >= MIN_PAIRS, half, np.nan)
+    return WeightBand(_known(mean), _known(mean - half), _known(mean + half))
+
+
+def _known(values: Matrix) -> tuple[tuple[float | None, ...], ...]:
+    """Returns ``[epoch, teacher]`` by teacher, then epoch, None for NaN."""
+    return tuple(
+        tuple(value if np.isfinite(value) else None for value in of_teacher)
+        for of_teacher in values.T.tolist()
+    )
+
+
+def _runs(table: StudyTable, arm: Arm) -> NDArray[np.intp]:
+    """Returns the run that validation chose, if it asked several teachers, ``[setting, seed]``."""
+    runs = np.full(table.shape, NO_RUN)
+    for cell in arm.cells():
+        whole = [leg for leg in arm.legs[cell] if leg.scores is not None]
+        found = max(whole, key=lambda leg: (leg.scores or {})["val_acc_last"])
+        asked = member_labels(table.rows[found.row]["teacher"])
+        if len(asked) > 1 and asked == member_labels(table.settings[cell[0]]["teacher"]):
+            runs[cell] = found.row
+    return runs
+
+
+@dataclass(frozen=True)
+class _Weighed:
+    """One strategy's runs, ``[setting, seed]``, and what they logged."""
+
+    table: StudyTable
+    strategy: str
+    runs: NDArray[np.intp]
+    logged: LoggedWeights
+
+    def curves(self) -> Iterator[WeightsCurve]:
+        for part in self._parts():
+            logged = self.logged.of((self.logged.part == part) & (self.logged.group < len(GROUPS)))
+            for setting, key in enumerate(self.table.keys):
+                runs = self.runs[setting]
+                here = logged.of(np.isin(logged.row, runs))
+                if len(here.row):
+                    labels = member_labels(self.table.settings[setting]["teacher"])
+                    yield _curve(self.strategy, key, PARTS[part], labels, here, runs)
+
+    def ends(self) -> Iterator[FinalWeights]:
+        last = at_the_end(self.logged.row, self.logged.epoch)
+        places = [(setting["dataset"], setting["teacher"]) for setting in self.table.settings]
+        for part in self._parts():
+            logged = self.logged.of(last & (self.logged.part == part))
+            for dataset, ensemble in dict.fromkeys(places):
+                where = [at for at, place in enumerate(places) if place == (dataset, ensemble)]
+                runs = self.runs[where]
+                here = logged.of(np.isin(logged.row, runs))
+                if not len(here.row):
+                    continue
+                labels = member_labels(ensemble)
+                by_setting = [shares(here, each, len(labels), None)[:, 0] for each in runs]
+                found = np.stack(by_setting, axis=1)  # [group, setting, seed, teacher]
+                classes = np.flatnonzero(np.isfinite(found[len(GROUPS) :]).any(axis=(1, 2, 3)))
+                yield FinalWeights(
+                    strategy=self.strategy,
+                    of=PARTS[part],
+                    dataset=dataset,
+                    ensemble=str(ensemble),
+                    settings=int((runs != NO_RUN).any(axis=1).sum()),
+                    epochs=last_epochs(here),
+                    classes=tuple(classes.tolist()),
+                    teachers=final_weights(
+                        labels,
+                        {name: found[at] for at, name in enumerate(GROUPS)},
+                        found[len(GROUPS) :][classes],
+                    ),
+                )
+
+    def _parts(self) -> list[int]:
+        return [part for part in range(len(PARTS)) if (self.logged.part == part).any()]
+
+
+def _curve(
+    strategy: str,
+    key: str,
+    of: str,
+    labels: tuple[str, ...],
+    logged: LoggedWeights,
+    runs: NDArray[np.intp],
+) -> WeightsCurve:
+    epochs = np.unique(logged.epoch)
+    epochs = epochs[thinned(np.arange(len(epochs)))]
+    found = shares(logged, runs, len(labels), epochs)
+    by_group = {name: found[at] for at, name in enumerate(GROUPS)}
+    return WeightsCurve(
+        strategy=strategy,
+        key=key,
+        of=of,
+        teachers=labels,
+        seeds=int((runs != NO_RUN).sum()),
+        epochs=tuple(epochs.tolist()),
+        overall=band(by_group[OVERALL]),
+        right_pp=band(by_group[RIGHT]).mean_pp,
+        wrong_pp=band(by_group[WRONG]).mean_pp,
+        wrong_minus_right=band(by_group[WRONG] - by_group[RIGHT]),
+    )
+
+
+def final_weights(
+    labels: tuple[str, ...], by_group: Mapping[str, Matrix], by_class: Matrix
+) -> tuple[FinalWeight, ...]:
+    """Judges the weights at the end of training, teacher by teacher.
+
+    Args:
+        labels: The teachers' names.
+        by_group: Of each of ``GROUPS`` ``[setting, seed, teacher]`` in percent, NaN where unknown.
+        by_class: The same by class, ``[class, setting, seed, teacher]``.
+    """
+    overall = by_group[OVERALL]
+    preference = overall - 100 / len(labels)
+    leaning = by_group[WRONG] - by_group[RIGHT]
+    preferred, leanings = _words(preference[None])[0], _words(leaning[None])[0]
+    class_leanings = _words(by_class - overall)
+    return tuple(
+        FinalWeight(
+            teacher=label,
+            overall=crossed_interval(overall[..., k]),
+            preference=crossed_interval(preference[..., k]),
+            preferred=preferred[k],
+            right=crossed_interval(by_group[RIGHT][..., k]),
+            wrong=crossed_interval(by_group[WRONG][..., k]),
+            wrong_minus_right=crossed_interval(leaning[..., k]),
+            leaning=leanings[k],
+            by_class_pp=tuple(
+                float(np.nanmean(values)) if np.isfinite(values).any() else None
+                for values in by_class[..., k]
+            ),
+            class_leaning=tuple(words[k] for words in class_leanings),
+        )
+        for k, label in enumerate(labels)
+    )
+
+
+def _words(differences: Matrix) -> list[list[str]]:
+    """Returns by group, then teacher, what is shown; all that is looked at is corrected (Holm).
+
+    Args:
+        differences: ``[group, setting, seed, teacher]``.
+    """
+    groups, _, _, teachers = differences.shape
+    each = [differences[g, ..., k] for g in range(groups) for k in range(teachers)]
+    corrected = holm([crossed_p_value(values) for values in each])
+    words = [
+        WORDS[claim(crossed_interval(values).mean_pp, p)]
+        for values, p in zip(each, corrected, strict=True)
+    ]
+    return [words[at : at + teachers] for at in range(0, len(words), teachers)]

@@ -1,0 +1,174 @@
+"""What the verdicts of several questions say alike."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from metakd.analysis.intervals import MIN_PAIRS
+from metakd.analysis.strategy_names import strategy_name
+from metakd.analysis.summary import Comparison, Inventory, SettingResult
+from metakd.analysis.wording import counted, listed, p_words, signed_pp, times
+
+BADGES = {
+    "better": "Better",
+    "slightly better": "Slightly better",
+    "equivalent": "Equal",
+    "not worse": "Not worse",
+    "undecided": "Undecided",
+    "slightly worse": "Slightly worse",
+    "worse": "Worse",
+}
+# What a setting's claim has to be to stand out against the study's verdict.
+EXCEPTIONS = {
+    "better": ("behind",),
+    "slightly better": ("behind",),
+    "equivalent": ("ahead", "behind"),
+    "not worse": ("behind",),
+    "undecided": ("ahead", "behind"),
+    "slightly worse": ("ahead",),
+    "worse": ("ahead",),
+}
+
+
+@dataclass(frozen=True)
+class Protagonist:
+    """How sentences name whose difference it is: what it reached, and what is ahead."""
+
+    result: str
+    doing: str
+
+
+LEARNING = Protagonist("learned", "learning")
+
+
+def cost_badge(cost: str, factor: float) -> str:
+    """Returns what a badge says of a cost verdict: ", 3.1 times cheaper"."""
+    if cost in ("cheaper", "dearer"):
+        return f", {times(factor)} {cost}"
+    return ", same cost" if cost == "same" else ""
+
+
+def cost_clause(cost: str, factor: float) -> str:
+    """Returns what a headline says of a cost verdict: "; it costs 32 % as much"."""
+    match cost:
+        case "cheaper":
+            return f"; it costs {100 / factor:.0f} % as much"
+        case "dearer":
+            return f"; it costs {times(factor)} as much"
+        case "same":
+            return "; it costs about the same"
+        case _:
+            return ""
+
+
+def effect_sentence(
+    main: Comparison, rival: str, margin: str, protagonist: Protagonist = LEARNING
+) -> str:
+    """Says how far ahead the protagonist is, and how sure that is.
+
+    Args:
+        main: The comparison, with a pair.
+        rival: Its rival inside a sentence.
+        margin: In words.
+        protagonist: Whose difference it is.
+    """
+    effect, selected = main.effect, main.effect_selected
+    assert effect.mean_pp is not None  # "no data" has no answer
+    if effect.low_pp is None or effect.high_pp is None:
+        interval = effect.method
+    else:
+        interval = (
+            f"95 % interval {signed_pp(effect.low_pp)} to {signed_pp(effect.high_pp)}, "
+            f"{effect.method}"
+        )
+    # A share of one or two pairs says no more than their mean.
+    ahead = (
+        ""
+        if main.share_ahead is None or effect.pairs < MIN_PAIRS
+        else f"; {protagonist.doing} is ahead in {100 * main.share_ahead:.0f} % of pairs"
+    )
+    at_selected = (
+        ""
+        if selected.mean_pp is None
+        else f"; at the epoch that validation selects {signed_pp(selected.mean_pp)}"
+    )
+    return (
+        f"On test, {protagonist.result} minus {rival} is {signed_pp(effect.mean_pp)} points "
+        f"({interval}; margin ±{margin}){ahead}{at_selected}."
+    )
+
+
+def exception_sentence(
+    settings: Sequence[SettingResult], main: Comparison, protagonist: Protagonist = LEARNING
+) -> str | None:
+    """Says which setting stands out against a verdict; None where there is nothing to look at.
+
+    Args:
+        settings: Their differences are to the verdict's rival.
+        main: What the verdict is about.
+        protagonist: Whose difference it is.
+    """
+    judged = [s for s in settings if s.p_holm is not None]
+    if len(settings) < 2 or not judged:
+        return None
+    exceptions = EXCEPTIONS[main.accuracy_verdict]
+    corrected = f"corrected for looking at {counted(len(judged), 'setting')} (Holm)"
+    standing_out = [s for s in judged if s.claim in exceptions]
+    if not standing_out:
+        shows = f"clearly {exceptions[0]}" if len(exceptions) == 1 else "clearly ahead or behind"
+        return f"No single setting is {shows}, {corrected}."
+    clearest = min(
+        standing_out, key=lambda s: (s.p_holm or 0.0, -abs(s.versus_main.mean_pp or 0.0))
+    )
+    which = f"clearest of {len(standing_out)} exceptions" if standing_out[1:] else "only exception"
+    return (
+        f"The {which} is {clearest.key}, where {protagonist.doing} is "
+        f"{abs(clearest.versus_main.mean_pp or 0.0):.2f} points {clearest.claim} "
+        f"({p_words(clearest.p_holm or 0.0)}, {corrected})."
+    )
+
+
+def missing_sentence(inventory: Inventory, missing_pairs: int | None = None) -> str | None:
+    """Says how many pairs are missing, and how far the study is; None where nothing is missing.
+
+    Args:
+        inventory: What was planned and what there is.
+        missing_pairs: Those of a comparison; None for those in which any strategy is missing.
+    """
+    if missing_pairs is None:
+        missing_pairs = inventory.planned_pairs - inventory.complete_pairs
+    if missing_pairs:
+        of_all = f"{missing_pairs} of {inventory.planned_pairs}"
+        return f"Missing pairs: {of_all}. {progress(inventory)}."
+    is_all = not inventory.failed and inventory.ended_searches == inventory.searches
+    return None if is_all else f"{progress(inventory)}."
+
+
+def progress(inventory: Inventory) -> str:
+    """Returns "Finished: 3 of 4 planned trials, 1 failed"."""
+    failed = f", {inventory.failed} failed" if inventory.failed else ""
+    searches = (
+        f", and {inventory.ended_searches} of {counted(inventory.searches, 'search', 'searches')}"
+        if inventory.ended_searches < inventory.searches
+        else ""
+    )
+    return f"Finished: {inventory.finished} of {inventory.planned} planned trials{failed}{searches}"
+
+
+def scores_sentence(strategies: Sequence[str], settings: Sequence[SettingResult]) -> str | None:
+    """Lists what strategies reach; None where none has a result."""
+    parts = []
+    for strategy in strategies:
+        means = [
+            score.test_pp
+            for setting in settings
+            for score in setting.scores
+            if score.strategy == strategy
+        ]
+        if means:
+            where = counted(len(means), "setting")
+            parts.append(f"{strategy_name(strategy)} {_mean(means):.2f} % ({where})")
+    return f"Mean test accuracy: {listed(parts)}." if parts else None
+
+
+def _mean(values: Sequence[float]) -> float:
+    return sum(values) / len(values)
