@@ -218,7 +218,15 @@ def test_the_table_of_searches_names_the_setting_not_the_single_teacher(
         ({"budget": 2.0}, "'single' does not fit this study: its 3 runs exceed the budget of 2"),
         ({"teachers": ("digit_cnn",)}, "with one teacher its methods are fixed and meta"),
         ({"teachers": ("digit_cnn+",)}, "teachers at once are written A+B, got 'digit_cnn+'"),
+        (
+            {"teachers": ("timm:resnet18,checkpoint_path=a+b.pt",)},
+            "no option of a model may hold one, got 'timm:resnet18,checkpoint_path=a+b.pt'",
+        ),
         ({"students": ("digit_mlp+digit_cnn",)}, "several at once may teach, not learn"),
+        (
+            {"teachers": (*SPEC.teachers, "digit_cnn"), "strategies": ("ce", "mmkd")},
+            "'mmkd' does not fit this study: with one teacher it is fixed with features",
+        ),
         ({"teachers": ("ensemble", "digit_cnn")}, "'ensemble' stands alone"),
     ],
     ids=str,
@@ -239,7 +247,8 @@ def test_a_model_without_features_is_refused_before_anything_runs(
 
     feature_shape.cache_clear()
     monkeypatch.delattr(Classifier, "forward_head")
-    with pytest.raises(SpecError, match=r"'mmkd' .* digit_cnn_tiny: PlainCNN shows no features"):
+    reason = r"'mmkd' .* digit_cnn_tiny: PlainCNN shows no features .* as mean_losses"
+    with pytest.raises(SpecError, match=reason):
         make_plan(SPEC, [digits])
     feature_shape.cache_clear()
 
