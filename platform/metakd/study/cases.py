@@ -3,6 +3,7 @@
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
+from metakd.core.distillers import MetaDistilConfig, SeveralTeachersConfig
 from metakd.core.training import Recipe
 from metakd.study.spec import StudySpec
 from metakd.study.strategies import Choices, Leg
@@ -43,6 +44,29 @@ class Job:
     samples: int
     train_samples: int
     from_epoch: int = 0
+
+    @property
+    def batch_size(self) -> int:
+        """Samples of each of its steps."""
+        return min(self.trial.recipe.batch_size, self.samples)
+
+    @property
+    def steps(self) -> int:
+        """Its optimiser steps, from where it goes on."""
+        each = self.trial.sampling.steps_per_epoch(
+            self.batch_size, self.samples, self.train_samples
+        )
+        return (self.trial.epochs - self.from_epoch) * each
+
+    @property
+    def live_teachers(self) -> tuple[TeacherSpec, ...]:
+        """Teachers that answer at each of its steps: no bank has all of it, or they change."""
+        distiller = self.trial.distiller
+        asks_features = isinstance(distiller, SeveralTeachersConfig) and distiller.asks_features
+        is_taught = isinstance(distiller, MetaDistilConfig)
+        if self.bank is None or is_taught or (asks_features and not self.bank.has_features):
+            return self.trial.teachers
+        return ()
 
 
 @dataclass(frozen=True)
