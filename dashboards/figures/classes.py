@@ -42,8 +42,11 @@ def classes_title(final: Sequence[FinalWeights]) -> str:
         for index, leaning in enumerate(each.class_leaning)
         if leaning == "above" and (beyond := _beyond(each, index)) is not None
     ]
-    if not shown:
+    leanings = {word for found in final for each in found.teachers for word in each.class_leaning}
+    if leanings <= {"not shown"}:
         return f"{learner} is not shown to weigh teachers by class"
+    if not shown:
+        return f"{learner} weighs teachers by class, none shown beyond its usual weight"
     beyond, teacher, label_, of = max(shown, key=lambda found: found[0])
     return (
         f"{learner} weighs teachers by class: {teacher} most beyond its usual weight for class "

@@ -4,11 +4,13 @@ from io import StringIO
 from pathlib import Path
 
 import pytest
+from made_up_ensemble import ensemble_study
 from rich.console import Console
 
 from metakd.analysis.question_table import tables
 from metakd.analysis.questions import asked_gap
 from metakd.analysis.summarise import read_summary, summarise, write_summary
+from metakd.analysis.terminal import rivals_table
 from metakd.results.teachers import TeacherScore
 
 NAMES = ("a_teacher", "a_teacher_of_some_size", "[red]another[/red]", "t3", "t4", "t5")
@@ -83,3 +85,28 @@ def test_a_study_without_an_answer_prints_its_settings(made_up, tmp_path: Path, 
     summary = summarise(study.write(tmp_path))
     assert len(tables(summary)) == 1
     assert printed(summary)
+
+
+def test_several_teachers(tmp_path: Path) -> None:
+    summary = summarise(
+        ensemble_study(scales=(1.0,), augmentations=("none", "strong")).write(tmp_path)
+    )
+    assert (summary.protagonist, summary.main_rival) == ("mmkd", "mean_losses")
+    strategies, teachers, settings = tables(summary)
+    assert strategies.row_count == 11
+    assert [str(column.header) for column in settings.columns] == [
+        "setting", "n train", "CE", "best single", "mean losses", "mmkd", "mmkd − mean losses",
+        "clear gap",
+    ]  # fmt: skip
+    lines = printed(summary)
+    [row] = [line.split() for line in lines if line.split()[:1] == ["mean_losses"]]
+    assert (row[2], row[-2:]) == ("1.00", ["better", "ahead"])
+    [single] = [line.split() for line in lines if line.split()[:1] == ["single"]]
+    assert single[2] == "3.00"
+    [own] = [line.split() for line in lines if line.split()[:1] == ["mmkd"]]
+    assert own[2:] == ["1.50"]
+    [teacher] = [line.split() for line in lines if line.split()[:1] == ["large_net"]]
+    assert teacher[1:3] == ["1,000,000", "95.00"]
+    # The same rows are not printed twice.
+    assert rivals_table(summary) is None
+    assert teachers.row_count == 3

@@ -4,6 +4,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from made_up_ensemble import ensemble_study
 from made_up_study import MadeUpLeg, MadeUpSearch, MadeUpStudy
 
 from dashboards.theme import SEARCH_LOOKS
@@ -316,6 +317,13 @@ def many_searches() -> tuple[MadeUpSearch, ...]:
         MadeUpSearch(UNKNOWN, halves),
         MadeUpSearch("open", (MadeUpLeg(5.0),), is_complete=False),
     )
+
+
+@pytest.fixture(scope="session")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> Summary:
+    """A study of several teachers with every strategy of its own, in two settings."""
+    study = ensemble_study(augmentations=("none",))
+    return summarise(study.write(tmp_path_factory.mktemp("ensemble")))
 
 
 @pytest.fixture(scope="session")

@@ -5,7 +5,7 @@ import io
 import time
 from collections.abc import Iterator
 from dataclasses import replace
-from itertools import pairwise
+from itertools import combinations, pairwise
 from pathlib import Path
 
 import pytest
@@ -173,6 +173,35 @@ def test_answers_to_every_question_fit_a_phone(
         assert not phone.run(f"[...document.querySelectorAll('h1, p, dl, svg')].some({out})")
     assert phone.complaints() == []
     phone.close()
+
+
+def test_weights_of_teachers_fit_a_screen_and_a_phone(
+    browser: Chromium, whole: Summary, tmp_path: Path
+) -> None:
+    page = write_report(tmp_path, whole)
+    for width, theme in ((1240, "dark"), (390, "light")):
+        tab = Tab(browser, width=width)
+        tab.open(page, f"draw=all&theme={theme}")
+        tab.wait(ALL_DRAWN)
+        assert tab.run("document.documentElement.scrollWidth") <= width
+        out = f"e => !e.closest('.scroll, .contents') && e.getBoundingClientRect().right > {width}"
+        assert not tab.run(f"[...document.querySelectorAll('h1, p, dl, .card, svg')].some({out})")
+        for figure in ("weights", "outcomes", "classes"):
+            # Headings of panels touch neither each other nor the legend.
+            boxes = tab.run(
+                f"[...document.querySelectorAll('#{figure} .annotation-text, #{figure} .legend')]"
+                ".map(e => e.getBoundingClientRect()).map(b => [b.left, b.right, b.top, b.bottom])"
+            )
+            assert len(boxes) > 2
+            for one, other in combinations(boxes, 2):
+                apart_x = one[1] <= other[0] or other[1] <= one[0]
+                assert apart_x or one[3] <= other[2] + 1 or other[3] <= one[2] + 1, figure
+        # Names of teachers in tables keep to whole words.
+        names = "[...document.querySelectorAll('.teachers tbody th')]"
+        assert tab.run(f"Math.max(...{names}.map(e => e.getBoundingClientRect().height))") < 80
+        assert tab.complaints() == []
+        assert tab.requests() == []
+        tab.close()
 
 
 def test_the_keyboard_reaches_every_button(tab: Tab, page: Path) -> None:

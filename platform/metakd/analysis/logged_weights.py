@@ -19,6 +19,8 @@ OVERALL, RIGHT, WRONG = "all", "right", "wrong"
 GROUPS = (OVERALL, RIGHT, WRONG)
 CLASS = "class "
 UNKNOWN = -1
+# Before all but the end of training is dropped, 200 epochs of 100 classes take 10 MiB a run.
+RUNS_AT_ONCE = 100
 # Which share of the epochs is the end of training.
 LAST_SHARE = 0.1
 
@@ -61,11 +63,25 @@ def read_weights(out: Path, rows: Sequence[Row], positions: Collection[int]) -> 
     Args:
         out: The study's folder.
         rows: Trials.
-        positions: Which of them; those that logged no weights give no lines.
+        positions: Which of them, at least one; those that logged no weights give no lines.
 
     Raises:
         StoreError: If a file is damaged.
     """
+    ordered = sorted(positions)
+    parts = [
+        _read(out, rows, ordered[start : start + RUNS_AT_ONCE])
+        for start in range(0, len(ordered), RUNS_AT_ONCE)
+    ]
+    most = max(part.weights.shape[1] for part in parts)
+    names = ("row", "epoch", "part", "group", "samples")
+    return LoggedWeights(
+        **{name: np.concatenate([getattr(part, name) for part in parts]) for name in names},
+        weights=np.concatenate([_widened(part.weights, most) for part in parts]),
+    )
+
+
+def _read(out: Path, rows: Sequence[Row], positions: Collection[int]) -> LoggedWeights:
     table, row = read_columns(out, rows, positions, ("epoch", "teacher_weights"))
     lists = table["teacher_weights"].combine_chunks()
     line = pc.list_parent_indices(lists).to_numpy()
@@ -81,6 +97,11 @@ def read_weights(out: Path, rows: Sequence[Row], positions: Collection[int]) -> 
     known = (logged.part != UNKNOWN) & (logged.group != UNKNOWN)
     is_class = logged.group >= len(GROUPS)
     return logged.of(known & (~is_class | at_the_end(logged.row, logged.epoch)))
+
+
+def _widened(weights: Matrix, most: int) -> Matrix:
+    lacking = most - weights.shape[1]
+    return np.pad(weights, ((0, 0), (0, lacking)), constant_values=np.nan)
 
 
 def at_the_end(row: NDArray[np.intp], epoch: NDArray[np.int64]) -> NDArray[np.bool_]:

@@ -12,7 +12,7 @@ STRATEGY_NAMES = {
     "camkd": "confidence weights (CA-MKD)",
     "mmkd": "MMKD",
     "mmkd-logits": "MMKD without features",
-    "mmkd-tau": "learned temperatures at equal weights",
+    "mmkd-tau": "learning temperatures alone",
     "mmkd+tau": "MMKD with learned temperatures",
     "mmkd-reference": "MMKD as published",
 }

@@ -38,8 +38,7 @@ def teacher_weights(
     """Returns what strategies gave their teachers: by epoch, and at the end of training.
 
     Curves are by strategy, then what is weighed, then setting; the end is by strategy, then what is
-    weighed, then dataset and teachers. Only runs that asked several teachers are read, strategy by
-    strategy.
+    weighed, then dataset and teachers. Only runs that asked several teachers are read.
 
     Args:
         out: The study's folder.
@@ -48,18 +47,19 @@ def teacher_weights(
     Raises:
         StoreError: If a file is damaged.
     """
-    curves: list[WeightsCurve] = []
-    ends: list[FinalWeights] = []
-    for arm in table.arms:
-        runs = _runs(table, arm)
-        positions = set(runs[runs != NO_RUN].tolist())
-        logged = read_weights(out, table.rows, positions) if positions else None
-        if logged is None or not len(logged.row):
-            continue
-        weighed = _Weighed(table, arm.strategy, runs, logged)
-        curves += weighed.curves()
-        ends += weighed.ends()
-    return tuple(curves), tuple(ends)
+    runs = {arm.strategy: _runs(table, arm) for arm in table.arms}
+    positions = {at for found in runs.values() for at in found[found != NO_RUN].tolist()}
+    if not positions:
+        return (), ()
+    logged = read_weights(out, table.rows, positions)
+    weighed = [
+        _Weighed(table, name, found, logged.of(np.isin(logged.row, found)))
+        for name, found in runs.items()
+    ]
+    return (
+        tuple(curve for each in weighed for curve in each.curves()),
+        tuple(end for each in weighed for end in each.ends()),
+    )
 
 
 def shares(
