@@ -3,9 +3,9 @@
 Run it with ``python tests/benchmarks/teacher_weights_step.py``.
 
 Every row trains the same student on the same random batches with the answers of three teachers
-given, for 40 steps a round: 5 look-aheads every 8th step, 8 every 5th. A ratio compares a row with
-the mean of losses in the same round; the table has the median of the rounds, the least and the
-greatest, beside what the configuration counts itself as.
+given, and is timed in turn with the others: in each round as many steps as hold one look-ahead. A
+ratio compares a row with the mean of losses in the same round; the table has the median of the
+rounds, the least and the greatest, beside what the configuration counts itself as.
 """
 
 import argparse
@@ -33,7 +33,7 @@ from metakd.core.look_aheads import LookAheads
 from metakd.core.training import Recipe, Training
 from metakd.models.create import ModelError, create_model
 
-IMAGE_SHAPE, CLASSES, TEACHERS, STEPS = (3, 32, 32), 100, 3, 40
+IMAGE_SHAPE, CLASSES, TEACHERS, PLAIN_STEPS = (3, 32, 32), 100, 3, 5
 PLAIN, DEFAULT = "mean of losses", "one step, default: every 8th, quarter batch, JVP"
 REFERENCE = MMKDConfig.reference()
 ROWS: dict[str, SeveralTeachersConfig] = {
@@ -51,13 +51,14 @@ class Repeated:
 
     Attributes:
         held: One for each of a few steps.
+        steps_per_epoch: How many steps are timed at once.
     """
 
     held: tuple[Batch, ...]
-    steps_per_epoch: int = STEPS
+    steps_per_epoch: int
 
     @staticmethod
-    def of(batch: int, teacher: str, device: str) -> "Repeated":
+    def of(batch: int, teacher: str, device: str, steps: int) -> "Repeated":
         """Draws them, with maps of the teacher's shape."""
         generator = torch.Generator().manual_seed(0)
         shape = map_shape(
@@ -74,11 +75,11 @@ class Repeated:
                 tuple(maps),
             ).each(lambda rows: rows.to(device))
 
-        return Repeated(tuple(drawn() for _ in range(4)))
+        return Repeated(tuple(drawn() for _ in range(2)), steps)
 
     def epoch(self, epoch: int) -> Iterator[Batch]:
         """Yields an epoch's batches."""
-        for step in range(STEPS):
+        for step in range(self.steps_per_epoch):
             yield self.at(step)
 
     def at(self, step: int) -> Batch:
@@ -110,6 +111,12 @@ class Row:
         return statistics.median(self.ratios)
 
 
+def steps_of(name: str) -> int:
+    """Returns how many steps of a row are timed at once."""
+    config = ROWS[name]
+    return config.interval if isinstance(config, LookAheads) else PLAIN_STEPS
+
+
 def config_of(name: str, with_features: bool) -> SeveralTeachersConfig:
     """Returns a row's configuration, at the weight that its kind gives features."""
     return replace(ROWS[name], features_weight=1.0 if with_features else 0.0)
@@ -118,7 +125,7 @@ def config_of(name: str, with_features: bool) -> SeveralTeachersConfig:
 def new_training(options: argparse.Namespace, name: str, with_features: bool) -> Training:
     """Returns a row's training before its first step."""
     config = config_of(name, with_features)
-    batches = Repeated.of(options.batch, options.teacher, options.device)
+    batches = Repeated.of(options.batch, options.teacher, options.device, steps_of(name))
     student = create_model(options.student, IMAGE_SHAPE, CLASSES, seed=0).to(options.device)
     distiller = config.build()  # type: ignore[attr-defined]
     trained = distiller.extend(student, batches.at(0), seed=0)
@@ -133,12 +140,14 @@ def measure(options: argparse.Namespace, with_features: bool) -> list[Row]:
         config = config_of(name, with_features)
         look_aheads = 0.0
         if isinstance(config, LookAheads):
-            look_aheads = config.look_ahead_equivalents(STEPS, options.batch) / STEPS
+            look_aheads = config.look_ahead_equivalents(config.interval, options.batch)
+            look_aheads /= config.interval
         rows.append(Row(name, with_features, 1 + look_aheads))
         trainings.append(new_training(options, name, with_features))
     for number in range(options.rounds + 1):
         for row, training in zip(rows, trainings, strict=True):
-            seconds = training.run_epoch().compute_s / STEPS
+            seconds = training.run_epoch().compute_s / steps_of(row.name)
+            print(f"round {number}: {row.name} takes {seconds:.3f} s a step", file=sys.stderr)
             if number:
                 row.seconds.append(seconds)
                 row.ratios.append(seconds / rows[0].seconds[-1])

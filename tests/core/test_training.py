@@ -20,9 +20,9 @@ from metakd.core.distillers import (
     MKDConfig,
 )
 from metakd.core.distillers.kd import KD
+from metakd.core.look_ahead_cost import PASS_EQUIVALENTS
 from metakd.core.losses import Losses
 from metakd.core.meta_temperature.config import RuleName
-from metakd.core.meta_temperature.cost import PASS_EQUIVALENTS
 from metakd.core.training import EpochRecord, Recipe, Training, train
 
 N, CLASSES, BATCH = 40, 3, 8

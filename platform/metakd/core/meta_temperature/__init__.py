@@ -82,11 +82,9 @@ ResNet-20), where one quarter scatters by 40 %.
 """
 
 from metakd.core.meta_temperature.config import MetaTemperatureConfig
-from metakd.core.meta_temperature.cost import meta_step_equivalents
 from metakd.core.meta_temperature.module import MetaTemperature
 
 __all__ = [
     "MetaTemperature",
     "MetaTemperatureConfig",
-    "meta_step_equivalents",
 ]
