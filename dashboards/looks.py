@@ -9,7 +9,7 @@ SYMBOLS = ("circle", "square", "star", "hexagon", "triangle-down", "pentagon", "
 DASHES = ("dashdot", "solid", "dot", "dash")
 # What the verdict is about stands out; of others the lines are thin, and bands are left out.
 MAIN = ("meta", "grid", "fixed", "ce")
-THICK = (*MAIN, "mmkd", "mean_losses", "single")
+THICK = (*MAIN, "mmkd", "mean_losses", "single", "metadistil")
 
 
 def looks_in(summary: Summary) -> dict[str, Look]:

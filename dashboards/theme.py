@@ -125,7 +125,15 @@ ENSEMBLE_LOOKS = {
     "camkd": Look("confidence (CA-MKD)", "@forest", "triangle-down", "solid"),
     "single": Look("best single teacher", "@fixed", "circle", "solid"),
 }
-LOOKS = SEARCH_LOOKS | ENSEMBLE_LOOKS
+# Of a teacher that learns to teach, likewise.
+TEACHING_LOOKS = {
+    "metadistil": Look("learning teacher", "@plum", "diamond", "solid"),
+    "metadistil+tau": Look("… and learned τ", "@indigo", "diamond-open", "dash"),
+    "metadistil-no-pilot": Look("… without the pilot", "@teal", "circle", "dash"),
+    "metadistil-own-quiz": Look("… quiz on own batch", "@mustard", "square", "dash"),
+    "metadistil-reference": Look("… as published", "@rose", "cross", "dash"),
+}
+LOOKS = SEARCH_LOOKS | ENSEMBLE_LOOKS | TEACHING_LOOKS
 
 
 def coloured(value: Any, theme: Theme) -> Any:  # noqa: ANN401 - Plotly's own values
