@@ -128,10 +128,14 @@ ENSEMBLE_LOOKS = {
 # Of a teacher that learns to teach, likewise.
 TEACHING_LOOKS = {
     "metadistil": Look("learning teacher", "@plum", "diamond", "solid"),
-    "metadistil+tau": Look("… and learned τ", "@indigo", "diamond-open", "dash"),
-    "metadistil-no-pilot": Look("… without the pilot", "@teal", "circle", "dash"),
-    "metadistil-own-quiz": Look("… quiz on own batch", "@mustard", "square", "dash"),
-    "metadistil-reference": Look("… as published", "@rose", "cross", "dash"),
+    "metadistil+tau": Look("learning, learned τ", "@indigo", "diamond-open", "dash"),
+    "metadistil-no-pilot": Look("learning, no pilot", "@teal", "circle", "dash"),
+    "metadistil-own-quiz": Look("learning, own quiz", "@mustard", "square", "dash"),
+    "metadistil-reference": Look("learning, published", "@rose", "cross", "dash"),
+}
+# Where a question puts strategies in another light.
+NAMES_IN_QUESTION = {
+    "learning_to_teach": {"fixed": "fixed teacher", "meta": "fixed, learned τ"},
 }
 LOOKS = SEARCH_LOOKS | ENSEMBLE_LOOKS | TEACHING_LOOKS
 

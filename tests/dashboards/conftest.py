@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from made_up_ensemble import ensemble_study
 from made_up_study import MadeUpLeg, MadeUpSearch, MadeUpStudy
+from made_up_teaching import teaching_study
 
 from dashboards.theme import SEARCH_LOOKS
 from metakd.analysis.answers import GapLevel, LevelGap, Moves, Reuse, StrategyGap
@@ -338,6 +339,13 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Summary:
     """A study of several teachers with every strategy of its own, in two settings."""
     study = ensemble_study(augmentations=("none",))
     return summarise(study.write(tmp_path_factory.mktemp("ensemble")))
+
+
+@pytest.fixture(scope="session")
+def taught(tmp_path_factory: pytest.TempPathFactory) -> Summary:
+    """A study of a teacher that learns to teach with every strategy of its own, two settings."""
+    study = teaching_study(augmentations=("none",))
+    return summarise(study.write(tmp_path_factory.mktemp("teaching")))
 
 
 @pytest.fixture(scope="session")
