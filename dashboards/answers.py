@@ -5,24 +5,24 @@ from dataclasses import dataclass
 
 from markupsafe import Markup
 
+from dashboards.contest_tables import ContestTables, contest_tables
 from dashboards.hero import compute_plot
+from dashboards.hero_contest import contest_plot
 from dashboards.hero_levels import levels_plot
 from dashboards.hero_reuse import reuse_plot
-from dashboards.hero_teachers import teachers_plot
 from dashboards.key_figures import (
     KeyFigure,
     compute_key,
+    contest_key_figures,
     deciding,
     key_figures,
-    teachers_key_figures,
 )
 from dashboards.looks import looks_in
 from dashboards.numbers import NONE, between, runs, signed
 from dashboards.svg import interval_bar, reach
-from dashboards.teachers_answer import TeachersAnswer, teachers_answer
 from dashboards.tones import BAD, GOOD, NEUTRAL, accuracy_tone, badge_tone
 from metakd.analysis.answers import LevelGap, Moves, Reuse, StrategyGap
-from metakd.analysis.contest import MULTI_TEACHER
+from metakd.analysis.contest import LEARNING_TO_TEACH, MULTI_TEACHER
 from metakd.analysis.intervals import Interval
 from metakd.analysis.questions import FACTORS, TRANSFER, asked_gap
 from metakd.analysis.reuse import FACTOR_WORDS
@@ -37,6 +37,7 @@ FIRST_FIGURES = {
     "augmentation_gap": ("augmentations",),
     TRANSFER: ("transfer",),
     MULTI_TEACHER: ("differences", "weights", "outcomes", "classes"),
+    LEARNING_TO_TEACH: ("differences", "teaching", "quizzes"),
 }
 
 
@@ -73,7 +74,7 @@ class Opening:
         gap_rows: Its table.
         reuse_rows: The table of a study of transfer.
         decides: Whether learning against its rivals is what the study asks.
-        teachers: The tables of a study of several teachers; None for others.
+        contest: The tables of a study with a protagonist of its own; None for others.
     """
 
     tone: str
@@ -83,7 +84,7 @@ class Opening:
     gap_rows: tuple[GapRow, ...]
     reuse_rows: tuple[MovesRow, ...]
     decides: bool
-    teachers: TeachersAnswer | None = None
+    contest: ContestTables | None = None
 
 
 def opening(summary: Summary) -> Opening:
@@ -104,16 +105,17 @@ def opening(summary: Summary) -> Opening:
         rows_of_moves = _moves_rows(reuse, summary.margin_pp)
         tone = accuracy_tone(reuse.moves[0].learned_verdict)
         return Opening(tone, drawn, _reuse_keys(reuse), None, (), rows_of_moves, decides=False)
-    if summary.question == MULTI_TEACHER and summary.ensemble is not None:
+    contest = contest_tables(summary)
+    if contest is not None:
         return Opening(
             tone=badge_tone(deciding(summary)),
-            hero=teachers_plot(summary, looks_in(summary)),
-            keys=teachers_key_figures(summary),
+            hero=contest_plot(summary, looks_in(summary)),
+            keys=contest_key_figures(summary),
             gap=None,
             gap_rows=(),
             reuse_rows=(),
             decides=False,
-            teachers=teachers_answer(summary, summary.ensemble),
+            contest=contest,
         )
     return Opening(
         tone=badge_tone(deciding(summary)),

@@ -16,10 +16,10 @@ from dashboards.key_figures import deciding
 from dashboards.numbers import NONE
 from dashboards.shell import render_page
 from dashboards.svg import interval_bar, reach
-from metakd.analysis.contest import MULTI_TEACHER, SINGLE
+from metakd.analysis.contest import CONTENDERS, SINGLE
 from metakd.analysis.strategy_names import at_start, strategy_name
 from metakd.analysis.summary import Comparison, SettingResult, Summary
-from metakd.analysis.verdict_teachers import main_comparison
+from metakd.analysis.verdict_contest import main_comparison
 from metakd.analysis.wording import listed
 from metakd.atomic import new_file
 
@@ -135,7 +135,7 @@ def warnings(studies: Sequence[Study]) -> list[str]:
         found.append(
             f"The margins differ ({margins} points): the same verdict word does not claim the same."
         )
-    searching = [study for study in studies if study.summary.question != MULTI_TEACHER]
+    searching = [study for study in studies if study.summary.question not in CONTENDERS]
     if _differ(studies, lambda s: (s.protagonist, s.main_rival)):
         kinds = dict.fromkeys(f"{s.contest.learned} minus {s.contest.rival}" for s in studies)
         found.append(f"Differences are not of the same two: {listed(list(kinds))}.")
@@ -169,16 +169,21 @@ def warnings(studies: Sequence[Study]) -> list[str]:
 
 def forests(studies: Sequence[Study]) -> dict[str, list[ForestRow]]:
     """Returns the comparisons that studies of one kind share, by their titles."""
-    searching = [study for study in studies if study.summary.question != MULTI_TEACHER]
+    searching = [study for study in studies if study.summary.question not in CONTENDERS]
     found = {TITLES[rival]: forest(searching, rival) for rival in TITLES if searching}
-    of_teachers = [study for study in studies if study not in searching]
-    for learner in dict.fromkeys(study.summary.protagonist for study in of_teachers):
-        alike = [study for study in of_teachers if study.summary.protagonist == learner]
+    others = [study for study in studies if study not in searching]
+    contests = [(study.summary.question, study.summary.protagonist) for study in others]
+    for question, learner in dict.fromkeys(contests):
+        alike = [
+            study
+            for study, contest in zip(others, contests, strict=True)
+            if contest == (question, learner)
+        ]
         for rival in dict.fromkeys([*(s.summary.main_rival for s in alike), SINGLE]):
             having = [s for s in alike if main_comparison(s.summary.rivals, rival) is not None]
             if having:
-                title = f"{at_start(strategy_name(learner))} against {strategy_name(rival)}"
-                found[title] = forest(having, rival)
+                names = (strategy_name(name, question) for name in (learner, rival))
+                found[at_start(" against ".join(names))] = forest(having, rival)
     return found
 
 
@@ -196,10 +201,13 @@ def forest(studies: Sequence[Study], rival: str) -> list[ForestRow]:
 
 
 def _comparisons(summary: Summary) -> list[Comparison]:
-    if summary.question != MULTI_TEACHER:
+    if summary.question not in CONTENDERS:
         return list(summary.comparisons)
     overall = [rival.overall for rival in summary.rivals]
-    return [replace(each, label=at_start(strategy_name(each.rival))) for each in overall]
+    return [
+        replace(each, label=at_start(strategy_name(each.rival, summary.question)))
+        for each in overall
+    ]
 
 
 def shared_settings(studies: Sequence[Study]) -> list[SharedSetting]:

@@ -11,8 +11,8 @@ class ContestWords:
     """Names of the protagonist and of its main rival.
 
     Attributes:
-        learned: The protagonist before a result: "learned", "MMKD".
-        learning: The protagonist inside a sentence: "learning", "MMKD".
+        learned: The protagonist before a result: "learned", "MMKD", "learning teacher".
+        learning: The protagonist inside a sentence: "learning", "MMKD", "the learning teacher".
         rival: The rival alone: "grid", "mean of losses".
         the_rival: The rival inside a sentence: "the grid", "the mean of losses".
     """
@@ -32,5 +32,7 @@ def contest_words(summary: Summary) -> ContestWords:
     """Returns what a study's protagonist and its main rival are called."""
     if summary.protagonist == "meta":
         return ContestWords()
-    learner, rival = strategy_name(summary.protagonist), strategy_name(summary.main_rival)
-    return ContestWords(learner, learner, rival.removeprefix("the "), rival)
+    learner, rival = (
+        strategy_name(name, summary.question) for name in (summary.protagonist, summary.main_rival)
+    )
+    return ContestWords(learner.removeprefix("the "), learner, rival.removeprefix("the "), rival)

@@ -6,10 +6,11 @@ from dashboards.contest_words import contest_words
 from dashboards.numbers import NONE, between, signed
 from dashboards.tones import factor
 from metakd.analysis.comparison import no_data
-from metakd.analysis.contest import MULTI_TEACHER, SINGLE
+from metakd.analysis.contest import CONTENDERS, SINGLE
+from metakd.analysis.contest_answers import LearningTeacher
 from metakd.analysis.strategy_names import at_start, strategy_name
 from metakd.analysis.summary import Comparison, Summary
-from metakd.analysis.verdict_teachers import main_comparison
+from metakd.analysis.verdict_contest import main_comparison
 
 RIVALS = {"full_grid": "the full grid", "no_search": "no search"}
 
@@ -27,21 +28,27 @@ class KeyFigure:
 def key_figures(summary: Summary) -> tuple[KeyFigure, ...]:
     """Returns difference, compute, settings by their claim, and what a reused temperature costs."""
     main = deciding(summary)
-    return _difference(main), compute_key(main), _settings(summary), _reuse(summary)
+    return _difference(main, ""), compute_key(main), _settings(summary), _reuse(summary)
 
 
-def teachers_key_figures(summary: Summary) -> tuple[KeyFigure, ...]:
-    """Returns differences to the main rival and the best single teacher, compute, settings."""
+def contest_key_figures(summary: Summary) -> tuple[KeyFigure, ...]:
+    """Returns the difference to the main rival, compute, settings, and what else is asked.
+
+    That is the difference to the best single teacher, or what became of a teacher that learned.
+    """
     main = deciding(summary)
+    found = [_difference(main, summary.question)]
     single = main_comparison(summary.rivals, SINGLE)
-    others = [single] if single is not None and main.rival != SINGLE else []
-    differences = [_difference(comparison) for comparison in (main, *others)]
-    return *differences, compute_key(main), _settings(summary)
+    if single is not None and main.rival != SINGLE:
+        found.append(_difference(single, summary.question))
+    teachers = summary.teaching.teachers if summary.teaching else ()
+    found += [_own(each) for each in teachers if each.strategy == summary.protagonist]
+    return *found, compute_key(main, summary.question), _settings(summary)
 
 
 def deciding(summary: Summary) -> Comparison:
     """Returns the comparison that the verdict is about, as the verdict chooses it."""
-    if summary.question == MULTI_TEACHER:
+    if summary.question in CONTENDERS:
         main = main_comparison(summary.rivals, summary.main_rival)
         return main or no_data(summary.main_rival, summary.main_rival)
     by_rival = {comparison.rival: comparison for comparison in summary.comparisons}
@@ -49,7 +56,7 @@ def deciding(summary: Summary) -> Comparison:
     return known[0] if known else by_rival["full_grid"]
 
 
-def _difference(main: Comparison) -> KeyFigure:
+def _difference(main: Comparison, question: str) -> KeyFigure:
     effect = main.effect
     if effect.mean_pp is None:
         note = "no complete pair of a learned and a rival run"
@@ -58,13 +65,25 @@ def _difference(main: Comparison) -> KeyFigure:
     else:
         note = f"95 % interval {between(effect.low_pp, effect.high_pp)}"
     unit = "points" if effect.mean_pp is not None else ""
-    return KeyFigure(f"Against {_rival(main)}", signed(effect.mean_pp), unit, note)
+    return KeyFigure(f"Against {_rival(main, question)}", signed(effect.mean_pp), unit, note)
 
 
-def compute_key(main: Comparison) -> KeyFigure:
+def _own(teacher: LearningTeacher) -> KeyFigure:
+    change = teacher.change
+    if change.mean_pp is None:
+        note = "unknown before"
+    elif change.low_pp is None:
+        note = f"no interval: {change.method}"
+    else:
+        note = f"from before to after, 95 % interval {between(change.low_pp, change.high_pp)}"
+    unit = "points" if change.mean_pp is not None else ""
+    return KeyFigure("The teacher’s own accuracy", signed(change.mean_pp), unit, note)
+
+
+def compute_key(main: Comparison, question: str = "") -> KeyFigure:
     """Returns what learning costs against a rival."""
     ratios = {"in student steps": main.cost_ratio_steps, "in seconds": main.cost_ratio_seconds}
-    one_run = "One run" if main.rival in RIVALS else at_start(_rival(main))
+    one_run = "One run" if main.rival in RIVALS else at_start(_rival(main, question))
     rival = "The grid" if main.rival == "full_grid" else one_run
     known = [f"{factor(ratio)} {what}" for what, ratio in ratios.items() if ratio is not None]
     note = f"{rival} costs {' and '.join(known)}" if known else "no measured cost"
@@ -75,12 +94,14 @@ def compute_key(main: Comparison) -> KeyFigure:
             return KeyFigure("Compute", factor(main.cost_factor), "more", note)
         case "same":
             return KeyFigure("Compute", "Same", "", note)
+        case "mixed":
+            return KeyFigure("Compute", "Mixed", "", note)
         case _:
             return KeyFigure("Compute", NONE, "", note)
 
 
-def _rival(main: Comparison) -> str:
-    return RIVALS.get(main.rival) or strategy_name(main.rival)
+def _rival(main: Comparison, question: str) -> str:
+    return RIVALS.get(main.rival) or strategy_name(main.rival, question)
 
 
 def _settings(summary: Summary) -> KeyFigure:

@@ -1,21 +1,24 @@
 """How any strategy is drawn, also one that nobody has heard of."""
 
 from collections.abc import Iterable
+from dataclasses import replace
 
-from dashboards.theme import HUES, LOOKS, Look
+from dashboards.theme import HUES, LOOKS, NAMES_IN_QUESTION, Look
 from metakd.analysis.summary import Summary
 
 SYMBOLS = ("circle", "square", "star", "hexagon", "triangle-down", "pentagon", "cross")
 DASHES = ("dashdot", "solid", "dot", "dash")
 # What the verdict is about stands out; of others the lines are thin, and bands are left out.
 MAIN = ("meta", "grid", "fixed", "ce")
-THICK = (*MAIN, "mmkd", "mean_losses", "single")
+THICK = (*MAIN, "mmkd", "mean_losses", "single", "metadistil")
 
 
 def looks_in(summary: Summary) -> dict[str, Look]:
     """Returns the looks of all strategies of a summary, in the order of legends and tables."""
     parts = (summary.anytime, summary.degradations, summary.profiles, summary.rivals)
-    return looks_of([*summary.strategies, *(found.strategy for part in parts for found in part)])
+    looks = looks_of([*summary.strategies, *(found.strategy for part in parts for found in part)])
+    names = NAMES_IN_QUESTION.get(summary.question, {})
+    return {key: replace(look, name=names.get(key, look.name)) for key, look in looks.items()}
 
 
 def looks_of(strategies: Iterable[str]) -> dict[str, Look]:

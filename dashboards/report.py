@@ -27,6 +27,8 @@ CONTENTS = {
     "weights": "Weights over time",
     "outcomes": "Right against wrong",
     "classes": "Weights by class",
+    "teaching": "Teacher against student",
+    "quizzes": "Quiz before and after",
     "teachers": "Teacher size",
     "augmentations": "Augmentation",
     "profiles": "Reliability",

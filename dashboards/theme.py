@@ -125,7 +125,19 @@ ENSEMBLE_LOOKS = {
     "camkd": Look("confidence (CA-MKD)", "@forest", "triangle-down", "solid"),
     "single": Look("best single teacher", "@fixed", "circle", "solid"),
 }
-LOOKS = SEARCH_LOOKS | ENSEMBLE_LOOKS
+# Of a teacher that learns to teach, likewise.
+TEACHING_LOOKS = {
+    "metadistil": Look("learning teacher", "@plum", "diamond", "solid"),
+    "metadistil+tau": Look("learning, learned τ", "@indigo", "diamond-open", "dash"),
+    "metadistil-no-pilot": Look("learning, no pilot", "@teal", "circle", "dash"),
+    "metadistil-own-quiz": Look("learning, own quiz", "@mustard", "square", "dash"),
+    "metadistil-reference": Look("learning, published", "@rose", "cross", "dash"),
+}
+# Where a question puts strategies in another light.
+NAMES_IN_QUESTION = {
+    "learning_to_teach": {"fixed": "fixed teacher", "meta": "fixed, learned τ"},
+}
+LOOKS = SEARCH_LOOKS | ENSEMBLE_LOOKS | TEACHING_LOOKS
 
 
 def coloured(value: Any, theme: Theme) -> Any:  # noqa: ANN401 - Plotly's own values

@@ -52,6 +52,8 @@ def cost_words(comparison: Comparison) -> str:
             return f"{factor(comparison.cost_factor)} {verdict}"
         case "same":
             return "same cost"
+        case "mixed":
+            return "mixed"
         case _:
             return "unknown"
 

@@ -81,6 +81,8 @@ class MadeUpStudy:
     teacher_scores: tuple[TeacherScore, ...] = ()
     costs: Mapping[str, float] = field(default_factory=dict)  # by method, in plain runs
     weights: Weights | None = None
+    ends: Callable[[Row], Row] = lambda row: {}  # what else a run ends with
+    curve: Callable[[Row, int], Row] = lambda row, epoch: {}  # what else it logs
 
     @property
     def settings(self) -> list[dict[str, Any]]:
@@ -160,6 +162,7 @@ class MadeUpStudy:
     def _leg_row(self, leg: MadeUpLeg, index: int, setting: Row, seed: int) -> Row:
         row = dict.fromkeys(TRIALS.names) | self._row(leg.method, leg.tau, index, setting, seed)
         row |= {"teacher": setting["teacher"]} | self.overrides
+        row |= self.ends(row)
         if leg.until == EPOCHS or leg.is_covered:
             return row
         share = leg.until / EPOCHS
@@ -235,4 +238,5 @@ class MadeUpStudy:
                 "val_acc": self.val_acc(row, epoch),
                 **(learned if row["method"] == "mkd" else {}),
                 "teacher_weights": self.weights(row, epoch) if self.weights else None,
+                **self.curve(row, epoch),
             }

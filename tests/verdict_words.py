@@ -7,12 +7,11 @@ from metakd.analysis.contest import contest_of
 from metakd.analysis.grid import choose
 from metakd.analysis.inventory import make_inventory
 from metakd.analysis.level_gaps import level_gaps
-from metakd.analysis.questions import answer, question_of
+from metakd.analysis.questions import answer, contest_answer, question_of
 from metakd.analysis.reached import reached_by_strategy
 from metakd.analysis.reuse import reuse
 from metakd.analysis.rivals import compare_rivals
 from metakd.analysis.settings import setting_results
-from metakd.analysis.several_teachers import several_teachers
 from metakd.analysis.summary import Verdict
 from metakd.analysis.table import make_table
 from metakd.analysis.verdict import Evidence
@@ -37,8 +36,8 @@ def answered(study: MadeUpStudy) -> Verdict:
         contest,
     )
     gaps = level_gaps(table, grid, study.teacher_scores)
-    ensemble = several_teachers(table, grid, contest, study.teacher_scores)
-    return answer(question, evidence, gaps, reuse(table, grid), ensemble)
+    contested = contest_answer(question, table, grid, contest, study.teacher_scores)
+    return answer(question, evidence, gaps, reuse(table, grid), contested)
 
 
 def said(verdict: Verdict) -> str:

@@ -25,6 +25,7 @@ from dashboards.figures.optimism import optimism_figure
 from dashboards.figures.outcomes import outcomes_figure
 from dashboards.figures.profiles import profiles_figure
 from dashboards.figures.responses import responses_figure
+from dashboards.figures.teaching import quizzes_figure, teaching_figure
 from dashboards.figures.trajectories import trajectories_figure
 from dashboards.figures.transfer import transfer_figure
 from dashboards.figures.weights import weights_figure
@@ -45,6 +46,8 @@ FIGURES: Mapping[str, Callable[[Summary], Figure | None]] = MappingProxyType(
         "weights": weights_figure,
         "outcomes": outcomes_figure,
         "classes": classes_figure,
+        "teaching": teaching_figure,
+        "quizzes": quizzes_figure,
         "teachers": teachers_figure,
         "augmentations": augmentations_figure,
         "profiles": profiles_figure,

@@ -19,10 +19,10 @@ from dashboards.figures.figure import (
 )
 from dashboards.figures.limits import MAX_DOTS, MAX_ROWS, evenly, largest, left_out
 from dashboards.numbers import between, signed
-from metakd.analysis.contest import MULTI_TEACHER
+from metakd.analysis.contest import CONTENDERS
 from metakd.analysis.intervals import Interval
 from metakd.analysis.summary import SettingResult, Summary
-from metakd.analysis.verdict_teachers import main_comparison
+from metakd.analysis.verdict_contest import main_comparison
 from metakd.analysis.wording import counted
 
 TEMPERATURES = ContestWords()
@@ -130,7 +130,7 @@ def differences_figure(summary: Summary) -> Figure | None:
 
 
 def _overall(summary: Summary) -> Interval | None:
-    if summary.question == MULTI_TEACHER:
+    if summary.question in CONTENDERS:
         main = main_comparison(summary.rivals, summary.main_rival)
         return None if main is None else main.effect
     return next((c.effect for c in summary.comparisons if c.rival == "full_grid"), None)

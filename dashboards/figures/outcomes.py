@@ -2,19 +2,17 @@
 
 from collections.abc import Sequence
 
+from dashboards.figures.epoch_panels import epoch_line, epochs_axis, panels_per_row
 from dashboards.figures.figure import AT_ZERO, Figure, legend_room, shortened
 from dashboards.figures.limits import MAX_PANELS, evenly, left_out, points_each
 from dashboards.figures.panels import lay_out
 from dashboards.figures.weights import (
     TABLE_ROWS,
-    epochs_axis,
     epochs_in_words,
     final_of,
     first_strategy,
     heading,
     in_order,
-    panels_per_row,
-    teacher_line,
 )
 from dashboards.looks import looks_in
 from dashboards.numbers import between, plain, signed
@@ -67,7 +65,7 @@ def outcomes_figure(summary: Summary) -> Figure | None:
     last = max(curve.epochs[-1] for curve in drawn) + 1
     panels, layout, height_px = lay_out(
         [heading(curve, names) for curve in drawn],
-        panels_per_row(summary, drawn),
+        panels_per_row(summary, [curve.key for curve in drawn]),
         PANEL_PX,
         x=epochs_axis(last),
         y={"name": "wrong − right, points", **AT_ZERO},
@@ -82,7 +80,7 @@ def outcomes_figure(summary: Summary) -> Figure | None:
     for curve, panel in zip(drawn, panels, strict=True):
         gap = curve.wrong_minus_right
         for k, teacher in enumerate(curve.teachers):
-            traces += teacher_line(
+            traces += epoch_line(
                 curve.epochs, gap.mean_pp[k], gap.low_pp[k], gap.high_pp[k], looks[teacher],
                 panel, points, teacher not in seen,
             )  # fmt: skip

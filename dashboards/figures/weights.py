@@ -2,10 +2,10 @@
 
 from collections.abc import Sequence
 
-from dashboards.figures.bands import band
-from dashboards.figures.figure import Figure, Trace, escape, label, legend_room, shortened
+from dashboards.figures.epoch_panels import epoch_line, epochs_axis, panels_per_row
+from dashboards.figures.figure import Figure, Trace, label, legend_room, shortened
 from dashboards.figures.limits import MAX_PANELS, evenly, left_out, points_each
-from dashboards.figures.panels import Heading, Panel, columns_of, lay_out
+from dashboards.figures.panels import Heading, Panel, lay_out
 from dashboards.looks import looks_in
 from dashboards.numbers import from_to, plain
 from dashboards.teacher_looks import teacher_looks
@@ -16,7 +16,6 @@ from metakd.analysis.weight_curves import FinalWeights, WeightsCurve
 from metakd.analysis.wording import counted, listed
 
 PANEL_PX = 150
-FEW_EPOCHS = 8
 LEAST_REACH = 10.0
 EQUAL = "equal share"
 TABLE_ROWS = 100
@@ -75,7 +74,7 @@ def weights_figure(summary: Summary) -> Figure | None:
     last = max(curve.epochs[-1] for curve in drawn) + 1
     panels, layout, height_px = lay_out(
         [heading(curve, names) for curve in drawn],
-        panels_per_row(summary, drawn),
+        panels_per_row(summary, [curve.key for curve in drawn]),
         PANEL_PX,
         x=epochs_axis(last),
         y={"name": "weight, %"},
@@ -89,7 +88,7 @@ def weights_figure(summary: Summary) -> Figure | None:
     traces = []
     for curve, panel in zip(drawn, panels, strict=True):
         for k, teacher in enumerate(curve.teachers):
-            traces += teacher_line(
+            traces += epoch_line(
                 curve.epochs, curve.overall.mean_pp[k], curve.overall.low_pp[k],
                 curve.overall.high_pp[k], looks[teacher], panel, points, teacher not in seen,
             )  # fmt: skip
@@ -125,52 +124,6 @@ def epochs_in_words(summary: Summary) -> str:
 def heading(curve: WeightsCurve, names: dict[str, Look]) -> Heading:
     """Returns what stands above a panel."""
     return Heading(curve.key, f"{label(names[curve.strategy].name, 24)}: {curve.of}")
-
-
-def panels_per_row(summary: Summary, drawn: Sequence[WeightsCurve]) -> int:
-    """Returns how many panels make a row one strategy's, where settings are few."""
-    settings = len({curve.key for curve in drawn})
-    return settings if 1 < settings <= 4 else columns_of(summary.settings)
-
-
-def epochs_axis(last: int) -> dict[str, object]:
-    """Returns the axis of epochs, counted from 1."""
-    # Plotly would put names between whole epochs.
-    steps = {"dtick": 1} if last < FEW_EPOCHS else {}
-    return {"name": "epoch", "showgrid": False, "range": [1 - 0.02 * last, last * 1.02], **steps}
-
-
-def teacher_line(
-    epochs: Sequence[int],
-    mean: Sequence[float | None],
-    low: Sequence[float | None],
-    high: Sequence[float | None],
-    look: Look,
-    panel: Panel,
-    points: int,
-    is_named: bool,
-) -> list[Trace]:
-    """Returns one teacher's line in a panel, with its band."""
-    kept = evenly(len(epochs), points)
-    x = [epochs[index] + 1 for index in kept]
-    mean, low, high = ([values[index] for index in kept] for values in (mean, low, high))
-    name = label(look.name, 20)
-    return [
-        *band(panel.place, x, low, high, look.soft),
-        {
-            **panel.place,
-            "type": "scatter",
-            "mode": "lines" if len(x) > 1 else "markers",
-            "name": name,
-            "legendgroup": escape(look.name),
-            "showlegend": is_named,
-            "x": x,
-            "y": mean,
-            "marker": {"color": look.colour, "size": 8, "symbol": look.symbol},
-            "line": {"color": look.colour, "width": 2, "dash": look.dash},
-            "hovertemplate": f"{name}, epoch %{{x}}: %{{y:.1f}}<extra></extra>",
-        },
-    ]
 
 
 def _equal_share(curve: WeightsCurve, panel: Panel, last: int, is_named: bool) -> Trace:

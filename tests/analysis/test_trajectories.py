@@ -3,9 +3,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from metakd.analysis.logged_steps import LoggedSteps
+from metakd.analysis.logged_steps import LoggedSteps, epoch_ends
 from metakd.analysis.table import make_table
-from metakd.analysis.trajectories import epoch_ends, trajectories
+from metakd.analysis.trajectories import trajectories
 from metakd.results.writer import write_trial
 
 
@@ -23,7 +23,7 @@ def test_the_last_step_of_an_epoch_counts() -> None:
             "tau_t": np.array([2.0, 4.0, 6.0, 8.0]),
         },
     )
-    epochs, curves = epoch_ends(lines, trials=3)
+    epochs, curves = epoch_ends(lines, 3, ("tau_s", "tau_t"))
     assert epochs.tolist() == [0, 1]
     nan = np.nan
     assert np.array_equal(curves[0], [[2, 3], [nan, nan], [nan, 4]], equal_nan=True)

@@ -69,9 +69,11 @@ def test_the_rule_is_symmetric_where_the_words_are(low, width) -> None:
         ((3.0, 2.5), "cheaper", 2.5),
         ((3.0, None), "cheaper", 3.0),
         ((0.5, 0.4), "dearer", 2.0),
-        ((3.0, 1.0), "same", 1.0),
-        ((3.0, 0.3), "same", 1.0),
+        ((3.0, 1.0), "mixed", 1.0),
+        ((3.0, 0.3), "mixed", 1.0),
+        ((1 / 1.08, 1 / 3.1), "mixed", 1.0),
         ((1.05, 0.95), "same", 1.0),
+        ((1.05, None), "same", 1.0),
         ((None, None), "unknown", 1.0),
     ],
 )

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from made_up_ensemble import ensemble_study
 from made_up_study import MadeUpLeg, MadeUpSearch, MadeUpStudy
+from made_up_teaching import teaching_study
 
 from dashboards.theme import SEARCH_LOOKS
 from metakd.analysis.answers import GapLevel, LevelGap, Moves, Reuse, StrategyGap
@@ -35,6 +36,7 @@ from metakd.analysis.summary import (
     Summary,
     Verdict,
 )
+from metakd.analysis.teaching_curves import CurveBand, QuizFall, TeachingCurve
 from metakd.analysis.weight_curves import FinalWeight, FinalWeights, WeightBand, WeightsCurve
 
 KEYS = ("10 % · none", "10 % · strong", "100 % · none", "100 % · strong")
@@ -206,6 +208,16 @@ def final_weights(of: str) -> FinalWeights:
     return FinalWeights("meta", of, "digits", "small+large", 4, 1, (0, 1, 2), teachers)
 
 
+def teaching_curve(key: str) -> TeachingCurve:
+    def band(*means: float) -> CurveBand:
+        return CurveBand(means, tuple(m - 0.1 for m in means), tuple(m + 0.1 for m in means))
+
+    return TeachingCurve(
+        "meta", key, 3, (0, 1, 2), band(70.0, 80.0, 90.0), band(95.0, 94.5, 94.0),
+        band(1.0, 0.8, 0.6), band(0.9, 0.7, 0.5),
+    )  # fmt: skip
+
+
 @pytest.fixture
 def summary() -> Summary:
     return Summary(
@@ -303,6 +315,9 @@ def summary() -> Summary:
         ensemble=None,
         weights=tuple(weights_curve(key, of) for of in ("logits", "features") for key in KEYS),
         final_weights=tuple(final_weights(of) for of in ("logits", "features")),
+        teaching=None,
+        teaching_curves=tuple(teaching_curve(key) for key in KEYS),
+        quiz_falls=(QuizFall("meta", around(10.0, 1.0), "falls"),),
     )  # fmt: skip
 
 
@@ -324,6 +339,13 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Summary:
     """A study of several teachers with every strategy of its own, in two settings."""
     study = ensemble_study(augmentations=("none",))
     return summarise(study.write(tmp_path_factory.mktemp("ensemble")))
+
+
+@pytest.fixture(scope="session")
+def taught(tmp_path_factory: pytest.TempPathFactory) -> Summary:
+    """A study of a teacher that learns to teach with every strategy of its own, two settings."""
+    study = teaching_study(augmentations=("none",))
+    return summarise(study.write(tmp_path_factory.mktemp("teaching")))
 
 
 @pytest.fixture(scope="session")

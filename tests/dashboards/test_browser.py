@@ -175,10 +175,18 @@ def test_answers_to_every_question_fit_a_phone(
     phone.close()
 
 
-def test_weights_of_teachers_fit_a_screen_and_a_phone(
-    browser: Chromium, whole: Summary, tmp_path: Path
+@pytest.mark.parametrize(
+    ("study", "figures"),
+    [("whole", ("weights", "outcomes", "classes")), ("taught", ("teaching", "quizzes"))],
+)
+def test_figures_of_teachers_fit_a_screen_and_a_phone(
+    browser: Chromium,
+    request: pytest.FixtureRequest,
+    tmp_path: Path,
+    study: str,
+    figures: tuple[str, ...],
 ) -> None:
-    page = write_report(tmp_path, whole)
+    page = write_report(tmp_path, request.getfixturevalue(study))
     for width, theme in ((1240, "dark"), (390, "light")):
         tab = Tab(browser, width=width)
         tab.open(page, f"draw=all&theme={theme}")
@@ -186,7 +194,7 @@ def test_weights_of_teachers_fit_a_screen_and_a_phone(
         assert tab.run("document.documentElement.scrollWidth") <= width
         out = f"e => !e.closest('.scroll, .contents') && e.getBoundingClientRect().right > {width}"
         assert not tab.run(f"[...document.querySelectorAll('h1, p, dl, .card, svg')].some({out})")
-        for figure in ("weights", "outcomes", "classes"):
+        for figure in figures:
             # Headings of panels touch neither each other nor the legend.
             boxes = tab.run(
                 f"[...document.querySelectorAll('#{figure} .annotation-text, #{figure} .legend')]"
@@ -197,7 +205,7 @@ def test_weights_of_teachers_fit_a_screen_and_a_phone(
                 apart_x = one[1] <= other[0] or other[1] <= one[0]
                 assert apart_x or one[3] <= other[2] + 1 or other[3] <= one[2] + 1, figure
         # Names of teachers in tables keep to whole words.
-        names = "[...document.querySelectorAll('.teachers tbody th')]"
+        names = "[...document.querySelectorAll('.teachers tbody th, .learning tbody th')]"
         assert tab.run(f"Math.max(...{names}.map(e => e.getBoundingClientRect().height))") < 80
         assert tab.complaints() == []
         assert tab.requests() == []

@@ -98,6 +98,7 @@ def test_users_words_are_no_markup(summary: Summary) -> None:
             replace(found, teachers=tuple(replace(t, teacher=HOSTILE) for t in found.teachers))
             for found in summary.final_weights
         ),
+        teaching_curves=tuple(replace(c, key=HOSTILE) for c in summary.teaching_curves),
         degradations=tuple(
             replace(c, held=HOSTILE, levels=tuple(map(hostile, range(len(c.levels)))))
             for c in summary.degradations
@@ -115,6 +116,7 @@ def test_what_was_not_run_leaves_a_figure_out(summary: Summary) -> None:
     bare = replace(
         summary, settings=(), responses=(), transfer=None, trajectories=(), gains=(), anytime=(),
         degradations=(), profiles=(), optimism=None, detectable=None, weights=(), final_weights=(),
+        teaching_curves=(),
     )  # fmt: skip
     assert all_figures(bare) == []
 
@@ -363,6 +365,7 @@ def test_figures_are_exported(summary: Summary, tmp_path: Path, format: str) -> 
     two = replace(
         summary, responses=(), trajectories=(), gains=(), anytime=(), degradations=(),
         profiles=(), optimism=None, detectable=None, weights=(), final_weights=(),
+        teaching_curves=(),
     )  # fmt: skip
     files = export_figures(two, tmp_path / "figures", format)
     assert [file.name for file in files] == [f"differences.{format}", f"transfer.{format}"]

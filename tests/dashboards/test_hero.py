@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from dashboards.durations import duration
 from dashboards.hero import WIDTH, compute_plot
-from dashboards.key_figures import deciding, key_figures
+from dashboards.key_figures import compute_key, deciding, key_figures
 from dashboards.svg import interval_bar, reach
 from dashboards.tiles import arrange
 from dashboards.tones import badge_tone, cost_words
@@ -128,6 +128,8 @@ def test_cost_words(summary: Summary) -> None:
     main = summary.comparisons[0]
     assert cost_words(replace(main, cost_verdict="cheaper", cost_factor=3.14)) == "3.1× cheaper"
     assert cost_words(replace(main, cost_verdict="same")) == "same cost"
+    assert cost_words(replace(main, cost_verdict="mixed")) == "mixed"
+    assert compute_key(replace(main, cost_verdict="mixed")).number == "Mixed"
     assert cost_words(replace(main, cost_verdict="unknown")) == "unknown"
 
 

@@ -21,7 +21,7 @@ from dashboards.figures import all_figures, draw
 from dashboards.figures.classes import classes_title
 from dashboards.figures.outcomes import outcomes_title
 from dashboards.figures.weights import weights_title
-from dashboards.hero_teachers import teachers_plot
+from dashboards.hero_contest import contest_plot
 from dashboards.looks import looks_in
 from dashboards.report import render
 from dashboards.teacher_looks import LOOKS, teacher_looks
@@ -69,7 +69,7 @@ def test_numbers_are_the_summarys(whole: Summary) -> None:
 
 
 def test_the_hero_draws_every_rival_but_no_teacher(whole: Summary) -> None:
-    drawn = teachers_plot(whole, looks_in(whole))
+    drawn = contest_plot(whole, looks_in(whole))
     assert drawn is not None
     assert drawn.count('class="dot meta"') == len(whole.rivals) - 1
     assert "no teacher" not in drawn
@@ -78,7 +78,7 @@ def test_the_hero_draws_every_rival_but_no_teacher(whole: Summary) -> None:
     assert min(b - a for a, b in pairwise(heights)) > 20
     for x in re.findall(r' x[12]?="([-\d.]+)"', drawn):
         assert -1 <= float(x) <= 421
-    assert teachers_plot(replace(whole, rivals=()), looks_in(whole)) is None
+    assert contest_plot(replace(whole, rivals=()), looks_in(whole)) is None
 
 
 def test_teachers_keep_their_colour_and_dash(whole: Summary) -> None:

@@ -84,6 +84,15 @@ class Arm:
             for at in ("last", "selected")
         }
 
+    def run(self, cell: Cell) -> int:
+        """Returns the run that validation chose at the last epoch, as a position in the rows.
+
+        Raises:
+            ValueError: If no run is done.
+        """
+        done = [leg for leg in self.legs.get(cell, ()) if leg.scores is not None]
+        return max(done, key=lambda leg: (leg.scores or {})["val_acc_last"]).row
+
     def costs(self, cell: Cell, currency: str) -> NDArray[np.float64]:
         """Returns what each leg of a setting and seed costs, in one of ``COSTS`` (legs,)."""
         return np.array([getattr(leg, currency) for leg in self.legs.get(cell, ())], np.float64)

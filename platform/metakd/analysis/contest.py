@@ -8,12 +8,9 @@ import numpy as np
 from metakd.analysis.reached import Reached
 
 MULTI_TEACHER = "multi_teacher"
+LEARNING_TO_TEACH = "learning_to_teach"
 # Each of several teachers by itself; validation chooses among their students.
 SINGLE = "single"
-# Of several teachers: the first of these that a study asks for is what it is about, ...
-LEARNERS_OF_TEACHERS = ("mmkd", "mmkd+tau", "mmkd-logits", "mmkd-tau", "mmkd-reference")
-# ... and the first that has a pair with it what one does without learning.
-RIVALS_OF_TEACHERS = ("mean_losses", "mean_logits", SINGLE, "mean_features", "camkd", "ce")
 
 
 @dataclass(frozen=True)
@@ -24,26 +21,53 @@ class Contest:
     main_rival: str = "grid"
 
 
+@dataclass(frozen=True)
+class Contenders:
+    """Who may be compared where a question is not about one learned temperature.
+
+    Attributes:
+        learners: The first of these that a study asks for is what it is about, ...
+        rivals: ... and the first of these that has a pair with it what one does without.
+    """
+
+    learners: tuple[str, ...]
+    rivals: tuple[str, ...]
+
+
 TEMPERATURES = Contest()
+CONTENDERS = {
+    MULTI_TEACHER: Contenders(
+        ("mmkd", "mmkd+tau", "mmkd-logits", "mmkd-tau", "mmkd-reference"),
+        ("mean_losses", "mean_logits", SINGLE, "mean_features", "camkd", "ce"),
+    ),
+    LEARNING_TO_TEACH: Contenders(
+        (
+            *("metadistil", "metadistil+tau"),
+            *("metadistil-no-pilot", "metadistil-own-quiz", "metadistil-reference"),
+        ),
+        ("fixed", "meta", "grid", "ce"),
+    ),
+}
 
 
 def contest_of(question: str, strategies: Sequence[str], reached: Mapping[str, Reached]) -> Contest:
-    """Returns who is compared in a study: what learns, and what searches or counts all alike.
+    """Returns who is compared in a study: what learns, and what does without.
 
     Args:
         question: What it asks.
         strategies: Those that it asks for.
         reached: What these have reached.
     """
-    if question != MULTI_TEACHER:
+    if question not in CONTENDERS:
         return TEMPERATURES
-    learners = [name for name in LEARNERS_OF_TEACHERS if name in strategies]
-    protagonist = next(iter(learners), LEARNERS_OF_TEACHERS[0])
-    rivals = [name for name in RIVALS_OF_TEACHERS if name in strategies]
+    contenders = CONTENDERS[question]
+    learners = [name for name in contenders.learners if name in strategies]
+    protagonist = next(iter(learners), contenders.learners[0])
+    rivals = [name for name in contenders.rivals if name in strategies]
     learned = reached.get(protagonist)
     paired = [
         name
         for name in rivals
         if learned is not None and np.isfinite(learned.test_last - reached[name].test_last).any()
     ]
-    return Contest(protagonist, next(iter([*paired, *rivals]), RIVALS_OF_TEACHERS[0]))
+    return Contest(protagonist, next(iter([*paired, *rivals]), contenders.rivals[0]))

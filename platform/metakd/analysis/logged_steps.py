@@ -77,3 +77,26 @@ def starts_of_runs(*keys: NDArray[Any]) -> NDArray[np.intp]:
         return np.empty(0, dtype=np.intp)
     changed = np.logical_or.reduce([key[1:] != key[:-1] for key in keys])
     return np.concatenate([[0], 1 + np.flatnonzero(changed)])
+
+
+def epoch_ends(
+    logged: LoggedSteps, trials: int, names: Sequence[str]
+) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """Returns the epochs on record, and what stood at the last logged step of each.
+
+    Args:
+        logged: Lines with the columns ``epoch`` and ``names``.
+        trials: How many rows ``logged.row`` points into.
+        names: Which columns.
+
+    Returns:
+        Epochs (epochs,), and ``[name, trial, epoch]``, NaN where a trial has no such epoch.
+    """
+    epoch = logged.columns["epoch"]
+    starts = starts_of_runs(logged.row, epoch)
+    ends = np.append(starts[1:], len(epoch)) - 1 if len(starts) else starts
+    epochs, column = np.unique(epoch[ends], return_inverse=True)
+    curves = np.full((len(names), trials, len(epochs)), np.nan)
+    for at, name in enumerate(names):
+        curves[at, logged.row[ends], column] = logged.columns[name][ends]
+    return epochs.astype(np.int64), curves

@@ -8,12 +8,11 @@ from rich.table import Table
 from rich.text import Text
 
 from metakd.analysis.answers import LevelGap, Moves, Reuse, StrategyGap
-from metakd.analysis.contest import MULTI_TEACHER
+from metakd.analysis.contest_tables import tables_of_contest
 from metakd.analysis.intervals import Interval
 from metakd.analysis.questions import asked_gap
 from metakd.analysis.reuse import FACTOR_WORDS
 from metakd.analysis.summary import Summary
-from metakd.analysis.teachers_table import tables_of_teachers
 from metakd.analysis.terminal import NONE, settings_table
 from metakd.analysis.wording import signed_pp
 
@@ -30,9 +29,7 @@ def tables(summary: Summary) -> tuple[Table, ...]:
         return gap_table(gap), settings_table(summary)
     if summary.question == "transfer" and summary.reuse is not None:
         return reuse_table(summary.reuse), settings_table(summary)
-    if summary.question == MULTI_TEACHER and summary.ensemble is not None:
-        return tables_of_teachers(summary, summary.ensemble)
-    return (settings_table(summary),)
+    return tables_of_contest(summary) or (settings_table(summary),)
 
 
 def gap_table(gap: LevelGap) -> Table:

@@ -3,20 +3,25 @@
 from collections.abc import Sequence
 
 from metakd.analysis.answers import LevelGap, Reuse
-from metakd.analysis.contest import MULTI_TEACHER
-from metakd.analysis.ensemble_answers import Ensemble
+from metakd.analysis.contest import CONTENDERS, LEARNING_TO_TEACH, MULTI_TEACHER, Contest
+from metakd.analysis.contest_answers import ContestAnswer, Ensemble, Teaching
+from metakd.analysis.grid import Grid
+from metakd.analysis.several_teachers import several_teachers
 from metakd.analysis.summary import Verdict
+from metakd.analysis.table import StudyTable
+from metakd.analysis.taught import teaching
 from metakd.analysis.verdict import Evidence, make_verdict
+from metakd.analysis.verdict_contest import contest_verdict
 from metakd.analysis.verdict_gap import gap_verdict
 from metakd.analysis.verdict_reuse import reuse_verdict
-from metakd.analysis.verdict_teachers import teachers_verdict
 from metakd.results.study import StoreError, StudyRecord
+from metakd.results.teachers import TeacherScore
 
 GRID_VS_META = "grid_vs_meta"
 TRANSFER = "transfer"
 # What a study of a gap varies.
 FACTORS = {"teacher_gap": "teacher", "augmentation_gap": "augmentation"}
-QUESTIONS = (GRID_VS_META, *FACTORS, TRANSFER, MULTI_TEACHER)
+QUESTIONS = (GRID_VS_META, *FACTORS, TRANSFER, *CONTENDERS)
 
 
 def question_of(record: StudyRecord) -> str:
@@ -40,18 +45,41 @@ def asked_gap(question: str, gaps: Sequence[LevelGap]) -> LevelGap | None:
     return max(found, key=lambda gap: gap.measure == "gain", default=None)
 
 
+def contest_answer(
+    question: str,
+    table: StudyTable,
+    grid: Grid | None,
+    contest: Contest,
+    teachers: Sequence[TeacherScore],
+) -> Ensemble | Teaching | None:
+    """Returns what a study with a protagonist of its own answers beside; None of others.
+
+    Args:
+        question: What it asks.
+        table: The study.
+        grid: Its grid.
+        contest: Whose differences they are.
+        teachers: How good the teachers are.
+    """
+    if question == MULTI_TEACHER:
+        return several_teachers(table, grid, contest, teachers)
+    if question == LEARNING_TO_TEACH:
+        return teaching(table, grid, contest, teachers)
+    return None
+
+
 def answer(
     question: str,
     evidence: Evidence,
     gaps: Sequence[LevelGap],
     reuse: Reuse | None,
-    ensemble: Ensemble | None,
+    contested: ContestAnswer | None,
 ) -> Verdict:
     """Words the answer to what a study asks."""
     if question in FACTORS:
         return gap_verdict(evidence, FACTORS[question], asked_gap(question, gaps))
     if question == TRANSFER:
         return reuse_verdict(evidence, reuse)
-    if question == MULTI_TEACHER and ensemble is not None:
-        return teachers_verdict(evidence, ensemble)
+    if contested is not None:
+        return contest_verdict(evidence, question, contested)
     return make_verdict(evidence)

@@ -45,8 +45,13 @@ def compare_rivals(
             overall.append(np.full(table.shape, np.nan))
             at_equal_cost.append(np.full(table.shape, np.nan))
             continue
-        # A strategy of one run has that run, whatever it cost.
-        by_then = found_at_equal_cost(learned, arms[name]) if name in arms else rival.test_last
+        if name in arms:
+            by_then = found_at_equal_cost(learned, arms[name])
+        elif name == "grid" and grid is not None:
+            by_then = grid_at_equal_cost(table, grid, learned)
+        else:
+            # A strategy of one run has that run, whatever it cost.
+            by_then = rival.test_last
         overall.append(paired_differences_pp(learned.test_last, rival.test_last))
         at_equal_cost.append(paired_differences_pp(learned.test_last, by_then))
     rivals = [
@@ -95,6 +100,29 @@ def found_at_equal_cost(learned: Reached, arm: Arm) -> Matrix:
     return found
 
 
+def grid_at_equal_cost(table: StudyTable, grid: Grid, learned: Reached) -> Matrix:
+    """Returns the expected best of as many temperatures as learning pays for, ``[setting, seed]``.
+
+    As many as the median learned run of the setting costs in plain runs, rounded up in the grid's
+    favour, in the currency that leaves more of them. NaN where that is unknown.
+
+    Args:
+        table: The study.
+        grid: Its grid.
+        learned: What learning reached, and cost.
+    """
+    found = np.full(table.shape, np.nan)
+    ratios = [
+        np.array([median(costs) for costs in getattr(learned, name)]) / plain_cost(table, name)
+        for name in COSTS
+    ]
+    for setting, paid in enumerate(np.fmax(*ratios)):
+        if np.isfinite(paid):
+            size = min(max(int(np.ceil(paid - ROUNDING)), 1), grid.size)
+            found[setting] = grid.best_of(size)[setting]
+    return found
+
+
 def legs_paid_for(costs: Matrix, budget: float) -> int:
     """Returns how many legs a search begins before a budget is spent; 0 where that is unknown.
 
@@ -119,11 +147,7 @@ def _rival(
     return Rival(
         strategy=name,
         test_pp=mean_or_none(100 * rival.test_last) if rival else None,
-        runs_charged=mean_or_none(
-            rival.step_equivalents / plain_cost(table, "step_equivalents")[:, None]
-        )
-        if rival
-        else None,
+        runs_charged=runs_charged(table, rival),
         overall=_overall(table, name, rival, learned),
         equal_cost=crossed_interval(at_equal_cost),
         equal_cost_unready=int((np.isfinite(overall) & np.isnan(at_equal_cost)).sum()),
@@ -142,3 +166,11 @@ def mean_or_none(values: Matrix) -> float | None:
     """Returns the mean over settings of the mean over seeds, ``[setting, seed]``, NaN left out."""
     known = np.isfinite(values)
     return mean_over_settings(values, known) if known.any() else None
+
+
+def runs_charged(table: StudyTable, strategy: Reached | None) -> float | None:
+    """Returns what a strategy costs in plain runs, mean over settings of the mean over seeds."""
+    if strategy is None:
+        return None
+    unit = plain_cost(table, "step_equivalents")[:, None]
+    return mean_or_none(strategy.step_equivalents / unit)

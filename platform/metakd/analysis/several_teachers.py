@@ -6,15 +6,14 @@ from dataclasses import replace
 import numpy as np
 
 from metakd.analysis.arms import Arm
-from metakd.analysis.claims import claim, crossed_p_value, holm
-from metakd.analysis.comparison import minus_pp, paired_differences_pp
+from metakd.analysis.comparison import paired_differences_pp
 from metakd.analysis.contest import SINGLE, Contest
-from metakd.analysis.cost import plain_cost
-from metakd.analysis.ensemble_answers import Ensemble, Part, SingleTeacher
+from metakd.analysis.contest_answers import Ensemble, SingleTeacher
+from metakd.analysis.contest_parts import parts
 from metakd.analysis.grid import Grid
 from metakd.analysis.intervals import crossed_interval
 from metakd.analysis.reached import Reached, reached_by_strategy
-from metakd.analysis.rivals import mean_or_none
+from metakd.analysis.rivals import mean_or_none, runs_charged
 from metakd.analysis.rows import Matrix
 from metakd.analysis.table import StudyTable
 from metakd.analysis.teacher_names import member_labels, members
@@ -44,28 +43,14 @@ def several_teachers(
     """
     reached = reached_by_strategy(table, grid)
     learned = reached.get(contest.protagonist)
-    unit = plain_cost(table, "step_equivalents")[:, None]
     single = [arm for arm in table.arms if arm.strategy == SINGLE]
     return Ensemble(
         test_pp=mean_or_none(100 * learned.test_last) if learned else None,
-        runs_charged=mean_or_none(learned.step_equivalents / unit) if learned else None,
-        parts=_parts(table, reached),
+        runs_charged=runs_charged(table, learned),
+        parts=parts(table, reached, PARTS),
         teachers=tuple(
             teacher for arm in single for teacher in _alone(table, arm, learned, teachers)
         ),
-    )
-
-
-def _parts(table: StudyTable, reached: dict[str, Reached]) -> tuple[Part, ...]:
-    there = [part for part in PARTS if part[1] in reached and part[2] in reached]
-    differences = [minus_pp(table, reached, having, lacking) for _, having, lacking in there]
-    p_values = [crossed_p_value(values) for values in differences]
-    effects = [crossed_interval(values) for values in differences]
-    return tuple(
-        Part(*part, effect, p_value, p_holm, claim(effect.mean_pp, p_holm))
-        for part, effect, p_value, p_holm in zip(
-            there, effects, p_values, holm(p_values), strict=True
-        )
     )
 
 

@@ -4,7 +4,8 @@ from pathlib import Path
 
 from metakd.analysis.anytime import anytime_curves
 from metakd.analysis.comparison import compare, minus_pp
-from metakd.analysis.contest import MULTI_TEACHER, contest_of
+from metakd.analysis.contest import contest_of
+from metakd.analysis.contest_answers import Ensemble, Teaching
 from metakd.analysis.cost import cost_points
 from metakd.analysis.degradation import degradation_curves
 from metakd.analysis.detectable import detectable_difference
@@ -12,15 +13,15 @@ from metakd.analysis.gains import search_gains
 from metakd.analysis.grid import choose
 from metakd.analysis.inventory import make_inventory
 from metakd.analysis.level_gaps import level_gaps
+from metakd.analysis.logged_teaching import logged_teaching
 from metakd.analysis.loss_profile import loss_profiles
 from metakd.analysis.optimism import selection_optimism
-from metakd.analysis.questions import answer, question_of
+from metakd.analysis.questions import answer, contest_answer, question_of
 from metakd.analysis.reached import reached_by_strategy
 from metakd.analysis.responses import response_curves
 from metakd.analysis.reuse import reuse
 from metakd.analysis.rivals import compare_rivals
 from metakd.analysis.settings import setting_results
-from metakd.analysis.several_teachers import several_teachers
 from metakd.analysis.spec_in_words import spec_in_words
 from metakd.analysis.summary import SUMMARY_VERSION, Summary
 from metakd.analysis.summary_file import read_summary, write_summary
@@ -70,10 +71,9 @@ def summarise(out: Path) -> Summary:
     teachers = read_teachers(out)
     gaps = level_gaps(table, grid, teachers)
     reused = reuse(table, grid)
-    ensemble = None
-    if question == MULTI_TEACHER:
-        ensemble = several_teachers(table, grid, contest, teachers)
+    contested = contest_answer(question, table, grid, contest, teachers)
     weights, final_weights = teacher_weights(out, table)
+    teaching_curves, quiz_falls = logged_teaching(out, table)
     return Summary(
         summary_version=SUMMARY_VERSION,
         study=record.study,
@@ -82,7 +82,7 @@ def summarise(out: Path) -> Summary:
         fixed_tau=table.fixed_tau,
         temperatures=table.temperatures,
         strategies=table.strategies,
-        verdict=answer(question, evidence, gaps, reused, ensemble),
+        verdict=answer(question, evidence, gaps, reused, contested),
         comparisons=comparisons,
         settings=settings,
         responses=response_curves(table, settings),
@@ -107,9 +107,12 @@ def summarise(out: Path) -> Summary:
         question=question,
         gaps=gaps,
         reuse=reused,
-        ensemble=ensemble,
+        ensemble=contested if isinstance(contested, Ensemble) else None,
         weights=weights,
         final_weights=final_weights,
+        teaching=contested if isinstance(contested, Teaching) else None,
+        teaching_curves=teaching_curves,
+        quiz_falls=quiz_falls,
     )
 
 

@@ -2,13 +2,14 @@
 
 The terminal, the HTML report and the tests all read a :class:`Summary`; nothing computes a
 statistic a second time. Accuracies and their differences are in percentage points (``_pp``).
-A difference is always learned minus rival: positive means that learning the temperature, or in a
-study of several teachers their weights, is ahead.
+A difference is always learned minus rival: positive means that learning the temperature (in a study
+of several teachers their weights, in one of a teacher that learns to teach the teacher) is ahead.
 """
 
 from dataclasses import dataclass
 
 from metakd.analysis.answers import LevelGap, Reuse
+from metakd.analysis.contest_answers import Ensemble, Teaching
 from metakd.analysis.curves import (
     AnytimeCurve,
     CostPoint,
@@ -22,11 +23,11 @@ from metakd.analysis.curves import (
     TransferRegret,
     WallClock,
 )
-from metakd.analysis.ensemble_answers import Ensemble
 from metakd.analysis.intervals import Interval
+from metakd.analysis.teaching_curves import QuizFall, TeachingCurve
 from metakd.analysis.weight_curves import FinalWeights, WeightsCurve
 
-SUMMARY_VERSION = 4
+SUMMARY_VERSION = 5
 
 
 @dataclass(frozen=True)
@@ -45,7 +46,8 @@ class Comparison:
             sides failed runs are shared among those with a result.
         cost_ratio_seconds: The same in measured seconds.
         missing_pairs: Planned pairs that have no complete data.
-        cost_verdict: "cheaper", "dearer", "same" or "unknown": where steps and seconds agree.
+        cost_verdict: "cheaper", "dearer" or "same" where steps and seconds agree, "mixed" where
+            they do not, "unknown" without either.
         cost_factor: By how much at least, in every currency; 1 or more.
     """
 
@@ -114,7 +116,7 @@ class SettingResult:
     Attributes:
         key: Short unique label, for example "30 % · strong".
         versus_main: Paired difference to the main rival: the full grid (its best chosen on
-            validation), or in a study of several teachers what counts them all alike.
+            validation), of several teachers what counts them all alike, or the fixed teacher.
         differences_pp: Those differences by seed, in the order of ``seeds``.
         verdict: As in :class:`Comparison`, descriptive (no correction for many settings).
         versus_fixed: Paired difference to the default temperature; None if either was not run.
@@ -237,10 +239,13 @@ class Summary:
     protagonist: str
     main_rival: str
 
-    # What studies of gaps, of transfer and of several teachers ask.
+    # What studies of gaps, of transfer, of several teachers and of learning teachers ask.
     question: str
     gaps: tuple[LevelGap, ...]
     reuse: Reuse | None
     ensemble: Ensemble | None
     weights: tuple[WeightsCurve, ...]
     final_weights: tuple[FinalWeights, ...]
+    teaching: Teaching | None
+    teaching_curves: tuple[TeachingCurve, ...]
+    quiz_falls: tuple[QuizFall, ...]

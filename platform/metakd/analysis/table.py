@@ -72,7 +72,7 @@ MEASURED = tuple(field.name for field in fields(Runs) if field.name != "row")
 COLUMNS = (
     *("trial_id", "name", "status", "error", "method", "seed", "device", "git_commit"),
     *(*FACTORS, "train_samples", "test_samples"),
-    *("tau_s_init", "tau_t_init", "epochs", *MEASURED),
+    *("tau_s_init", "tau_t_init", "epochs", "teacher_test_acc_last", *MEASURED),
 )
 
 

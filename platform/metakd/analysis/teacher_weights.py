@@ -6,11 +6,10 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import stdtrit
 
 from metakd.analysis.arms import Arm
 from metakd.analysis.claims import claim, crossed_p_value, holm
-from metakd.analysis.intervals import LEVEL, MIN_PAIRS, crossed_interval
+from metakd.analysis.intervals import crossed_interval
 from metakd.analysis.logged_weights import (
     GROUPS,
     OVERALL,
@@ -23,6 +22,7 @@ from metakd.analysis.logged_weights import (
     read_weights,
 )
 from metakd.analysis.rows import NO_RUN, Matrix
+from metakd.analysis.seed_bands import mean_over_seeds, none_for_nan
 from metakd.analysis.table import StudyTable
 from metakd.analysis.teacher_names import member_labels
 from metakd.analysis.thinning import thinned
@@ -102,35 +102,21 @@ def band(values: Matrix) -> WeightBand:
     Args:
         values: ``[epoch, seed, teacher]``, NaN where unknown.
     """
-    known = np.isfinite(values)
-    count = known.sum(axis=1)
-    mean = np.where(count, np.where(known, values, 0).sum(axis=1) / np.maximum(count, 1), np.nan)
-    squares = np.where(known, values - mean[:, None], 0) ** 2
-    freedom = np.maximum(count - 1, 1)
-    half = stdtrit(freedom, (1 + LEVEL) / 2) * np.sqrt(
-        squares.sum(axis=1) / freedom / np.maximum(count, 1)
+    mean, low, high = (
+        tuple(none_for_nan(of_teacher) for of_teacher in ends.T)
+        for ends in mean_over_seeds(values.swapaxes(0, 1))
     )
-    half = np.where(count >= MIN_PAIRS, half, np.nan)
-    return WeightBand(_known(mean), _known(mean - half), _known(mean + half))
-
-
-def _known(values: Matrix) -> tuple[tuple[float | None, ...], ...]:
-    """Returns ``[epoch, teacher]`` by teacher, then epoch, None for NaN."""
-    return tuple(
-        tuple(value if np.isfinite(value) else None for value in of_teacher)
-        for of_teacher in values.T.tolist()
-    )
+    return WeightBand(mean, low, high)
 
 
 def _runs(table: StudyTable, arm: Arm) -> NDArray[np.intp]:
     """Returns the run that validation chose, if it asked several teachers, ``[setting, seed]``."""
     runs = np.full(table.shape, NO_RUN)
     for cell in arm.cells():
-        whole = [leg for leg in arm.legs[cell] if leg.scores is not None]
-        found = max(whole, key=lambda leg: (leg.scores or {})["val_acc_last"])
-        asked = member_labels(table.rows[found.row]["teacher"])
+        found = arm.run(cell)
+        asked = member_labels(table.rows[found]["teacher"])
         if len(asked) > 1 and asked == member_labels(table.settings[cell[0]]["teacher"]):
-            runs[cell] = found.row
+            runs[cell] = found
     return runs
 
 

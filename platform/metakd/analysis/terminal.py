@@ -6,7 +6,7 @@ from rich import box
 from rich.table import Table
 from rich.text import Text
 
-from metakd.analysis.contest import MULTI_TEACHER
+from metakd.analysis.contest import CONTENDERS
 from metakd.analysis.intervals import Interval
 from metakd.analysis.summary import Rival, SettingResult, StrategyScore, Summary
 from metakd.analysis.wording import signed_pp
@@ -56,7 +56,7 @@ def rivals_table(summary: Summary) -> Table | None:
     itself, and whether it holds after Holm's correction for the number of rows. None where the
     study asks for no such strategy, or where its question has a table of all.
     """
-    if not summary.rivals or summary.question == MULTI_TEACHER:
+    if not summary.rivals or summary.question in CONTENDERS:
         return None
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, collapse_padding=True)
     table.add_column("strategy", no_wrap=True)

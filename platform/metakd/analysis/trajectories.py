@@ -6,9 +6,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from metakd.analysis.curves import Trajectory
-from metakd.analysis.logged_steps import LoggedSteps, read_logged_steps, starts_of_runs
+from metakd.analysis.logged_steps import epoch_ends, read_logged_steps
 from metakd.analysis.table import NO_RUN, StudyTable
 from metakd.analysis.thinning import thinned
+
+SIDES = ("tau_s", "tau_t")
 
 
 def trajectories(out: Path, table: StudyTable) -> tuple[Trajectory, ...]:
@@ -20,35 +22,14 @@ def trajectories(out: Path, table: StudyTable) -> tuple[Trajectory, ...]:
         return ()
     rows = np.where(table.meta.complete, table.meta.row, NO_RUN)
     learned = set(rows[rows != NO_RUN].tolist())
-    logged = read_logged_steps(out, table.rows, learned, ("epoch", "tau_s", "tau_t"))
-    epochs, curves = epoch_ends(logged, len(table.rows))
+    logged = read_logged_steps(out, table.rows, learned, ("epoch", *SIDES))
+    epochs, curves = epoch_ends(logged, len(table.rows), SIDES)
     by_setting = [
         (key, curves[:, here[here != NO_RUN]]) for key, here in zip(table.keys, rows, strict=True)
     ]
     return tuple(
         _trajectory(key, epochs, found) for key, found in by_setting if np.isfinite(found).any()
     )
-
-
-def epoch_ends(logged: LoggedSteps, trials: int) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-    """Returns the epochs on record, and the temperatures at the last logged step of each.
-
-    Args:
-        logged: Lines with the columns ``epoch``, ``tau_s`` and ``tau_t``.
-        trials: How many rows ``logged.row`` points into.
-
-    Returns:
-        Epochs (epochs,), and ``[side, trial, epoch]``, the student's side first, NaN where a trial
-        has no such epoch.
-    """
-    epoch = logged.columns["epoch"]
-    starts = starts_of_runs(logged.row, epoch)
-    ends = np.append(starts[1:], len(epoch)) - 1 if len(starts) else starts
-    epochs, column = np.unique(epoch[ends], return_inverse=True)
-    curves = np.full((2, trials, len(epochs)), np.nan)
-    for side, name in enumerate(("tau_s", "tau_t")):
-        curves[side, logged.row[ends], column] = logged.columns[name][ends]
-    return epochs.astype(np.int64), curves
 
 
 def _trajectory(key: str, epochs: NDArray[np.int64], curves: NDArray[np.float64]) -> Trajectory:

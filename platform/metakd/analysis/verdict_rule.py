@@ -45,8 +45,8 @@ def cost_verdict(ratios: Iterable[float | None]) -> tuple[str, float]:
         ratios: Rival's cost over the learned run's, in each currency; None where unknown.
 
     Returns:
-        "cheaper", "dearer", "same" or "unknown", and the factor that holds in every currency,
-        at least 1.
+        "cheaper", "dearer", "same", "mixed" (the currencies disagree) or "unknown", and the factor
+        that holds in every currency, at least 1.
     """
     known = [ratio for ratio in ratios if ratio is not None]
     if not known:
@@ -55,4 +55,5 @@ def cost_verdict(ratios: Iterable[float | None]) -> tuple[str, float]:
         return "cheaper", min(known)
     if max(known) <= 1 / SAME_COST:
         return "dearer", 1 / max(known)
-    return "same", 1.0
+    is_same = all(1 / SAME_COST <= ratio <= SAME_COST for ratio in known)
+    return "same" if is_same else "mixed", 1.0

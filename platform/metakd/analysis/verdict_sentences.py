@@ -154,8 +154,16 @@ def progress(inventory: Inventory) -> str:
     return f"Finished: {inventory.finished} of {inventory.planned} planned trials{failed}{searches}"
 
 
-def scores_sentence(strategies: Sequence[str], settings: Sequence[SettingResult]) -> str | None:
-    """Lists what strategies reach; None where none has a result."""
+def scores_sentence(
+    strategies: Sequence[str], settings: Sequence[SettingResult], question: str = ""
+) -> str | None:
+    """Lists what strategies reach; None where none has a result.
+
+    Args:
+        strategies: Their names.
+        settings: What they reach in each.
+        question: What the study asks.
+    """
     parts = []
     for strategy in strategies:
         means = [
@@ -166,7 +174,7 @@ def scores_sentence(strategies: Sequence[str], settings: Sequence[SettingResult]
         ]
         if means:
             where = counted(len(means), "setting")
-            parts.append(f"{strategy_name(strategy)} {_mean(means):.2f} % ({where})")
+            parts.append(f"{strategy_name(strategy, question)} {_mean(means):.2f} % ({where})")
     return f"Mean test accuracy: {listed(parts)}." if parts else None
 
 

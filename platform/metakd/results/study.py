@@ -42,7 +42,7 @@ class StudyRecord:
         created: ISO 8601 time of planning.
         spec: The question, free form. Analysis reads ``temperatures``, ``fixed_tau``,
             ``strategies``, ``margin_pp`` and ``question``: "grid_vs_meta" where absent,
-            "teacher_gap", "augmentation_gap", "transfer" or "multi_teacher".
+            "teacher_gap", "augmentation_gap", "transfer", "multi_teacher" or "learning_to_teach".
         settings: The settings, in the order of the report.
         seeds: The seeds run in every setting.
         planned_trials: Ids of the trials of "ce", "fixed", "grid" and "meta", which the plan knows

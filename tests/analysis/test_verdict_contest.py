@@ -8,12 +8,12 @@ from verdict_words import answered, said
 
 from metakd.analysis.claims import claim
 from metakd.analysis.contest import Contest
-from metakd.analysis.ensemble_answers import Ensemble, Part
+from metakd.analysis.contest_answers import Ensemble, Part
 from metakd.analysis.intervals import Interval
 from metakd.analysis.summary import Comparison, Inventory, Rival
 from metakd.analysis.verdict import Evidence
+from metakd.analysis.verdict_contest import COMPANY, PARTS, contest_verdict
 from metakd.analysis.verdict_rule import accuracy_verdict
-from metakd.analysis.verdict_teachers import COMPANY, PARTS, teachers_verdict
 
 MARGIN = 0.2
 
@@ -136,7 +136,7 @@ def test_words_claim_no_more_than_intervals_and_corrected_tests(found, told) -> 
         ("mmkd", "mean_losses", "single", "camkd"), (), 4.0, MARGIN, (), (), inventory, found,
         Contest("mmkd", "mean_losses"),
     )  # fmt: skip
-    verdict = teachers_verdict(evidence, Ensemble(90.0, 2.0, tuple(told), ()))
+    verdict = contest_verdict(evidence, "multi_teacher", Ensemble(90.0, 2.0, tuple(told), ()))
     text = said(verdict)
     effect = found[0].overall.effect
     low, high = effect.low_pp, effect.high_pp

@@ -1,4 +1,4 @@
-"""What a study of several teachers at once answers beside its comparisons, as typed values.
+"""What a study with a protagonist of its own answers beside its comparisons, as typed values.
 
 As in ``summary``: accuracies and differences are percentage points (``_pp``).
 """
@@ -13,7 +13,8 @@ class Part:
     """What one part of a method does, all else alike: with it minus without it.
 
     Attributes:
-        part: "weights", "features" or "temperatures".
+        part: Of several teachers "weights", "features" or "temperatures"; of a teacher that learns
+            "teacher", "temperatures", "pilots" or "quiz".
         having: The strategy that has it.
         lacking: The one that lacks it and is else the same.
         effect: The difference over settings and seeds.
@@ -57,18 +58,60 @@ class SingleTeacher:
 
 
 @dataclass(frozen=True)
-class Ensemble:
-    """A study of several teachers at once.
+class ContestAnswer:
+    """What the protagonist reaches, and what the parts of its method do.
 
     Attributes:
         test_pp: The protagonist's mean test accuracy at the last epoch, over settings of the mean
             over seeds; None without a result.
         runs_charged: What it costs in plain runs, likewise.
-        parts: What weights, features and temperatures do, as far as the study's strategies tell.
-        teachers: Each teacher by itself, by ensemble in the study's order.
+        parts: What each part of its method does, as far as the study's strategies tell.
     """
 
     test_pp: float | None
     runs_charged: float | None
     parts: tuple[Part, ...]
+
+
+@dataclass(frozen=True)
+class Ensemble(ContestAnswer):
+    """A study of several teachers at once.
+
+    Attributes:
+        teachers: Each teacher by itself, by ensemble in the study's order.
+    """
+
     teachers: tuple[SingleTeacher, ...]
+
+
+@dataclass(frozen=True)
+class LearningTeacher:
+    """What became of the teacher under one strategy, at the end of training.
+
+    "Gains" and "loses" need a p value below 5 % after Holm's correction over the strategies that
+    change their teacher.
+
+    Attributes:
+        strategy: The strategy.
+        test: The teacher's own test accuracy, over settings and seeds.
+        change: That minus its test accuracy before, paired.
+        changed: "gains", "loses" or "not shown": the change against 0.
+    """
+
+    strategy: str
+    test: Interval
+    change: Interval
+    changed: str
+
+
+@dataclass(frozen=True)
+class Teaching(ContestAnswer):
+    """A study of a teacher that learns to teach.
+
+    Attributes:
+        before_pp: The teacher's own test accuracy before, mean over settings; None where unknown.
+        teachers: What became of it, by strategy in the study's order.
+    """
+
+    before_pp: float | None
+    teachers: tuple[LearningTeacher, ...]

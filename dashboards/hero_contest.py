@@ -1,4 +1,4 @@
-"""The plot beside the verdict of several teachers: how far ahead learning is of what does without.
+"""The plot beside the verdict of a contest: how far ahead its protagonist is of all others.
 
 One row for each rival that learns no more than the protagonist does, the main one first.
 """
@@ -7,27 +7,29 @@ from collections.abc import Callable, Iterator, Mapping
 
 from markupsafe import Markup, escape
 
+from dashboards.contest_words import contest_words
 from dashboards.numbers import signed
 from dashboards.svg import diamond, reach
 from dashboards.theme import Look
-from metakd.analysis.contest import LEARNERS_OF_TEACHERS, RIVALS_OF_TEACHERS
-from metakd.analysis.strategy_names import at_start, strategy_name
+from metakd.analysis.contest import CONTENDERS
+from metakd.analysis.strategy_names import strategy_name
 from metakd.analysis.summary import Rival, Summary
 
 WIDTH = 420
 LEFT, RIGHT, TOP, ROW = 12, 408, 62, 38
-# Training without a teacher would flatten the rest.
-SHOWN = tuple(name for name in (*RIVALS_OF_TEACHERS, *LEARNERS_OF_TEACHERS) if name != "ce")
+# It would flatten the rest.
+LEFT_OUT = "ce"
 
 
-def teachers_plot(summary: Summary, looks: Mapping[str, Look]) -> Markup | None:
+def contest_plot(summary: Summary, looks: Mapping[str, Look]) -> Markup | None:
     """Draws protagonist minus each rival; None without a pair."""
     by_name = {rival.strategy: rival for rival in summary.rivals}
-    order = dict.fromkeys([summary.main_rival, *SHOWN])
+    contenders = CONTENDERS[summary.question]
+    order = dict.fromkeys([summary.main_rival, *contenders.rivals, *contenders.learners])
     known = [
         by_name[name]
         for name in order
-        if name in by_name and by_name[name].overall.effect.mean_pp is not None
+        if name != LEFT_OUT and name in by_name and by_name[name].overall.effect.mean_pp is not None
     ]
     if not known:
         return None
@@ -38,7 +40,7 @@ def teachers_plot(summary: Summary, looks: Mapping[str, Look]) -> Markup | None:
     def at(value: float) -> float:
         return (LEFT + RIGHT) / 2 + value / most * (RIGHT - LEFT) / 2
 
-    learner = at_start(strategy_name(summary.protagonist))
+    learner = contest_words(summary).starts
     parts = [
         f'<rect class="margin" x="{at(-margin_pp):.1f}" y="{TOP - 14}" rx="3" '
         f'width="{at(margin_pp) - at(-margin_pp):.1f}" height="{bottom - TOP + 14}"/>',
@@ -53,7 +55,8 @@ def teachers_plot(summary: Summary, looks: Mapping[str, Look]) -> Markup | None:
         "points of test accuracy, with 95 % intervals</text>"
     )
     words = "; ".join(
-        f"{strategy_name(rival.strategy)} {signed(rival.overall.effect.mean_pp)}" for rival in known
+        f"{strategy_name(rival.strategy, summary.question)} {signed(rival.overall.effect.mean_pp)}"
+        for rival in known
     )
     return Markup(
         f'<svg class="hero-plot" viewBox="0 0 {WIDTH} {bottom + 40}" role="img" '

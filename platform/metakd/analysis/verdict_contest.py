@@ -1,9 +1,12 @@
-"""The answer of a study of several teachers in words, chosen by fixed rules from its numbers."""
+"""The answer of a study with a protagonist of its own in words, by fixed rules from its numbers.
+
+That is: of several teachers, and of a teacher that learns to teach.
+"""
 
 from collections.abc import Sequence
 
-from metakd.analysis.contest import LEARNERS_OF_TEACHERS, SINGLE
-from metakd.analysis.ensemble_answers import Ensemble, Part
+from metakd.analysis.contest import CONTENDERS, LEARNING_TO_TEACH, MULTI_TEACHER, SINGLE
+from metakd.analysis.contest_answers import ContestAnswer, Part, Teaching
 from metakd.analysis.strategy_names import at_start, strategy_name
 from metakd.analysis.summary import Comparison, Rival, Verdict
 from metakd.analysis.verdict import Evidence
@@ -31,8 +34,24 @@ HEADLINES = {
     "slightly worse": "{learner} is behind {rival}, maybe by less than {margin}",
     "worse": "{learner} loses to {rival} by more than {margin}",
 }
+# Who has a longer name there.
+IN_HEADLINE = {"metadistil": "a teacher that learns to teach"}
 WITHOUT_INTERVAL = "Too few runs to tell {learner} from {rival}"
+# By question: nothing learned, nothing to compare it with.
+NO_ANSWERS = {
+    MULTI_TEACHER: (
+        "This study learned nothing of its teachers, so it compares nothing learned.",
+        "This study ran nothing to compare learned weights of teachers with.",
+    ),
+    LEARNING_TO_TEACH: (
+        "This study ran no teacher that learns to teach, so it compares none.",
+        "This study ran nothing to compare a teacher that learns to teach with.",
+    ),
+}
 PARTS = {
+    "teacher": "learning teachers",
+    "pilots": "pilots",
+    "quiz": "held-out quizzes",
     "weights": "learned weights",
     "features": "features",
     "temperatures": "learned temperatures",
@@ -45,37 +64,48 @@ COMPANY = {
     ("features", "mean_losses"): "at equal weights",
     ("temperatures", "mean_losses"): "at equal weights",
     ("temperatures", "mmkd"): "at learned weights",
+    ("teacher", "fixed"): "at fixed temperatures",
+    ("teacher", "meta"): "at learned temperatures",
+    ("temperatures", "fixed"): "with a fixed teacher",
+    ("temperatures", "metadistil"): "with a learning teacher",
+    ("pilots", "metadistil-no-pilot"): "over the student’s real steps",
+    ("quiz", "metadistil-own-quiz"): "over quizzes on the training batch",
 }
 SHOWN_NAMES = 4
 EFFECTS = {"ahead": "help", "behind": "harm"}
+CHANGES = {"gains": "rises", "loses": "falls"}
 
 
-def teachers_verdict(evidence: Evidence, ensemble: Ensemble) -> Verdict:
-    """Words what learning does against counting all teachers alike.
+def contest_verdict(evidence: Evidence, question: str, answer: ContestAnswer) -> Verdict:
+    """Words what the protagonist does against what one does without.
 
     Args:
         evidence: The study.
-        ensemble: What it answers beside its comparisons.
+        question: What it asks, one of ``CONTENDERS``.
+        answer: What it answers beside its comparisons.
     """
     main = main_comparison(evidence.rivals, evidence.contest.main_rival)
     if main is None or main.effect.mean_pp is None:
-        return _no_answer(evidence)
-    learner, rival = strategy_name(evidence.contest.protagonist), strategy_name(main.rival)
+        return _no_answer(evidence, question)
+    name = evidence.contest.protagonist
+    learner, rival = strategy_name(name, question), strategy_name(main.rival, question)
     margin = f"{evidence.margin_pp:.2f} points"
     headline, badge = HEADLINES[main.accuracy_verdict], BADGES[main.accuracy_verdict]
     if main.effect.low_pp is None:
         headline = WITHOUT_INTERVAL
     elif main.accuracy_verdict == "undecided":
         badge = NO_DIFFERENCE
-    headline = at_start(headline.format(learner=learner, rival=rival, margin=margin))
+    in_headline = IN_HEADLINE.get(name, learner)
+    headline = at_start(headline.format(learner=in_headline, rival=rival, margin=margin))
     if len(evidence.settings) == 1:
         headline += " in the one setting studied"
     protagonist = Protagonist(learner, learner)
     sentences = [
         effect_sentence(main, rival, margin, protagonist),
-        _cost_sentence(evidence, ensemble, main),
-        _others_sentence(evidence.rivals, main, learner),
-        _parts_sentence(ensemble.parts),
+        _cost_sentence(evidence, question, answer, main),
+        _others_sentence(evidence.rivals, question, main, learner),
+        _parts_sentence(answer.parts),
+        _teacher_sentence(answer, name),
         exception_sentence(evidence.settings, main, protagonist),
         missing_sentence(evidence.inventory, main.missing_pairs),
     ]
@@ -91,17 +121,22 @@ def main_comparison(rivals: Sequence[Rival], main_rival: str) -> Comparison | No
     return next((rival.overall for rival in rivals if rival.strategy == main_rival), None)
 
 
-def _cost_sentence(evidence: Evidence, ensemble: Ensemble, main: Comparison) -> str | None:
+def _cost_sentence(
+    evidence: Evidence, question: str, answer: ContestAnswer, main: Comparison
+) -> str | None:
     ratios = {
         "the student steps": main.cost_ratio_steps,
         "the measured seconds": main.cost_ratio_seconds,
     }
     known = [f"{times(1 / ratio)} {what}" for what, ratio in ratios.items() if ratio]
     charged = ", failed runs charged" if evidence.inventory.failed else ""
-    takes = f"takes {listed(known)} of {strategy_name(main.rival)}{charged}" if known else ""
-    runs = {strategy_name(evidence.contest.protagonist): ensemble.runs_charged}
+    takes = (
+        f"takes {listed(known)} of {strategy_name(main.rival, question)}{charged}" if known else ""
+    )
+    learner = strategy_name(evidence.contest.protagonist, question)
+    runs = {learner: answer.runs_charged}
     runs |= {
-        strategy_name(rival.strategy): rival.runs_charged
+        strategy_name(rival.strategy, question): rival.runs_charged
         for rival in evidence.rivals
         if rival.strategy in (SINGLE, main.rival)
     }
@@ -109,11 +144,12 @@ def _cost_sentence(evidence: Evidence, ensemble: Ensemble, main: Comparison) -> 
     in_runs = f"in plain runs: {', '.join(counted_runs)}" if counted_runs else ""
     if not takes:
         return f"{at_start(in_runs)}." if in_runs else None
-    learner = at_start(strategy_name(evidence.contest.protagonist))
-    return f"{learner} {'; '.join(filter(None, [takes, in_runs]))}."
+    return f"{at_start(learner)} {'; '.join(filter(None, [takes, in_runs]))}."
 
 
-def _others_sentence(rivals: Sequence[Rival], main: Comparison, learner: str) -> str | None:
+def _others_sentence(
+    rivals: Sequence[Rival], question: str, main: Comparison, learner: str
+) -> str | None:
     """Says which other strategies are clearly behind or ahead, and of which nothing is shown."""
     judged = [rival for rival in rivals if rival.p_holm is not None]
     others = [rival for rival in judged if rival.strategy != main.rival]
@@ -121,24 +157,23 @@ def _others_sentence(rivals: Sequence[Rival], main: Comparison, learner: str) ->
         return None
     words = {"ahead": "ahead of", "behind": "behind"}
     found = [
-        f"{word} {_few(names)}"
+        f"{word} {_few(names, question)}"
         for claim, word in words.items()
         if (names := [rival for rival in others if rival.claim == claim])
     ]
     open_ = [rival for rival in others if rival.claim == "no clear gap"]
     corrected = f"corrected for looking at {counted(len(judged), 'strategy', 'strategies')} (Holm)"
     if not found:
-        return f"No difference is shown from {_few(open_)}, {corrected}."
-    rest = f"; no difference is shown from {_few(open_)}" if open_ else ""
+        return f"No difference is shown from {_few(open_, question)}, {corrected}."
+    rest = f"; no difference is shown from {_few(open_, question)}" if open_ else ""
     return f"{at_start(learner)} is clearly {listed(found)}, {corrected}{rest}."
 
 
-def _few(rivals: Sequence[Rival]) -> str:
+def _few(rivals: Sequence[Rival], question: str) -> str:
     """Returns the first few with their differences, and how many more there are."""
-    told = [
-        f"{strategy_name(rival.strategy)} ({signed_pp(rival.overall.effect.mean_pp or 0.0)})"
-        for rival in rivals
-    ]
+    names = [strategy_name(rival.strategy, question) for rival in rivals]
+    effects = [signed_pp(rival.overall.effect.mean_pp or 0.0) for rival in rivals]
+    told = [f"{name} ({effect})" for name, effect in zip(names, effects, strict=True)]
     more = len(told) - SHOWN_NAMES
     return listed(told if more < 2 else [*told[:SHOWN_NAMES], f"{more} more"])
 
@@ -166,22 +201,42 @@ def _effect(part: Part) -> str:
     return f"{signed_pp(part.effect.mean_pp or 0.0)} {COMPANY[part.part, part.lacking]}"
 
 
-def _no_answer(evidence: Evidence) -> Verdict:
-    strategies = set(evidence.strategies)
-    if not strategies & set(LEARNERS_OF_TEACHERS):
-        badge = "Nothing learned"
-        headline = "This study learned nothing of its teachers, so it compares nothing learned."
-    elif not strategies - set(LEARNERS_OF_TEACHERS):
-        badge = "Nothing to compare"
-        headline = "This study ran nothing to compare learned weights of teachers with."
+def _teacher_sentence(answer: ContestAnswer, protagonist: str) -> str | None:
+    """Says what became of a teacher that learned to teach, of its own accuracy."""
+    teachers = answer.teachers if isinstance(answer, Teaching) else ()
+    found = next((each for each in teachers if each.strategy == protagonist), None)
+    if found is None or found.test.mean_pp is None:
+        return None
+    after, change = found.test.mean_pp, found.change
+    if change.mean_pp is None or change.pairs != found.test.pairs:
+        return f"At the end the teacher itself reaches {after:.2f} % on test."
+    interval, corrected = change.method, ""
+    if change.low_pp is not None and change.high_pp is not None:
+        interval = f"95 % interval {signed_pp(change.low_pp)} to {signed_pp(change.high_pp)}"
+        if len(teachers) > 1:
+            corrected = f", corrected for {len(teachers)} strategies (Holm)"
+    told = f"{signed_pp(change.mean_pp)} points ({interval}){corrected}"
+    before, own = after - change.mean_pp, "The teacher’s own test accuracy"
+    if found.changed in CHANGES:
+        return f"{own} {CHANGES[found.changed]} from {before:.2f} % to {after:.2f} %: {told}."
+    return f"{own} is not shown to change: {before:.2f} % before, {after:.2f} % after: {told}."
+
+
+def _no_answer(evidence: Evidence, question: str) -> Verdict:
+    strategies, learners = set(evidence.strategies), set(CONTENDERS[question].learners)
+    nothing_learned, nothing_else = NO_ANSWERS[question]
+    if not strategies & learners:
+        badge, headline = "Nothing learned", nothing_learned
+    elif not strategies - learners:
+        badge, headline = "Nothing to compare", nothing_else
     else:
         badge = "No complete pair"
         headline = (
-            f"No pair of {strategy_name(evidence.contest.protagonist)} and "
-            f"{strategy_name(evidence.contest.main_rival)} is complete yet."
+            f"No pair of {strategy_name(evidence.contest.protagonist, question)} and "
+            f"{strategy_name(evidence.contest.main_rival, question)} is complete yet."
         )
     sentences = [
-        scores_sentence(evidence.strategies, evidence.settings),
+        scores_sentence(evidence.strategies, evidence.settings, question),
         f"{progress(evidence.inventory)}.",
     ]
     return Verdict(badge, headline, tuple(sentence for sentence in sentences if sentence))
