@@ -150,6 +150,41 @@ def test_feature_maps_are_kept_on_request(tmp_path: Path) -> None:
     assert teacher.asked == 3 * len(IDS) + len(ROWS)
 
 
+def answers_files(root: Path, bank_id: str, name: str) -> dict[Path, int]:
+    folder = answers_parts(root, bank_id, "t1", name, "float16").folder
+    return {file: file.stat().st_mtime_ns for file in part_files(folder)}
+
+
+def test_features_that_are_asked_for_later_are_made_beside_the_logits(tmp_path: Path) -> None:
+    views, teacher = views_of(), Linear()
+    build_answers(tmp_path, views, "t1", teacher)
+    with pytest.raises(BankError, match="0 of 3 parts: run the study again"):
+        open_answers(tmp_path, views.id, "t1", "float16", "features")
+    logits = answers_files(tmp_path, views.id, "logits")
+    build_answers(tmp_path, views, "t1", teacher, names=("logits", "features"))
+    # A part of maps is one view; three views of logits are one part.
+    features = answers_files(tmp_path, views.id, "features")
+    assert (len(logits), len(features)) == (1, 3)
+    assert answers_files(tmp_path, views.id, "logits") == logits
+    assert teacher.asked == 2 * 3 * len(IDS)
+    # Whoever needs none finds what it had.
+    build_answers(tmp_path, views, "t1", teacher)
+    assert teacher.asked == 2 * 3 * len(IDS)
+
+
+def test_only_the_damaged_view_of_features_is_asked_for_again(tmp_path: Path) -> None:
+    views, teacher, names = views_of(), Linear(), ("logits", "features")
+    build_answers(tmp_path, views, "t1", teacher, names=names)
+    logits = answers_files(tmp_path, views.id, "logits")
+    files = list(answers_files(tmp_path, views.id, "features"))
+    before, asked = [file.read_bytes() for file in files], teacher.asked
+    files[1].write_bytes(before[1][:-1] + bytes([before[1][-1] ^ 1]))
+    build_answers(tmp_path, views, "t1", teacher, names=names)
+    assert teacher.asked == asked + len(IDS)
+    assert [file.read_bytes() for file in files] == before
+    assert answers_files(tmp_path, views.id, "logits") == logits
+
+
 def test_what_is_there_is_not_made_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     views, teacher = views_of(), Linear()
     build_views(tmp_path, views)

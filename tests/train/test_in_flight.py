@@ -92,6 +92,30 @@ def test_killed_three_times_it_ends_as_undisturbed(
     assert trial.id in finished_trials(folder.out)
 
 
+def test_a_state_from_before_there_were_several_teachers_goes_on(prepared: Any) -> None:
+    folder, trial = prepared
+    trial = replace(trial, seed=12)
+    undisturbed = numbers(run_trial(trial, folder, None))
+
+    def stop(epoch: Epoch) -> None:
+        if epoch.record.epoch == 1:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        run_trial(trial, folder, None, stop, save_interval_s=0.0)
+    in_flight = InFlight(folder, trial.id)
+    state = in_flight.latest()
+    assert state is not None
+    for record, *_ in state["progress"]["epochs"]:
+        for later in ("feature_loss", "teacher_weights"):
+            del record[later]
+    in_flight.save(state["training"]["epochs_done"], state)
+    seen: list[int] = []
+    outcome = run_trial(trial, folder, None, lambda epoch: seen.append(epoch.record.epoch))
+    assert seen == [1, 2]
+    assert numbers(outcome) == undisturbed
+
+
 def test_the_last_two_states_are_kept_and_a_damaged_one_is_passed_over(tmp_path: Path) -> None:
     in_flight = InFlight(StudyFolder(tmp_path), "trial")
     assert in_flight.latest() is None

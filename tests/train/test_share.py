@@ -60,16 +60,13 @@ def test_the_largest_divisor_divides_and_is_the_largest(number: int, at_most: in
 def test_workers_that_would_change_a_result_are_refused(
     prepared: Any, learned: bool, batch: int, samples: int, workers: int, refused: str | None
 ) -> None:
-    trial = replace(
-        prepared.trial,
-        recipe=Recipe(batch_size=batch),
-        distiller=MKDConfig() if learned else KDConfig(),
-    )
-    if refused is None:
-        require_same_result(trial, samples, workers)
-    else:
-        with pytest.raises(ShareError, match=refused):
+    for distiller in (MKDConfig(), MMKDConfig()) if learned else (KDConfig(),):
+        trial = replace(prepared.trial, recipe=Recipe(batch_size=batch), distiller=distiller)
+        if refused is None:
             require_same_result(trial, samples, workers)
+        else:
+            with pytest.raises(ShareError, match=refused):
+                require_same_result(trial, samples, workers)
 
 
 def test_a_gram_matrix_of_a_batch_is_not_shared(prepared: Any) -> None:

@@ -187,9 +187,8 @@ def announce_skipped(console: Console, out: Path, trial_ids: Collection[str]) ->
 
 
 def _banks(banks: Sequence[BankSpec]) -> str:
-    modes = dict.fromkeys((bank.augmentation, bank.mode) for bank in banks)
-    by_augmentation = ", ".join(f"{augmentation} {mode}" for augmentation, mode in modes)
-    return f"{_size(sum(bank.kept_bytes for bank in banks))} ({by_augmentation})"
+    kept = dict.fromkeys(f"{bank.augmentation} {bank.in_words}" for bank in banks)
+    return f"{_size(sum(bank.kept_bytes for bank in banks))} ({', '.join(kept)})"
 
 
 def _size(count: int) -> str:

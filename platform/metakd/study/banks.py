@@ -2,7 +2,7 @@
 
 import math
 import shutil
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
@@ -79,6 +79,13 @@ class BankSpec:
             return None
         return Bank(self.id, self.mode == "full", self.keeps_features)
 
+    @property
+    def in_words(self) -> str:
+        """What a plan says of it: without features, who matches them asks the teachers live."""
+        if not self.features_of or self.mode == "live":
+            return self.mode
+        return f"{self.mode} {'with' if self.keeps_features else 'without'} features"
+
     def answers_of(self, teacher: TeacherSpec) -> tuple[str, ...]:
         """Returns the names of a teacher's answers that are kept."""
         with_features = self.keeps_features and teacher in self.features_of
@@ -130,9 +137,10 @@ def bank_of(
 
 
 def choose_modes(banks: Sequence[BankSpec], policy: BankPolicy) -> list[BankSpec]:
-    """Decides what is kept: all logits if they fit, then features, then the smallest views.
+    """Decides what is kept: all logits if they fit, then features, then views.
 
-    Features before views: what is not kept of them takes a pass of every teacher at every step.
+    Of features and of views those of the augmentations where they are smallest come first. Features
+    before views: what is not kept of them takes a pass of every teacher at every step.
 
     Args:
         banks: All banks of a study.
@@ -144,15 +152,14 @@ def choose_modes(banks: Sequence[BankSpec], policy: BankPolicy) -> list[BankSpec
     room = policy.limit_bytes - sum(bank.answers_bytes for bank in banks)
     if room < 0:
         return [replace(bank, mode="live") for bank in banks]
-    features = sum(bank.features_bytes for bank in banks)
-    keeps = features <= room
-    room -= features if keeps else 0
-    modes: dict[str, Mode] = {}
-    for augmentation, size in sorted(_views_bytes(banks).items(), key=lambda item: item[1]):
-        modes[augmentation] = "full" if size <= room else "logits"
-        room -= size if size <= room else 0
+    with_features, room = _fitting(banks, lambda bank: bank.features_bytes, room)
+    with_views, _ = _fitting(banks, lambda bank: bank.views_bytes, room)
     return [
-        replace(bank, mode=modes[bank.augmentation], keeps_features=keeps and _has(bank))
+        replace(
+            bank,
+            mode="full" if bank.augmentation in with_views else "logits",
+            keeps_features=bank.augmentation in with_features and _has(bank),
+        )
         for bank in banks
     ]
 
@@ -182,11 +189,19 @@ def _has(bank: BankSpec) -> bool:
     return bool(bank.features_of)
 
 
-def _views_bytes(banks: Sequence[BankSpec]) -> dict[str, int]:
+def _fitting(
+    banks: Sequence[BankSpec], size: Callable[[BankSpec], int], room: int
+) -> tuple[set[str], int]:
+    """Returns the augmentations for which something fits, smallest first, and the room left."""
     sizes: dict[str, int] = {}
     for bank in banks:
-        sizes[bank.augmentation] = sizes.get(bank.augmentation, 0) + bank.views_bytes
-    return sizes
+        sizes[bank.augmentation] = sizes.get(bank.augmentation, 0) + size(bank)
+    fits = set()
+    for augmentation, taken in sorted(sizes.items(), key=lambda item: item[1]):
+        if taken <= room:
+            fits.add(augmentation)
+            room -= taken
+    return fits, room
 
 
 def _size(folder: Path) -> int:

@@ -24,6 +24,7 @@ from metakd.train.resources import Resources
 from metakd.train.samples import open_samples
 from metakd.train.teacher import TeacherReport, open_teacher, open_teacher_with_features
 from metakd.train.teacher_training import train_teachers
+from metakd.train.trial import TeacherSpec
 
 # A task's process takes seconds to import torch: as long as this many views take it.
 VIEWS_PER_TASK = 50_000
@@ -67,7 +68,7 @@ def prepare(
     if not plan.teachers:
         _wait(views, tell_views)
         return []
-    on_stage(f"teacher {plan.teachers[0].model}")
+    on_stage(_in_words(plan.teachers[0], plan.teachers))
     allotment = allot_teachers(
         cluster.nodes, len(plan.teachers), min(spec.recipe.batch_size for spec in plan.teachers)
     )
@@ -77,7 +78,7 @@ def prepare(
         allotment.each,
         allotment.at_once,
         on_epoch=lambda spec, done: on_stage(
-            f"teacher {spec.model}, epoch {done} of {spec.recipe.epochs}"
+            f"{_in_words(spec, plan.teachers)}, epoch {done} of {spec.recipe.epochs}"
         ),
     )
     # Not waited for before: Ray Train's own start needs no CPU of the cluster.
@@ -102,6 +103,12 @@ def prepare(
 
     _wait(answers, tell_answers)
     return reports
+
+
+def _in_words(teacher: TeacherSpec, teachers: Sequence[TeacherSpec]) -> str:
+    """Returns what a teacher under training is called: one model may stand there twice."""
+    of = f" {teachers.index(teacher) + 1} of {len(teachers)}," if len(teachers) > 1 else ""
+    return f"teacher{of} {teacher.model}"
 
 
 def _deal(banks: Sequence[BankSpec], at_most: int) -> list[list[BankSpec]]:
