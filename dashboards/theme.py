@@ -117,11 +117,11 @@ ENSEMBLE_LOOKS = {
     "mmkd": Look("MMKD", "@ember", "diamond", "solid"),
     "mmkd+tau": Look("MMKD, learned τ", "@wine", "diamond-open", "dash"),
     "mmkd-logits": Look("MMKD, no features", "@magenta", "diamond", "solid"),
-    "mmkd-tau": Look("learned τ, equal weights", "@sky", "diamond-open", "solid"),
+    "mmkd-tau": Look("learned τ alone", "@sky", "diamond-open", "solid"),
     "mmkd-reference": Look("MMKD as published", "@brown", "cross", "dash"),
     "mean_losses": Look("mean of losses", "@steel", "square", "solid"),
     "mean_logits": Look("mean of logits", "@indigo", "circle", "solid"),
-    "mean_features": Look("mean losses + features", "@olive", "square", "dash"),
+    "mean_features": Look("mean with features", "@olive", "square", "dash"),
     "camkd": Look("confidence (CA-MKD)", "@forest", "triangle-down", "solid"),
     "single": Look("best single teacher", "@fixed", "circle", "solid"),
 }

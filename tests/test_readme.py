@@ -13,10 +13,15 @@ import torch
 from made_up_study import MadeUpStudy
 from torch import Tensor, nn
 
+from metakd.study.command_line import parse
+from metakd.study.spec import StudySpec
+from metakd.study.strategies import STRATEGIES
 from metakd.testing.strategy import check_strategy
 
 README = Path(__file__).parent.parent / "README.md"
-BLOCKS = re.findall(r"```python\n(.*?)```", README.read_text(encoding="utf-8"), re.DOTALL)
+TEXT = README.read_text(encoding="utf-8")
+BLOCKS = re.findall(r"```python\n(.*?)```", TEXT, re.DOTALL)
+SEVERAL = TEXT.partition("## Several teachers")[2].partition("\n## ")[0]
 STEPS, BATCH, CLASSES = 20, 16, 5
 
 
@@ -96,3 +101,19 @@ def test_a_strategy_of_ones_own() -> None:
     with pytest.raises(AssertionError, match=r"spends 1\.5 runs of a budget of 1"):
         check_strategy(replace(strategy, min_runs=1))
     assert len(BLOCKS) == 4, "a new block needs a test here"
+
+
+def test_every_strategy_of_several_teachers_has_its_row() -> None:
+    rows = re.findall(r"^\| `([^`]+)` \|", SEVERAL, re.MULTILINE)
+    assert sorted(rows) == sorted(name for name, s in STRATEGIES.items() if s.asks_several)
+    said = dict(re.findall(r"`([^`]+)`\s+is\s+`([^`]+)`", SEVERAL))
+    assert said == {name: STRATEGIES[name].with_one_teacher for name in ("mmkd-logits", "mmkd-tau")}
+
+
+def test_commands_for_several_teachers_are_understood() -> None:
+    script = "python studies/multi_teacher.py"
+    commands = [line for line in SEVERAL.splitlines() if line.startswith(script)]
+    assert len(commands) == 3
+    for command in commands:
+        study = StudySpec("multi_teacher", question="multi_teacher", teachers=("ensemble",))
+        parse(study, command.removeprefix(script).split())

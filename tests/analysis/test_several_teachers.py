@@ -145,6 +145,8 @@ def test_parts_are_told_by_strategies_that_differ_in_one() -> None:
     features = told["features", "mean_features", "mean_losses"]
     assert features.claim == "no clear gap"
     assert [part.p_holm for part in found] == holm([part.p_value for part in found])
+    # Learned temperatures alone match no features.
+    assert ("temperatures", "mmkd-tau", "mean_losses") in told
     few = answered(ensemble_study("mmkd", "mean_losses")).parts
     assert few == ()
 

@@ -41,7 +41,7 @@ def test_the_answer_comes_first_and_nothing_of_grids(whole: Summary) -> None:
     assert not {"gains", "responses", "transfer", "trajectories", "optimism"} & set(figures)
     for words in (
         whole.verdict.headline, *whole.verdict.sentences, "Against the best single teacher",
-        "MMKD minus rival", "What helps", "with features: MMKD − mean losses + features",
+        "MMKD minus rival", "What helps", "with features: MMKD − mean with features",
         "Each teacher alone", "1,000,000", "Where MMKD is ahead of the mean of losses",
         "arXiv 2306.06634", "MMKD − its student", "confidence (CA-MKD)",
     ):  # fmt: skip

@@ -33,13 +33,26 @@ def test_nothing_is_said_where_none_was(tmp_path: Path) -> None:
     assert told(tmp_path, {"a": 0, "b": None}) == ""
 
 
-def planned(dataset: ImageDataset, policy: BankPolicy) -> str:
+def planned(
+    dataset: ImageDataset,
+    policy: BankPolicy = BankPolicy(),  # noqa: B008 - frozen
+    **choice: tuple[str, ...],
+) -> str:
     spec = StudySpec("s", scales=(0.3,), augmentations=("none", "strong"), seeds=2, epochs=30)
-    plan = make_plan(spec, [dataset], policy)
+    plan = make_plan(replace(spec, **choice), [dataset], policy)  # type: ignore[arg-type]
     board = Board(Curves(StudyFolder(Path("nowhere")), ()), plan.jobs)
     text = io.StringIO()
     announce_plan(Console(file=text, width=200), plan, board, plan.teachers, 2, 5 * 2**30)
     return text.getvalue()
+
+
+def test_the_plan_says_who_teaches_at_once(tmp_path: Path) -> None:
+    digits = open_dataset("digits", tmp_path)
+    at_once = planned(digits, teachers=("digit_mlp+digit_cnn",), strategies=("camkd",))
+    both = "digit_mlp (4,810 parameters) + digit_cnn (158,506 parameters)"
+    assert f"models       2 teachers at once: {both}, student digit_cnn_tiny" in at_once
+    assert "strategies   camkd (fixed τ: 4)" in at_once
+    assert "left out" not in planned(digits, strategies=("all",))
 
 
 def test_the_plan_says_what_will_be_kept_and_how_much_room_there_is(tmp_path: Path) -> None:

@@ -34,6 +34,13 @@ def fails(words: list[str], capsys: pytest.CaptureFixture[str]) -> str:
         ("--dataset parquet:nowhere", "nowhere"),
         ("--student cnn", "unknown model 'cnn'"),
         ("--teacher timm:resnet1888", "did you mean timm:resnet18"),
+        ("--teacher digit_cnn+digit_cmm --strategies ce mmkd", "unknown model 'digit_cmm'"),
+        ("--teacher digit_cnn+digit_mlp", "'fixed' does not fit this study: it asks one teacher"),
+        ("--strategies ce mmkd", "'mmkd' does not fit this study: with one teacher it is fixed"),
+        (
+            "--teacher digit_cnn+timm:resnet18,pretrained=True --strategies camkd",
+            "know 1000 classes, but the dataset has 10",
+        ),
         ("--strategies magic", "choose from ce, fixed, grid, grid2d"),
         ("--augmentations heavy", "choose from none, standard, strong"),
         ("--temperatures 0 4", "above 0, got 0"),

@@ -123,7 +123,7 @@ def test_searchers_stop_at_their_budget(name: str, budget: float) -> None:
     search = searching(name, budget=budget)
     for _ in jobs_of(Board(MadeUpCurves(), [], [search])):
         pass
-    assert search.runs_left == 0
+    assert (search.waits_for, search.runs_to_come) == ([], 0)
     assert spent(search) <= budget + 1e-9
     # None leaves a run unspent that it could have had.
     whole = {"grid2d": 4, "optuna+asha": budget}.get(name, int(budget))
@@ -207,13 +207,15 @@ def test_seeds_come_in_order_and_searches_before_what_the_plan_knows() -> None:
 
 def test_what_a_search_will_spend_is_told_before() -> None:
     search = searching("pbt", budget=4.0)
-    assert search.runs_left == 4.0
+    # Four members to the end of the first of eight rounds, and all that comes after.
+    assert [job.trial.epochs for job in search.waits_for] == [2] * 4
+    assert search.runs_to_come == pytest.approx(4 * 16 / 18)
     board = Board(MadeUpCurves(), [], [search])
     job = board.next_job()
     assert job is not None
     board.done(job)
-    # It is told of a round as a whole.
-    assert search.runs_left == 4.0
+    assert len(search.waits_for) == 3
+    assert search.runs_to_come == pytest.approx(4 * 16 / 18)
     assert board.unfinished() == [search]
 
 

@@ -6,6 +6,7 @@ from benchmarks.imagenet_cost import imagenet, plan_of
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from metakd.data.datasets import open_dataset
 from metakd.models.pretrained import without_weights
 from metakd.study.banks import BankPolicy
 from metakd.study.board import Board
@@ -21,7 +22,10 @@ from metakd.study.gpu_cost import (
     wall_clock_s,
 )
 from metakd.study.gpu_work import H100, Gpu, Work, work_of
-from metakd.study.plan import Plan
+from metakd.study.plan import Plan, make_plan
+from metakd.study.searching import Searching
+from metakd.study.spec import StudySpec
+from metakd.study.strategies import STRATEGIES
 from metakd.train.folder import StudyFolder
 
 SHAPE = (3, 224, 224)
@@ -164,6 +168,37 @@ def test_a_teacher_that_brings_no_weights_is_trained_first(plan: Plan) -> None:
     assert (untrained.gpu_h - brought.gpu_h) * 3600 == pytest.approx(expected)
     trained = gpu_cost(plan, board(plan), [], 8, workers=8)
     assert trained == brought
+
+
+def test_several_live_teachers_each_answer_at_every_step(tmp_path: Path) -> None:
+    models = ("cifar_resnet8", "cifar_cnn_small", "cifar_cnn")
+    spec = StudySpec(
+        "s",
+        scales=(1.0,),
+        augmentations=("none",),
+        teachers=("+".join(models),),
+        strategies=("single", "mean_losses", "mmkd"),
+        seeds=1,
+        epochs=4,
+    )
+    pictures = open_dataset("synthetic:samples=1000,classes=10,size=32", tmp_path)
+    plan = make_plan(spec, [pictures], BankPolicy("live"))
+    searches = [
+        Searching(name, STRATEGIES[name], case, case.choices(name, plan.spec))
+        for name, case in plan.searches
+    ]
+    told = Board(Curves(StudyFolder(Path("nowhere")), ()), plan.jobs, searches)
+    answers = [work_of(model, (3, 32, 32), 10).answering_s(H100) for model in models]
+    student = work_of("cifar_cnn_tiny", (3, 32, 32), 10).training_s(H100)
+    # Each alone; the mean of all; learned weights of all, with look-aheads.
+    (mmkd,) = [job for job in told.known() if job.trial.distiller.method == "mmkd"]
+    steps = 3 * mmkd.steps + mmkd.steps + expected_steps(mmkd)
+    seconds = AROUND * 64 * (steps * student + mmkd.steps * 3 * sum(answers))
+    cost = gpu_cost(plan, told, [], 8, workers=1)
+    assert cost.gpu_h * 3600 == pytest.approx(seconds)
+    # None waits for another.
+    longest = AROUND * 64 * (expected_steps(mmkd) * student + mmkd.steps * sum(answers))
+    assert cost.wall_h * 3600 == pytest.approx(longest)
 
 
 def test_a_trial_that_does_not_fit_is_refused(plan: Plan) -> None:

@@ -6,6 +6,7 @@ import shutil
 import signal
 import threading
 import time
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -26,7 +27,9 @@ from metakd.study.cluster import Cluster, connect
 from metakd.study.curves import Curves
 from metakd.study.plan import Plan, make_plan
 from metakd.study.prepare import prepare
+from metakd.study.searching import Searching
 from metakd.study.spec import StudySpec
+from metakd.study.strategies import STRATEGIES
 from metakd.study.trainable import Orders
 from metakd.study.tuning import Watcher, run_jobs
 from metakd.train.commit import record_failure
@@ -171,6 +174,59 @@ def test_trials_run_and_a_failure_stays_alone_and_is_recorded(
     assert {row["status"] for row in rows.values()} == {"done"}
     assert {row["git_commit"] for row in rows.values()} == {"abc"}
     assert {row["method"] for row in rows.values()} == {"ce", "kd", "mkd"}
+
+
+def searched(plan: Plan, folder: StudyFolder) -> Board:
+    """A board of a plan, told what is in the store."""
+    finished = finished_trials(folder.out)
+    searches = [
+        Searching(name, STRATEGIES[name], case, case.choices(name, plan.spec))
+        for name, case in plan.searches
+    ]
+    jobs = [job for job in plan.jobs if job.trial.id not in finished]
+    return Board(Curves(folder, finished), jobs, searches)
+
+
+def test_several_teachers_share_banks_and_trials_and_nothing_runs_twice(
+    cluster: Cluster, tmp_path: Path
+) -> None:
+    folder, _ = new_folder(tmp_path)
+    spec = dataclasses.replace(
+        SPEC,
+        teachers=("digit_mlp+digit_cnn_small",),
+        strategies=("ce", "single", "mean_losses", "mmkd"),
+        seeds=1,
+    )
+    plan = make_plan(spec, [open_dataset("digits", folder.datasets)])
+    for teacher in plan.teachers:
+        untrained = new_teacher(teacher, folder)
+        store_teacher(teacher, folder, untrained, TeacherReport(0.1, 0.1, 0.0))
+    prepare(plan, folder, cluster, {bank.id for bank in plan.banks})
+    (bank,) = plan.banks
+    kept = {tuple(path.parts[-2:]) for path in (folder.banks / bank.id / "answers").glob("*/*")}
+    assert kept == {(teacher.id, f"{name}-float16") for teacher in plan.teachers
+                    for name in ("logits", "features")}  # fmt: skip
+
+    board, heard = searched(plan, folder), Heard(folder)
+    run_jobs(Orders(folder, ONE, git_commit="abc"), board, lambda: 2, heard)
+    assert heard.reasons == {}
+    assert board.is_over
+    rows = {row["trial_id"]: row for row in read_trials(folder.out).to_pylist()}
+    asked = Counter((row["method"], row["teacher"]) for row in rows.values())
+    both = "digit_mlp+digit_cnn_small"
+    alone = [("kd", "digit_mlp"), ("kd", "digit_cnn_small")]
+    assert asked == Counter([("ce", None), *alone, ("mean_losses", both), ("mmkd", both)])
+    found = Counter((row["strategy"], row["teacher"]) for row in board.rows())
+    assert found == {("single", both): 2, ("mean_losses", both): 1, ("mmkd", both): 1}
+    assert {row["trial_id"] for row in board.rows()} < set(rows)
+    (learned,) = [name for name, row in rows.items() if row["method"] == "mmkd"]
+    weighed = read_steps(folder.out, [learned])["teacher_weights"].to_pylist()
+    assert all(sum(each["weights"]) == pytest.approx(1) for epoch in weighed for each in epoch)
+    # The same again finds all of it; so does a study of one of the teachers.
+    assert searched(plan, folder).is_over
+    one = dataclasses.replace(spec, teachers=("digit_mlp",), strategies=("ce", "fixed"))
+    of_one = make_plan(one, [open_dataset("digits", folder.datasets)])
+    assert searched(of_one, folder).is_over
 
 
 def accuracy(outcome: Outcome) -> float:

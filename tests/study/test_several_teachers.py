@@ -12,7 +12,7 @@ from metakd.data.datasets import ImageDataset, open_dataset
 from metakd.models.create import teacher_ensemble
 from metakd.study.banks import BankPolicy
 from metakd.study.board import Board
-from metakd.study.cost import expected_steps, plain_run
+from metakd.study.cost import expected_steps, plain_run, steps_left
 from metakd.study.curves import Curves
 from metakd.study.plan import Plan, make_plan
 from metakd.study.searching import Searching
@@ -141,7 +141,7 @@ def test_costs_count_each_teacher_alone_and_every_look_ahead(digits: ImageDatase
     cases = dict(plan.searches)
     search = Searching("single", STRATEGIES["single"], cases["single"],
                        cases["single"].choices("single", plan.spec))  # fmt: skip
-    assert search.runs_left == 3
+    assert (len(search.waits_for), search.runs_to_come) == (3, 0)
     plain = plain_run(cases["mmkd"])
     assert isinstance(plain.trial.distiller, KDConfig)
     (trial,) = asked(plan, "mmkd")
@@ -153,16 +153,47 @@ def test_costs_count_each_teacher_alone_and_every_look_ahead(digits: ImageDatase
     )
 
 
-def test_the_table_of_searches_names_the_setting_not_the_single_teacher(
-    digits: ImageDataset,
-) -> None:
-    plan = make_plan(SPEC, [digits])
+def board_of(plan: Plan) -> Board:
     searches = [
         Searching(name, STRATEGIES[name], case, case.choices(name, plan.spec))
         for name, case in plan.searches
     ]
-    board = Board(Curves(StudyFolder(Path("nowhere")), ()), plan.jobs, searches)
-    rows = Counter((row["strategy"], row["teacher"]) for row in board.rows())
+    return Board(Curves(StudyFolder(Path("nowhere")), ()), plan.jobs, searches)
+
+
+def test_what_is_left_is_every_run_that_is_known_with_its_look_aheads(
+    digits: ImageDataset,
+) -> None:
+    plan = make_plan(SPEC, [digits])
+    board = board_of(plan)
+    plain = expected_steps(plan.jobs[0])
+    # No teacher, three alone, the mean; and learned weights.
+    mmkd = next(job for job in board.known() if isinstance(job.trial.distiller, MMKDConfig))
+    assert expected_steps(mmkd) > plain
+    assert steps_left(board) == pytest.approx(5 * plain + expected_steps(mmkd))
+    # Two ensembles that share a teacher share its run.
+    both = make_plan(replace(SPEC, teachers=("digit_mlp+digit_cnn", "digit_mlp+digit_cnn_deep"),
+                             strategies=("single",)), [digits])  # fmt: skip
+    assert steps_left(board_of(both)) == 3 * plain
+
+
+def test_live_teachers_are_those_whose_answers_no_bank_has(digits: ImageDataset) -> None:
+    logits = make_plan(SPEC, [digits]).banks[0].answers_bytes
+    live = {}
+    for limit, kept in ((2**30, "all"), (logits, "logits"), (0, "nothing")):
+        plan = make_plan(SPEC, [digits], BankPolicy(limit_bytes=limit))
+        jobs = board_of(plan).known()
+        live[kept] = Counter({job.trial.distiller.method: len(job.live_teachers) for job in jobs})
+    assert live["all"].total() == 0
+    assert +live["logits"] == {"mmkd": 3}
+    assert live["nothing"] == {"ce": 0, "kd": 1, "mean_losses": 3, "mmkd": 3}
+
+
+def test_the_table_of_searches_names_the_setting_not_the_single_teacher(
+    digits: ImageDataset,
+) -> None:
+    plan = make_plan(SPEC, [digits])
+    rows = Counter((row["strategy"], row["teacher"]) for row in board_of(plan).rows())
     assert rows == {("single", SPEC.teachers[0]): 3, ("mean_losses", SPEC.teachers[0]): 1,
                     ("mmkd", SPEC.teachers[0]): 1}  # fmt: skip
 
@@ -187,7 +218,15 @@ def test_the_table_of_searches_names_the_setting_not_the_single_teacher(
         ({"budget": 2.0}, "'single' does not fit this study: its 3 runs exceed the budget of 2"),
         ({"teachers": ("digit_cnn",)}, "with one teacher its methods are fixed and meta"),
         ({"teachers": ("digit_cnn+",)}, "teachers at once are written A+B, got 'digit_cnn+'"),
+        (
+            {"teachers": ("timm:resnet18,checkpoint_path=a+b.pt",)},
+            "no option of a model may hold one, got 'timm:resnet18,checkpoint_path=a+b.pt'",
+        ),
         ({"students": ("digit_mlp+digit_cnn",)}, "several at once may teach, not learn"),
+        (
+            {"teachers": (*SPEC.teachers, "digit_cnn"), "strategies": ("ce", "mmkd")},
+            "'mmkd' does not fit this study: with one teacher it is fixed with features",
+        ),
         ({"teachers": ("ensemble", "digit_cnn")}, "'ensemble' stands alone"),
     ],
     ids=str,
@@ -208,7 +247,8 @@ def test_a_model_without_features_is_refused_before_anything_runs(
 
     feature_shape.cache_clear()
     monkeypatch.delattr(Classifier, "forward_head")
-    with pytest.raises(SpecError, match=r"'mmkd' .* digit_cnn_tiny: PlainCNN shows no features"):
+    reason = r"'mmkd' .* digit_cnn_tiny: PlainCNN shows no features .* as mean_losses"
+    with pytest.raises(SpecError, match=reason):
         make_plan(SPEC, [digits])
     feature_shape.cache_clear()
 

@@ -67,3 +67,11 @@ def test_workers_that_would_change_a_result_are_refused(
         else:
             with pytest.raises(ShareError, match=refused):
                 require_same_result(trial, samples, workers)
+
+
+def test_a_gram_matrix_of_a_batch_is_not_shared(prepared: Any) -> None:
+    trial = replace(prepared.trial, distiller=MMKDConfig.reference())
+    require_same_result(trial, 900, workers=1)
+    with pytest.raises(ShareError, match="'gram_raw' reads whole: choose 1 worker"):
+        require_same_result(trial, 900, workers=2)
+    require_same_result(replace(trial, distiller=MMKDConfig(features_weight=1.0)), 900, workers=2)

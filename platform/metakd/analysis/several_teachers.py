@@ -26,7 +26,7 @@ PARTS = (
     ("weights", "mmkd-logits", "mean_losses"),
     ("features", "mmkd", "mmkd-logits"),
     ("features", "mean_features", "mean_losses"),
-    ("temperatures", "mmkd-tau", "mean_features"),
+    ("temperatures", "mmkd-tau", "mean_losses"),
     ("temperatures", "mmkd+tau", "mmkd"),
 )
 

@@ -43,7 +43,6 @@ COMPANY = {
     ("weights", "mean_losses"): "without features",
     ("features", "mmkd-logits"): "at learned weights",
     ("features", "mean_losses"): "at equal weights",
-    ("temperatures", "mean_features"): "at equal weights",
     ("temperatures", "mean_losses"): "at equal weights",
     ("temperatures", "mmkd"): "at learned weights",
 }

@@ -42,7 +42,7 @@ class LookAheads:
     takes meta batches of the same size."""
     horizon: int = 1
     """Steps of the student that a look-ahead reaches back over, 1 to 5; each beyond the first costs
-    a Hessian product, about two passes of the look-ahead's share."""
+    a Hessian product, about four passes of the look-ahead's share."""
     meta_data: MetaData = "meta"
     """What judges a look-ahead in the metakd loop: the held-out meta split, or the next training
     batch."""

@@ -54,15 +54,26 @@ def create_trained(name: str, image_shape: ImageShape, num_classes: int) -> nn.M
     Raises:
         ModelError: If the weights cannot be had, or do not fit.
     """
-    model, options = split_name(name)
-    config = _timm_config(model)
-    known = num_classes if config is None else config.num_classes
-    if options.get("pretrained") and known != num_classes:
-        raise ModelError(
-            f"the weights of {name!r} know {known} classes, but the dataset has {num_classes}: "
-            f"train {without_weights(name)!r} instead, or name a checkpoint_path that knows them"
-        )
+    require_classes(name, num_classes)
     return create_model(name, image_shape, num_classes, seed=0)
+
+
+def require_classes(name: str, num_classes: int) -> None:
+    """Refuses a name whose weights are timm's, of other classes; a file's are known once opened.
+
+    Raises:
+        ModelError: If they know another number of classes, or timm has none of this tag.
+    """
+    model, options = split_name(name)
+    if not options.get("pretrained"):
+        return
+    config = _timm_config(model)
+    if config is not None and config.num_classes != num_classes:
+        raise ModelError(
+            f"the weights of {name!r} know {config.num_classes} classes, but the dataset has "
+            f"{num_classes}: train {without_weights(name)!r} instead, or name a checkpoint_path "
+            "that knows them"
+        )
 
 
 def take_inputs(model: nn.Module, name: str, mean: Tensor, std: Tensor) -> nn.Module:

@@ -120,8 +120,8 @@ def _choices(plan: Plan) -> str:
 def _announce_data(console: Console, plan: Plan, opened: Opened) -> None:
     spec, dataset = plan.spec, opened.dataset
     here = [setting for setting in plan.settings if setting.data == opened.data]
-    teachers = dict.fromkeys(teacher.model for s in here for teacher in s.teachers)
-    models = [f"teacher {_sized(model, dataset)}" for model in teachers]
+    levels = dict.fromkeys(setting.teachers for setting in here if setting.teachers)
+    models = [_teaching(teachers, dataset) for teachers in levels]
     models += [f"student {_sized(s, dataset)}" for s in dict.fromkeys(s.student for s in here)]
     scales = dict.fromkeys(f"{100 * setting.sampling.scale:.3g}%" for setting in here)
     matched = ", as many steps at each" if spec.match == "steps" else ""
@@ -194,6 +194,11 @@ def _size(count: int) -> str:
     if count < 2**20:
         return f"{count / 2**10:.0f} KiB"
     return f"{count / 2**20:.0f} MiB" if count < 2**30 else f"{count / 2**30:.1f} GiB"
+
+
+def _teaching(teachers: Sequence[TeacherSpec], dataset: ImageDataset) -> str:
+    side = "teacher" if len(teachers) == 1 else f"{len(teachers)} teachers at once:"
+    return f"{side} {' + '.join(_sized(teacher.model, dataset) for teacher in teachers)}"
 
 
 def _sized(model: str, dataset: ImageDataset) -> str:

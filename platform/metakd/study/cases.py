@@ -3,6 +3,7 @@
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
+from metakd.core.distillers import SeveralTeachersConfig
 from metakd.core.training import Recipe
 from metakd.study.spec import StudySpec
 from metakd.study.strategies import Choices, Leg
@@ -43,6 +44,28 @@ class Job:
     samples: int
     train_samples: int
     from_epoch: int = 0
+
+    @property
+    def batch_size(self) -> int:
+        """Samples of each of its steps."""
+        return min(self.trial.recipe.batch_size, self.samples)
+
+    @property
+    def steps(self) -> int:
+        """Its optimiser steps, from where it goes on."""
+        each = self.trial.sampling.steps_per_epoch(
+            self.batch_size, self.samples, self.train_samples
+        )
+        return (self.trial.epochs - self.from_epoch) * each
+
+    @property
+    def live_teachers(self) -> tuple[TeacherSpec, ...]:
+        """Teachers that answer at each of its steps, since no bank has all that it asks."""
+        distiller = self.trial.distiller
+        asks_features = isinstance(distiller, SeveralTeachersConfig) and distiller.asks_features
+        if self.bank is None or (asks_features and not self.bank.has_features):
+            return self.trial.teachers
+        return ()
 
 
 @dataclass(frozen=True)

@@ -196,7 +196,7 @@ def _parser(defaults: StudySpec) -> argparse.ArgumentParser:
             nargs="+",
             metavar="MODEL",
             help="models of metakd, timm:NAME, or rising: several of rising size"
-            + (", or none" if side == "teacher" else ""),
+            + ("; A+B+C: at once; ensemble: three at once; none" if side == "teacher" else ""),
         )
     asks.add_argument(
         "--recipe",

@@ -2,7 +2,7 @@
 
 import math
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import partial
 
 import torch
@@ -14,13 +14,14 @@ from metakd.models.create import create_model
 from metakd.models.pretrained import brings_weights, without_weights
 from metakd.study.board import Board
 from metakd.study.cases import Case, Job
-from metakd.study.plan import Plan
-from metakd.study.searching import Searching
+from metakd.study.plan import Opened, Plan
 from metakd.study.strategies import Leg
 from metakd.train.trial import TeacherSpec
 
 WARM_UP_STEPS, TIMED_STEPS = 2, 4
 TIMED_VALUES = 2**20
+FORWARD = 1 / 3
+"""A forward pass, in steps."""
 # What a step takes beside its passes: the optimiser, the batch, its share of evaluation.
 AROUND_STEP_S = 0.6e-3
 # Ray's start, the first imports of each worker, the teacher's worker group, the report.
@@ -29,13 +30,10 @@ START_S = 70.0
 
 def expected_steps(job: Job) -> float:
     """Returns a job's cost in student-step equivalents, from where it goes on."""
-    trial = job.trial
-    batch = min(trial.recipe.batch_size, job.samples)
-    epochs = trial.epochs - job.from_epoch
-    steps = epochs * trial.sampling.steps_per_epoch(batch, job.samples, job.train_samples)
-    if not isinstance(trial.distiller, LookAheads):
-        return float(steps)
-    return steps + trial.distiller.look_ahead_equivalents(steps, batch)
+    distiller = job.trial.distiller
+    if not isinstance(distiller, LookAheads):
+        return float(job.steps)
+    return job.steps + distiller.look_ahead_equivalents(job.steps, job.batch_size)
 
 
 def seconds_per_step(
@@ -65,17 +63,17 @@ def plain_run(case: Case) -> Job:
     return case.job(Leg(KDConfig(), teacher=0) if case.setting.teachers else Leg(KDConfig()))
 
 
-def steps_left(search: Searching) -> float:
-    """Returns what a search is expected to ask for yet, in student-step equivalents."""
-    return search.runs_left * expected_steps(plain_run(search.case))
+def work_left(board: Board) -> Iterator[tuple[Job, float]]:
+    """Yields what is expected to run yet, and how often: what is known, then what searches add."""
+    for job in board.known():
+        yield job, 1.0
+    for search in board.unfinished():
+        yield plain_run(search.case), search.runs_to_come
 
 
-def searching_steps(board: Board) -> float:
-    """Returns what searches are expected to ask for yet, in student-step equivalents.
-
-    What a search waits for now is in it.
-    """
-    return sum(map(steps_left, board.unfinished()))
+def steps_left(board: Board) -> float:
+    """Returns what is expected to run yet, in student-step equivalents."""
+    return sum(runs * expected_steps(job) for job, runs in work_left(board))
 
 
 def estimate_s(plan: Plan, board: Board, untrained: Sequence[TeacherSpec], cpus: int) -> float:
@@ -87,29 +85,48 @@ def estimate_s(plan: Plan, board: Board, untrained: Sequence[TeacherSpec], cpus:
         untrained: Teachers that are not trained yet.
         cpus: How many CPUs there are.
     """
-    work = [(job.trial.data, job.trial.student, expected_steps(job)) for job in board.planned()]
-    for search in board.unfinished():
-        setting = search.case.setting
-        work.append((setting.data, setting.student, steps_left(search)))
     work_s = 0.0
     for opened in plan.opened:
         shape, classes = opened.dataset.image_shape, opened.dataset.num_classes
         step_s = partial(seconds_per_step, image_shape=shape, num_classes=classes)
-        recipes, train_samples = opened.recipes, len(opened.splits.train)
-        here = [(student, steps) for data, student, steps in work if data == opened.data]
-        for student in dict.fromkeys(student for student, _ in here):
-            steps = sum(count for name, count in here if name == student)
-            work_s += steps * (step_s(student, recipes.student.batch_size) + AROUND_STEP_S)
-        batch = recipes.teacher.batch_size
-        for teacher in untrained:
-            if teacher.data == opened.data:
-                trained = not brings_weights(teacher.model)
-                steps = trained * recipes.teacher.epochs * train_samples / batch
-                # A forward pass is a third of a step.
-                answers = sum(
-                    bank.passes * len(bank.sample_ids) / batch / 3
-                    for bank in plan.banks
-                    if teacher in bank.teachers
-                )
-                work_s += step_s(teacher.model, batch) * (steps + answers)
+        for student, steps in _student_steps(board, opened).items():
+            batch = opened.recipes.student.batch_size
+            work_s += steps * (step_s(student, batch) + AROUND_STEP_S)
+        for teacher, steps in _teacher_steps(plan, board, untrained, opened).items():
+            work_s += steps * step_s(teacher, opened.recipes.teacher.batch_size)
     return START_S + work_s / max(cpus, 1)
+
+
+def _student_steps(board: Board, opened: Opened) -> dict[str, float]:
+    """Returns the steps of each student of a dataset."""
+    steps: dict[str, float] = {}
+    for job, runs in work_left(board):
+        if job.trial.data == opened.data:
+            student = job.trial.student
+            steps[student] = steps.get(student, 0.0) + runs * expected_steps(job)
+    return steps
+
+
+def _teacher_steps(
+    plan: Plan, board: Board, untrained: Sequence[TeacherSpec], opened: Opened
+) -> dict[str, float]:
+    """Returns the steps of each teacher of a dataset, its training's and those its answers take."""
+    recipe, train_samples = opened.recipes.teacher, len(opened.splits.train)
+    steps: dict[str, float] = {}
+
+    def add(teacher: TeacherSpec, images: float) -> None:
+        steps[teacher.model] = steps.get(teacher.model, 0.0) + images / recipe.batch_size
+
+    for teacher in untrained:
+        if teacher.data != opened.data:
+            continue
+        if not brings_weights(teacher.model):
+            add(teacher, recipe.epochs * train_samples)
+        for bank in plan.banks:
+            if bank.mode != "live" and teacher in bank.teachers:
+                add(teacher, FORWARD * bank.passes * len(bank.sample_ids))
+    for job, runs in work_left(board):
+        if job.trial.data == opened.data:
+            for teacher in job.live_teachers:
+                add(teacher, FORWARD * runs * job.steps * job.batch_size)
+    return steps

@@ -101,7 +101,7 @@ def _misfit(name: str, strategy: Strategy, spec: StudySpec, case: Case) -> str |
             try:
                 leg.distiller.require_batch(batch)
             except DrawError as error:
-                return str(error)
+                return f"{error}; mmkd has no buffer"
     runs = len(legs)
     if spec.budget is None:
         return None
@@ -115,5 +115,5 @@ def _without_features(model: str, image_shape: ImageShape, num_classes: int) -> 
     try:
         feature_shape(model, image_shape, num_classes)
     except FeatureError as error:
-        return str(error)
+        return f"{error}, as mean_losses and mmkd-logits do"
     return None

@@ -5,7 +5,6 @@ import math
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from metakd.core.distillers import SeveralTeachersConfig
 from metakd.core.recipe import Recipe
 from metakd.data.augmentations import find_recipe
 from metakd.models.pretrained import brings_weights
@@ -110,11 +109,12 @@ def gpu_cost(
     estimate = _Estimate(plan, workers, gpu)
     teachers = [[estimate.teacher_s(t)] for t in untrained if not brings_weights(t.model)]
     banks = [[seconds] for seconds in estimate.banks_s()]
-    students = [[estimate.job_s(job)] for job in board.planned()]
+    students = {job.trial.id: [estimate.job_s(job)] for job in board.known()}
     for search in board.unfinished():
-        whole_s = estimate.job_s(plain_run(search.case))
-        students.append([whole_s] * math.ceil(search.runs_left))
-    stages = [teachers, banks, students]
+        # What it asks for later comes after what it waits for now.
+        chain = students.setdefault(search.waits_for[-1].trial.id, [])
+        chain += [estimate.job_s(plain_run(search.case))] * math.ceil(search.runs_to_come)
+    stages = [teachers, banks, list(students.values())]
     wall_s = sum(wall_clock_s(stage, gpus // workers) for stage in stages)
     work_s = workers * sum(sum(chain) for stage in stages for chain in stage)
     return GpuCost(gpus, wall_s / HOUR_S, work_s / HOUR_S)
@@ -131,18 +131,15 @@ class _Estimate:
     def job_s(self, job: Job) -> float:
         """Returns the seconds of a student's run."""
         trial = job.trial
-        batch = min(trial.recipe.batch_size, job.samples)
-        each = trial.sampling.steps_per_epoch(batch, job.samples, job.train_samples)
         opened = self._plan.opened_of(trial.data)
-        asked = trial.teachers if self._asks_live(job) else ()
         has_views = job.bank is not None and job.bank.has_views
         return run_s(
-            steps=(trial.epochs - job.from_epoch) * each,
+            steps=job.steps,
             equivalents=expected_steps(job),
-            samples=batch / self._workers,
+            samples=job.batch_size / self._workers,
             each=ImageSeconds(
                 student=self._training_s(trial.student, opened),
-                teacher=sum(self._answering_s(teacher, opened) for teacher in asked),
+                teacher=sum(self._answering_s(teacher, opened) for teacher in job.live_teachers),
                 loading=0.0 if has_views else _loading_s(opened, trial.sampling.augmentation),
             ),
         )
@@ -170,13 +167,6 @@ class _Estimate:
     def _training_s(self, model: str, opened: Opened) -> float:
         shape, classes = opened.dataset.image_shape, opened.dataset.num_classes
         return work_of(model, shape, classes).training_s(self._gpu)
-
-    def _asks_live(self, job: Job) -> bool:
-        if job.bank is None:
-            return True
-        distiller = job.trial.distiller
-        is_asked = isinstance(distiller, SeveralTeachersConfig) and distiller.asks_features
-        return is_asked and not job.bank.has_features
 
     def _answering_s(self, teacher: TeacherSpec, opened: Opened) -> float:
         shape, classes = opened.dataset.image_shape, opened.dataset.num_classes

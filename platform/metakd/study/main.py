@@ -18,6 +18,7 @@ from metakd.data.bank import BankError
 from metakd.data.datasets import DatasetError, open_dataset
 from metakd.data.splits import SplitError
 from metakd.models.create import ModelError
+from metakd.models.pretrained import require_classes
 from metakd.results.compaction import compact, is_due
 from metakd.results.mirror import check_store, fetch_results, push_compaction, push_stragglers
 from metakd.results.reader import finished_trials
@@ -155,6 +156,8 @@ def _plan_and_run(
     started = time.monotonic()
     datasets = [open_dataset(name, folder.datasets, options.data) for name in spec.datasets]
     plan = make_plan(spec, datasets, options.banks)
+    for teacher in plan.teachers:
+        require_classes(teacher.model, plan.opened_of(teacher.data).dataset.num_classes)
     board = _board(plan, folder)
     untrained = [teacher for teacher in plan.teachers if read_report(teacher, folder) is None]
     announce_plan(

@@ -15,7 +15,7 @@ from metakd.study.board import Board
 from metakd.study.cases import Job
 from metakd.study.cluster import asks_for_token, connect, present_nodes
 from metakd.study.command_line import RunOptions
-from metakd.study.cost import expected_steps, searching_steps
+from metakd.study.cost import expected_steps, steps_left
 from metakd.study.metrics import StudyGauges
 from metakd.study.plan import Plan
 from metakd.study.prepare import prepare
@@ -114,13 +114,12 @@ class _Shown(Watcher):
     """Shows in the terminal and on Ray's dashboard how far a run is, and records its failures."""
 
     def __init__(self, study: str, board: Board, orders: Orders, console: Console) -> None:
-        planned = board.planned()
-        searched = searching_steps(board)
-        work = sum(map(expected_steps, planned)) + searched
+        goes_on = any(search.runs_to_come for search in board.unfinished())
+        total = None if goes_on else len(board.known())
         self.failures: list[Failure] = []
         self._orders = orders
         self._board = board
-        self._progress = TrialProgress(console, None if searched else len(planned), work)
+        self._progress = TrialProgress(console, total, steps_left(board))
         self._gauges = StudyGauges(study)
         self._wrote_at = time.monotonic()
 

@@ -30,6 +30,7 @@ class Searching:
         name: Of the strategy.
         case: The setting and seed.
         behind: The legs that it has behind it, in the order of asking: run for it, or found.
+        waits_for: The legs that it has asked and was not told of yet.
         is_complete: Whether it has nothing more to ask.
         expected_runs: What it will spend, in whole runs, as far as can be said before.
     """
@@ -45,6 +46,7 @@ class Searching:
         self._search = strategy.search(choices)
         self._paid: dict[str, int] = {}
         self._asked = self._jobs(next(self._search))
+        self.waits_for = self._asked
 
     def wants(self, val_acc: Callable[[Trial], float | None]) -> list[Job]:
         """Tells it what is known, and returns what it waits for; empty when it is complete.
@@ -62,8 +64,11 @@ class Searching:
                     f"and was to spend {self.expected_runs:g} runs"
                 )
             told = [val_acc(job.trial) for job in self._asked]
-            if None in told:
-                return [job for job, value in zip(self._asked, told, strict=True) if value is None]
+            self.waits_for = [
+                job for job, value in zip(self._asked, told, strict=True) if value is None
+            ]
+            if self.waits_for:
+                return self.waits_for
             for job in self._asked:
                 own = job.trial.whole.id
                 self._paid[own] = max(self._paid.get(own, 0), job.trial.epochs)
@@ -76,12 +81,13 @@ class Searching:
         return []
 
     @property
-    def runs_left(self) -> float:
-        """What it is expected to spend yet, in whole runs."""
+    def runs_to_come(self) -> float:
+        """What it is expected to ask for after what it has asked now, in whole runs."""
         if self.is_complete:
             return 0.0
         epochs = self.case.recipe.epochs
-        spent = sum(job.trial.epochs - job.from_epoch for job in self.behind) / epochs
+        asked = [*self.behind, *self._asked]
+        spent = sum(job.trial.epochs - job.from_epoch for job in asked) / epochs
         return max(0.0, self.expected_runs - spent)
 
     def trainings(self) -> set[str]:

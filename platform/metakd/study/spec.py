@@ -1,11 +1,13 @@
 """What a study asks: the factors, the strategies and how much each may spend."""
 
 from dataclasses import dataclass, fields
+from itertools import pairwise
 from typing import Any, Literal, get_args
 
 from metakd.core.temperatures import TAU_MAX, TAU_MIN
 from metakd.data.augmentations import RECIPES
 from metakd.data.bank import AnswerType
+from metakd.models.create import MODEL_NAMES, TIMM_PREFIX
 from metakd.study.defaults import RECIPES as TRAINING_RECIPES
 from metakd.study.strategies import STRATEGIES
 from metakd.train.sampling import Match
@@ -112,13 +114,11 @@ class StudySpec:
             raise SpecError(
                 "a teacher gap needs two teachers or more: give --teachers rising, or their names"
             )
-        for side, models in (("teachers", self.teachers), ("students", self.students)):
-            for level in models:
-                several = level.split(BETWEEN_TEACHERS)
-                if not all(several):
-                    raise SpecError(f"{side} at once are written A+B, got {level!r}")
-                if side == "students" and len(several) > 1:
-                    raise SpecError(f"several at once may teach, not learn, got {level!r}")
+        for level in self.teachers:
+            _check_at_once(level)
+        for student in self.students:
+            if BETWEEN_TEACHERS in student:
+                raise SpecError(f"several at once may teach, not learn, got {student!r}")
         if self.question == "multi_teacher" and not self.has_several_teachers:
             raise SpecError(
                 "a study of several teachers needs several at once: give --teachers ensemble, or "
@@ -162,6 +162,19 @@ class StudySpec:
         """Returns the spec as plain JSON values."""
         values = {f.name: getattr(self, f.name) for f in fields(self)}
         return {k: list(v) if isinstance(v, tuple) else v for k, v in values.items()}
+
+
+def _check_at_once(level: str) -> None:
+    """Refuses what is not models with a plus between them."""
+    models = level.split(BETWEEN_TEACHERS)
+    if not all(models):
+        raise SpecError(f"teachers at once are written A+B, got {level!r}")
+    for before, after in pairwise(models):
+        if "," in before and after not in MODEL_NAMES and not after.startswith(TIMM_PREFIX):
+            raise SpecError(
+                f"a plus stands between teachers, so no option of a model may hold one, got "
+                f"{level!r}"
+            )
 
 
 def _known(what: str, names: tuple[str, ...], valid: tuple[str, ...]) -> None:

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
 from metakd.core.batch_norm import share_batch_norm
+from metakd.core.distillers import MMKDConfig
 from metakd.core.look_aheads import LookAheads
 from metakd.data.counter_random import derive_seed
 from metakd.train.trial import Trial
@@ -97,6 +98,11 @@ def require_same_result(trial: Trial, samples: int, workers: int) -> None:
     """
     batch = min(trial.recipe.batch_size, samples)
     require_even(batch, workers)
+    if isinstance(trial.distiller, MMKDConfig) and trial.distiller.reads_gram and workers > 1:
+        raise ShareError(
+            f"{workers} workers would each see a Gram matrix of their own share of a batch, which "
+            f"feature_input={trial.distiller.feature_input!r} reads whole: choose 1 worker, or mmkd"
+        )
     if isinstance(trial.distiller, LookAheads):
         whole = trial.distiller.samples_of(batch)
         share = trial.distiller.samples_of(batch // workers)
