@@ -19,7 +19,6 @@ from metakd.core.distillers import (
 )
 from metakd.core.ensemble_loss import TeachersError
 from metakd.core.evaluation import Evaluation
-from metakd.core.training import EpochRecord
 from metakd.data.bank import build_answers, build_views
 from metakd.results.compaction import compact
 from metakd.results.reader import packed_trials, read_steps
@@ -162,8 +161,8 @@ def test_the_bare_student_is_judged_and_selected(
         judged.add(type(model))
         return evaluate(self, model, held_out)
 
-    def spy_add(self: Progress, record: EpochRecord, seen: Evaluation, student: nn.Module) -> None:
-        add(self, record, seen, student)
+    def spy_add(self: Progress, *seen: Any) -> None:
+        add(self, *seen)
         selected.update(self.selected_state)
 
     monkeypatch.setattr(Samples, "evaluate", spy_evaluate)
