@@ -2,6 +2,7 @@
 
 import dataclasses
 import os
+import re
 import shutil
 import signal
 import threading
@@ -18,6 +19,7 @@ import torch
 from ray.util.state import list_actors
 
 from metakd.core.training import Recipe
+from metakd.data.bank import open_answers
 from metakd.data.datasets import open_dataset
 from metakd.results.reader import finished_trials, read_steps, read_trials
 from metakd.study.banks import BankPolicy
@@ -52,6 +54,7 @@ SPEC = StudySpec(
     teacher_epochs=2,
 )
 ONE = Resources()
+ROWS = torch.arange(8)
 
 
 @pytest.fixture(scope="module")
@@ -149,6 +152,32 @@ def test_teachers_are_trained_side_by_side_and_found_again(
     assert any(not torch.equal(states[0][name], states[1][name]) for name in states[0])
     # A second call finds them, and would have no use for a cluster.
     assert train_teachers(specs, folder, Resources(99), at_once=2) == reports
+
+
+@pytest.mark.slow
+def test_one_model_twice_in_an_ensemble_is_two_teachers(cluster: Cluster, tmp_path: Path) -> None:
+    folder, _ = new_folder(tmp_path)
+    spec = dataclasses.replace(
+        SPEC, teachers=("digit_mlp+digit_mlp",), strategies=("mean_features",), seeds=1
+    )
+    plan = make_plan(spec, [open_dataset("digits", folder.datasets)])
+    told: list[str] = []
+    reports = prepare(plan, folder, cluster, {bank.id for bank in plan.banks}, told.append)
+    assert len(reports) == len(plan.teachers) == 2
+    assert "teacher 1 of 2, digit_mlp" in told
+    trained = [stage for stage in told if stage.startswith("teacher ")]
+    # How often a short training is looked at is a matter of luck.
+    for stage in trained[1:]:
+        assert re.fullmatch(r"teacher [12] of 2, digit_mlp, epoch [12] of 2", stage)
+    assert told[-1] == "the teachers' answers 100 %"
+    (bank,) = plan.banks
+    for name in ("logits", "features"):
+        first, second = (
+            open_answers(folder.banks, bank.id, teacher.id, "float16", name).take(ROWS, 0)
+            for teacher in plan.teachers
+        )
+        assert first.shape == second.shape
+        assert not torch.equal(first, second)
 
 
 def test_trials_run_and_a_failure_stays_alone_and_is_recorded(

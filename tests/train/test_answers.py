@@ -1,11 +1,14 @@
 """Trials of several teachers: from the bank as live, and resumed as undisturbed."""
 
-from dataclasses import replace
+import pickle
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
+from ranks import run_ranks
+from torch import nn
 
 from metakd.core.distillers import (
     CAMKDConfig,
@@ -15,13 +18,17 @@ from metakd.core.distillers import (
     MMKDConfig,
 )
 from metakd.core.ensemble_loss import TeachersError
+from metakd.core.evaluation import Evaluation
 from metakd.data.bank import build_answers, build_views
-from metakd.results.reader import read_steps
+from metakd.results.compaction import compact
+from metakd.results.reader import packed_trials, read_steps
 from metakd.train.answers import Teacher, Teachers
 from metakd.train.commit import commit
 from metakd.train.folder import StudyFolder
 from metakd.train.in_flight import InFlight
-from metakd.train.samples import open_samples
+from metakd.train.inputs import HeldOut, ShuffledBatches
+from metakd.train.progress import Progress
+from metakd.train.samples import Samples, open_samples
 from metakd.train.sampling import training_views
 from metakd.train.student import Bank, Outcome, run_trial, training_batches
 from metakd.train.teacher import (
@@ -113,9 +120,21 @@ def test_one_teacher_of_several_is_kd(several: tuple[StudyFolder, Trial]) -> Non
     assert mmkd[1:] == kd[1:]
 
 
-def test_a_run_that_was_stopped_ends_as_undisturbed(several: tuple[StudyFolder, Trial]) -> None:
+RESUMED = {
+    "mean_losses": MeanLossesConfig(),
+    "mean_features": MeanLossesConfig(features_weight=1.0),
+    "mmkd": FEATURES,
+    # Its hard buffer and its weight networks are part of the state, too.
+    "mmkd-reference": replace(MMKDConfig.reference(), buffer_size=64),
+}
+
+
+@pytest.mark.parametrize("name", RESUMED)
+def test_a_run_that_was_stopped_ends_as_undisturbed(
+    several: tuple[StudyFolder, Trial], name: str
+) -> None:
     folder, trial = several
-    trial = replace(trial, distiller=FEATURES)
+    trial = replace(trial, distiller=RESUMED[name])
     undisturbed = numbers(run_trial(trial, folder, None))
 
     def stop(epoch: Any) -> None:
@@ -124,8 +143,83 @@ def test_a_run_that_was_stopped_ends_as_undisturbed(several: tuple[StudyFolder, 
 
     with pytest.raises(KeyboardInterrupt):
         run_trial(trial, folder, None, stop, save_interval_s=0.0)
-    assert InFlight(folder, trial.id).latest() is not None
+    state = InFlight(folder, trial.id).latest()
+    assert state is not None
+    trained = state["training"]["student"]
+    assert any(part.startswith("regressors.") for part in trained) == (name != "mean_losses")
     assert numbers(run_trial(trial, folder, None)) == undisturbed
+
+
+def test_the_bare_student_is_judged_and_selected(
+    several: tuple[StudyFolder, Trial], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder, trial = several
+    judged, selected = set(), set()
+    evaluate, add = Samples.evaluate, Progress.add
+
+    def spy_evaluate(self: Samples, model: nn.Module, held_out: HeldOut) -> Evaluation:
+        judged.add(type(model))
+        return evaluate(self, model, held_out)
+
+    def spy_add(self: Progress, *seen: Any) -> None:
+        add(self, *seen)
+        selected.update(self.selected_state)
+
+    monkeypatch.setattr(Samples, "evaluate", spy_evaluate)
+    monkeypatch.setattr(Progress, "add", spy_add)
+    run_trial(replace(trial, distiller=FEATURES), folder, None)
+    student = open_samples(trial.data, folder).new_model(trial.student, trial.seed)
+    assert judged == {type(student)}
+    assert selected == set(student.state_dict())
+
+
+def test_who_extends_no_student_looks_at_no_batch_before_the_first(
+    several: tuple[StudyFolder, Trial], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder, trial = several
+    alone = replace(trial, further_teachers=(), distiller=KDConfig())
+    monkeypatch.setattr(ShuffledBatches, "example", lambda self: pytest.fail("looked"))
+    run_trial(alone, folder, None)
+    with pytest.raises(pytest.fail.Exception, match="looked"):
+        run_trial(trial, folder, None)
+
+
+def test_a_look_at_the_first_batch_is_the_first_batch(several: tuple[StudyFolder, Trial]) -> None:
+    folder, trial = several
+    samples = open_samples(trial.data, folder)
+    batches = training_batches(replace(trial, distiller=FEATURES), folder, samples, None)
+    looked, first, again = batches.example(), *(next(iter(batches.epoch(0))) for _ in range(2))
+    for batch in (first, again):
+        same = map(torch.equal, looked.tensors, batch.tensors)
+        assert all(same)
+
+
+def test_two_workers_with_half_of_each_batch_come_to_what_one_comes_to(
+    several: tuple[StudyFolder, Trial], tmp_path: Path
+) -> None:
+    folder, trial = several
+    # timm takes each process seconds to import.
+    further = tuple(spec for spec in trial.further_teachers if spec.model != VIT)
+    recipe = replace(trial.recipe, epochs=2)
+    trial = replace(trial, further_teachers=further, recipe=recipe, distiller=FEATURES)
+    (tmp_path / "work").write_bytes(pickle.dumps((trial, folder)))
+    first, second = run_ranks(Path(__file__).parent / "trial_rank.py", 2, tmp_path)
+    assert first == second
+    alone = run_trial(trial, folder, None)
+    for epoch, record in zip(alone.epochs, first["records"], strict=True):
+        expected = flat(asdict(replace(epoch.record, compute_s=0.0)))
+        assert flat(record) == pytest.approx(expected, rel=1e-3, abs=1e-5)
+    assert alone.test_last is not None
+    assert first["test_acc"] == pytest.approx(alone.test_last.accuracy, abs=0.006)
+
+
+def flat(value: object) -> list[float]:
+    """Returns all numbers of a record, in one order."""
+    if isinstance(value, dict):
+        return [number for key in sorted(value) for number in flat(value[key])]
+    if isinstance(value, list | tuple):
+        return [number for item in value for number in flat(item)]
+    return [float(value)] if isinstance(value, int | float) else []
 
 
 def test_a_committed_curve_says_what_each_teacher_counted(
@@ -134,8 +228,12 @@ def test_a_committed_curve_says_what_each_teacher_counted(
     folder, trial = several
     trial = replace(trial, distiller=FEATURES)
     outcome = run_trial(trial, folder, None)
-    commit(trial, outcome, folder, "abc")
-    rows = read_steps(folder.out, [trial.id]).to_pylist()
+    store = StudyFolder(tmp_path)
+    commit(trial, outcome, store, "abc")
+    rows = read_steps(store.out, [trial.id]).to_pylist()
+    compact(store.out)
+    assert packed_trials(store.out) == {trial.id}
+    assert read_steps(store.out, [trial.id]).to_pylist() == rows
     assert len(rows) == trial.recipe.epochs
     for row in rows:
         assert row["feature_loss"] > 0
