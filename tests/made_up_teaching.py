@@ -56,7 +56,8 @@ def taught(row: Row, epoch: int) -> Row:
     fall = 0.1 + luck(row["trial_id"], epoch).normal(0, 0.01)
     # Its first epochs leave the teacher as it is.
     is_warming = row["method"] == "metadistil-reference" and epoch < 2
-    quiz = {} if is_warming else {"meta_loss_before": loss, "meta_loss": loss * (1 - fall)}
+    flies = row["method"] != "metadistil-no-pilot" and not is_warming
+    quiz = {"meta_loss_before": loss, "meta_loss": loss * (1 - fall)} if flies else {}
     return {"teacher_val_acc": BEFORE.val_acc + (after - BEFORE.val_acc) * epoch / 3, **quiz}
 
 

@@ -17,7 +17,6 @@ from metakd.analysis.wording import counted
 
 PANEL_PX = 150
 TABLE_ROWS = 100
-WITHOUT_PILOTS = "metadistil-no-pilot"
 DOES = {"falls": "lowers", "rises": "raises"}
 BANDS = "Bands: t interval of each mean by itself, over seeds, none below 3."
 ACCURACIES: Mapping[str, Look] = {
@@ -44,11 +43,10 @@ def quizzes_title(fall: QuizFall | None) -> str:
     """Says whether pilots lower the quiz loss, and by how much, where that is shown."""
     if fall is None or fall.fall_percent.mean_pp is None:
         return "The quiz loss before and after each pilot"
-    doer = "The student’s step" if fall.strategy == WITHOUT_PILOTS else "A pilot"
     if fall.claim not in DOES:
-        return f"{doer} is not shown to lower the quiz loss"
+        return "A pilot is not shown to lower the quiz loss"
     by = f"{abs(fall.fall_percent.mean_pp):.2g} % on average"
-    return f"{doer} {DOES[fall.claim]} the quiz loss by {by}"
+    return f"A pilot {DOES[fall.claim]} the quiz loss by {by}"
 
 
 def teaching_figure(summary: Summary) -> Figure | None:
@@ -79,9 +77,8 @@ def quizzes_figure(summary: Summary) -> Figure | None:
     return drawn.figure(
         "quizzes",
         title,
-        "The student’s cross-entropy on the quiz before the pilots of each epoch and after them "
-        "(without pilots: after its real steps), with a 95 % band over seeds. Each row of panels "
-        "has its own scale.",
+        "The student’s cross-entropy on the quiz before the pilots of each epoch and after them, "
+        "with a 95 % band over seeds. Each row of panels has its own scale.",
         f"{BANDS} The title is of means over a run’s epochs, then over settings and seeds, after "
         "Holm’s correction over the strategies.",
     )

@@ -176,8 +176,11 @@ def test_answers_to_every_question_fit_a_phone(
 
 
 @pytest.mark.parametrize(
-    ("study", "figures"),
-    [("whole", ("weights", "outcomes", "classes")), ("taught", ("teaching", "quizzes"))],
+    ("study", "figures", "screens"),
+    [
+        ("whole", ("weights", "outcomes", "classes"), ((1240, "dark"), (390, "light"))),
+        ("taught", ("teaching", "quizzes"), ((390, "dark"),)),
+    ],
 )
 def test_figures_of_teachers_fit_a_screen_and_a_phone(
     browser: Chromium,
@@ -185,9 +188,10 @@ def test_figures_of_teachers_fit_a_screen_and_a_phone(
     tmp_path: Path,
     study: str,
     figures: tuple[str, ...],
+    screens: tuple[tuple[int, str], ...],
 ) -> None:
     page = write_report(tmp_path, request.getfixturevalue(study))
-    for width, theme in ((1240, "dark"), (390, "light")):
+    for width, theme in screens:
         tab = Tab(browser, width=width)
         tab.open(page, f"draw=all&theme={theme}")
         tab.wait(ALL_DRAWN)

@@ -57,12 +57,11 @@ def test_numbers_are_the_summarys(taught: Summary) -> None:
 
 
 def test_each_strategy_and_setting_has_its_panel(taught: Summary) -> None:
-    for name, lines in (("teaching", 2), ("quizzes", 2)):
+    # Without pilots there is no quiz.
+    for name, panels in (("teaching", 5 * 2), ("quizzes", 4 * 2)):
         drawn = draw(taught, name, "dark")
-        shown = [trace for trace in drawn.data if trace.showlegend]
-        assert len(shown) == lines
-        named_lines = [trace for trace in drawn.data if trace.name]
-        assert len(named_lines) == lines * len(taught.teaching_curves)
+        assert len([trace for trace in drawn.data if trace.showlegend]) == 2
+        assert len([trace for trace in drawn.data if trace.name]) == 2 * panels
     figure = next(figure for figure in all_figures(taught) if figure.id == "quizzes")
     assert {len(row) for row in figure.rows} == {len(figure.columns)}
 
@@ -104,18 +103,16 @@ def test_no_gain_and_no_loss_is_claimed_without_a_test(changed: str, mean: float
 
 
 @pytest.mark.parametrize(
-    ("strategy", "claim", "title"),
+    ("claim", "title"),
     [
-        ("metadistil", "falls", "A pilot lowers the quiz loss by 1.2 % on average"),
-        ("metadistil", "rises", "A pilot raises the quiz loss by 1.2 % on average"),
-        ("metadistil", "not shown", "A pilot is not shown to lower the quiz loss"),
-        ("metadistil-no-pilot", "falls",
-         "The student’s step lowers the quiz loss by 1.2 % on average"),
+        ("falls", "A pilot lowers the quiz loss by 1.2 % on average"),
+        ("rises", "A pilot raises the quiz loss by 1.2 % on average"),
+        ("not shown", "A pilot is not shown to lower the quiz loss"),
     ],
 )  # fmt: skip
-def test_a_pilots_fall_is_named_where_it_is_shown(strategy, claim, title) -> None:
+def test_a_pilots_fall_is_named_where_it_is_shown(claim, title) -> None:
     sign = -1 if claim == "rises" else 1
-    fall = QuizFall(strategy, Interval(1.23 * sign, None, None, 8, ""), claim)
+    fall = QuizFall("metadistil", Interval(1.23 * sign, None, None, 8, ""), claim)
     assert quizzes_title(fall) == title
     assert quizzes_title(None) == "The quiz loss before and after each pilot"
 
