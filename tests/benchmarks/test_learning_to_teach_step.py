@@ -3,6 +3,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 SCRIPT = Path(__file__).with_name("learning_to_teach_step.py")
 
 
@@ -11,6 +13,7 @@ def run(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=300)
 
 
+@pytest.mark.slow
 def test_every_row_is_measured_and_both_gradients_are_one(tmp_path: Path) -> None:
     models = ["--student", "cifar_cnn_tiny", "--teacher", "cifar_cnn_small"]
     finished = run(tmp_path, *models, "--batch", "8", "--rounds", "1")
