@@ -31,14 +31,15 @@ from torch.func import functional_call
 if importlib.util.find_spec("metakd") is None:
     sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "platform"))
 
-from meta_step import OneLineParser, machine
+from meta_step import machine
+from student_step import CLASSES, IMAGE_SHAPE, checked_options, step_parser
 
 from metakd.core.batches import Batch
 from metakd.core.distillers import MetaDistilConfig
 from metakd.core.losses import distillation_loss
-from metakd.models.create import ModelError, create_model
+from metakd.models.create import create_model
 
-IMAGE_SHAPE, CLASSES, LR = (3, 32, 32), 100, 0.05
+LR = 0.05
 PLAIN, DEFAULT, BY_HAND = (
     "plain KD, live teacher",
     "pilot, JVP",
@@ -233,29 +234,9 @@ def table(rows: list[Row]) -> str:
 
 def parse_arguments() -> argparse.Namespace:
     """Returns the options."""
-    parser = OneLineParser(description=(__doc__ or "").splitlines()[0])
-    add = parser.add_argument
-    add("--student", default="cifar_resnet8x4", help="default %(default)s")
-    add("--teacher", default="cifar_resnet32x4", help="default %(default)s")
-    add("--batch", type=int, default=64, help="default %(default)s")
-    add("--rounds", type=int, default=3, help="default %(default)s")
-    add("--device", choices=("cpu", "cuda"), default="cpu")
-    add("--threads", type=int, default=1, help="of PyTorch on a CPU, default %(default)s")
-    add("--out", type=Path, default=Path("learning_to_teach_step.json"), help="default %(default)s")
-    add("--memory-of", choices=tuple(ROWS), help=argparse.SUPPRESS)
-    options = parser.parse_args()
-    if options.batch < 2 or min(options.rounds, options.threads) < 1:
-        parser.error("--batch must be at least 2, --rounds and --threads at least 1")
-    if options.device == "cuda" and not torch.cuda.is_available():
-        parser.error("--device cuda: PyTorch sees no GPU here")
-    if not options.out.absolute().parent.is_dir():
-        parser.error(f"--out {options.out}: there is no such folder")
-    for model in (options.student, options.teacher):
-        try:
-            create_model(model, IMAGE_SHAPE, CLASSES, seed=0)
-        except ModelError as error:
-            parser.error(str(error))
-    return options
+    parser = step_parser((__doc__ or "").splitlines()[0], "learning_to_teach_step.json")
+    parser.add_argument("--memory-of", choices=tuple(ROWS), help=argparse.SUPPRESS)
+    return checked_options(parser)
 
 
 def main() -> None:

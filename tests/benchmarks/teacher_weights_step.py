@@ -26,16 +26,17 @@ import torch
 if importlib.util.find_spec("metakd") is None:
     sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "platform"))
 
-from meta_step import OneLineParser, machine
+from meta_step import machine
+from student_step import CLASSES, IMAGE_SHAPE, checked_options, step_parser
 
 from metakd.core.batches import Batch
 from metakd.core.distillers import MeanLossesConfig, MMKDConfig, SeveralTeachersConfig
 from metakd.core.features import map_shape
 from metakd.core.look_aheads import LookAheads
 from metakd.core.training import Recipe, Training
-from metakd.models.create import ModelError, create_model
+from metakd.models.create import create_model
 
-IMAGE_SHAPE, CLASSES, TEACHERS, PLAIN_STEPS = (3, 32, 32), 100, 3, 5
+TEACHERS, PLAIN_STEPS = 3, 5
 PLAIN, DEFAULT = "mean of losses", "one step, default: every 8th, quarter batch, JVP"
 REFERENCE = MMKDConfig.reference()
 ROWS: dict[str, SeveralTeachersConfig] = {
@@ -43,7 +44,7 @@ ROWS: dict[str, SeveralTeachersConfig] = {
     DEFAULT: MMKDConfig(),
     "one step, every 5th, whole batch, JVP": MMKDConfig(interval=5, meta_fraction=1.0),
     "three steps, every 5th, whole batch, JVP": REFERENCE,
-    "the same by double backward, as published": replace(REFERENCE, estimator="double_backward"),
+    "the same by double backward": replace(REFERENCE, estimator="double_backward"),
 }
 
 
@@ -180,28 +181,8 @@ def table(title: str, rows: list[Row]) -> str:
 
 def parse_arguments() -> argparse.Namespace:
     """Returns the options."""
-    parser = OneLineParser(description=(__doc__ or "").splitlines()[0])
-    add = parser.add_argument
-    add("--student", default="cifar_resnet8x4", help="default %(default)s")
-    add("--teacher", default="cifar_resnet32x4", help="whose maps are matched, default %(default)s")
-    add("--batch", type=int, default=64, help="default %(default)s")
-    add("--rounds", type=int, default=3, help="default %(default)s")
-    add("--device", choices=("cpu", "cuda"), default="cpu")
-    add("--threads", type=int, default=1, help="of PyTorch on a CPU, default %(default)s")
-    add("--out", type=Path, default=Path("teacher_weights_step.json"), help="default %(default)s")
-    options = parser.parse_args()
-    if options.batch < 2 or min(options.rounds, options.threads) < 1:
-        parser.error("--batch must be at least 2, --rounds and --threads at least 1")
-    if options.device == "cuda" and not torch.cuda.is_available():
-        parser.error("--device cuda: PyTorch sees no GPU here")
-    if not options.out.absolute().parent.is_dir():
-        parser.error(f"--out {options.out}: there is no such folder")
-    for model in (options.student, options.teacher):
-        try:
-            create_model(model, IMAGE_SHAPE, CLASSES, seed=0)
-        except ModelError as error:
-            parser.error(str(error))
-    return options
+    parser = step_parser((__doc__ or "").splitlines()[0], "teacher_weights_step.json")
+    return checked_options(parser)
 
 
 def main() -> None:

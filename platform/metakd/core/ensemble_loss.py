@@ -4,6 +4,7 @@ Shapes: B samples, K teachers, C classes; the teachers' logits are (B, K, C), we
 """
 
 from collections.abc import Sequence
+from functools import partial
 
 import torch
 import torch.distributed as dist
@@ -11,13 +12,12 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from metakd.core.losses import (
-    REFERENCE_TAU,
     Losses,
     Scale,
     TaskLoss,
     Temperature,
     divergence_gradient,
-    equalising_factor,
+    scaled_losses,
     tempered_divergence,
 )
 
@@ -111,22 +111,9 @@ def ensemble_loss(
     ce = task_loss(student_logits, labels)
     divergences = teachers_divergences(student_logits, ensemble_logits, tau_s, tau_t)
     divergence = (weights * divergences).sum(dim=1)
-    match scale:
-        case "product":
-            factor = tau_s * tau_t
-        case "detached":
-            product = tau_s * tau_t
-            factor = product.detach() if isinstance(product, Tensor) else product
-        case "free":
-            z_s = student_logits.detach()
-            factor = equalising_factor(
-                _gradient(z_s, ensemble_logits, weights, tau_s, tau_t),
-                _gradient(z_s, ensemble_logits, weights, REFERENCE_TAU, REFERENCE_TAU),
-                group,
-            )
-    kd = (factor * divergence).mean()
+    slope = partial(_gradient, student_logits.detach(), ensemble_logits, weights)
     labels_weight = 1 - alpha if ce_weight is None else ce_weight
-    return Losses(labels_weight * ce + alpha * kd, ce, kd)
+    return scaled_losses(ce, divergence, slope, tau_s, tau_t, labels_weight, alpha, scale, group)
 
 
 def _gradient(

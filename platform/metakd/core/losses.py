@@ -6,6 +6,7 @@ each sample, (B,).
 """
 
 from collections.abc import Callable
+from functools import partial
 from typing import Literal, NamedTuple
 
 import torch
@@ -162,6 +163,34 @@ def distillation_loss(
     require_same_classes(student_logits, teacher_logits)
     ce = task_loss(student_logits, labels)
     divergence = tempered_divergence(student_logits, teacher_logits, tau_s, tau_t)
+    slope = partial(divergence_gradient, student_logits.detach(), teacher_logits)
+    return scaled_losses(ce, divergence, slope, tau_s, tau_t, 1 - alpha, alpha, scale, group)
+
+
+def scaled_losses(
+    ce: Tensor,
+    divergence: Tensor,
+    slope: Callable[[Temperature, Temperature], Tensor],
+    tau_s: Temperature,
+    tau_t: Temperature,
+    ce_weight: float | Tensor,
+    alpha: float | Tensor,
+    scale: Scale,
+    group: dist.ProcessGroup | None,
+) -> Losses:
+    """Returns the labels' term and the teachers' at their weights and scale, batch means.
+
+    Args:
+        ce: The labels' term, a scalar.
+        divergence: From the teachers at these temperatures, of each sample, (B,).
+        slope: Its gradient at the student's logits, (B, C), as a function of τ_s and τ_t.
+        tau_s: The student's temperature.
+        tau_t: The teachers' temperature.
+        ce_weight: Weight of the labels' term.
+        alpha: Weight of the teachers' term.
+        scale: See ``distillation_loss``.
+        group: The ranks of a DDP student, each of which has its share of the batch.
+    """
     match scale:
         case "product":
             factor = tau_s * tau_t
@@ -169,14 +198,11 @@ def distillation_loss(
             product = tau_s * tau_t
             factor = product.detach() if isinstance(product, Tensor) else product
         case "free":
-            z_s = student_logits.detach()
             factor = equalising_factor(
-                divergence_gradient(z_s, teacher_logits, tau_s, tau_t),
-                divergence_gradient(z_s, teacher_logits, REFERENCE_TAU, REFERENCE_TAU),
-                group,
+                slope(tau_s, tau_t), slope(REFERENCE_TAU, REFERENCE_TAU), group
             )
     kd = (factor * divergence).mean()
-    return Losses((1 - alpha) * ce + alpha * kd, ce, kd)
+    return Losses(ce_weight * ce + alpha * kd, ce, kd)
 
 
 def equalising_factor(

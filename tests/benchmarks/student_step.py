@@ -1,0 +1,47 @@
+"""What benchmarks of a student's step and its teachers are asked on the command line."""
+
+import argparse
+from pathlib import Path
+
+import torch
+from meta_step import OneLineParser
+
+from metakd.models.create import ModelError, create_model
+
+IMAGE_SHAPE, CLASSES = (3, 32, 32), 100
+
+
+def step_parser(description: str, out: str) -> OneLineParser:
+    """Returns the parser of what all of them are asked.
+
+    Args:
+        description: What the benchmark does, in one line.
+        out: The file that it writes, unless told otherwise.
+    """
+    parser = OneLineParser(description=description)
+    add = parser.add_argument
+    add("--student", default="cifar_resnet8x4", help="default %(default)s")
+    add("--teacher", default="cifar_resnet32x4", help="default %(default)s")
+    add("--batch", type=int, default=64, help="default %(default)s")
+    add("--rounds", type=int, default=3, help="default %(default)s")
+    add("--device", choices=("cpu", "cuda"), default="cpu")
+    add("--threads", type=int, default=1, help="of PyTorch on a CPU, default %(default)s")
+    add("--out", type=Path, default=Path(out), help="default %(default)s")
+    return parser
+
+
+def checked_options(parser: OneLineParser) -> argparse.Namespace:
+    """Returns the options, or ends the process with one line about what cannot be."""
+    options = parser.parse_args()
+    if options.batch < 2 or min(options.rounds, options.threads) < 1:
+        parser.error("--batch must be at least 2, --rounds and --threads at least 1")
+    if options.device == "cuda" and not torch.cuda.is_available():
+        parser.error("--device cuda: PyTorch sees no GPU here")
+    if not options.out.absolute().parent.is_dir():
+        parser.error(f"--out {options.out}: there is no such folder")
+    for model in (options.student, options.teacher):
+        try:
+            create_model(model, IMAGE_SHAPE, CLASSES, seed=0)
+        except ModelError as error:
+            parser.error(str(error))
+    return options
