@@ -144,3 +144,26 @@ def test_a_class_that_nothing_is_left_of_to_train_on_is_refused() -> None:
     labels = np.array([0] * 50 + [1] * 50 + [2])
     with pytest.raises(SplitError, match="class 2 has 1 images and none of them is left to train"):
         make_splits(labels, np.array([100, 3, 60]))
+
+
+def test_a_quiz_set_that_overlaps_is_refused() -> None:
+    ids = np.arange(12)
+    with pytest.raises(SplitError, match=r"^train and meta overlap: 2 of 3 samples of meta are in"):
+        Splits(train=ids[:6], validation=ids[9:11], meta=np.array([4, 5, 8]), test=ids[11:])
+
+
+@given(st.integers(1, 12), st.sampled_from([0.05, 0.1, 0.125, 0.3]))
+def test_a_quiz_set_is_never_empty_and_the_message_says_how_many_samples_it_takes(
+    count: int, fraction: float
+) -> None:
+    labels = np.zeros(count, np.int64)
+    nobody = np.array([], np.int64)
+    try:
+        splits = make_splits(labels, nobody, validation_fraction=0.0, meta_fraction=fraction)
+        assert len(splits.meta) > 0
+    except SplitError as error:
+        if "meta split empty" in str(error):
+            needed = int(str(error).split()[-1])
+            assert needed > count
+            enough = np.zeros(needed, np.int64)
+            make_splits(enough, nobody, validation_fraction=0.0, meta_fraction=fraction)

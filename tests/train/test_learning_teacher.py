@@ -120,3 +120,25 @@ def test_a_teacher_without_parameters_is_one_line(
     monkeypatch.setattr(module, "open_module", lambda *_: torch.nn.Flatten())
     with pytest.raises(TeacherError, match=r"^the teacher, a Flatten, has no trainable parameters"):
         run_trial(replace(trial, seed=11), folder, None)
+
+
+def test_a_teacher_is_judged_again_only_where_it_may_have_moved(
+    taught: tuple[StudyFolder, Trial], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from metakd.train import samples as module
+
+    folder, trial = taught
+    judged: list[torch.nn.Module] = []
+    evaluate = module.evaluate
+
+    def watched(model: torch.nn.Module, *rest: Any) -> Any:
+        judged.append(model)
+        return evaluate(model, *rest)
+
+    monkeypatch.setattr(module, "evaluate", watched)
+    two_warm = replace(trial, seed=12, distiller=replace(CONFIG, warmup=2.0))
+    outcome = run_trial(two_warm, folder, None)
+    accuracies = [epoch.teacher_validation for epoch in outcome.epochs]
+    assert accuracies[0] == accuracies[1] != accuracies[2]
+    of_teacher = [model for model in judged if model is not judged[0]]
+    assert len(of_teacher) == 3, "after the first epoch, after the one it moved in, and on test"

@@ -25,14 +25,15 @@ class LiveTeacher:
     while it learns: what changes is its parameters alone.
 
     Args:
-        module: Maps inputs to logits (B, C).
+        module: Maps inputs to logits (B, C). Those of its parameters that require a gradient learn;
+            the others stay as they are.
         algorithm: What moves it: SGD with momentum 0.9, or AdamW.
         lr: Its peak rate.
         weight_decay: An L2 penalty (SGD), or decoupled (AdamW).
         largest_norm: Its gradient is scaled down to this norm; None leaves it as it is.
 
     Raises:
-        TeacherError: If it has nothing that could be trained.
+        TeacherError: If it has no trainable parameters.
 
     Attributes:
         module: The module.
@@ -49,14 +50,13 @@ class LiveTeacher:
         self.module = module.eval()
         self._lr = lr
         self._largest_norm = largest_norm
-        self._parameters = [p for p in module.parameters() if p.is_floating_point()]
+        self._parameters = [p for p in module.parameters() if p.requires_grad]
         if not self._parameters:
             raise TeacherError(
                 f"the teacher, a {type(module).__name__}, has no trainable parameters, so it "
-                "cannot learn to teach: give one that has, or distil from it as it is (kd)"
+                "cannot learn to teach: let some of them require a gradient, or distil from it as "
+                "it is (kd)"
             )
-        for parameter in self._parameters:
-            parameter.requires_grad_(True)
         self._optimiser: Optimizer
         if algorithm == "sgd":
             self._optimiser = SGD(self._parameters, lr=lr, momentum=0.9, weight_decay=weight_decay)

@@ -215,7 +215,13 @@ class Training:
             return batch
         if self._meta_batches is None:
             raise ValueError("look-aheads on the meta split need meta_batches")
-        return self._meta_batches.at(self._step).first(self._distiller.meta_samples(batch))
+        held_out = self._meta_batches.at(self._step)
+        if len(held_out.labels) == 0:
+            raise ValueError(
+                f"the meta batch of step {self._step} is empty: hold samples out of training for "
+                "it, at least two where the student has batch normalisation"
+            )
+        return held_out.first(self._distiller.meta_samples(batch))
 
 
 def train(

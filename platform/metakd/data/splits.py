@@ -1,8 +1,10 @@
 """Which samples train, select, judge look-aheads and test; and which of them a scale keeps."""
 
 import heapq
+import math
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from itertools import combinations
 
 import numpy as np
 import torch
@@ -24,14 +26,27 @@ class Splits:
     Attributes:
         train: For the student, and for the teacher.
         validation: For whatever chooses.
-        meta: For the look-ahead of learned temperatures.
+        meta: For what judges a look-ahead or a pilot: MetaDistil's quiz set.
         test: Read once by a finished trial.
+
+    Raises:
+        SplitError: If a sample stands in two parts.
     """
 
     train: Ids
     validation: Ids
     meta: Ids
     test: Ids
+
+    def __post_init__(self) -> None:
+        parts = {each.name: np.unique(getattr(self, each.name)) for each in fields(self)}
+        for (one, ids), (other, others) in combinations(parts.items(), 2):
+            shared = np.intersect1d(ids, others, assume_unique=True)
+            if len(shared) > 0:
+                raise SplitError(
+                    f"{one} and {other} overlap: {len(shared)} of {len(others)} samples of {other} "
+                    f"are in {one} too, the first is {shared[0]}: take them out of one of them"
+                )
 
 
 def make_splits(
@@ -53,7 +68,8 @@ def make_splits(
         meta_fraction: Share of the samples outside the test set.
 
     Raises:
-        SplitError: If a fraction is not in [0, 1), or no samples are left to train on.
+        SplitError: If a fraction is not in [0, 1), a part that has a share of the samples has none
+            of them, or none are left to train on.
     """
     fractions = {
         "test_fraction": test_fraction,
@@ -71,6 +87,13 @@ def make_splits(
     size = len(pool)
     validation, rest = _draw(pool, labels, validation_fraction, size, seed, "validation")
     meta, train = _draw(rest, labels, meta_fraction, size, seed, "meta split")
+    drawn = {"validation": (validation_fraction, validation), "meta": (meta_fraction, meta)}
+    for part, (fraction, ids) in drawn.items():
+        if fraction > 0 and len(ids) == 0:
+            raise SplitError(
+                f"{size} samples outside the test set are too few: {fraction:g} of them leaves the "
+                f"{part} split empty; give at least {math.floor(0.5 / fraction) + 1}"
+            )
     if len(train) == 0:
         raise SplitError(
             f"validation_fraction={validation_fraction} and meta_fraction={meta_fraction} leave "

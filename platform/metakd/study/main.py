@@ -52,7 +52,7 @@ from metakd.train.folder import StudyFolder
 from metakd.train.in_flight import sweep_finished
 from metakd.train.share import ShareError, require_same_result
 from metakd.train.teacher import read_report, trained_teachers
-from metakd.train.teacher_training import TeacherError
+from metakd.train.teacher_training import TeacherTrainingError
 
 USER_ERRORS = (
     BankError,
@@ -67,7 +67,7 @@ USER_ERRORS = (
     SplitError,
     StorageError,
     StoreError,
-    TeacherError,
+    TeacherTrainingError,
 )
 INTERRUPTED = 130
 

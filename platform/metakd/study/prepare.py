@@ -52,7 +52,7 @@ def prepare(
         How good the teachers are, in the plan's order; none where no strategy asks one.
 
     Raises:
-        TeacherError: If training failed.
+        TeacherTrainingError: If training failed.
         BankError: If the teachers' answers cannot be kept.
         DatasetError: If an image cannot be read.
     """

@@ -59,7 +59,7 @@ def run_pending(
         ClusterError: If the cluster cannot be reached.
         ResourceError: If it does not hold a single trial.
         StorageError: If its machines do not share the study's folder.
-        TeacherError: If a teacher's training failed.
+        TeacherTrainingError: If a teacher's training failed.
         OSError: If the disk is full.
     """
     console.print("connecting to Ray ...")

@@ -106,7 +106,7 @@ def run_trial(
         trained = distiller.extend(student, batches.example(), seed)
     if isinstance(distiller, MetaDistil):
         assert trial.teacher is not None
-        distiller.take_teacher(open_module(trial.teacher, folder))
+        distiller.take_teacher(open_module(trial.teacher, folder).requires_grad_())
     training = Training(
         share.wrap(trained),
         distiller,
@@ -126,8 +126,8 @@ def run_trial(
         torch.manual_seed(share.dropout_seed(trial.seed, training.epochs_done))
         record = training.run_epoch()
         validation = samples.evaluate(student, samples.validation)
-        taught_by = None
-        if distiller.teacher is not None:
+        taught_by = progress.epochs[-1].teacher_validation if progress.epochs else None
+        if distiller.teacher is not None and (taught_by is None or record.meta_steps > 0):
             taught_by = samples.evaluate(distiller.teacher, samples.validation)
         progress.elapsed_s = time.perf_counter() - clock
         progress.add(record, validation, student, taught_by)

@@ -27,7 +27,7 @@ EPOCHS_FILE = "epochs-done.txt"
 WATCH_INTERVAL_S = 1.0
 
 
-class TeacherError(RuntimeError):
+class TeacherTrainingError(RuntimeError):
     """A teacher could not be trained."""
 
 
@@ -53,7 +53,7 @@ def train_teachers(
         How good they are, in the order of the specs.
 
     Raises:
-        TeacherError: If training failed.
+        TeacherTrainingError: If training failed.
     """
     missing = [spec for spec in specs if read_report(spec, folder) is None]
     failures: list[BaseException] = []
@@ -97,7 +97,9 @@ def _fit(spec: TeacherSpec, folder: StudyFolder, resources: Resources) -> None:
         trainer.fit()
     except ray.train.TrainingFailedError as error:
         reason = str(error).strip().splitlines()[-1]
-        raise TeacherError(f"the teacher {spec.model} could not be trained: {reason}") from error
+        raise TeacherTrainingError(
+            f"the teacher {spec.model} could not be trained: {reason}"
+        ) from error
 
 
 def _found(spec: TeacherSpec, folder: StudyFolder) -> TeacherReport:
@@ -105,7 +107,9 @@ def _found(spec: TeacherSpec, folder: StudyFolder) -> TeacherReport:
     # One that was stopped after it was stored here may not have handed it over.
     folder.hand_over(folder.teachers / spec.id)
     if report is None:
-        raise TeacherError(f"the teacher {spec.model} was trained, but is not in {folder.teachers}")
+        raise TeacherTrainingError(
+            f"the teacher {spec.model} was trained, but is not in {folder.teachers}"
+        )
     return report
 
 

@@ -277,11 +277,47 @@ def test_a_gradient_that_is_not_finite_moves_nothing(caplog: pytest.LogCaptureFi
 
 def test_a_teacher_without_parameters_and_none_at_all_are_refused() -> None:
     distiller = MetaDistilConfig().build()
-    with pytest.raises(TeacherError, match="no trainable parameters"):
-        distiller.take_teacher(nn.Flatten())
+    for untrainable in (nn.Flatten(), teacher().requires_grad_(False)):
+        with pytest.raises(TeacherError, match="no trainable parameters"):
+            distiller.take_teacher(untrainable)
     distiller.start_epoch(0, 1)
     with pytest.raises(RuntimeError, match="take_teacher"):
         distiller.loss(torch.zeros(2, 3), Batch(torch.zeros(2, 3), torch.zeros(2).long(), None))
+
+
+def test_what_its_owner_froze_in_a_teacher_stays() -> None:
+    run = Run(MetaDistilConfig(teacher_lr=1e-2))
+    frozen, head = run.teacher[1], run.teacher[-1]  # type: ignore[index]
+    frozen.requires_grad_(False)
+    run.distiller.take_teacher(run.teacher)  # type: ignore[union-attr]
+    before = copy.deepcopy(run.teacher)
+    run.rest()
+    assert torch.equal(frozen.weight, before[1].weight)  # type: ignore[index, union-attr]
+    assert not torch.equal(head.weight, before[-1].weight)  # type: ignore[index, union-attr]
+
+
+@pytest.mark.parametrize("warmup", [0.0, 1.0])
+def test_a_teacher_of_other_classes_is_one_line(warmup: float) -> None:
+    other = nn.Sequential(nn.Flatten(), nn.Linear(SIZE**2, CLASSES + 2))
+    distiller = MetaDistilConfig(warmup=warmup).build()
+    distiller.take_teacher(other)
+    training = Training(batchnorm_cnn(), distiller, RECIPE, Batches(other), Batches(other, seed=1))
+    shapes = rf"got \({SAMPLES}, {CLASSES}\) and \({SAMPLES}, {CLASSES + 2}\): give both heads"
+    with pytest.raises(ValueError, match=shapes):
+        training.run_epoch()
+
+
+def test_an_empty_quiz_set_is_one_line() -> None:
+    class NoQuiz(Batches):
+        def at(self, step: int) -> Batch:
+            return super().at(step).first(0)
+
+    run = Run(MetaDistilConfig())
+    training = Training(
+        run.student, run.distiller, RECIPE, Batches(run.teacher), NoQuiz(run.teacher)
+    )
+    with pytest.raises(ValueError, match=r"^the meta batch of step 0 is empty: hold samples out"):
+        training.run_epoch()
 
 
 @pytest.mark.parametrize(
