@@ -23,7 +23,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.optim import SGD, Optimizer
 
-from metakd.core.batches import Batch
+from metakd.core.batches import Batch, changed
 from metakd.core.distillers.fields import require_at_least_0, require_share, require_temperature
 from metakd.core.distillers.looking_ahead import LookingAhead
 from metakd.core.distillers.rise import EPOCHS_OF_RECIPE
@@ -310,7 +310,8 @@ class MetaDistil(LookingAhead):
         answers = self._learner.answers_with_graph(batch.first(rows).inputs)
         whole = answers.detach()
         if rows < len(batch.labels):
-            whole = self._learner.answers(batch.inputs)
+            others = changed(batch.inputs, lambda tensor: tensor[rows:])
+            whole = torch.cat([whole, self._learner.answers(others)])
 
         def loss(logits: Tensor) -> Tensor:
             return self._losses(logits, whole, batch.labels).total
