@@ -18,7 +18,7 @@ STUDY = StudySpec(
     augmentations=("none", "strong"),
     strategies=(
         *("ce", "fixed", "meta", "metadistil", "metadistil+tau"),
-        *("metadistil-no-pilot", "metadistil-own-quiz"),
+        *("metadistil-no-pilot", "metadistil-own-quiz", "metadistil-reference"),
     ),
 )
 
