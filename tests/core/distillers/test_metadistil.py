@@ -60,6 +60,7 @@ class Run:
         dtype: torch.dtype = torch.float32,
         recipe: Recipe = RECIPE,
         batches: type[Batches] = Batches,
+        autocast: torch.dtype | None = None,
     ) -> None:
         torch.manual_seed(3)
         self.student, self.teacher = make().to(dtype), teacher(dtype)
@@ -68,7 +69,7 @@ class Run:
         if isinstance(config, MetaDistilConfig):
             self.distiller.take_teacher(self.teacher)  # type: ignore[union-attr]
         self.training = Training(
-            self.student, self.distiller, recipe, batches(self.teacher, dtype), quiz
+            self.student, self.distiller, recipe, batches(self.teacher, dtype), quiz, autocast
         )
         torch.manual_seed(4)
 
@@ -232,6 +233,31 @@ def test_temperatures_are_learned_by_the_same_pilots() -> None:
     assert both.meta_gradient is not None
     assert jvp.meta_gradient == pytest.approx(both.meta_gradient, rel=1e-3)
     assert Run(MetaDistilConfig()).training.run_epoch().meta_gradient is None
+
+
+@pytest.mark.parametrize("estimator", ["jvp", "double_backward"])
+@pytest.mark.parametrize("divergence", ["kl", "mse"])
+def test_in_mixed_precision_the_teacher_moves_in_float32_where_it_would_have_gone(
+    divergence: str, estimator: Estimator
+) -> None:
+    moved = {}
+    for autocast in (None, torch.bfloat16):
+        config = MetaDistilConfig(
+            divergence=divergence,  # type: ignore[arg-type]
+            estimator=estimator,
+            teacher_lr=1e-3,
+            interval=4,
+        )
+        run = Run(config, mlp, autocast=autocast)
+        before = torch.cat([parameter.detach().flatten() for parameter in run.teacher.parameters()])
+        run.training.run_epoch()
+        assert {parameter.dtype for parameter in run.teacher.parameters()} == {torch.float32}
+        after = torch.cat([parameter.detach().flatten() for parameter in run.teacher.parameters()])
+        moved[autocast] = after - before
+    whole, coarse = moved.values()
+    assert not torch.equal(whole, coarse)
+    assert F.cosine_similarity(whole, coarse, dim=0) > 0.98
+    assert float(coarse.norm()) == pytest.approx(float(whole.norm()), rel=0.05)
 
 
 def test_the_quiz_is_looked_at_before_and_after_each_pilot() -> None:
