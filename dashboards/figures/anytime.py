@@ -5,7 +5,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from dashboards.figures.bands import band
 from dashboards.figures.figure import (
     BOTTOM_PX,
-    LETTER_PX,
     Figure,
     Layout,
     Trace,
@@ -13,6 +12,7 @@ from dashboards.figures.figure import (
     base_layout,
     label,
     shortened,
+    text_px,
     words,
 )
 from dashboards.figures.limits import evenly, points_each
@@ -24,8 +24,8 @@ from metakd.analysis.summary import Summary
 from metakd.analysis.wording import listed
 
 HEIGHT_PX = 400
-# Where curves are named at their ends: above the plot, a name's height, its lead and its letters.
-TOP_PX, NAME_PX, LEAD_PX = 16, 17, 26
+# Where curves are named at their ends: above the plot, a name's height, its lead, its letters' size.
+TOP_PX, NAME_PX, LEAD_PX, NAME_SIZE = 16, 17, 26, 12
 LONGEST_NAME = 24
 PLACE = {"xaxis": "x", "yaxis": "y"}
 TABLE_POINTS, TABLE_ROWS = 20, 100
@@ -175,8 +175,8 @@ def _traces(curve: AnytimeCurve, look: Look, most: float, points: int) -> list[T
 
 def _names_px(looks: Iterable[Look]) -> int:
     """Returns the room that the names beside the plot take."""
-    longest = max(len(shortened(look.name, LONGEST_NAME)) for look in looks)
-    return round(LEAD_PX + 12 + LETTER_PX * longest)
+    widest = max(text_px(shortened(look.name, LONGEST_NAME), NAME_SIZE) for look in looks)
+    return round(LEAD_PX + 6 + widest)
 
 
 def _names_at_end(
@@ -204,7 +204,7 @@ def _names_at_end(
             ax=LEAD_PX,
             # Pixels grow downwards.
             ay=round(level - place, 1),
-            font={"size": 12, "color": looks[curve.strategy].colour},
+            font={"size": NAME_SIZE, "color": looks[curve.strategy].colour},
         )
         for curve, level, place in zip(curves, levels, placed, strict=True)
     ]

@@ -23,6 +23,10 @@ COUNT = "document.querySelectorAll('[data-figure]').length"
 DRAWN = "+(document.documentElement.dataset.drawn || 0)"
 ALL_DRAWN = f"{DRAWN} === {COUNT}"
 A4_WIDTH = 703  # pixels between margins of 12 mm
+LEAVES_PAPER = (
+    "[...document.querySelectorAll('.main-svg, table, .card')]"
+    f".some(e => e.getBoundingClientRect().right > {A4_WIDTH})"
+)
 TAB, ENTER = ("Tab", 9), ("Enter", 13)
 
 
@@ -162,15 +166,21 @@ def test_many_strategies_fit_a_screen_and_a_phone(
         tab.close()
 
 
-def test_answers_to_every_question_fit_a_phone(
+def test_answers_to_every_question_fit_a_phone_and_paper(
     browser: Chromium, summary: Summary, tmp_path: Path
 ) -> None:
     phone = Tab(browser, width=390)
     for question in ("teacher_gap", "augmentation_gap", "transfer"):
+        phone.resize(390)
+        phone.media()
         phone.open(write_report(tmp_path, replace(summary, question=question)))
         assert phone.run("document.documentElement.scrollWidth") <= 390
         out = "e => !e.closest('.scroll, .contents') && e.getBoundingClientRect().right > 390"
         assert not phone.run(f"[...document.querySelectorAll('h1, p, dl, svg')].some({out})")
+        phone.media("print")
+        phone.resize(A4_WIDTH)
+        phone.wait(ALL_DRAWN)
+        assert not phone.run(LEAVES_PAPER)
     assert phone.complaints() == []
     phone.close()
 
@@ -211,6 +221,10 @@ def test_figures_of_teachers_fit_a_screen_and_a_phone(
         # Names of teachers in tables keep to whole words.
         names = "[...document.querySelectorAll('.teachers tbody th, .learning tbody th')]"
         assert tab.run(f"Math.max(...{names}.map(e => e.getBoundingClientRect().height))") < 80
+        tab.media("print")
+        tab.resize(A4_WIDTH)
+        tab.wait(ALL_DRAWN)
+        assert not tab.run(LEAVES_PAPER)
         assert tab.complaints() == []
         assert tab.requests() == []
         tab.close()
@@ -301,11 +315,18 @@ def test_paper_has_all_figures_on_white(tab: Tab, page: Path) -> None:
     tab.media("print")
     tab.resize(A4_WIDTH)
     tab.wait(ALL_DRAWN)
-    out = f"e => e.getBoundingClientRect().right > {A4_WIDTH}"
-    assert not tab.run(f"[...document.querySelectorAll('.main-svg, table, .card')].some({out})")
+    assert not tab.run(LEAVES_PAPER)
     hidden = "button, .contents, details, .skip"
     assert tab.run(f"[...document.querySelectorAll('{hidden}')].every(e => !e.offsetParent)")
     assert tab.complaints() == []
+
+
+def test_studies_side_by_side_fit_on_paper(tab: Tab, summary: Summary, tmp_path: Path) -> None:
+    tab.media("print")
+    tab.resize(A4_WIDTH)
+    other = replace(summary, study="another")
+    tab.open(write_comparison(tmp_path / "c.html", [(tmp_path, summary), (tmp_path / "b", other)]))
+    assert not tab.run(LEAVES_PAPER)
 
 
 def test_many_strategies_fit_on_paper(tab: Tab, many: Summary, tmp_path: Path) -> None:
@@ -313,8 +334,7 @@ def test_many_strategies_fit_on_paper(tab: Tab, many: Summary, tmp_path: Path) -
     tab.resize(A4_WIDTH)
     tab.open(write_report(tmp_path, many), "draw=all")
     tab.wait(ALL_DRAWN)
-    out = f"e => e.getBoundingClientRect().right > {A4_WIDTH}"
-    assert not tab.run(f"[...document.querySelectorAll('.main-svg, table, .card')].some({out})")
+    assert not tab.run(LEAVES_PAPER)
 
 
 def test_without_scripts_the_answer_and_the_data_are_there(
