@@ -24,7 +24,7 @@ from metakd.analysis.summary import Summary
 from metakd.analysis.wording import listed
 
 HEIGHT_PX = 400
-# Where curves are named at their ends: above the plot, a name's height, its lead, its letters' size.
+# Where curves are named at their ends: above the plot, a name's height, its lead, its letters.
 TOP_PX, NAME_PX, LEAD_PX, NAME_SIZE = 16, 17, 26, 12
 LONGEST_NAME = 24
 PLACE = {"xaxis": "x", "yaxis": "y"}
