@@ -23,6 +23,7 @@ from torch import Tensor, nn
 
 from metakd.core.batches import Batch
 from metakd.core.distillers import CrossEntropyConfig, KDConfig, MetaDistilConfig
+from metakd.core.distillers.metadistil import MetaDistil
 from metakd.core.evaluation import evaluate
 from metakd.core.recipe import Recipe
 from metakd.core.training import Training
@@ -215,7 +216,7 @@ def trained(
     A teacher that learns to teach is changed in place as well.
     """
     distiller = way.build()
-    if isinstance(way, MetaDistilConfig):
+    if isinstance(distiller, MetaDistil) and batches.teacher is not None:
         distiller.take_teacher(batches.teacher)
     recipe = Recipe(
         epochs, batches.batch_size, lr=3e-3, weight_decay=0.01, algorithm="adamw", warmup_epochs=0.5

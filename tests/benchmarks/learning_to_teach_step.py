@@ -163,7 +163,8 @@ def disagreement(options: argparse.Namespace) -> float:
     before = [parameter.detach().clone() for parameter in bench.teacher.parameters()]
     config = MetaDistilConfig(teacher_lr=1.0)
     bench.pilot(config)()
-    found = [old - new for old, new in zip(before, bench.teacher.parameters(), strict=True)]
+    after = [parameter.detach() for parameter in bench.teacher.parameters()]
+    found = [old - new for old, new in zip(before, after, strict=True)]
     size = max(float(slope.abs().max()) for slope in expected)
     return max(
         float((one - other).abs().max()) / size for one, other in zip(found, expected, strict=True)

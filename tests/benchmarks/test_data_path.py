@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.slow  # half a minute: all of them read one run
+
 BENCHMARK = Path(__file__).with_name("data_path.py")
 WORDS = """
 --dataset synthetic:samples=300,size=16 --student cifar_cnn_tiny --teacher cifar_resnet8

@@ -4,6 +4,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 SCRIPT = Path(__file__).with_name("meta_step.py")
 OURS = (
     "plain KD step",
@@ -22,6 +24,7 @@ def run(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=300)
 
 
+@pytest.mark.slow
 def test_the_benchmark_has_every_row_and_the_rivals_agree_with_us(tmp_path: Path) -> None:
     options = ["--models", "cifar_cnn_tiny", "--batches", "8", "--repeats", "1", "--device", "cpu"]
     finished = run(tmp_path, *options)

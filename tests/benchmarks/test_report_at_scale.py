@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.slow  # half a minute: all of them read one run
+
 BENCHMARK = Path(__file__).with_name("report_at_scale.py")
 WORDS = "--scales 1 --seeds 2 --epochs 5 --out store --json found.json"
 STAGES = (

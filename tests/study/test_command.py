@@ -94,6 +94,7 @@ def test_the_same_spec_gives_the_same_numbers(
     assert here.equals(other)
 
 
+@pytest.mark.slow
 def test_ctrl_c_stops_cleanly_and_the_command_continues(tmp_path: Path) -> None:
     out = tmp_path / "out"
     words = [*TINY, "out", "--seeds", "60"]

@@ -329,6 +329,7 @@ def test_a_stopped_trial_goes_on_on_its_workers(on_two: OnTwo) -> None:
     require_one_training(on_two.folder, jobs[0], jobs[-1])
 
 
+@pytest.mark.slow
 def test_a_stopped_trial_goes_on_in_its_own_process_too(
     cluster: Cluster, planned: tuple[StudyFolder, Plan]
 ) -> None:
@@ -367,6 +368,7 @@ def run_and_kill(
     return heard
 
 
+@pytest.mark.slow
 def test_a_trial_whose_process_is_killed_goes_on_and_ends_as_undisturbed(
     cluster: Cluster, planned: tuple[StudyFolder, Plan]
 ) -> None:
