@@ -56,6 +56,7 @@ def test_the_same_command_again_finds_everything_done(
     assert [(place / "out" / name).read_bytes() for name in made] == before
 
 
+@pytest.mark.slow
 def test_another_seed_and_more_strategies_run_only_what_is_new(
     place: Path, first: subprocess.CompletedProcess[str]
 ) -> None:

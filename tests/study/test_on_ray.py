@@ -216,6 +216,7 @@ def searched(plan: Plan, folder: StudyFolder) -> Board:
     return Board(Curves(folder, finished), jobs, searches)
 
 
+@pytest.mark.slow
 def test_several_teachers_share_banks_and_trials_and_nothing_runs_twice(
     cluster: Cluster, tmp_path: Path
 ) -> None:

@@ -50,6 +50,7 @@ def kept(folder: StudyFolder, trial: Trial) -> list[str]:
     return sorted(file.name for file in (folder.checkpoints / trial.id).glob("*"))
 
 
+@pytest.mark.slow
 def test_killed_three_times_it_ends_as_undisturbed(
     longer: tuple[StudyFolder, Trial], tmp_path: Path
 ) -> None:

@@ -6,6 +6,7 @@ import sys
 import time
 from pathlib import Path
 
+import pytest
 import torch
 
 from metakd.core.training import Recipe
@@ -18,6 +19,7 @@ from metakd.train.trial import DataSpec, TeacherSpec
 TEACH = """
 import pickle, sys
 from pathlib import Path
+import pytest
 import torch
 from metakd.train.teacher_training import teach
 torch.set_num_threads(1)
@@ -32,6 +34,7 @@ def new_teacher(place: Path) -> tuple[TeacherSpec, StudyFolder]:
     return TeacherSpec(data, "digit_cnn_tiny", "standard", Recipe(epochs=30, lr=0.1)), folder
 
 
+@pytest.mark.slow
 def test_a_teacher_killed_in_training_ends_as_undisturbed(tmp_path: Path) -> None:
     spec, folder = new_teacher(tmp_path / "killed")
     job = tmp_path / "job"
