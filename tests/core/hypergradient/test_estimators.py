@@ -1,7 +1,10 @@
 """Each estimator against PyTorch's own differentiable optimisers, and in hard places."""
 
 import logging
+import subprocess
+import sys
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 import torch
@@ -168,3 +171,18 @@ def test_channels_last_changes_nothing() -> None:
     )
     (found,) = bench.estimate("jvp")
     torch.testing.assert_close(found.gradients, plain.gradients, rtol=1e-9, atol=0)
+
+
+@pytest.mark.parametrize("steps", [1, 2])
+def test_the_first_look_ahead_of_a_process_warns_of_nothing(steps: int) -> None:
+    program = (
+        "from look_ahead_bench import Bench, batchnorm_cnn;"
+        f"Bench(batchnorm_cnn, 'momentum').estimate('jvp', steps={steps})"
+    )
+    done = subprocess.run(
+        [sys.executable, "-W", "error::FutureWarning", "-c", program],
+        cwd=Path(__file__).parents[2],
+        capture_output=True,
+        text=True,
+    )
+    assert (done.returncode, done.stderr) == (0, "")

@@ -1,5 +1,8 @@
 """The estimator of choice: J u by one forward-mode pass, exact and without a second backward."""
 
+import warnings
+from functools import cache
+
 import torch
 from torch import Tensor
 from torch.autograd import forward_ad
@@ -17,6 +20,7 @@ def by_jvp(step: TakenStep, direction: Direction, with_hessian: bool) -> Lineari
     Raises:
         NotImplementedError: If an operator of the student has no forward-mode rule.
     """
+    _load_rules()
     if with_hessian:
         return _forward_over_reverse(step, direction)
     with torch.no_grad(), repeated(step), forward_ad.dual_level():
@@ -27,6 +31,15 @@ def by_jvp(step: TakenStep, direction: Direction, with_hessian: bool) -> Lineari
         if tangent is None:
             tangent = torch.zeros_like(logits)
     return Linearised(at_least_float32(logits), at_least_float32(tangent), None)
+
+
+@cache
+def _load_rules() -> None:
+    """Has PyTorch load its forward-mode rules, which it does at the first dual tensor."""
+    with warnings.catch_warnings(), forward_ad.dual_level():
+        # PyTorch compiles them by a function that it deprecates itself.
+        warnings.filterwarnings("ignore", ".*torch.jit.script.*", FutureWarning)
+        forward_ad.make_dual(torch.zeros(()), torch.zeros(()))
 
 
 def _forward_over_reverse(step: TakenStep, direction: Direction) -> Linearised:
