@@ -73,6 +73,7 @@ def anytime_figure(summary: Summary) -> Figure | None:
         id="anytime",
         title=title,
         subtitle="Mean validation accuracy of the best model so far, if all were stopped here. "
+        "Compute is steps or measured seconds, whichever is dearer. "
         + _how_followed("grid" in by_name, is_named_at_end),
         description=f"{title}. Rising curves of validation accuracy against compute: "
         + "; ".join(
