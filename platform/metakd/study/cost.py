@@ -8,7 +8,7 @@ from functools import partial
 import torch
 import torch.nn.functional as F
 
-from metakd.core.distillers import KDConfig
+from metakd.core.distillers import KDConfig, MetaDistilConfig
 from metakd.core.look_aheads import LookAheads
 from metakd.models.create import create_model
 from metakd.models.pretrained import brings_weights, without_weights
@@ -33,7 +33,29 @@ def expected_steps(job: Job) -> float:
     distiller = job.trial.distiller
     if not isinstance(distiller, LookAheads):
         return float(job.steps)
-    return job.steps + distiller.look_ahead_equivalents(job.steps, job.batch_size)
+    return job.steps + distiller.look_ahead_equivalents(steps_of_learning(job), job.batch_size)
+
+
+def steps_of_learning(job: Job) -> int:
+    """Returns its steps in epochs that have look-aheads: all, but in a teacher's warm-up none."""
+    distiller = job.trial.distiller
+    if not isinstance(distiller, MetaDistilConfig):
+        return job.steps
+    epochs = range(job.from_epoch, job.trial.epochs)
+    learning = [not distiller.is_frozen(epoch, job.trial.recipe.epochs) for epoch in epochs]
+    return job.steps * sum(learning) // max(len(learning), 1)
+
+
+def live_answers(job: Job) -> float:
+    """Returns how often each live teacher passes a batch forward; a backward pass is two."""
+    if not job.live_teachers:
+        return 0.0
+    distiller = job.trial.distiller
+    if not isinstance(distiller, MetaDistilConfig):
+        return float(job.steps)
+    learning = steps_of_learning(job)
+    answered = job.steps if job.bank is None else learning
+    return answered + distiller.look_aheads(learning) * distiller.teacher_passes(job.batch_size)
 
 
 def seconds_per_step(
@@ -110,7 +132,7 @@ def _student_steps(board: Board, opened: Opened) -> dict[str, float]:
 def _teacher_steps(
     plan: Plan, board: Board, untrained: Sequence[TeacherSpec], opened: Opened
 ) -> dict[str, float]:
-    """Returns the steps of each teacher of a dataset, its training's and those its answers take."""
+    """Returns the steps of each teacher of a dataset: of training, answering, learning to teach."""
     recipe, train_samples = opened.recipes.teacher, len(opened.splits.train)
     steps: dict[str, float] = {}
 
@@ -128,5 +150,5 @@ def _teacher_steps(
     for job, runs in work_left(board):
         if job.trial.data == opened.data:
             for teacher in job.live_teachers:
-                add(teacher, FORWARD * runs * job.steps * job.batch_size)
+                add(teacher, FORWARD * runs * live_answers(job) * job.batch_size)
     return steps

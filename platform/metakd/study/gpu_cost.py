@@ -10,7 +10,7 @@ from metakd.data.augmentations import find_recipe
 from metakd.models.pretrained import brings_weights
 from metakd.study.board import Board
 from metakd.study.cases import Job
-from metakd.study.cost import expected_steps, plain_run
+from metakd.study.cost import expected_steps, live_answers, plain_run
 from metakd.study.gpu_work import H100, Gpu, work_of
 from metakd.study.plan import Opened, Plan
 from metakd.train.trial import TeacherSpec
@@ -29,7 +29,7 @@ class ImageSeconds(NamedTuple):
 
     Attributes:
         student: A forward and a backward pass of the student.
-        teacher: The teacher's answer; 0 where none is asked, or answers are kept.
+        teacher: The teacher's passes; 0 where none is asked, or answers are kept.
         loading: Until it is made, by all CPUs of a GPU; 0 where images lie decoded.
     """
 
@@ -132,6 +132,7 @@ class _Estimate:
         """Returns the seconds of a student's run."""
         trial = job.trial
         opened = self._plan.opened_of(trial.data)
+        answering_s = sum(self._answering_s(teacher, opened) for teacher in job.live_teachers)
         has_views = job.bank is not None and job.bank.has_views
         return run_s(
             steps=job.steps,
@@ -139,7 +140,7 @@ class _Estimate:
             samples=job.batch_size / self._workers,
             each=ImageSeconds(
                 student=self._training_s(trial.student, opened),
-                teacher=sum(self._answering_s(teacher, opened) for teacher in job.live_teachers),
+                teacher=answering_s * live_answers(job) / max(job.steps, 1),
                 loading=0.0 if has_views else _loading_s(opened, trial.sampling.augmentation),
             ),
         )

@@ -290,6 +290,33 @@ def test_no_second_order_work_is_done_while_the_teacher_is_frozen() -> None:
     assert records[2].step_equivalents > 8
 
 
+@pytest.mark.parametrize(
+    "config",
+    [
+        MetaDistilConfig(),
+        MetaDistilConfig(meta_fraction=0.25),
+        MetaDistilConfig(interval=2, horizon=2),
+        MetaDistilConfig(pilot="none", meta_fraction=0.5),
+    ],
+)
+def test_the_teachers_passes_are_what_is_said_of_them(config: MetaDistilConfig) -> None:
+    run = Run(config)
+    seen = {"forward": 0, "back": 0}
+
+    def answered(module: nn.Module, inputs: tuple[Tensor, ...], logits: Tensor) -> None:
+        seen["forward"] += len(logits)
+        if logits.requires_grad:
+            logits.register_hook(lambda slope: seen.update(back=seen["back"] + len(slope)))
+
+    run.teacher.register_forward_hook(answered)
+    record = run.training.run_epoch()
+    # The student's real steps ask it once each.
+    of_pilots = seen["forward"] - Batches.steps_per_epoch * SAMPLES + 2 * seen["back"]
+    assert seen["back"] > 0
+    assert of_pilots == record.meta_steps * config.teacher_passes(SAMPLES) * SAMPLES
+    assert record.meta_steps == config.look_aheads(Batches.steps_per_epoch)
+
+
 def test_a_gradient_that_is_not_finite_moves_nothing(caplog: pytest.LogCaptureFixture) -> None:
     run = Run(MetaDistilConfig(teacher_lr=1e-2))
     before = {name: value.clone() for name, value in run.teacher.named_parameters()}

@@ -165,6 +165,15 @@ class MetaDistilConfig(LookAheads):
         flown = 0 if self.pilot == "none" else self.horizon
         return flown + super().step_equivalents(batch_size, meta_samples)
 
+    def teacher_passes(self, batch_size: int) -> float:
+        """Returns what the teacher does for one pilot, in its forward passes of a training batch.
+
+        A backward pass counts as two, and goes through the samples that it learns from alone.
+        """
+        share = self.samples_of(batch_size) / batch_size
+        answered = share if self.pilot == "none" else 1.0
+        return self.horizon * (answered + 2 * share)
+
     def is_frozen(self, epoch: int, epochs: int) -> bool:
         """Says whether the teacher stays as it is in epoch 0, 1, ... of a run."""
         warmup = self.warmup

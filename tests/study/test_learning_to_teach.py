@@ -1,0 +1,96 @@
+"""A study of a teacher that learns to teach: what is expected to run, student's and teacher's."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from metakd.core.look_ahead_cost import PASS_EQUIVALENTS
+from metakd.data.datasets import ImageDataset, open_dataset
+from metakd.study.banks import BankPolicy
+from metakd.study.board import Board
+from metakd.study.cases import Job
+from metakd.study.cost import expected_steps, live_answers
+from metakd.study.curves import Curves
+from metakd.study.gpu_cost import gpu_cost
+from metakd.study.plan import Plan, make_plan
+from metakd.study.searching import Searching
+from metakd.study.spec import StudySpec
+from metakd.study.strategies import STRATEGIES
+from metakd.testing.strategy import check_strategy
+from metakd.train.folder import StudyFolder
+
+LEARNING = [name for name in STRATEGIES if name.startswith("metadistil")]
+SPEC = StudySpec(
+    name="s",
+    question="learning_to_teach",
+    scales=(0.3,),
+    augmentations=("none",),
+    teachers=("digit_cnn",),
+    strategies=("fixed", *LEARNING),
+    seeds=1,
+    epochs=16,
+)
+STEPS = 16 * (283 // 32)
+LOOKED_BACK = 1 + PASS_EQUIVALENTS["jvp"]
+
+
+@pytest.fixture(scope="module")
+def digits(tmp_path_factory: pytest.TempPathFactory) -> ImageDataset:
+    return open_dataset("digits", Path(tmp_path_factory.mktemp("data")))
+
+
+def board(plan: Plan) -> Board:
+    searches = [
+        Searching(name, STRATEGIES[name], case, case.choices(name, plan.spec))
+        for name, case in plan.searches
+    ]
+    return Board(Curves(StudyFolder(Path("nowhere")), ()), plan.jobs, searches)
+
+
+def jobs(plan: Plan) -> dict[str, Job]:
+    """The run of each strategy."""
+    asked = {search.name: search.waits_for[0] for search in board(plan).unfinished()}
+    (fixed,) = plan.jobs
+    return asked | {"fixed": fixed}
+
+
+@pytest.mark.parametrize("name", LEARNING)
+def test_its_strategies_keep_the_rules(name: str) -> None:
+    check_strategy(STRATEGIES[name], name)
+
+
+def test_pilots_are_counted_from_the_end_of_the_warm_up(digits: ImageDataset) -> None:
+    found = {name: expected_steps(job) for name, job in jobs(make_plan(SPEC, [digits])).items()}
+    # The published code moves the teacher after 150 of 240 epochs: in the last 6 of 16.
+    assert found == {
+        "fixed": STEPS,
+        "metadistil": STEPS * (2 + LOOKED_BACK),
+        "metadistil+tau": STEPS * (2 + LOOKED_BACK),
+        "metadistil-no-pilot": STEPS * (1 + LOOKED_BACK),
+        "metadistil-own-quiz": STEPS * (2 + LOOKED_BACK),
+        "metadistil-reference": STEPS * (1 + 6 / 16 * (1 + LOOKED_BACK)),
+    }
+
+
+@pytest.mark.parametrize(("kept", "answered"), [("full", 6), ("live", 16)])
+def test_a_learning_teacher_answers_live_and_goes_back_as_well(
+    digits: ImageDataset, kept: str, answered: int
+) -> None:
+    plan = make_plan(SPEC, [digits], BankPolicy(kept))  # type: ignore[arg-type]
+    found = {name: live_answers(job) for name, job in jobs(plan).items()}
+    # For the real step; for the pilot, or the part of the step that is looked at again; and back.
+    assert found == {
+        "fixed": 0 if kept == "full" else STEPS,
+        **{name: STEPS * (1 + 1 + 2) for name in LEARNING if name != "metadistil-reference"},
+        "metadistil-reference": STEPS * (answered + 6 * (1 + 2)) / 16,
+    }
+
+
+def test_the_estimate_for_gpus_has_the_teachers_passes(digits: ImageDataset) -> None:
+    def hours(*strategies: str) -> float:
+        plan = make_plan(replace(SPEC, strategies=strategies), [digits], BankPolicy("live"))
+        return gpu_cost(plan, board(plan), [], 1, workers=1).gpu_h
+
+    assert hours("metadistil") == pytest.approx(hours("metadistil-own-quiz"))
+    assert hours("metadistil") > 4 * hours("fixed")
