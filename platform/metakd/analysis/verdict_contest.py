@@ -30,7 +30,7 @@ HEADLINES = {
     "equivalent": "{learner} equals {rival} within ±{margin}",
     "not worse": "{learner} is not worse than {rival} by more than {margin}, and not shown to be "
     "better",
-    "undecided": "These runs show no difference between {learner} and {rival}",
+    "undecided": "These runs leave open whether {learner} beats {rival}",
     "slightly worse": "{learner} is behind {rival}, maybe by less than {margin}",
     "worse": "{learner} loses to {rival} by more than {margin}",
 }
