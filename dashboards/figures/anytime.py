@@ -1,44 +1,44 @@
 """What each strategy would leave you with if it were stopped after some compute."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 from dashboards.figures.bands import band
 from dashboards.figures.figure import (
     BOTTOM_PX,
     Figure,
-    Layout,
     Trace,
     axis,
     base_layout,
     label,
-    shortened,
-    text_px,
     words,
 )
 from dashboards.figures.limits import evenly, points_each
+from dashboards.figures.names_at_end import NAME_PX, names_at_end, names_px
 from dashboards.looks import MAIN, line_px, looks_in
 from dashboards.numbers import counted_runs, plain, runs
 from dashboards.theme import Look
+from metakd.analysis.contest import CONTENDERS
 from metakd.analysis.curves import AnytimeCurve
+from metakd.analysis.strategy_names import at_start, strategy_name
 from metakd.analysis.summary import Summary
 from metakd.analysis.wording import listed
 
 HEIGHT_PX = 400
-# Where curves are named at their ends: above the plot, a name's height, its lead, its letters.
-TOP_PX, NAME_PX, LEAD_PX, NAME_SIZE = 16, 17, 26, 12
-LONGEST_NAME = 24
+# Above the plot, where curves are named at their ends.
+TOP_PX = 16
 PLACE = {"xaxis": "x", "yaxis": "y"}
 TABLE_POINTS, TABLE_ROWS = 20, 100
 BAND_FOOT = (
     "Band: 80 % of the orders in which a grid can be tried; it is no interval for the mean. "
 )
+COMPARES_NOTHING = "Validation accuracy of the best model so far, by compute"
 
 
 def anytime_title(curves: Sequence[AnytimeCurve]) -> str:
     """Says when an average search reaches what learning has when it is done."""
     by_name = {curve.strategy: curve for curve in curves}
     if "meta" not in by_name or "grid" not in by_name:
-        return "Validation accuracy of the best model so far, by compute"
+        return COMPARES_NOTHING
     learned, grid = by_name["meta"], by_name["grid"]
     spent = counted_runs(learned.runs[-1])
     reached = [
@@ -53,6 +53,28 @@ def anytime_title(curves: Sequence[AnytimeCurve]) -> str:
     return f"An average search takes {needed} to reach what learning reaches in {spent}"
 
 
+def contest_title(
+    curves: Sequence[AnytimeCurve], protagonist: str, main_rival: str, question: str
+) -> str:
+    """Says what those ended with that the verdict is about, and after how much.
+
+    Args:
+        curves: Of all strategies.
+        protagonist: One of the two.
+        main_rival: The other.
+        question: What the study asks, one of ``CONTENDERS``.
+    """
+    ends = {curve.strategy: (curve.mean_pp[-1], counted_runs(curve.runs[-1])) for curve in curves}
+    if protagonist not in ends or main_rival not in ends:
+        return COMPARES_NOTHING
+    (learned, spent), (known, cost) = ends[protagonist], ends[main_rival]
+    learner, rival = (strategy_name(name, question) for name in (protagonist, main_rival))
+    return (
+        f"{at_start(learner)} ends at {learned:.1f} % after {spent}, {rival} at {known:.1f} % "
+        f"after {cost}"
+    )
+
+
 def anytime_figure(summary: Summary) -> Figure | None:
     """Draws accuracy against compute while strategies run; None without curves.
 
@@ -64,7 +86,11 @@ def anytime_figure(summary: Summary) -> Figure | None:
     if not curves:
         return None
     most = max(curve.runs[-1] for curve in curves)
-    title = anytime_title(curves)
+    title = (
+        contest_title(curves, summary.protagonist, summary.main_rival, summary.question)
+        if summary.question in CONTENDERS
+        else anytime_title(curves)
+    )
     is_named_at_end = len(curves) > len(MAIN)
     height_px = max(HEIGHT_PX, TOP_PX + BOTTOM_PX + len(curves) * NAME_PX)
     reach = _reach(curves)
@@ -91,13 +117,13 @@ def anytime_figure(summary: Summary) -> Figure | None:
         layout=base_layout(
             height_px,
             **(
-                {"legend_px": TOP_PX, "right_px": _names_px(looks.values()), "showlegend": False}
+                {"legend_px": TOP_PX, "right_px": names_px(looks.values()), "showlegend": False}
                 if is_named_at_end
                 else {}
             ),
             xaxis=axis("compute spent, in plain student runs", range=[0, most], showgrid=False),
             yaxis=axis("validation accuracy if stopped here, %", range=reach),
-            annotations=_names_at_end(curves, looks, most, reach, height_px - TOP_PX - BOTTOM_PX)
+            annotations=names_at_end(curves, looks, most, reach, height_px - TOP_PX - BOTTOM_PX)
             if is_named_at_end
             else _end_of_learning(curves, most),
         ),
@@ -172,77 +198,6 @@ def _traces(curve: AnytimeCurve, look: Look, most: float, points: int) -> list[T
             }
         )
     return traces
-
-
-def _names_px(looks: Iterable[Look]) -> int:
-    """Returns the room that the names beside the plot take."""
-    widest = max(text_px(shortened(look.name, LONGEST_NAME), NAME_SIZE) for look in looks)
-    return round(LEAD_PX + 6 + widest)
-
-
-def _names_at_end(
-    curves: Sequence[AnytimeCurve],
-    looks: Mapping[str, Look],
-    most: float,
-    reach: Sequence[float],
-    plot_px: int,
-) -> list[Layout]:
-    """Names every curve at the right edge, at its level or as near to it as others leave room."""
-    low, high = reach
-    levels = [plot_px * (curve.mean_pp[-1] - low) / (high - low) for curve in curves]
-    placed = apart(levels, NAME_PX, NAME_PX / 2, plot_px - NAME_PX / 2)
-    return [
-        words(
-            label(looks[curve.strategy].name, LONGEST_NAME),
-            most,
-            curve.mean_pp[-1],
-            xanchor="left",
-            showarrow=True,
-            arrowhead=0,
-            arrowwidth=1,
-            arrowcolor=looks[curve.strategy].colour,
-            standoff=2,
-            ax=LEAD_PX,
-            # Pixels grow downwards.
-            ay=round(level - place, 1),
-            font={"size": NAME_SIZE, "color": looks[curve.strategy].colour},
-        )
-        for curve, level, place in zip(curves, levels, placed, strict=True)
-    ]
-
-
-def apart(levels: Sequence[float], gap: float, low: float, high: float) -> list[float]:
-    """Returns places near some levels, in their order, with a gap between any two.
-
-    Args:
-        levels: Where something would best stand.
-        gap: The least distance; where there is no room for that, what room there is.
-        low: The lowest place.
-        high: The highest place.
-    """
-    if len(levels) > 1:
-        gap = min(gap, (high - low) / (len(levels) - 1))
-    order = sorted(range(len(levels)), key=lambda index: levels[index])
-    # Neighbours that are too near stand around their common middle.
-    blocks: list[list[int]] = []
-    starts: list[float] = []
-
-    def start_of(block: Sequence[int]) -> float:
-        middle = sum(levels[index] for index in block) / len(block)
-        length = gap * (len(block) - 1)
-        return min(max(middle - length / 2, low), high - length)
-
-    for index in order:
-        blocks.append([index])
-        starts.append(start_of(blocks[-1]))
-        while len(blocks) > 1 and starts[-1] - starts[-2] < gap * len(blocks[-2]):
-            blocks[-2:] = [blocks[-2] + blocks[-1]]
-            starts[-2:] = [start_of(blocks[-1])]
-    places = [0.0] * len(levels)
-    for start, block in zip(starts, blocks, strict=True):
-        for step, index in enumerate(block):
-            places[index] = start + gap * step
-    return places
 
 
 def _reach(curves: Sequence[AnytimeCurve]) -> list[float]:

@@ -73,13 +73,15 @@ def trajectories_figure(summary: Summary) -> Figure | None:
         ranges=[_reach(drawn, best)] * len(drawn),
     )
     title = trajectories_title([found[setting.key] for setting in settings], best)
+    has_grid = any(best[trajectory.key] is not None for trajectory in drawn)
     points = points_each(len(SIDES) * len(drawn))
     most = min(points, max(len(trajectory.epochs) for trajectory in drawn))
     return Figure(
         id="trajectories",
         title=title,
         subtitle="Learned temperatures at the end of each epoch: median over seeds, shaded from "
-        "the lowest to the highest seed. The triangle is the grid's best fixed temperature.",
+        "the lowest to the highest seed."
+        + (" The triangle is the grid's best fixed temperature." if has_grid else ""),
         description=f"{title}. Line plots of temperature over epochs on a log axis for "
         f"{counted(len(drawn), 'setting')}; medians of τ_s end between "
         f"{tau(min(t.tau_s_median[-1] for t in drawn))} and "
@@ -88,14 +90,14 @@ def trajectories_figure(summary: Summary) -> Figure | None:
             trace
             for index, (trajectory, panel) in enumerate(zip(drawn, panels, strict=True))
             for trace in _traces(
-                trajectory, panel, points, best[trajectory.key], last, named=index == 0
+                trajectory, panel, points, best[trajectory.key], last, index == 0, has_grid
             )
         ),
         layout=layout,
         height_px=height_px,
         columns=(
             "setting", "epochs", "τ_s at the end", "its range", "τ_t at the end", "its range",
-            "grid's best τ",
+            *(["grid's best τ"] if has_grid else []),
         ),
         rows=tuple(
             (
@@ -105,7 +107,7 @@ def trajectories_figure(summary: Summary) -> Figure | None:
                 f"{tau(t.tau_s_low[-1])} to {tau(t.tau_s_high[-1])}",
                 tau(t.tau_t_median[-1]),
                 f"{tau(t.tau_t_low[-1])} to {tau(t.tau_t_high[-1])}",
-                tau(best[t.key]),
+                *([tau(best[t.key])] if has_grid else []),
             )
             for t in drawn
         ),
@@ -122,6 +124,7 @@ def _traces(
     best: float | None,
     last: int,
     named: bool,
+    has_grid: bool,
 ) -> list[Trace]:
     kept = evenly(len(trajectory.epochs), points)
     epochs = [trajectory.epochs[index] + 1 for index in kept]
@@ -147,7 +150,7 @@ def _traces(
                 "hovertemplate": "epoch %{x}: %{y:.2f}<extra></extra>",
             }
         )
-    if named or best is not None:
+    if best is not None or (named and has_grid):
         traces.append(
             {
                 **panel.place,

@@ -56,6 +56,15 @@ def test_numbers_are_the_summarys(taught: Summary) -> None:
     assert drawn.count('class="dot meta"') == len(taught.rivals) - 1
 
 
+def test_figures_say_nothing_of_a_grid_that_was_not_run(taught: Summary) -> None:
+    assert "grid" not in taught.strategies
+    figures = {figure.id: figure for figure in all_figures(taught)}
+    learned = figures["trajectories"]
+    assert "grid" not in f"{learned.subtitle} {learned.columns}"
+    assert not [trace for trace in learned.traces if "grid" in str(trace.get("name"))]
+    assert figures["anytime"].title.startswith("The learning teacher ends at ")
+
+
 def test_each_strategy_and_setting_has_its_panel(taught: Summary) -> None:
     # Without pilots there is no quiz.
     for name, panels in (("teaching", 5 * 2), ("quizzes", 4 * 2)):

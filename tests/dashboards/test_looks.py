@@ -5,8 +5,8 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dashboards.figures.anytime import apart
 from dashboards.figures.figure import LEGEND_PX, escape, legend_room
+from dashboards.figures.names_at_end import apart
 from dashboards.looks import MAIN, looks_of
 from dashboards.theme import LOOKS, SEARCH_LOOKS, coloured
 

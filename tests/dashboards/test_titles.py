@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dashboards.figures.anytime import anytime_title
+from dashboards.figures.anytime import anytime_title, contest_title
 from dashboards.figures.degradations import degradations_title
 from dashboards.figures.detectable import detectable_title
 from dashboards.figures.differences import differences_title
@@ -206,6 +206,23 @@ def test_one_run_is_singular() -> None:
 def test_anytime_without_both_compares_nothing(summary: Summary) -> None:
     for missing in ("meta", "grid"):
         title = anytime_title([c for c in summary.anytime if c.strategy != missing])
+        assert title == "Validation accuracy of the best model so far, by compute"
+
+
+def test_anytime_of_a_contest_says_what_both_end_with_and_cost() -> None:
+    curves = [
+        curve("metadistil", (2.0, 4.4), (70.0, 88.14)),
+        curve("fixed", (1.0,), (88.46,)),
+        curve("ce", (1.0,), (80.0,)),
+    ]
+    title = contest_title(curves, "metadistil", "fixed", "learning_to_teach")
+    assert title == (
+        "The learning teacher ends at 88.1 % after 4.4 runs, the fixed teacher at 88.5 % after "
+        "1 run"
+    )
+    for missing in (0, 1):
+        kept = [each for each in curves if each is not curves[missing]]
+        title = contest_title(kept, "metadistil", "fixed", "learning_to_teach")
         assert title == "Validation accuracy of the best model so far, by compute"
 
 
