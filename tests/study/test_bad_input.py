@@ -11,6 +11,7 @@ import pytest
 from metakd.study import banks
 from metakd.study.main import main
 from metakd.study.spec import StudySpec
+from metakd.study.strategies import STRATEGIES, Choices, Search, Strategy
 
 STUDY = StudySpec(name="s", scales=(0.3,), augmentations=("none",), seeds=1, epochs=1)
 
@@ -87,6 +88,18 @@ def test_banks_that_the_disk_does_not_hold(
     assert "the banks need 0.0" in error
     assert "choose --bank logits or live" in error
     assert not (tmp_path / "out" / "study.json").exists()
+
+
+def silent(choices: Choices) -> Search:
+    yield from ()
+
+
+def test_a_strategy_of_ones_own_that_asks_nothing(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(STRATEGIES, "mine", Strategy("an empty one", silent))
+    words = ["--strategies", "mine", "--dry-run", "--out", str(tmp_path / "out")]
+    assert "(an empty one) asks for nothing" in fails(words, capsys)
 
 
 def test_a_parquet_file_of_other_columns(

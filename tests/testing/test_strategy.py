@@ -23,6 +23,21 @@ def never_ends(choices: Choices) -> Search:
         yield [Leg(KD)]
 
 
+def falls_silent(choices: Choices) -> Search:
+    yield [Leg(KD)]
+    while True:
+        yield []
+
+
+def asks_nothing(choices: Choices) -> Search:
+    yield from ()
+
+
+def begins_with_nothing(choices: Choices) -> Search:
+    yield []
+    yield [Leg(KD)]
+
+
 def spends_one_too_many(choices: Choices) -> Search:
     yield [Leg(KDConfig(tau_s=1.0 + run)) for run in range(int(choices.budget) + 1)]
 
@@ -42,6 +57,9 @@ def wants_three_classes(choices: Choices) -> Search:
 BROKEN = [
     (Strategy("", draws_globally), "asks something else when it is told the same"),
     (Strategy("", never_ends), "does not end"),
+    (Strategy("", falls_silent), "does not end"),
+    (Strategy("mine", asks_nothing), r"\(mine\) asks for nothing"),
+    (Strategy("mine", begins_with_nothing, is_searcher=True), "asks for nothing"),
     (Strategy("", spends_one_too_many, is_searcher=True), "spends 2 runs of a budget of 1"),
     (Strategy("", stops_all), "has no whole run"),
     (Strategy("", asks_a_teacher, asks_teacher=False), "says that it asks no teacher"),

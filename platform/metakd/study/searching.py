@@ -5,14 +5,10 @@ from dataclasses import replace
 from typing import Any
 
 from metakd.study.cases import Case, Job
-from metakd.study.strategies.strategy import Choices, Leg, Strategy, first_legs
+from metakd.study.strategies.strategy import Choices, Leg, Strategy, StrategyError, begin
 from metakd.train.trial import Trial
 
 MOST_LEGS_A_RUN = 100
-
-
-class EndlessSearchError(RuntimeError):
-    """A strategy asks more than any sound one does."""
 
 
 class Searching:
@@ -25,6 +21,9 @@ class Searching:
         strategy: What it does.
         case: The setting and seed.
         choices: What it may know of them.
+
+    Raises:
+        StrategyError: If it asks for nothing.
 
     Attributes:
         name: Of the strategy.
@@ -40,12 +39,11 @@ class Searching:
         self.case = case
         self.behind: list[Job] = []
         self.is_complete = False
-        self.expected_runs = (
-            choices.budget if strategy.is_searcher else float(len(first_legs(strategy, choices)))
-        )
-        self._search = strategy.search(choices)
+        self._search, legs = begin(strategy, choices)
+        self.expected_runs = choices.budget if strategy.is_searcher else float(len(legs))
         self._paid: dict[str, int] = {}
-        self._asked = self._jobs(next(self._search))
+        self._answered = 0
+        self._asked = self._jobs(legs)
         self.waits_for = self._asked
 
     def wants(self, val_acc: Callable[[Trial], float | None]) -> list[Job]:
@@ -55,13 +53,15 @@ class Searching:
             val_acc: Validation accuracy after a trial's last epoch, None where it has not run.
 
         Raises:
-            EndlessSearchError: If it goes on and on.
+            StrategyError: If it goes on and on.
         """
         while not self.is_complete:
-            if len(self.behind) > MOST_LEGS_A_RUN * (self.expected_runs + 1):
-                raise EndlessSearchError(
-                    f"strategy {self.name!r} does not end: it has asked {len(self.behind)} legs, "
-                    f"and was to spend {self.expected_runs:g} runs"
+            # Who asks for nothing, over and over, has no legs to count.
+            asked = max(self._answered, len(self.behind))
+            if asked > MOST_LEGS_A_RUN * (self.expected_runs + 1):
+                raise StrategyError(
+                    f"strategy {self.name!r} does not end: it has asked {self._answered} times, "
+                    f"{len(self.behind)} legs in all, and was to spend {self.expected_runs:g} runs"
                 )
             told = [val_acc(job.trial) for job in self._asked]
             self.waits_for = [
@@ -73,6 +73,7 @@ class Searching:
                 own = job.trial.whole.id
                 self._paid[own] = max(self._paid.get(own, 0), job.trial.epochs)
             self.behind += self._asked
+            self._answered += 1
             try:
                 legs = self._search.send([value for value in told if value is not None])
                 self._asked = self._jobs(legs)

@@ -11,8 +11,8 @@ from metakd.core.distillers import SeveralTeachersConfig
 from metakd.core.training import Recipe
 from metakd.data.counter_random import derive_seed
 from metakd.study.cases import Case, Job, Setting
-from metakd.study.searching import EndlessSearchError, Searching
-from metakd.study.strategies.strategy import Choices, Strategy
+from metakd.study.searching import Searching
+from metakd.study.strategies.strategy import Choices, Strategy, StrategyError
 from metakd.train.sampling import Sampling
 from metakd.train.trial import DataSpec, TeacherSpec, Trial
 
@@ -99,12 +99,12 @@ def _run(strategy: Strategy, name: str, budget: float, told: Told) -> list[Job]:
         seed=2**62 + 1,
         teachers=count,
     )
-    search = Searching(name, strategy, case, choices)
     known: dict[str, float] = {}
     try:
+        search = Searching(name, strategy, case, choices)
         while wanted := search.wants(lambda trial: known.get(trial.id)):
             known[wanted[0].trial.id] = told(wanted[0].trial)
-    except EndlessSearchError as error:
+    except StrategyError as error:
         raise AssertionError(str(error)) from error
     return search.behind
 

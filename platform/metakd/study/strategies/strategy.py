@@ -13,6 +13,10 @@ from typing import NamedTuple
 from metakd.core.distillers import DistillerConfig
 
 
+class StrategyError(RuntimeError):
+    """A strategy asks for nothing, or for more than any sound one does."""
+
+
 class Leg(NamedTuple):
     """A run, or the part of it up to an epoch.
 
@@ -100,6 +104,22 @@ def at_once(configs: Callable[[Choices], Sequence[DistillerConfig]]) -> Callable
     return search
 
 
+def begin(strategy: Strategy, choices: Choices) -> tuple[Search, list[Leg]]:
+    """Returns a strategy's search, and what it asks for before it has been told anything.
+
+    Raises:
+        StrategyError: If that is nothing.
+    """
+    search = strategy.search(choices)
+    legs = list(next(search, ()))
+    if not legs:
+        raise StrategyError(
+            f"a strategy ({strategy.about}) asks for nothing at its start: it has to yield a leg "
+            "or more"
+        )
+    return search, legs
+
+
 def first_legs(strategy: Strategy, choices: Choices) -> list[Leg]:
-    """Returns what a strategy asks for before it has been told anything."""
-    return list(next(strategy.search(choices)))
+    """Returns what a strategy asks for before it has been told anything; see ``begin``."""
+    return begin(strategy, choices)[1]
