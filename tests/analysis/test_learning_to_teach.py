@@ -1,5 +1,6 @@
 """What is said of a teacher that learns to teach: by cases, by hand, and from a store."""
 
+from dataclasses import replace
 from io import StringIO
 from pathlib import Path
 
@@ -74,6 +75,12 @@ def test_what_became_of_the_teacher(gain, words) -> None:
     assert "points (95 % interval" in text
     # One strategy is not corrected for.
     assert "corrected for 1" not in text
+
+
+def test_before_it_was_the_one_of_its_name_that_is_asked() -> None:
+    again = replace(BEFORE, seed=1, test_acc=0.1)
+    one = verdict("metadistil", teacher_scores=(BEFORE,))
+    assert verdict("metadistil", teacher_scores=(BEFORE, again)) == one
 
 
 def test_of_a_teacher_unknown_before_only_the_end_is_told() -> None:

@@ -121,7 +121,9 @@ def test_a_model_that_stands_there_again_is_its_second() -> None:
     )
     study = ensemble_study(
         teachers=("a+a",), searches=(twice,),
-        teacher_scores=tuple(TeacherScore("digits", "a", 7, 0.9, at) for at in (0.8, 0.7)),
+        teacher_scores=tuple(
+            TeacherScore("digits", "a", 7, 0.9, at, seed) for seed, at in ((1, 0.7), (0, 0.8))
+        ),
     )  # fmt: skip
     first, second = answered(study).teachers
     assert (first.name, second.name) == ("a", "a (2)")

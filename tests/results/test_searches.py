@@ -45,7 +45,8 @@ def test_a_torn_file_is_named(tmp_path):
 
 
 def test_teachers_are_read_as_they_were_written(tmp_path):
-    teachers = (TeacherScore("digits", "big", 100, 0.99, 0.98),)
+    teachers = tuple(TeacherScore("digits", "big", 100, 0.99, 0.98, seed) for seed in (0, 1))
+    assert [teacher.name for teacher in teachers] == ["big", "big (2)"]
     assert read_teachers(tmp_path) == ()
     write_teachers(tmp_path, teachers)
     assert read_teachers(tmp_path) == teachers

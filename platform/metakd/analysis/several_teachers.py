@@ -118,10 +118,11 @@ def _with_own(
     which = models[:k].count(models[k])
     known = []
     for dataset in sorted(datasets):
-        own = [s for s in scores if (s.dataset, s.model) == (dataset, models[k])]
-        if which >= len(own):
+        wanted = dataset, models[k], which
+        own = [score for score in scores if (score.dataset, score.model, score.seed) == wanted]
+        if not own:
             return alone
-        known.append(own[which])
+        known += own
     return replace(
         alone,
         parameters=max(score.parameters for score in known),

@@ -21,6 +21,7 @@ class TeacherScore:
         parameters: How many numbers it learned.
         val_acc: Its validation accuracy, in [0, 1].
         test_acc: Its test accuracy, in [0, 1].
+        seed: It was trained from: 0, or 1, 2, ... where an ensemble has its model again.
     """
 
     dataset: str
@@ -28,6 +29,12 @@ class TeacherScore:
     parameters: int
     val_acc: float
     test_acc: float
+    seed: int = 0
+
+    @property
+    def name(self) -> str:
+        """What a reader calls it: its model, and which of that name it is."""
+        return f"{self.model} ({self.seed + 1})" if self.seed else self.model
 
 
 def write_teachers(out: Path, teachers: Sequence[TeacherScore]) -> None:

@@ -84,7 +84,7 @@ def run_pending(
     write_teachers(folder.out, teachers)
     folder.hand_over(folder.out / TEACHERS_FILE)
     for teacher in teachers:
-        console.print(f"teacher      {teacher.model}: {100 * teacher.test_acc:.2f} % on test")
+        console.print(f"teacher      {teacher.name}: {100 * teacher.test_acc:.2f} % on test")
     console.print(f"prepared     in {duration(time.monotonic() - clock)}")
 
     def fitting() -> int:
@@ -107,6 +107,7 @@ def _score(spec: TeacherSpec, report: TeacherReport, plan: Plan) -> TeacherScore
         parameters=sum(parameter.numel() for parameter in model.parameters()),
         val_acc=report.val_acc,
         test_acc=report.test_acc,
+        seed=spec.seed,
     )
 
 
