@@ -1,6 +1,7 @@
 """The study's command, as a user's shell runs it: what several test files share."""
 
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -70,3 +71,14 @@ def signalled(
     study.send_signal(number)
     printed, errors = study.communicate(timeout=120)
     return study.returncode, printed, errors
+
+
+def trials_announced(printed: str) -> tuple[int, int]:
+    """Reads how many trials a study found finished, and how many it was about to run.
+
+    After a kill that is no exact number: workers outlive their driver by a moment, in which one
+    more trial may be committed.
+    """
+    counts = re.search(r"^trials .*; (\d+) finished, (\d+) to run$", printed, re.MULTILINE)
+    assert counts, printed
+    return int(counts[1]), int(counts[2])
