@@ -32,6 +32,7 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore::DeprecationWarning:ray", "ignore::ResourceWarning"),
 ]
 
+ALIVE = [("state", "=", "ALIVE")]
 SPEC = StudySpec(
     name="s",
     scales=(0.3,),
@@ -108,7 +109,7 @@ class MachinesLeaveAndJoin(Watcher):
         elif self.new_node not in self.busy:
             self.busy |= {
                 actor.node_id
-                for actor in list_actors(filters=[("state", "=", "ALIVE")], detail=True)
+                for actor in list_actors(self.simulated.address, filters=ALIVE, detail=True)
                 if "ImplicitFunc" in actor.class_name
             }
 

@@ -402,3 +402,30 @@ def test_a_trial_of_two_workers_goes_on_after_a_kill_and_ends_as_undisturbed(
     assert found["epoch"].to_pylist() == list(range(60))
     for column in ("train_loss", "val_loss", "tau_s", "tau_t"):
         assert found[column].to_pylist() == expected[column].to_pylist(), column
+
+
+class KillsWhoeverIsIdle(Heard):
+    """After the first finished trial its process dies, which Tune has kept for the next one."""
+
+    def __init__(self, folder: StudyFolder, dashboard: str | None) -> None:
+        super().__init__(folder)
+        self.dashboard = dashboard
+
+    def done(self, job: Job, val_acc: float) -> None:
+        super().done(job, val_acc)
+        if len(self.done_ids) == 1:
+            alive = list_actors(self.dashboard, filters=[("state", "=", "ALIVE")])
+            (idle,) = [actor.pid for actor in alive if "ImplicitFunc" in actor.class_name]
+            os.kill(idle, signal.SIGKILL)
+
+
+def test_a_process_that_dies_between_two_trials_costs_the_next_one_a_single_try(
+    cluster: Cluster, planned: tuple[StudyFolder, Plan]
+) -> None:
+    folder, plan = planned
+    jobs = [learning(plan, 2, seed=seed) for seed in (30, 31)]
+    heard = KillsWhoeverIsIdle(folder, cluster.dashboard)
+    orders = Orders(folder, ONE, git_commit="abc")
+    run_jobs(orders, Board(Curves(folder, ()), jobs), lambda: 1, heard, max_failures=1)
+    assert heard.reasons == {}
+    assert heard.done_ids == [job.trial.id for job in jobs]

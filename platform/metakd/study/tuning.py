@@ -4,6 +4,7 @@ import errno
 import logging
 import os
 import time
+from collections import Counter, deque
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -69,7 +70,7 @@ def run_jobs(
     os.environ["TUNE_MAX_PENDING_TRIALS_PG"] = str(PENDING_TRIALS)
     here = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=False)
     book = JobBook.options(scheduling_strategy=here).remote()  # type: ignore[attr-defined]
-    queue = _Queue(board, book, at_once)
+    queue = _Queue(board, book, at_once, max_failures)
     relay = _Relay(queue, watcher)
     keeper = None
     if orders.resources.workers > 1:
@@ -91,7 +92,8 @@ def run_jobs(
             name="students",
             **orders.folder.ray_storage,
             verbose=0,
-            failure_config=tune.FailureConfig(max_failures=max_failures),
+            # Tune counts the death of a process twice where it was about to be reused.
+            failure_config=tune.FailureConfig(max_failures=0),
             callbacks=[relay],
             stop=_Stop(relay),
         ),
@@ -112,17 +114,26 @@ def run_jobs(
 
 
 class _Queue(Searcher):  # type: ignore[misc]
-    """Hands the board's jobs to Tune, as a search algorithm does."""
+    """Hands the board's jobs to Tune, as a search algorithm does; failed ones again."""
 
-    def __init__(self, board: Board, book: Any, at_once: Callable[[], int]) -> None:  # noqa: ANN401
+    def __init__(
+        self,
+        board: Board,
+        book: Any,  # noqa: ANN401
+        at_once: Callable[[], int],
+        max_failures: int,
+    ) -> None:
         super().__init__(metric="val_acc", mode="max")
         self._board = board
         self._book = book
         self._at_once = at_once
+        self._max_failures = max_failures
         self._limit = at_once()
         self._looked_at = time.monotonic()
         self._jobs: dict[str, Job] = {}
         self._running: set[str] = set()
+        self._failures: Counter[str] = Counter()
+        self._again: deque[Job] = deque()
 
     def __getstate__(self) -> dict[str, Any]:
         # Tune keeps its search for a restore of its own, which a study never asks for.
@@ -134,7 +145,7 @@ class _Queue(Searcher):  # type: ignore[misc]
             self._limit = self._at_once()
         if len(self._running) >= self._limit:
             return None
-        job = self._board.next_job()
+        job = self._again.popleft() if self._again else self._board.next_job()
         if job is None:
             return FINISHED if self._board.is_over else None
         self._jobs[trial_id] = job
@@ -156,6 +167,16 @@ class _Queue(Searcher):  # type: ignore[misc]
         else:
             self._board.failed(job)
         return job
+
+    def tries_again(self, trial_id: str) -> bool:
+        """Takes back the job of a Tune trial that failed, unless it failed too often."""
+        job = self._jobs[trial_id]
+        self._failures[job.trial.id] += 1
+        if self._failures[job.trial.id] > self._max_failures:
+            return False
+        self._running.discard(trial_id)
+        self._again.append(job)
+        return True
 
     def on_trial_complete(self, trial_id: str, result: object = None, error: bool = False) -> None:
         """Does nothing: the relay has heard of it before, and of why."""
@@ -216,8 +237,9 @@ class _Relay(Callback):  # type: ignore[misc]
         self, iteration: int, trials: list[TuneTrial], trial: TuneTrial, **info: object
     ) -> None:
         def tell() -> None:
-            job = self._queue.end(trial.trial_id, is_committed=False)
-            self._watcher.failed(job, _reason(trial))
+            if not self._queue.tries_again(trial.trial_id):
+                job = self._queue.end(trial.trial_id, is_committed=False)
+                self._watcher.failed(job, _reason(trial))
 
         self._tell(tell)
 
