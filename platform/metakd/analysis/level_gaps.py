@@ -96,7 +96,7 @@ def _level(level: str | None, settings: Along, teachers: Sequence[TeacherScore])
     wanted = set(settings.datasets)
     if settings.factor != "teacher":
         return GapLevel(name)
-    known = [s for s in teachers if (s.model, s.seed) == (name, 0) and s.dataset in wanted]
+    known = [s for s in teachers if s.name == name and s.dataset in wanted]
     if {score.dataset for score in known} != wanted:
         return GapLevel(name)
     return GapLevel(

@@ -78,7 +78,7 @@ def _alone(
                 learned_minus=crossed_interval(ahead),
                 chosen=float(is_chosen[k][known].mean()) if known.any() else None,
             )
-            found.append(_with_own(alone, members(ensemble), k, datasets, scores))
+            found.append(_with_own(alone, datasets, scores))
     return found
 
 
@@ -107,22 +107,12 @@ def _students(
 
 
 def _with_own(
-    alone: SingleTeacher,
-    models: Sequence[str],
-    k: int,
-    datasets: set[str],
-    scores: Sequence[TeacherScore],
+    alone: SingleTeacher, datasets: set[str], scores: Sequence[TeacherScore]
 ) -> SingleTeacher:
     """Fills in how good the teacher itself is, where that is known for all datasets."""
-    # A model that stands there again is the next of its name.
-    which = models[:k].count(models[k])
-    known = []
-    for dataset in sorted(datasets):
-        wanted = dataset, models[k], which
-        own = [score for score in scores if (score.dataset, score.model, score.seed) == wanted]
-        if not own:
-            return alone
-        known += own
+    known = [s for s in scores if s.name == alone.name and s.dataset in datasets]
+    if {score.dataset for score in known} != datasets:
+        return alone
     return replace(
         alone,
         parameters=max(score.parameters for score in known),

@@ -64,7 +64,7 @@ def teaching(
 
 def _before_pp(table: StudyTable, teachers: Sequence[TeacherScore]) -> Matrix:
     """Returns the test accuracy of each setting's teacher, ``[setting, 1]``, NaN where unknown."""
-    known = {(s.dataset, s.model): 100 * s.test_acc for s in teachers if s.seed == 0}
+    known = {(score.dataset, score.name): 100 * score.test_acc for score in teachers}
     asked = [(setting["dataset"], str(setting["teacher"])) for setting in table.settings]
     return np.array([[known.get(place, np.nan)] for place in asked])
 

@@ -2,6 +2,8 @@
 
 from collections import Counter
 
+from metakd.results.teachers import numbered
+
 BETWEEN = "+"
 
 
@@ -15,6 +17,6 @@ def member_labels(teachers: str | None) -> tuple[str, ...]:
     seen: Counter[str] = Counter()
     labels = []
     for model in members(teachers):
+        labels.append(numbered(model, seen[model]))
         seen[model] += 1
-        labels.append(model if seen[model] == 1 else f"{model} ({seen[model]})")
     return tuple(labels)

@@ -34,7 +34,12 @@ class TeacherScore:
     @property
     def name(self) -> str:
         """What a reader calls it: its model, and which of that name it is."""
-        return f"{self.model} ({self.seed + 1})" if self.seed else self.model
+        return numbered(self.model, self.seed)
+
+
+def numbered(model: str, which: int) -> str:
+    """Returns what a reader calls a teacher: 0 is the first of its model, 1 the second, ..."""
+    return f"{model} ({which + 1})" if which else model
 
 
 def write_teachers(out: Path, teachers: Sequence[TeacherScore]) -> None:
