@@ -76,8 +76,8 @@ def signalled(
 def trials_announced(printed: str) -> tuple[int, int]:
     """Reads how many trials a study found finished, and how many it was about to run.
 
-    After a kill that is no exact number: workers outlive their driver by a moment, in which one
-    more trial may be committed.
+    After a kill that is no exact number: workers outlive their driver by a moment, in which each
+    may commit the trial that it was about to.
     """
     counts = re.search(r"^trials .*; (\d+) finished, (\d+) to run$", printed, re.MULTILINE)
     assert counts, printed

@@ -190,6 +190,23 @@ def test_a_failed_run_holds_up_its_search_alone() -> None:
     assert [(row["trial_id"], row["is_complete"]) for row in rows] == [(failing.trial.id, False)]
 
 
+def test_what_is_put_back_comes_next_and_holds_the_board_open() -> None:
+    jobs = grid_jobs(a_case())
+    board = Board(MadeUpCurves(), jobs)
+    first = board.next_job()
+    assert first == jobs[0]
+    assert board.waiting() == len(jobs) - 1
+    board.put_back(first)
+    assert board.waiting() == len(jobs)
+    assert list(jobs_of(board)) == jobs
+    # The last one is waited for while nothing else is left.
+    board = Board(MadeUpCurves(), jobs[:1])
+    assert board.next_job() == first
+    board.put_back(first)
+    assert not board.is_over
+    assert list(jobs_of(board)) == [first]
+
+
 def test_seeds_come_in_order_and_searches_before_what_the_plan_knows() -> None:
     cases = [a_case(seed) for seed in (1, 0)]
     planned = [job for case in cases for job in grid_jobs(case)[:1]]

@@ -342,12 +342,17 @@ def test_a_stopped_trial_goes_on_in_its_own_process_too(
     require_one_training(folder, leg, whole)
 
 
+def alive(dashboard: str | None, named: str) -> list[int]:
+    """Returns the processes of living actors, by a part of their class's name."""
+    actors = list_actors(dashboard, filters=[("state", "=", "ALIVE")])
+    return [actor.pid for actor in actors if named in actor.class_name]
+
+
 def kill_once_under_way(dashboard: str, states: Path, named: str, killed: list[int]) -> None:
     """Kills one who runs the trial, as soon as its tenth epoch is kept."""
     while not list(states.glob("epoch-00001?.pt")):
         time.sleep(0.01)
-    alive = list_actors(dashboard, filters=[("state", "=", "ALIVE")])
-    victim = [actor.pid for actor in alive if named in actor.class_name][-1]
+    victim = alive(dashboard, named)[-1]
     os.kill(victim, signal.SIGKILL)
     killed.append(victim)
 
@@ -414,8 +419,7 @@ class KillsWhoeverIsIdle(Heard):
     def done(self, job: Job, val_acc: float) -> None:
         super().done(job, val_acc)
         if len(self.done_ids) == 1:
-            alive = list_actors(self.dashboard, filters=[("state", "=", "ALIVE")])
-            (idle,) = [actor.pid for actor in alive if "ImplicitFunc" in actor.class_name]
+            (idle,) = alive(self.dashboard, "ImplicitFunc")
             os.kill(idle, signal.SIGKILL)
 
 

@@ -127,7 +127,7 @@ def test_a_study_killed_three_times_ends_as_one_that_was_not(
     last = run(*words, cwd=tmp_path, extra=running.secrets)
     assert last.returncode == 0, last.stderr
     found, to_run = trials_announced(last.stdout)
-    assert found >= len(finished[-1])
+    assert len(finished[-1]) <= found <= len(finished[-1]) + 2
     assert found + to_run == 8
     # Nothing finished was run again, and nothing is left of what was under way.
     assert all(path.stat().st_mtime_ns == then for path, then in before.items())

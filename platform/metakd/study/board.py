@@ -90,6 +90,10 @@ class Board:
                     return queue.popleft()
         return None
 
+    def put_back(self, job: Job) -> None:
+        """Takes back a job that failed and is to be tried again: it is its seed's next one."""
+        self._asked.setdefault(job.trial.seed, deque()).appendleft(job)
+
     def done(self, job: Job) -> None:
         """Hears that a job's trial is in the store.
 

@@ -47,8 +47,7 @@ from metakd.study.run import run_pending
 from metakd.study.searching import Searching
 from metakd.study.spec import SpecError, StudySpec
 from metakd.study.storage import StorageError, require_lasting
-from metakd.study.strategies import STRATEGIES
-from metakd.study.strategies.strategy import StrategyError
+from metakd.study.strategies import STRATEGIES, StrategyError
 from metakd.train.folder import StudyFolder
 from metakd.train.in_flight import sweep_finished
 from metakd.train.share import ShareError, require_same_result

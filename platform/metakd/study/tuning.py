@@ -4,7 +4,7 @@ import errno
 import logging
 import os
 import time
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -114,7 +114,7 @@ def run_jobs(
 
 
 class _Queue(Searcher):  # type: ignore[misc]
-    """Hands the board's jobs to Tune, as a search algorithm does; failed ones again."""
+    """Hands the board's jobs to Tune, as a search algorithm does."""
 
     def __init__(
         self,
@@ -133,7 +133,6 @@ class _Queue(Searcher):  # type: ignore[misc]
         self._jobs: dict[str, Job] = {}
         self._running: set[str] = set()
         self._failures: Counter[str] = Counter()
-        self._again: deque[Job] = deque()
 
     def __getstate__(self) -> dict[str, Any]:
         # Tune keeps its search for a restore of its own, which a study never asks for.
@@ -145,7 +144,7 @@ class _Queue(Searcher):  # type: ignore[misc]
             self._limit = self._at_once()
         if len(self._running) >= self._limit:
             return None
-        job = self._again.popleft() if self._again else self._board.next_job()
+        job = self._board.next_job()
         if job is None:
             return FINISHED if self._board.is_over else None
         self._jobs[trial_id] = job
@@ -168,14 +167,14 @@ class _Queue(Searcher):  # type: ignore[misc]
             self._board.failed(job)
         return job
 
-    def tries_again(self, trial_id: str) -> bool:
-        """Takes back the job of a Tune trial that failed, unless it failed too often."""
+    def put_back(self, trial_id: str) -> bool:
+        """Puts a Tune trial's job back on the board after a failure, unless it failed too often."""
         job = self._jobs[trial_id]
         self._failures[job.trial.id] += 1
         if self._failures[job.trial.id] > self._max_failures:
             return False
         self._running.discard(trial_id)
-        self._again.append(job)
+        self._board.put_back(job)
         return True
 
     def on_trial_complete(self, trial_id: str, result: object = None, error: bool = False) -> None:
@@ -237,7 +236,7 @@ class _Relay(Callback):  # type: ignore[misc]
         self, iteration: int, trials: list[TuneTrial], trial: TuneTrial, **info: object
     ) -> None:
         def tell() -> None:
-            if not self._queue.tries_again(trial.trial_id):
+            if not self._queue.put_back(trial.trial_id):
                 job = self._queue.end(trial.trial_id, is_committed=False)
                 self._watcher.failed(job, _reason(trial))
 

@@ -24,7 +24,7 @@ from metakd.study.strategies.several import (
     MMKD,
     SINGLE,
 )
-from metakd.study.strategies.strategy import Choices, Leg, Search, Strategy
+from metakd.study.strategies.strategy import Choices, Leg, Search, Strategy, StrategyError
 from metakd.study.strategies.tpe import OPTUNA
 
 STRATEGIES: dict[str, Strategy] = {
@@ -55,4 +55,4 @@ BASIC = ("ce", "fixed", "grid", "meta")
 """Those whose runs a study's record names; of the others, ``searches.parquet`` says what they ran.
 """
 
-__all__ = ["BASIC", "STRATEGIES", "Choices", "Leg", "Search", "Strategy"]
+__all__ = ["BASIC", "STRATEGIES", "Choices", "Leg", "Search", "Strategy", "StrategyError"]
