@@ -1,1 +1,15 @@
 """Reports: a study's summary in, one self-contained HTML file out."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from metakd.analysis.summary import Summary
+
+
+def write_report(out: Path, summary: "Summary") -> Path:
+    """Writes the report of a summary into its study's folder and returns its path."""
+    # Plotly, pandas and scipy are for the end of a study: its command line answers without them.
+    from dashboards import report
+
+    return report.write_report(out, summary)

@@ -5,15 +5,14 @@ import sys
 from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from dashboards.comparison import COMPARISON_FILE, write_comparison
-from dashboards.export import ExportError, export_figures
-from dashboards.places import Place, opened
-from dashboards.report import write_report
-from dashboards.watch import watch
-from metakd.analysis.summarise import summarise, write_summary
-from metakd.results.study import StoreError
+from metakd.errors import UserError
 
+if TYPE_CHECKING:
+    from dashboards.places import Place
+
+COMPARISON_FILE = "comparison.html"
 WATCH_S = 10
 FIGURES_FOLDER = "figures"
 
@@ -26,13 +25,19 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         print()
         return 130
-    except (StoreError, ExportError, OSError) as error:
+    except (UserError, OSError) as error:
         print(f"error: {_one_line(error)}", file=sys.stderr)
         return 2
     return 0
 
 
 def _run(given: argparse.Namespace) -> None:
+    # Plotly, pandas and scipy take seconds to import: --help and mistakes must not wait for them.
+    from dashboards.comparison import write_comparison
+    from dashboards.places import opened
+    from dashboards.watch import watch
+    from metakd.analysis.summarise import summarise
+
     with ExitStack() as places:
         place = places.enter_context(opened(given.out))
         if given.compare:
@@ -46,7 +51,11 @@ def _run(given: argparse.Namespace) -> None:
             _render(place, given)
 
 
-def _render(place: Place, given: argparse.Namespace) -> None:
+def _render(place: "Place", given: argparse.Namespace) -> None:
+    from dashboards.export import export_figures
+    from dashboards.report import write_report
+    from metakd.analysis.summarise import summarise, write_summary
+
     summary = summarise(place.out)
     if given.output is None:
         place.publish(write_summary(place.out, summary))

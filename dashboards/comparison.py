@@ -23,7 +23,6 @@ from metakd.analysis.verdict_contest import main_comparison
 from metakd.analysis.wording import listed
 from metakd.atomic import new_file
 
-COMPARISON_FILE = "comparison.html"
 TITLES = {
     "full_grid": "Learned against the full grid",
     "equal_cost_grid": "Learned against a grid of equal cost",

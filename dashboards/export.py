@@ -8,12 +8,13 @@ from typing import Literal
 from dashboards.figures import all_figures, to_plotly
 from metakd.analysis.summary import Summary
 from metakd.atomic import new_file
+from metakd.errors import UserError
 
 # A PNG has this many pixels for each of the figure's.
 PNG_SCALE = 2
 
 
-class ExportError(ValueError):
+class ExportError(UserError):
     """Figures cannot be exported on this machine; the message says what is missing."""
 
 

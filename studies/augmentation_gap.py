@@ -7,7 +7,7 @@ the grid and learned temperatures. Run it as ``python studies/augmentation_gap.p
 
 import sys
 
-from dashboards.report import write_report
+from dashboards import write_report
 from metakd.study.main import main
 from metakd.study.spec import StudySpec
 

@@ -7,7 +7,7 @@ as ``python studies/multi_teacher.py --cluster auto``; ``--help`` lists the fact
 
 import sys
 
-from dashboards.report import write_report
+from dashboards import write_report
 from metakd.study.main import main
 from metakd.study.spec import StudySpec
 

@@ -10,10 +10,10 @@ from typing import NamedTuple
 import numpy as np
 
 from metakd.data.datasets import FolderDataset
-from metakd.study.banks import CHOSEN_BY_SIZE, BankPolicy
 from metakd.study.board import Board
 from metakd.study.curves import Curves
 from metakd.study.gpu_cost import gpu_cost
+from metakd.study.options import CHOSEN_BY_SIZE, BankPolicy
 from metakd.study.plan import Plan, make_plan
 from metakd.study.presets import PRESETS
 from metakd.study.spec import StudySpec

@@ -47,7 +47,8 @@ from rivals import ALPHA, CLASSES, IMAGE_SHAPE, RIVALS, Task, learning_step
 
 from metakd.core import MetaTemperature
 from metakd.core.losses import distillation_loss
-from metakd.models.create import ModelError, create_model
+from metakd.models.create import create_model
+from metakd.models.names import ModelError
 
 MODELS = {"resnet20": "cifar_resnet20", "vit_tiny": "timm:vit_tiny_patch16_224,patch_size=4"}
 PLAIN, DEFAULT = "plain KD step", "MetaTemperature, default settings"

@@ -37,8 +37,9 @@ from metakd.core.distillers import DistillerConfig, KDConfig, MKDConfig
 from metakd.core.evaluation import evaluate
 from metakd.core.training import train
 from metakd.data.bank import BankError, open_answers
+from metakd.data.catalogue import DatasetOptions
 from metakd.data.counter_random import derive_seed
-from metakd.data.datasets import DatasetOptions, open_dataset
+from metakd.data.datasets import open_dataset
 from metakd.study.cases import Job
 from metakd.study.plan import Plan, make_plan
 from metakd.study.spec import StudySpec

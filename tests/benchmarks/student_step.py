@@ -6,7 +6,8 @@ from pathlib import Path
 import torch
 from meta_step import OneLineParser
 
-from metakd.models.create import ModelError, create_model
+from metakd.models.create import create_model
+from metakd.models.names import ModelError
 
 IMAGE_SHAPE, CLASSES = (3, 32, 32), 100
 

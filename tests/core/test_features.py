@@ -6,7 +6,8 @@ import torch
 from torch import Tensor, nn
 
 from metakd.core.features import FeatureError, logits_and_map, map_shape
-from metakd.models.create import MODEL_NAMES, create_model
+from metakd.models.create import create_model
+from metakd.models.names import MODEL_NAMES
 
 # A family each: its smallest model, the image side, and the map before the head.
 FAMILIES = {

@@ -4,13 +4,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from metakd.data.augmentations import (
-    BASES,
-    RECIPES,
-    AugmentationError,
-    find_recipe,
-    make_views,
-)
+from metakd.data.augmentations import BASES, make_views
+from metakd.data.catalogue import RECIPES, AugmentationError, find_recipe
 
 SHAPES = [(1, 8, 8), (3, 32, 32), (1, 28, 28), (3, 16, 24)]
 RANDOM_RECIPES = ["standard", "strong"]

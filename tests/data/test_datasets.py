@@ -12,13 +12,8 @@ import torch
 from PIL import Image
 
 from metakd.data.augmentations import make_views
-from metakd.data.datasets import (
-    DatasetError,
-    DatasetOptions,
-    DecodedDataset,
-    channel_statistics,
-    open_cached,
-)
+from metakd.data.catalogue import DatasetError, DatasetOptions
+from metakd.data.datasets import DecodedDataset, channel_statistics, open_cached
 from metakd.data.datasets import open_dataset as open_any
 
 CIFAR10 = Path(__file__).parents[2].parent / "shared" / "data" / "cifar10"

@@ -14,13 +14,8 @@ from hypothesis import strategies as st
 from PIL import Image
 from torch import Tensor
 
-from metakd.data.datasets import (
-    DatasetError,
-    FolderDataset,
-    channel_statistics,
-    open_cached,
-    open_dataset,
-)
+from metakd.data.catalogue import DatasetError
+from metakd.data.datasets import FolderDataset, channel_statistics, open_cached, open_dataset
 
 SIZE = 24
 VIEWS = "strong", 3

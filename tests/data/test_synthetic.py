@@ -5,7 +5,8 @@ import pytest
 import torch
 from torch import nn
 
-from metakd.data.datasets import DatasetError, DecodedDataset, open_dataset, synthetic
+from metakd.data.catalogue import DatasetError
+from metakd.data.datasets import DecodedDataset, open_dataset, synthetic
 
 
 def open_synthetic(argument: str, cache_dir: Path) -> DecodedDataset:

@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 from torchvision import datasets as torchvision_sets
 
-from metakd.data.datasets import DatasetError, DatasetOptions, DecodedDataset, open_dataset
+from metakd.data.catalogue import DatasetError, DatasetOptions
+from metakd.data.datasets import DecodedDataset, open_dataset
 
 RANDOM = np.random.default_rng(0)
 

@@ -11,7 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from metakd.data.augmentations import RECIPES, Draws, Mixing, draw_mix
+from metakd.data.augmentations import Draws, draw_mix
+from metakd.data.catalogue import RECIPES, Mixing
 from metakd.data.datasets import DecodedDataset
 from metakd.data.views import Views
 

@@ -3,13 +3,8 @@ import timm
 import torch
 from torch import nn
 
-from metakd.models.create import (
-    MODEL_NAMES,
-    ModelError,
-    create_model,
-    default_student,
-    default_teacher,
-)
+from metakd.models.create import create_model
+from metakd.models.names import MODEL_NAMES, ModelError, default_student, default_teacher
 
 DIGIT, CIFAR = (1, 8, 8), (3, 32, 32)
 

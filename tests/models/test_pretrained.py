@@ -5,8 +5,15 @@ import timm
 import torch
 
 from metakd.models import timm_models
-from metakd.models.create import ModelError, create_model, default_student, teacher_ladder
-from metakd.models.pretrained import brings_weights, create_trained, take_inputs, without_weights
+from metakd.models.create import create_model
+from metakd.models.names import (
+    ModelError,
+    brings_weights,
+    default_student,
+    teacher_ladder,
+    without_weights,
+)
+from metakd.models.pretrained import create_trained, take_inputs
 
 SHAPE = (3, 32, 32)
 SMALL = "timm:vit_tiny_patch16_224,patch_size=16,depth=1,embed_dim=24"

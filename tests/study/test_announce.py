@@ -7,9 +7,9 @@ from rich.console import Console
 from metakd.data.datasets import ImageDataset, open_dataset
 from metakd.results.writer import write_trial
 from metakd.study.announce import announce_plan, announce_skipped
-from metakd.study.banks import BankPolicy
 from metakd.study.board import Board
 from metakd.study.curves import Curves
+from metakd.study.options import BankPolicy
 from metakd.study.plan import make_plan
 from metakd.study.spec import StudySpec
 from metakd.train.folder import StudyFolder

@@ -49,6 +49,9 @@ def fails(words: list[str], capsys: pytest.CaptureFixture[str]) -> str:
         ("--scales 1.5", "(0, 1], got 1.5"),
         ("--cluster 127.0.0.1:9", "no Ray cluster answers"),
         ("--cluster ray://h:1", "Ray Client"),
+        ("--dry-run --cluster ray://h:1", "Ray Client"),
+        ("--dry-run --cluster 127.0.0.1:9", "no Ray cluster answers"),
+        ("--strategies all ce", "'all' stands alone"),
         ("--cluster moon", "auto, local or HOST:PORT"),
     ],
 )

@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from metakd.core.training import Recipe
-from metakd.study.banks import MODES, BankPolicy, BankSpec, Mode, choose_modes
+from metakd.study.banks import BankSpec, choose_modes
+from metakd.study.options import MODES, BankPolicy, Mode
 from metakd.train.trial import DataSpec, TeacherSpec
 
 DATA = DataSpec("d", "f")

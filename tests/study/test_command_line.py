@@ -2,11 +2,11 @@ from pathlib import Path
 
 import pytest
 
-from metakd.data.datasets import DatasetOptions
-from metakd.study.banks import BankPolicy
+from metakd.data.catalogue import DatasetOptions
 from metakd.study.command_line import parse
+from metakd.study.main import main
+from metakd.study.options import BankPolicy, Wanted
 from metakd.study.presets import PRESETS
-from metakd.study.resources import Wanted
 from metakd.study.spec import SpecError, StudySpec
 
 STUDY = StudySpec(name="a_study")
@@ -99,13 +99,19 @@ def test_a_senseless_value_is_a_spec_error() -> None:
 
 
 @pytest.mark.parametrize("words", [["--preset", "huge"], ["--scale", "1"], ["--seeds", "many"]])
-def test_a_word_that_is_not_understood_ends_with_code_2(
-    words: list[str], capsys: pytest.CaptureFixture[str]
-) -> None:
-    with pytest.raises(SystemExit) as ended:
+def test_a_word_that_is_not_understood_is_refused_by_name(words: list[str]) -> None:
+    with pytest.raises(SpecError, match=words[0]):
         parse(STUDY, words)
-    assert ended.value.code == 2
-    assert words[0] in capsys.readouterr().err
+
+
+def test_a_mistyped_option_is_one_line_with_the_one_that_was_meant(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert main(STUDY, lambda out, summary: out, ["--seed", "3"]) == 2
+    printed = capsys.readouterr()
+    assert printed.out == ""
+    assert printed.err.startswith("error: unrecognized arguments: --seed 3; did you mean --seeds?")
+    assert printed.err.count("\n") == 1
 
 
 def test_help_shows_every_option_with_its_values(capsys: pytest.CaptureFixture[str]) -> None:

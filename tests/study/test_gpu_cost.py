@@ -7,8 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from metakd.data.datasets import open_dataset
-from metakd.models.pretrained import without_weights
-from metakd.study.banks import BankPolicy
+from metakd.models.names import without_weights
 from metakd.study.board import Board
 from metakd.study.cost import expected_steps
 from metakd.study.curves import Curves
@@ -22,6 +21,7 @@ from metakd.study.gpu_cost import (
     wall_clock_s,
 )
 from metakd.study.gpu_work import H100, Gpu, Work, work_of
+from metakd.study.options import BankPolicy
 from metakd.study.plan import Plan, make_plan
 from metakd.study.searching import Searching
 from metakd.study.spec import StudySpec

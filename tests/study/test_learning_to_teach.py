@@ -7,12 +7,12 @@ import pytest
 
 from metakd.core.look_ahead_cost import PASS_EQUIVALENTS
 from metakd.data.datasets import ImageDataset, open_dataset
-from metakd.study.banks import BankPolicy
 from metakd.study.board import Board
 from metakd.study.cases import Job
 from metakd.study.cost import expected_steps, live_answers
 from metakd.study.curves import Curves
 from metakd.study.gpu_cost import gpu_cost
+from metakd.study.options import BankPolicy
 from metakd.study.plan import Plan, make_plan
 from metakd.study.searching import Searching
 from metakd.study.spec import StudySpec

@@ -12,11 +12,11 @@ from study_command import free_port
 
 from metakd.data.datasets import open_dataset
 from metakd.results.reader import finished_trials, read_steps
-from metakd.study.banks import BankPolicy
 from metakd.study.board import Board
 from metakd.study.cases import Job
 from metakd.study.cluster import connect, present_nodes
 from metakd.study.curves import Curves
+from metakd.study.options import BankPolicy
 from metakd.study.plan import make_plan
 from metakd.study.resources import at_once
 from metakd.study.spec import StudySpec

@@ -22,11 +22,11 @@ from metakd.core.training import Recipe
 from metakd.data.bank import open_answers
 from metakd.data.datasets import open_dataset
 from metakd.results.reader import finished_trials, read_steps, read_trials
-from metakd.study.banks import BankPolicy
 from metakd.study.board import Board
 from metakd.study.cases import Job
 from metakd.study.cluster import Cluster, connect
 from metakd.study.curves import Curves
+from metakd.study.options import BankPolicy
 from metakd.study.plan import Plan, make_plan
 from metakd.study.prepare import prepare
 from metakd.study.searching import Searching

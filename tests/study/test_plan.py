@@ -13,9 +13,10 @@ from metakd.core.distillers import KDConfig
 from metakd.core.look_ahead_cost import PASS_EQUIVALENTS
 from metakd.data.datasets import ImageDataset, open_dataset
 from metakd.data.splits import SplitError
-from metakd.models.create import student_ladder, teacher_ladder
-from metakd.study.banks import MODES, BankPolicy, Mode, RoomError, check_room
+from metakd.models.names import student_ladder, teacher_ladder
+from metakd.study.banks import RoomError, check_room
 from metakd.study.cost import expected_steps
+from metakd.study.options import MODES, BankPolicy, Mode
 from metakd.study.plan import make_plan
 from metakd.study.searching import Searching
 from metakd.study.spec import SpecError, StudySpec

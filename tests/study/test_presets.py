@@ -15,11 +15,11 @@ from PIL import Image
 from metakd.data.bank import build_answers
 from metakd.data.datasets import ImageDataset, open_dataset
 from metakd.models.create import create_model
-from metakd.models.pretrained import brings_weights, without_weights
-from metakd.study.banks import BankPolicy
+from metakd.models.names import brings_weights, without_weights
 from metakd.study.cases import Job
 from metakd.study.command_line import parse
 from metakd.study.defaults import RECIPES
+from metakd.study.options import BankPolicy
 from metakd.study.plan import Plan, make_plan
 from metakd.study.presets import LARGER_VIT, PRESETS, SMALL_VIT
 from metakd.study.spec import StudySpec

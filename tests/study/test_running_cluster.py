@@ -22,7 +22,7 @@ from study_command import ROOT, SCRIPT, environment, free_port, run, signalled, 
 from metakd.data.datasets import open_dataset
 from metakd.results.reader import finished_trials, read_steps, read_trials
 from metakd.results.searches import read_searches
-from metakd.study.banks import BankPolicy
+from metakd.study.options import BankPolicy
 from metakd.study.plan import Plan, make_plan
 from metakd.study.spec import StudySpec
 from metakd.train.folder import StudyFolder

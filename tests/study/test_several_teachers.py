@@ -9,11 +9,11 @@ import pytest
 
 from metakd.core.distillers import KDConfig, MMKDConfig, SeveralTeachersConfig
 from metakd.data.datasets import ImageDataset, open_dataset
-from metakd.models.create import teacher_ensemble
-from metakd.study.banks import BankPolicy
+from metakd.models.names import teacher_ensemble
 from metakd.study.board import Board
 from metakd.study.cost import expected_steps, plain_run, steps_left
 from metakd.study.curves import Curves
+from metakd.study.options import BankPolicy
 from metakd.study.plan import Plan, make_plan
 from metakd.study.searching import Searching
 from metakd.study.spec import SpecError, StudySpec

@@ -16,8 +16,8 @@ from metakd.core.distillers import (
     scheduled,
 )
 from metakd.core.evaluation import Evaluation
-from metakd.data.augmentations import find_recipe
-from metakd.data.bank import AnswerType, build_answers, build_views
+from metakd.data.bank import build_answers, build_views
+from metakd.data.catalogue import AnswerType, find_recipe
 from metakd.results.reader import finished_trials, read_steps, read_trials
 from metakd.train import student as student_module
 from metakd.train.commit import commit

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import stdtrit
 
 from metakd.analysis.table import Matrix
 
@@ -153,4 +152,7 @@ def complete_block(differences: Matrix) -> tuple[NDArray[np.intp], NDArray[np.in
 
 def half_width(variance: float, freedom: float, level: float = LEVEL) -> float:
     """Returns half the width of a t interval."""
+    # A plan asks for MIN_PAIRS alone, and scipy takes a second to import.
+    from scipy.special import stdtrit
+
     return float(stdtrit(freedom, (1 + level) / 2)) * math.sqrt(variance)

@@ -4,6 +4,18 @@ Nothing here knows of Ray, Parquet or Plotly; any training loop can use it. ``Me
 the drop-in; ``hypergradient`` is for whoever meta-learns something else at a student's logits.
 """
 
-from metakd.core.meta_temperature import MetaTemperature
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from metakd.core.meta_temperature import MetaTemperature
 
 __all__ = ["MetaTemperature"]
+
+
+def __getattr__(name: str) -> object:
+    # PyTorch takes seconds to import, and recipes and bounds of temperatures need none of it.
+    if name == "MetaTemperature":
+        from metakd.core.meta_temperature import MetaTemperature
+
+        return MetaTemperature
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

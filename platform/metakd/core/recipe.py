@@ -3,15 +3,16 @@
 import math
 from collections.abc import Collection
 from dataclasses import dataclass, replace
-from typing import Literal, get_args
+from typing import TYPE_CHECKING, Literal, get_args
 
-from torch import nn
-from torch.nn import Parameter
-from torch.optim import SGD, AdamW, Optimizer
-
-from metakd.core.hypergradient import bare
+if TYPE_CHECKING:
+    from torch import nn
+    from torch.nn import Parameter
+    from torch.optim import Optimizer
 
 Algorithm = Literal["sgd", "adamw"]
+Match = Literal["epochs", "steps"]
+"""Fewer samples are seen for as many epochs, or for as many optimiser steps, as all are."""
 
 
 @dataclass(frozen=True)
@@ -79,8 +80,11 @@ class Recipe:
         warmup = self.warmup_epochs * min(1.0, epochs / self.epochs)
         return replace(self, epochs=epochs, warmup_epochs=warmup)
 
-    def optimiser(self, model: nn.Module) -> Optimizer:
+    def optimiser(self, model: "nn.Module") -> "Optimizer":
         """Returns the optimiser of the model's parameters."""
+        # A recipe is named before anything is trained: PyTorch takes seconds to import.
+        from torch.optim import SGD, AdamW
+
         if self.algorithm == "sgd":
             return SGD(
                 model.parameters(),
@@ -114,12 +118,14 @@ class Recipe:
         return self.min_lr + 0.5 * (self.lr - self.min_lr) * (1 + math.cos(math.pi * fallen))
 
 
-def parameters_by_decay(model: nn.Module) -> tuple[list[Parameter], list[Parameter]]:
+def parameters_by_decay(model: "nn.Module") -> "tuple[list[Parameter], list[Parameter]]":
     """Returns the parameters that AdamW's weight decay shrinks, and those that it leaves alone.
 
     Left alone are vectors (biases, the scales of norms) and what the model itself names in
     ``no_weight_decay``, timm's convention: position embeddings and tokens.
     """
+    from metakd.core.hypergradient import bare
+
     model = bare(model)
     named_by_model: Collection[str] = getattr(model, "no_weight_decay", set)()
     decayed: list[Parameter] = []

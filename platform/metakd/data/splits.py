@@ -11,11 +11,12 @@ import torch
 from numpy.typing import NDArray
 
 from metakd.data.counter_random import derive_seed, random_bits
+from metakd.errors import UserError
 
 Ids = NDArray[np.int64]
 
 
-class SplitError(ValueError):
+class SplitError(UserError):
     """A split that cannot be made."""
 
 

@@ -12,16 +12,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from metakd.data.augmentations import (
-    VERSION,
-    Draws,
-    Mix,
-    Recipe,
-    draw_mix,
-    find_recipe,
-    mix_labels,
-    mix_views,
-)
+from metakd.data.augmentations import Draws, Mix, draw_mix, mix_labels, mix_views
+from metakd.data.catalogue import VERSION, Recipe, find_recipe
 from metakd.data.counter_random import derive_seed
 from metakd.data.datasets import ImageDataset
 

@@ -5,8 +5,8 @@ from functools import lru_cache
 import torch
 
 from metakd.core.features import FeatureError, MapShape, map_shape
-from metakd.models.create import ImageShape, create_model
-from metakd.models.pretrained import without_weights
+from metakd.models.create import create_model
+from metakd.models.names import ImageShape, without_weights
 
 
 @lru_cache(maxsize=64)

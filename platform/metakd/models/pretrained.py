@@ -11,36 +11,14 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from metakd.models.create import (
+from metakd.models.create import create_model
+from metakd.models.names import (
     TIMM_PREFIX,
     ImageShape,
     ModelError,
-    create_model,
-    join_name,
     split_name,
+    without_weights,
 )
-
-WEIGHT_OPTIONS = ("pretrained", "checkpoint_path")
-
-
-def brings_weights(name: str) -> bool:
-    """Says whether a model's name brings weights.
-
-    Raises:
-        ModelError: If an option is not written key=value.
-    """
-    _, options = split_name(name)
-    return any(options.get(option) for option in WEIGHT_OPTIONS)
-
-
-def without_weights(name: str) -> str:
-    """Returns the name of the same architecture with new weights.
-
-    Raises:
-        ModelError: If an option is not written key=value.
-    """
-    model, options = split_name(name)
-    return join_name(model, {k: v for k, v in options.items() if k not in WEIGHT_OPTIONS})
 
 
 def create_trained(name: str, image_shape: ImageShape, num_classes: int) -> nn.Module:

@@ -4,7 +4,6 @@ After ``import metakd.models.timm_models``, ``timm.create_model("cifar_resnet20"
 """
 
 import contextlib
-import difflib
 from collections.abc import Callable
 from typing import Any
 
@@ -22,12 +21,6 @@ SMALL_IMAGE_SIDE = 64
 def is_timm_model(name: str) -> bool:
     """Says whether timm has a model of this name."""
     return bool(timm.is_model(name))
-
-
-def close_names(name: str) -> list[str]:
-    """Returns up to two of timm's own names that resemble this one."""
-    of_timm = [known for known in timm.list_models() if known not in CATALOGUE]
-    return difflib.get_close_matches(name, of_timm, n=2)
 
 
 def pretrained_config(name: str) -> Any:  # noqa: ANN401 - timm's own
@@ -76,5 +69,5 @@ def _register(name: str, build: Callable[[int, int], Classifier]) -> None:
     register_model(entrypoint)
 
 
-for _name, _build in CATALOGUE.items():
-    _register(_name, _build)
+for _name, _architecture in CATALOGUE.items():
+    _register(_name, _architecture.build)

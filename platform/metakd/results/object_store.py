@@ -18,9 +18,8 @@ import pyarrow as pa
 import pyarrow.fs as pafs
 
 from metakd.atomic import DISK_IS_FULL, new_file
-from metakd.results.study import StoreError
+from metakd.results.study import SCHEMES, StoreError
 
-SCHEMES = ("s3", "gs", "gcs", "abfs", "abfss")
 TRANSFERS_AT_ONCE = 16
 
 

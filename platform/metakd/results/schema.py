@@ -8,8 +8,6 @@ Accuracies are fractions in [0, 1], times are seconds (``_s``).
 
 import pyarrow as pa
 
-SCHEMA_VERSION = 1
-
 TRIALS = pa.schema(
     [
         pa.field("trial_id", pa.string(), nullable=False),

@@ -7,10 +7,14 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, TypedDict
 
-from metakd.results.schema import SCHEMA_VERSION
+from metakd.errors import UserError
 
+SCHEMA_VERSION = 1
+"""Of the store: raised when files that were written before cannot be read any more."""
 STUDY_FILE = "study.json"
 LOCK_FILE = ".lock"
+SCHEMES = ("s3", "gs", "gcs", "abfs", "abfss")
+"""Of the object stores that results can go to."""
 
 # What a study may have left before it could write study.json, beside drafts and locks, whose names
 # start with a dot: a dry run keeps decoded datasets.
@@ -19,7 +23,7 @@ OWN_NAMES = frozenset(
 )
 
 
-class StoreError(ValueError):
+class StoreError(UserError):
     """A results folder that cannot be read or used."""
 
 

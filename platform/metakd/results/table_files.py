@@ -4,11 +4,9 @@ from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
 import pyarrow as pa
-import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 
-from metakd.results.schema import SCHEMA_VERSION
-from metakd.results.study import StoreError
+from metakd.results.study import SCHEMA_VERSION, StoreError
 
 ROWS_OF_A_GROUP = 131_072
 # A dataset holds on to what it knows of each of its files: 150 KB for all columns of trials.
@@ -93,6 +91,9 @@ def write_table(table: pa.Table, path: Path) -> None:
 
 def _load(files: Sequence[Path], schema: pa.Schema, trial_ids: Collection[str] | None) -> pa.Table:
     encoded = {field.name for field in schema if pa.types.is_dictionary(field.type)}
+    # It brings pandas with it, a second of CPU; whoever only writes needs neither.
+    import pyarrow.dataset as ds
+
     dataset = ds.dataset(
         [str(path) for path in files],
         schema=schema,

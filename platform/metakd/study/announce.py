@@ -3,29 +3,28 @@
 import math
 from collections.abc import Collection, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from rich.console import Console
 
 from metakd.analysis.intervals import MIN_PAIRS
-from metakd.analysis.question_table import tables
-from metakd.analysis.summary import Summary
-from metakd.analysis.terminal import rivals_table, verdict_lines
 from metakd.analysis.wording import counted
 from metakd.data.datasets import ImageDataset
-from metakd.models.create import SMALL_SIDE, create_model
-from metakd.models.pretrained import without_weights
-from metakd.results.object_store import ObjectStore
+from metakd.models.create import create_model
+from metakd.models.names import SMALL_SIDE, without_weights
 from metakd.results.reader import read_trials
 from metakd.study.banks import BankSpec
 from metakd.study.board import Board
 from metakd.study.cost import estimate_s
-from metakd.study.gpu_cost import HOUR_S, gpu_cost
 from metakd.study.plan import Opened, Plan
 from metakd.study.progress import duration
 from metakd.study.spec import Question
 from metakd.study.strategies import STRATEGIES
 from metakd.train.trial import TeacherSpec
+
+if TYPE_CHECKING:
+    from metakd.analysis.summary import Summary
+    from metakd.results.object_store import ObjectStore
 
 SHOWN_FAILURES = 3
 GPUS = (8, 64)
@@ -98,6 +97,8 @@ def announce_plan(
 def _announce_gpus(
     console: Console, plan: Plan, board: Board, untrained: Sequence[TeacherSpec], workers: int
 ) -> None:
+    from metakd.study.gpu_cost import HOUR_S, gpu_cost
+
     for gpus in GPUS:
         if gpus >= workers:
             cost = gpu_cost(plan, board, untrained, gpus, workers)
@@ -144,8 +145,12 @@ def _images(plan: Plan) -> str:
     return f"images {_size(sum(len(d.labels) * math.prod(d.image_shape) for d in decoded))}"
 
 
-def announce_verdict(console: Console, summary: Summary) -> None:
+def announce_verdict(console: Console, summary: "Summary") -> None:
     """Prints the verdict and its tables."""
+    # What a plan does not need.
+    from metakd.analysis.question_table import tables
+    from metakd.analysis.terminal import rivals_table, verdict_lines
+
     console.print()
     for line in verdict_lines(summary):
         console.print(line)
@@ -156,7 +161,7 @@ def announce_verdict(console: Console, summary: Summary) -> None:
 
 
 def announce_places(
-    console: Console, out: Path, report: Path | None, store: ObjectStore | None
+    console: Console, out: Path, report: Path | None, store: "ObjectStore | None"
 ) -> None:
     """Prints where everything lies."""
     console.print(f"store        {out / 'trials' if store is None else store.address('trials')}")

@@ -5,43 +5,28 @@ import shutil
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from metakd.data.bank import AnswerType, answers_bytes
+from metakd.data.bank import answers_bytes
+from metakd.data.catalogue import AnswerType
 from metakd.data.views import Views
+from metakd.errors import UserError
 from metakd.models.feature_shape import feature_shape
 from metakd.results.study import nearest_existing
+from metakd.study.options import BankPolicy, Mode
 from metakd.train.answers import FEATURES, LOGITS
 from metakd.train.samples import Samples
 from metakd.train.student import Bank
 from metakd.train.trial import DataSpec, TeacherSpec
 
-Mode = Literal["full", "logits", "live"]
-
-MODES: tuple[Mode, ...] = ("full", "logits", "live")
 DISK_SHARE = 0.9
 """A study's banks fill at most this share of what is free."""
 
 
-class RoomError(ValueError):
+class RoomError(UserError):
     """What a study would keep does not fit on the disk."""
-
-
-@dataclass(frozen=True)
-class BankPolicy:
-    """What of views and answers is kept."""
-
-    mode: Mode | None = None
-    """full: both; logits: the answers, features among them, and views are made anew; live: neither.
-    None chooses by size."""
-    limit_bytes: int = 4 * 2**30
-    """Room for all banks where the mode is chosen by size."""
-
-
-CHOSEN_BY_SIZE = BankPolicy()
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,6 @@ from typing import Any
 from metakd.study.cases import Job
 from metakd.study.curves import Curves
 from metakd.study.searching import Searching
-from metakd.train.student import Bank
 
 
 class Board:
@@ -67,11 +66,11 @@ class Board:
             job for queues in (self._planned, self._asked) for q in queues.values() for job in q
         ]
 
-    def banks(self) -> set[Bank]:
-        """Returns what has to be made before the jobs, also those that searches will ask for."""
+    def bank_ids(self) -> set[str]:
+        """Returns the banks that the jobs need, also those that searches will ask for."""
         here = [job.bank for job in self.known()]
         here += [search.case.bank for search in self.unfinished()]
-        return {bank for bank in here if bank is not None}
+        return {bank.id for bank in here if bank is not None}
 
     def trial_ids(self) -> set[str]:
         """Returns the ids of the trials that searches have behind them."""

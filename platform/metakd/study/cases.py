@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from metakd.core.distillers import MetaDistilConfig, SeveralTeachersConfig
-from metakd.core.training import Recipe
+from metakd.core.recipe import Recipe
 from metakd.study.spec import StudySpec
 from metakd.study.strategies import Choices, Leg
 from metakd.train.content import content_id

@@ -2,30 +2,18 @@
 
 import logging
 import os
-import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from http import HTTPStatus
 from pathlib import Path
-from typing import NamedTuple
 from urllib.error import HTTPError
 from urllib.request import urlopen
 
 import ray
 
-PROBE_TIMEOUT_S = 3.0
-
-
-class ClusterError(ValueError):
-    """The cluster that was named cannot be used."""
-
-
-class Node(NamedTuple):
-    """What one machine of a cluster has."""
-
-    cpus: int
-    gpus: int
+from metakd.study.cluster_address import PROBE_TIMEOUT_S, ClusterError, address_of
+from metakd.study.resources import Node
 
 
 @dataclass(frozen=True)
@@ -98,62 +86,6 @@ def present_nodes() -> tuple[Node, ...]:
     """Returns the nodes of the connected cluster that are alive now."""
     resources = [node["Resources"] for node in ray.nodes() if node["Alive"]]
     return tuple(Node(int(has.get("CPU", 0)), int(has.get("GPU", 0))) for has in resources)
-
-
-def address_of(cluster: str) -> str | None:
-    """Returns the address to join, None to start a local cluster; raises as :func:`connect`."""
-    if cluster == "local":
-        return None
-    if cluster == "auto":
-        named = os.environ.get("RAY_ADDRESS")
-        if not named or named in ("auto", "local"):
-            return _running_here() if named != "local" else None
-        return _probed(named, "RAY_ADDRESS")
-    return _probed(cluster, "--cluster")
-
-
-def _probed(address: str, source: str) -> str:
-    """Returns the address if a server answers there: Ray itself would try for minutes."""
-    if address.startswith("ray://"):
-        raise ClusterError(
-            f"{source}={address}: Ray Client (ray://) cannot host Ray Tune and Ray Train drivers; "
-            "name the cluster's own HOST:PORT (6379 by default), or submit the study as a job"
-        )
-    host, _, port = address.rpartition(":")
-    if not host or not port.isdigit() or not 0 < int(port) < 65536:
-        raise ClusterError(
-            f"{source} must be auto, local or HOST:PORT, got {address!r} "
-            "(for example 10.0.0.5:6379)"
-        )
-    if not _answers(host, int(port)):
-        raise ClusterError(
-            f"no Ray cluster answers at {address} ({source}): start one with `ray start --head`, "
-            "or use --cluster local"
-        )
-    return address
-
-
-def _running_here() -> str | None:
-    """Returns the address of a cluster that runs on this machine, None if there is none.
-
-    Ray keeps the address in a file, which outlives a cluster that was killed.
-    """
-    temporary = os.environ.get("RAY_TMPDIR") or os.environ.get("TMPDIR") or "/tmp"
-    record = Path(temporary) / "ray" / "ray_current_cluster"
-    try:
-        address = record.read_text().strip()
-    except OSError:
-        return None
-    host, _, port = address.rpartition(":")
-    return address if port.isdigit() and _answers(host, int(port)) else None
-
-
-def _answers(host: str, port: int) -> bool:
-    try:
-        with socket.create_connection((host, port), timeout=PROBE_TIMEOUT_S):
-            return True
-    except OSError:
-        return False
 
 
 def _join(address: str) -> "ray.runtime_context.RayContext":

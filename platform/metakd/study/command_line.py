@@ -1,51 +1,40 @@
 """The command line that all studies share: words in, a typed spec and typed options out."""
 
 import argparse
+import difflib
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, get_args
+from typing import TYPE_CHECKING, Any, NoReturn, get_args
 
-from metakd.data.augmentations import RECIPES
-from metakd.data.bank import AnswerType
-from metakd.data.datasets import SOURCES, DatasetOptions
-from metakd.results.object_store import SCHEMES, ObjectStore
-from metakd.study.banks import MODES, BankPolicy
+from metakd.core.recipe import Match
+from metakd.data.catalogue import RECIPES, SOURCES, AnswerType, DatasetOptions
+from metakd.results.study import SCHEMES
 from metakd.study.defaults import RECIPES as TRAINING_RECIPES
+from metakd.study.options import MODES, BankPolicy, RunOptions, Wanted
 from metakd.study.presets import PRESETS
-from metakd.study.resources import Wanted
 from metakd.study.spec import SpecError, StudySpec
 from metakd.study.strategies import STRATEGIES
 from metakd.train.in_flight import SAVE_INTERVAL_S
-from metakd.train.sampling import Match
+
+if TYPE_CHECKING:
+    from metakd.results.object_store import ObjectStore
 
 SCRATCH = Path("~/.cache/metakd")
 
 
-@dataclass(frozen=True)
-class RunOptions:
-    """How a study is run; nothing here changes a result."""
+class _Parser(argparse.ArgumentParser):
+    """Refuses what it does not understand in one line, without the usage before it."""
 
-    cluster: str
-    """auto, local or HOST:PORT."""
-    out: Path
-    """The results folder; where results go to an object store, this machine's copy of them."""
-    store: ObjectStore | None
-    """The object store."""
-    data: DatasetOptions
-    """How the dataset is found and read."""
-    banks: BankPolicy
-    """What is kept of views and of the teacher's answers."""
-    wanted: Wanted
-    """What each trial is to be given of the cluster."""
-    max_failures: int
-    """How often a trial is tried again after it failed."""
-    save_interval_s: float
-    """At least so much time lies between two kept states of a trial."""
-    dry_run: bool
-    """Print the plan and its cost, run nothing."""
-    report: bool
-    """Write the HTML report."""
+    def error(self, message: str) -> NoReturn:
+        """Raises it, with the option that was perhaps meant."""
+        if message.startswith("unrecognized arguments: "):
+            known = [option for action in self._actions for option in action.option_strings]
+            words = [word for word in message.split() if word.startswith("--")]
+            for word in words:
+                for close in difflib.get_close_matches(word, known, n=1, cutoff=0.75):
+                    message += f"; did you mean {close}?"
+        raise SpecError(f"{message} (--help lists all options)")
 
 
 def parse(defaults: StudySpec, argv: Sequence[str] | None) -> tuple[StudySpec, RunOptions]:
@@ -56,10 +45,10 @@ def parse(defaults: StudySpec, argv: Sequence[str] | None) -> tuple[StudySpec, R
         argv: The words after the script's name; None takes those of the process.
 
     Raises:
-        SpecError: If a value makes no sense.
+        SpecError: If a word is not understood, or a value makes no sense.
         StoreError: If ``--out`` names a store that is not known.
         ResourceError: If what a trial is to be given makes no sense.
-        SystemExit: With code 2 if a word is not understood, with 0 after ``--help``.
+        SystemExit: With code 0 after ``--help``.
     """
     parser = _parser(defaults)
     preset = PRESETS[parser.parse_args(argv).preset]
@@ -107,7 +96,7 @@ def parse(defaults: StudySpec, argv: Sequence[str] | None) -> tuple[StudySpec, R
     return replace(defaults, **chosen), options
 
 
-def _place(out: str, scratch: Path | None) -> tuple[Path, ObjectStore | None]:
+def _place(out: str, scratch: Path | None) -> "tuple[Path, ObjectStore | None]":
     """Returns the results folder, and the object store that it is a copy of, if any."""
     if "://" not in out:
         if scratch is not None:
@@ -115,12 +104,15 @@ def _place(out: str, scratch: Path | None) -> tuple[Path, ObjectStore | None]:
         return Path(out), None
     if out.startswith("file://"):
         return Path(out.removeprefix("file://")), None
+    # Only an object store needs pyarrow this early.
+    from metakd.results.object_store import ObjectStore
+
     store = ObjectStore(out)
     return (scratch or SCRATCH).expanduser().absolute() / store.id, store
 
 
-def _parser(defaults: StudySpec) -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+def _parser(defaults: StudySpec) -> _Parser:
+    parser = _Parser(
         description="Search for the distillation temperature, or learn it? Runs what is missing of "
         "the study on Ray, then prints the verdict and writes the report. Running the same command "
         "again continues where it stopped.",

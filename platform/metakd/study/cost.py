@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from metakd.core.distillers import KDConfig, MetaDistilConfig
 from metakd.core.look_aheads import LookAheads
 from metakd.models.create import create_model
-from metakd.models.pretrained import brings_weights, without_weights
+from metakd.models.names import brings_weights, without_weights
 from metakd.study.board import Board
 from metakd.study.cases import Case, Job
 from metakd.study.plan import Opened, Plan

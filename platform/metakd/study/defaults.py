@@ -3,7 +3,7 @@
 from dataclasses import dataclass, replace
 
 from metakd.core.recipe import Recipe
-from metakd.models.create import SMALL_SIDE, TINY_SIDE
+from metakd.models.names import SMALL_SIDE, TINY_SIDE
 
 
 @dataclass(frozen=True)

@@ -6,13 +6,13 @@ from metakd.core.distillers import MMKDConfig
 from metakd.core.features import FeatureError
 from metakd.core.hard_buffer import DrawError
 from metakd.data.datasets import ImageDataset
-from metakd.models.create import ImageShape
 from metakd.models.feature_shape import feature_shape
+from metakd.models.names import BETWEEN_TEACHERS, ImageShape
 from metakd.study.cases import Case
 from metakd.study.spec import ALL, SpecError, StudySpec
 from metakd.study.strategies import STRATEGIES, Strategy
 from metakd.study.strategies.strategy import first_legs
-from metakd.train.trial import BETWEEN_TEACHERS, TeacherSpec
+from metakd.train.trial import TeacherSpec
 
 
 def fitting(spec: StudySpec, cases: Sequence[Case]) -> tuple[tuple[str, ...], dict[str, str]]:

@@ -6,8 +6,8 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from metakd.core.recipe import Recipe
-from metakd.data.augmentations import find_recipe
-from metakd.models.pretrained import brings_weights
+from metakd.data.catalogue import find_recipe
+from metakd.models.names import brings_weights
 from metakd.study.board import Board
 from metakd.study.cases import Job
 from metakd.study.cost import expected_steps, live_answers, plain_run

@@ -17,8 +17,8 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 from torch.utils.flop_counter import FlopCounterMode
 
-from metakd.models.create import ImageShape, create_model
-from metakd.models.pretrained import without_weights
+from metakd.models.create import create_model
+from metakd.models.names import ImageShape, without_weights
 
 BACKWARD = 2
 """A backward pass is two forward passes."""

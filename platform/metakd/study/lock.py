@@ -8,10 +8,11 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
+from metakd.errors import UserError
 from metakd.results.study import LOCK_FILE
 
 
-class LockError(ValueError):
+class LockError(UserError):
     """Another study works in the results folder."""
 
 

@@ -8,22 +8,24 @@ from typing import Any, NamedTuple
 
 from metakd.data.datasets import ImageDataset
 from metakd.data.splits import Splits, make_splits
-from metakd.models.create import (
+from metakd.models.names import (
+    BETWEEN_TEACHERS,
     default_student,
     default_teacher,
     student_ladder,
     teacher_ensemble,
     teacher_ladder,
 )
-from metakd.study.banks import CHOSEN_BY_SIZE, BankPolicy, BankSpec, bank_of, choose_modes
+from metakd.study.banks import BankSpec, bank_of, choose_modes
 from metakd.study.cases import Case, Job, Setting
 from metakd.study.defaults import Recipes, recipes_for
 from metakd.study.fit import asked_for_features, fitting
+from metakd.study.options import CHOSEN_BY_SIZE, BankPolicy
 from metakd.study.spec import ENSEMBLE, NO_TEACHER, RISING, SpecError, StudySpec
 from metakd.study.strategies import BASIC, STRATEGIES
 from metakd.study.strategies.strategy import first_legs
 from metakd.train.sampling import Sampling, training_views
-from metakd.train.trial import BETWEEN_TEACHERS, DataSpec, TeacherSpec
+from metakd.train.trial import DataSpec, TeacherSpec
 
 
 class Opened(NamedTuple):

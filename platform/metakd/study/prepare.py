@@ -8,10 +8,10 @@ import ray
 from ray.exceptions import RayTaskError
 from torch import Tensor
 
-from metakd.data.bank import Answers, AnswerType, BankError, build_answers, build_views
+from metakd.data.bank import Answers, BankError, build_answers, build_views
 from metakd.data.bank.parts import Parts
 from metakd.data.bank.stored import about_file, answers_parts, views_parts
-from metakd.data.datasets import DatasetError
+from metakd.data.catalogue import AnswerType, DatasetError
 from metakd.results.study import StoreError
 from metakd.study.banks import BankSpec
 from metakd.study.cluster import Cluster

@@ -2,55 +2,20 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
-from metakd.study.cluster import Node
+from metakd.study.options import ResourceError, Wanted
 from metakd.train.resources import Resources
 from metakd.train.share import largest_divisor
 
 ROUNDING = 1e-9
 
 
-class ResourceError(ValueError):
-    """A trial asks for more than the cluster has."""
+class Node(NamedTuple):
+    """What one machine of a cluster has."""
 
-
-@dataclass(frozen=True)
-class Wanted:
-    """What the user asks for; None leaves it to the cluster."""
-
-    workers: int = 1
-    """Workers of each trial."""
-    cpus: float | None = None
-    """CPUs of each trial, over all its workers."""
-    gpus: float | None = None
-    """GPUs of each trial, over all its workers; a fraction lets trials share one."""
-    max_concurrent: int | None = None
-    """How many trials may run at once."""
-
-    def __post_init__(self) -> None:
-        if self.workers < 1:
-            raise ResourceError(f"workers-per-trial must be at least 1, got {self.workers}")
-        if self.max_concurrent is not None and self.max_concurrent < 1:
-            raise ResourceError(f"max-concurrent must be at least 1, got {self.max_concurrent}")
-        if self.cpus is not None:
-            each = self.cpus / self.workers
-            if not each > 0 or (each > 1 and each != int(each)):
-                raise ResourceError(
-                    f"cpus-per-trial must give each of {self.workers} workers a part of a CPU or "
-                    f"whole ones, got {self.cpus:g}"
-                )
-        if self.gpus is not None:
-            each = self.gpus / self.workers
-            if each < 0 or (each > 1 and each != int(each)):
-                raise ResourceError(
-                    f"gpus-per-trial must give each of {self.workers} workers none, a part of a "
-                    f"GPU, or whole ones, got {self.gpus:g}"
-                )
-            if self.workers > 1 and 0 < each < 1:
-                raise ResourceError(
-                    f"{self.workers} workers need a GPU each (NCCL has no two of them on one), got "
-                    f"gpus-per-trial {self.gpus:g}: give {self.workers}, or 0 to train on CPUs"
-                )
+    cpus: int
+    gpus: int
 
 
 @dataclass(frozen=True)

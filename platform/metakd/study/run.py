@@ -3,20 +3,19 @@
 import errno
 import os
 import time
-from collections.abc import Collection
 
 from rich.console import Console
 
 from metakd.models.create import create_model
-from metakd.models.pretrained import without_weights
+from metakd.models.names import without_weights
 from metakd.results.teachers import TEACHERS_FILE, TeacherScore, write_teachers
 from metakd.study.announce import Failure
 from metakd.study.board import Board
 from metakd.study.cases import Job
 from metakd.study.cluster import asks_for_token, connect, present_nodes
-from metakd.study.command_line import RunOptions
 from metakd.study.cost import expected_steps, steps_left
 from metakd.study.metrics import StudyGauges
+from metakd.study.options import RunOptions
 from metakd.study.plan import Plan
 from metakd.study.prepare import prepare
 from metakd.study.progress import StageProgress, TrialProgress, duration
@@ -37,7 +36,6 @@ SEARCHES_INTERVAL_S = 10.0
 def run_pending(
     plan: Plan,
     board: Board,
-    needed: Collection[str],
     folder: StudyFolder,
     options: RunOptions,
     console: Console,
@@ -47,7 +45,6 @@ def run_pending(
     Args:
         plan: The study's plan.
         board: What is not finished of it.
-        needed: Ids of the banks that it asks for.
         folder: The study's folder.
         options: How to run it.
         console: Where to show progress.
@@ -77,7 +74,7 @@ def run_pending(
 
     clock = time.monotonic()
     with StageProgress(console) as stages:
-        reports = prepare(plan, folder, cluster, needed, stages.show)
+        reports = prepare(plan, folder, cluster, board.bank_ids(), stages.show)
     teachers = [
         _score(spec, report, plan) for spec, report in zip(plan.teachers, reports, strict=True)
     ]

@@ -4,14 +4,13 @@ from dataclasses import dataclass, fields
 from itertools import pairwise
 from typing import Any, Literal, get_args
 
-from metakd.core.temperatures import TAU_MAX, TAU_MIN
-from metakd.data.augmentations import RECIPES
-from metakd.data.bank import AnswerType
-from metakd.models.create import MODEL_NAMES, TIMM_PREFIX
+from metakd.core.recipe import Match
+from metakd.core.temperature_bounds import TAU_MAX, TAU_MIN
+from metakd.data.catalogue import RECIPES, AnswerType, require_known_dataset
+from metakd.errors import UserError
+from metakd.models.names import BETWEEN_TEACHERS, MODEL_NAMES, TIMM_PREFIX, require_known_model
 from metakd.study.defaults import RECIPES as TRAINING_RECIPES
 from metakd.study.strategies import STRATEGIES
-from metakd.train.sampling import Match
-from metakd.train.trial import BETWEEN_TEACHERS
 
 Question = Literal[
     "grid_vs_meta",
@@ -28,7 +27,7 @@ RISING = "rising"
 ENSEMBLE = "ensemble"
 
 
-class SpecError(ValueError):
+class SpecError(UserError):
     """A study asks for something that does not exist or makes no sense."""
 
 
@@ -103,14 +102,18 @@ class StudySpec:
         for tau in (*self.temperatures, self.fixed_tau):
             if not tau > 0:
                 raise SpecError(f"a temperature must be above 0, got {tau:g}")
-        if "meta" in self.chosen and not TAU_MIN <= self.fixed_tau <= TAU_MAX:
+        if {"meta", ALL} & set(self.strategies) and not TAU_MIN <= self.fixed_tau <= TAU_MAX:
             raise SpecError(
                 f"a learned temperature starts in [{TAU_MIN:g}, {TAU_MAX:g}], "
                 f"got {self.fixed_tau:g}"
             )
+        for dataset in self.datasets:
+            require_known_dataset(dataset)
         _known("augmentation", self.augmentations, tuple(RECIPES))
         if self.recipe is not None:
             _known("recipe", (self.recipe,), tuple(TRAINING_RECIPES))
+        if ALL in self.strategies and len(self.strategies) > 1:
+            raise SpecError(f"strategies {ALL!r} stands alone, got {list(self.strategies)}")
         if self.strategies != (ALL,):
             _known("strategy", self.strategies, tuple(STRATEGIES))
         for side, models in (("teacher", self.teachers), ("student", self.students)):
@@ -124,8 +127,10 @@ class StudySpec:
         for level in self.teachers:
             _check_at_once(level)
         for student in self.students:
-            if BETWEEN_TEACHERS in student:
+            if BETWEEN_TEACHERS in student and student not in MODEL_NAMES:
                 raise SpecError(f"several at once may teach, not learn, got {student!r}")
+            if student != RISING:
+                require_known_model(student)
         if self.question == "multi_teacher" and not self.has_several_teachers:
             raise SpecError(
                 "a study of several teachers needs several at once: give --teachers ensemble, or "
@@ -182,6 +187,9 @@ def _check_at_once(level: str) -> None:
                 f"a plus stands between teachers, so no option of a model may hold one, got "
                 f"{level!r}"
             )
+    if level not in (NO_TEACHER, RISING, ENSEMBLE):
+        for model in models:
+            require_known_model(model)
 
 
 def _known(what: str, names: tuple[str, ...], valid: tuple[str, ...]) -> None:

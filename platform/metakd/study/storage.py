@@ -5,10 +5,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from uuid import uuid4
 
-import ray
-from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
-
 from metakd.atomic import new_file
+from metakd.errors import UserError
 from metakd.results.study import StoreError
 from metakd.train.folder import StudyFolder
 
@@ -17,7 +15,7 @@ PROBE_TIMEOUT_S = 120.0
 JOB_FOLDER = "working_dir_files"
 
 
-class StorageError(ValueError):
+class StorageError(UserError):
     """The results folder is not where all machines can work with it."""
 
 
@@ -46,6 +44,8 @@ def require_shared(folder: StudyFolder) -> None:
     Raises:
         StorageError: If a machine does not, or does not answer.
     """
+    import ray
+
     nodes = [node for node in ray.nodes() if node["Alive"] and node["Resources"].get("CPU")]
     here = ray.get_runtime_context().get_node_id()
     others = [node for node in nodes if node["NodeID"] != here]
@@ -79,8 +79,13 @@ def _blind(
     nodes: Sequence[dict[str, str]], folder: StudyFolder, probe: Path, word: str
 ) -> list[str]:
     """Returns the addresses of machines that do not see the probe, or whose answer is not seen."""
+    # What is checked before Ray is needed must not wait for its import.
+    import ray
+    from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
+
+    answer = ray.remote(num_cpus=0)(_answer)
     tasks = {
-        _answer.options(
+        answer.options(
             scheduling_strategy=NodeAffinitySchedulingStrategy(node["NodeID"], soft=False)
         ).remote(folder, probe, node["NodeID"]): node
         for node in nodes
@@ -94,7 +99,6 @@ def _blind(
     return [node["NodeManagerAddress"] for node in nodes if node["NodeID"] not in seen]
 
 
-@ray.remote(num_cpus=0)
 def _answer(folder: StudyFolder, probe: Path, node: str) -> str | None:
     try:
         folder.bring(probe)

@@ -16,7 +16,7 @@ from metakd.core.batch_norm import share_batch_norm
 from metakd.core.batches import Batch
 from metakd.core.distillers import Distiller, DistillerConfig
 from metakd.core.distillers.metadistil import MetaDistil
-from metakd.core.temperatures.bounds import TAU_MAX, TAU_MIN
+from metakd.core.temperature_bounds import TAU_MAX, TAU_MIN
 from metakd.core.training import Training
 from metakd.testing.toy import RECIPE, ToyBatches, new_student, new_teacher
 

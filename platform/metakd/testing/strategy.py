@@ -8,7 +8,7 @@ import numpy as np
 import torch
 
 from metakd.core.distillers import SeveralTeachersConfig
-from metakd.core.training import Recipe
+from metakd.core.recipe import Recipe
 from metakd.data.counter_random import derive_seed
 from metakd.study.cases import Case, Job, Setting
 from metakd.study.searching import Searching

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from metakd.core.batches import Batch
 from metakd.core.distillers import DistillerConfig, KDConfig, SeveralTeachersConfig
 from metakd.core.features import MapShape
-from metakd.core.training import Recipe
+from metakd.core.recipe import Recipe
 
 BATCH, FEATURES = 8, 4
 TEACHER_MAPS: tuple[MapShape, ...] = ((6, 1, 1), (5, 2, 2), (8, 1, 1))

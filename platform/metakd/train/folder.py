@@ -6,9 +6,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from metakd.results.object_store import ObjectStore
+if TYPE_CHECKING:
+    from metakd.results.object_store import ObjectStore
 
 FETCH_LOCK = ".fetching"
 
@@ -27,7 +28,7 @@ class StudyFolder:
     """
 
     out: Path
-    store: ObjectStore | None = None
+    store: "ObjectStore | None" = None
 
     @property
     def datasets(self) -> Path:

@@ -7,8 +7,6 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-import torch
-
 from metakd.atomic import new_file
 from metakd.train.folder import StudyFolder
 
@@ -58,6 +56,8 @@ class InFlight:
         Args:
             at_most: States after more epochs are passed over.
         """
+        import torch
+
         self._folder.bring(self._place)
         for file in self._files("epoch", "branch"):
             if at_most is not None and _epochs(file) > at_most:
@@ -82,6 +82,9 @@ class InFlight:
         self._folder.remove(self._place)
 
     def _store(self, place: Path, state: Mapping[str, Any]) -> None:
+        # The interval above is an option of the command line, which has no seconds for PyTorch.
+        import torch
+
         with new_file(place) as draft:
             torch.save(dict(state), draft)
         self._folder.hand_over(place)

@@ -3,8 +3,6 @@
 import os
 from dataclasses import dataclass
 
-import torch
-
 
 @dataclass(frozen=True)
 class Resources:
@@ -19,6 +17,9 @@ class Resources:
 
     def claim(self) -> None:
         """Keeps this process to a worker's part: Ray itself leaves it all cores, and all GPUs."""
+        # What a trial is given is planned without PyTorch.
+        import torch
+
         torch.set_num_threads(max(1, int(self.cpus)))
         if not self.gpus:
             os.environ["CUDA_VISIBLE_DEVICES"] = ""

@@ -2,19 +2,16 @@
 
 import math
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from metakd.core.training import Recipe
-from metakd.data.bank import AnswerType
+from metakd.core.recipe import Match, Recipe
+from metakd.data.catalogue import AnswerType
 from metakd.data.counter_random import derive_seed
 from metakd.data.datasets import ImageDataset
 from metakd.data.splits import nested_per_class, nested_subset
 from metakd.data.views import Views
-
-Match = Literal["epochs", "steps"]
 
 
 @dataclass(frozen=True)

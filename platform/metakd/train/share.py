@@ -12,12 +12,13 @@ from metakd.core.batch_norm import share_batch_norm
 from metakd.core.distillers import MMKDConfig
 from metakd.core.look_aheads import LookAheads
 from metakd.data.counter_random import derive_seed
+from metakd.errors import UserError
 from metakd.train.trial import Trial
 
 Answer = TypeVar("Answer")
 
 
-class ShareError(ValueError):
+class ShareError(UserError):
     """A batch cannot be shared by so many workers without changing the result."""
 
 

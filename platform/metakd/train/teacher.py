@@ -9,8 +9,10 @@ from torch import Tensor, nn
 
 from metakd.atomic import new_file
 from metakd.core.features import logits_and_map
-from metakd.data.bank import Answers, AnswerType
-from metakd.models.pretrained import brings_weights, take_inputs, without_weights
+from metakd.data.bank import Answers
+from metakd.data.catalogue import AnswerType
+from metakd.models.names import brings_weights, without_weights
+from metakd.models.pretrained import take_inputs
 from metakd.train.answers import FEATURES, LOGITS
 from metakd.train.folder import StudyFolder
 from metakd.train.samples import open_samples

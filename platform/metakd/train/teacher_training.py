@@ -13,7 +13,9 @@ from metakd.atomic import new_file
 from metakd.core.distillers import CrossEntropyConfig
 from metakd.core.training import Training
 from metakd.data.counter_random import derive_seed
-from metakd.models.pretrained import brings_weights, create_trained
+from metakd.errors import UserError
+from metakd.models.names import brings_weights
+from metakd.models.pretrained import create_trained
 from metakd.train.folder import StudyFolder
 from metakd.train.in_flight import SAVE_INTERVAL_S, InFlight
 from metakd.train.inputs import ShuffledBatches
@@ -27,7 +29,7 @@ EPOCHS_FILE = "epochs-done.txt"
 WATCH_INTERVAL_S = 1.0
 
 
-class TeacherTrainingError(RuntimeError):
+class TeacherTrainingError(UserError):
     """A teacher could not be trained."""
 
 

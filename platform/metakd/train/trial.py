@@ -10,7 +10,8 @@ from metakd.core.distillers import (
     SeveralTeachersConfig,
     scheduled,
 )
-from metakd.core.training import Recipe
+from metakd.core.recipe import Recipe
+from metakd.models.names import BETWEEN_TEACHERS
 from metakd.train.content import content_id, content_json
 from metakd.train.sampling import Sampling
 
@@ -41,9 +42,6 @@ class TeacherSpec:
     def id(self) -> str:
         """Content hash; names the folder of the trained teacher."""
         return content_id(self)
-
-
-BETWEEN_TEACHERS = "+"
 
 
 def teachers_name(teachers: Sequence[TeacherSpec]) -> str | None:

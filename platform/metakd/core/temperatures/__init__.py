@@ -12,8 +12,8 @@ per_sample  a network from logit statistics to τ_s and τ_t  162
 
 from typing import Literal, get_args
 
+from metakd.core.temperature_bounds import TAU_MAX, TAU_MIN, require_start
 from metakd.core.temperatures.base import TemperaturePair, Temperatures
-from metakd.core.temperatures.bounds import TAU_MAX, TAU_MIN, require_start
 from metakd.core.temperatures.per_class import PerClassTemperatures
 from metakd.core.temperatures.per_sample import PerSampleTemperatures
 from metakd.core.temperatures.scalar import SeparateTemperatures, SharedTemperature

@@ -1,9 +1,12 @@
 """The interface of every form that a learned temperature takes."""
 
+import math
 from abc import ABC, abstractmethod
 from typing import NamedTuple
 
 from torch import Tensor, nn
+
+from metakd.core.temperature_bounds import TAU_MAX, TAU_MIN
 
 
 class TemperaturePair(NamedTuple):
@@ -34,3 +37,8 @@ class Temperatures(nn.Module, ABC):
 
     def clamp_(self) -> None:
         """Brings φ back inside its bounds, after a meta step."""
+
+
+def clamp_log_(log_tau: Tensor) -> None:
+    """Brings log temperatures back inside the bounds, in place."""
+    log_tau.clamp_(math.log(TAU_MIN), math.log(TAU_MAX))

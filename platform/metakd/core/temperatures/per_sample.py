@@ -6,8 +6,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from metakd.core.temperature_bounds import TAU_MAX, TAU_MIN
 from metakd.core.temperatures.base import TemperaturePair, Temperatures
-from metakd.core.temperatures.bounds import TAU_MAX, TAU_MIN
 
 HIDDEN = 16
 STATISTICS = 7

@@ -5,8 +5,7 @@ import math
 import torch
 from torch import Tensor, nn
 
-from metakd.core.temperatures.base import TemperaturePair, Temperatures
-from metakd.core.temperatures.bounds import clamp_log_
+from metakd.core.temperatures.base import TemperaturePair, Temperatures, clamp_log_
 
 
 class SeparateTemperatures(Temperatures):

@@ -4,7 +4,6 @@ A view's partner, their shares and the box are drawn from the view's own counter
 can be made again by anybody, like any other, and a teacher's answer to it can be kept.
 """
 
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -12,26 +11,9 @@ import torch
 from torch import Tensor
 
 from metakd.data.augmentations.draws import Draws
+from metakd.data.catalogue import Mixing
 
 QUANTILES = 4096
-
-
-@dataclass(frozen=True)
-class Mixing:
-    """Which mixtures a recipe draws from; of two, each comes at even odds.
-
-    ``None`` leaves one out. The share of the view itself is drawn from Beta(α, α).
-    """
-
-    mixup_alpha: float | None = None
-    cutmix_alpha: float | None = None
-
-    @property
-    def cut_probability(self) -> float:
-        """How often a view is cut, not blended."""
-        if self.mixup_alpha is None:
-            return 1.0
-        return 0.0 if self.cutmix_alpha is None else 0.5
 
 
 class Mix(NamedTuple):

@@ -11,8 +11,8 @@ from torch import Tensor
 
 from metakd.atomic import new_file
 from metakd.data.bank.parts import BankError
-from metakd.data.bank.size import AnswerType
 from metakd.data.bank.stored import about_file, answers_parts, open_views, views_parts
+from metakd.data.catalogue import AnswerType
 from metakd.data.views import Look, Views
 
 VIEWS_AT_ONCE = 4096

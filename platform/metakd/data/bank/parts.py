@@ -10,13 +10,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from metakd.atomic import new_file
+from metakd.errors import UserError
 
 SAMPLES_PER_PART = 65_536
 """A part holds as many whole views as this many samples make, but at least one."""
 DIGEST_LENGTH = 16
 
 
-class BankError(ValueError):
+class BankError(UserError):
     """A bank that is not there, or does not hold what is asked of it."""
 
 

@@ -1,9 +1,6 @@
 """How much room a bank takes."""
 
-from typing import Literal
-
-AnswerType = Literal["float16", "float32"]
-"""How answers are kept: half precision moves a re-tempered softmax by a KL divergence of 6e-8."""
+from metakd.data.catalogue import AnswerType
 
 BYTES: dict[AnswerType, int] = {"float16": 2, "float32": 4}
 

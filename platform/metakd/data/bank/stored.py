@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from metakd.data.bank.parts import BankError, Parts
-from metakd.data.bank.size import AnswerType
+from metakd.data.catalogue import AnswerType
 
 # Other answers than logits are maps: a part of them is one view, or it would not fit in memory.
 SMALL = "logits"

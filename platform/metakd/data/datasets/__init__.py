@@ -1,30 +1,15 @@
 """Image datasets: decoded once and mapped into memory ever after, or read from their files.
 
 A dataset of your own: write a function that returns a :class:`Source` and add its line to
-``SOURCES`` in ``registry.py``.
+``SOURCES`` in ``data/catalogue.py``.
 """
 
-from metakd.data.datasets.cache import open_cached
+from metakd.data.datasets.cache import open_cached, open_dataset
 from metakd.data.datasets.folder_dataset import FolderDataset
-from metakd.data.datasets.image_dataset import (
-    DatasetError,
-    DecodedDataset,
-    ImageDataset,
-    channel_statistics,
-)
-from metakd.data.datasets.registry import SOURCES, open_dataset
-from metakd.data.datasets.source import (
-    DatasetOptions,
-    Decoded,
-    DecodedSource,
-    FolderSource,
-    Source,
-)
+from metakd.data.datasets.image_dataset import DecodedDataset, ImageDataset, channel_statistics
+from metakd.data.datasets.source import Decoded, DecodedSource, FolderSource, Source
 
 __all__ = [
-    "SOURCES",
-    "DatasetError",
-    "DatasetOptions",
     "Decoded",
     "DecodedDataset",
     "DecodedSource",

@@ -22,11 +22,31 @@ from typing import Any
 import numpy as np
 
 from metakd.atomic import new_file, new_folder
+from metakd.data.catalogue import SOURCES, DatasetError, DatasetOptions, require_known_dataset
 from metakd.data.datasets.folder_dataset import FolderDataset
-from metakd.data.datasets.image_dataset import DatasetError, DecodedDataset, ImageDataset
+from metakd.data.datasets.image_dataset import DecodedDataset, ImageDataset
 from metakd.data.datasets.source import Decoded, DecodedSource, FolderSource, Source
 
 HASH_LENGTH = 16
+DEFAULTS = DatasetOptions()
+
+
+def open_dataset(name: str, cache_dir: Path, options: DatasetOptions = DEFAULTS) -> ImageDataset:
+    """Opens a dataset, storing it in the cache first if it is not there yet.
+
+    Args:
+        name: "digits", "cifar10", "cifar100", "fashion_mnist"; "synthetic", or with options
+            "synthetic:samples=50000,classes=10,size=32,channels=3,seed=0"; "parquet:PATH" with a
+            file, a folder or a glob; "imagefolder:PATH" or "imagefolder:PATH,size=224".
+        cache_dir: Where datasets are kept; safe to share between processes.
+        options: How to read it.
+
+    Raises:
+        DatasetError: If there is no such dataset, or it cannot be read.
+    """
+    require_known_dataset(name)
+    kind, _, argument = name.partition(":")
+    return open_source(cache_dir, SOURCES[kind](argument, options))
 
 
 def open_cached(cache_dir: Path, fingerprint: str) -> ImageDataset:

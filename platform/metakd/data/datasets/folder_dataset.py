@@ -12,9 +12,10 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
+from metakd.data.catalogue import DatasetError
 from metakd.data.counter_random import derive_seed, random_bits
 from metakd.data.datasets.folder_transforms import find_transform, seeded
-from metakd.data.datasets.image_dataset import DatasetError, ImageDataset, Statistics
+from metakd.data.datasets.image_dataset import ImageDataset, Statistics
 
 
 @dataclass(frozen=True, kw_only=True)

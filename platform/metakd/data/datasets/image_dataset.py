@@ -17,10 +17,6 @@ RESIDENT_BYTES = 4 * 2**30
 """A GPU keeps the images of a set up to this size."""
 
 
-class DatasetError(ValueError):
-    """A dataset that does not exist or cannot be read."""
-
-
 @dataclass(frozen=True, kw_only=True)
 class ImageDataset(ABC):
     """N labelled images of one shape; a sample's id is its index.

@@ -7,9 +7,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from metakd.data.datasets.image_dataset import DatasetError
+from metakd.data.catalogue import DatasetError, DatasetOptions
 from metakd.data.datasets.named_options import read_numbers, split_options
-from metakd.data.datasets.source import DatasetOptions, FolderSource
+from metakd.data.datasets.source import FolderSource
 
 TEST_FOLDERS = ("val", "validation", "test")
 """The first that exists is the official test set: ImageNet's own test folder has no labels."""

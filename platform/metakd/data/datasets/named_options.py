@@ -2,7 +2,7 @@
 
 import re
 
-from metakd.data.datasets.image_dataset import DatasetError
+from metakd.data.catalogue import DatasetError
 
 
 def split_options(argument: str) -> tuple[str, str]:

@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from metakd.data.datasets.image_dataset import DatasetError
+from metakd.data.catalogue import DatasetError, DatasetOptions
 from metakd.data.datasets.parquet_file import DecodedFile, decode_file
-from metakd.data.datasets.source import DatasetOptions, Decoded, DecodedSource
+from metakd.data.datasets.source import Decoded, DecodedSource
 
 
 def parquet_source(argument: str, options: DatasetOptions) -> DecodedSource:

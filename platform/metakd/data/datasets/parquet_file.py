@@ -17,8 +17,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 from PIL import Image
 
-from metakd.data.datasets.image_dataset import DatasetError
-from metakd.data.datasets.source import DatasetOptions
+from metakd.data.catalogue import DatasetError, DatasetOptions
 
 IMAGE_COLUMNS = ("img", "image")
 LABEL_COLUMNS = ("label", "fine_label")

@@ -3,27 +3,9 @@
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
-
-
-@dataclass(frozen=True)
-class DatasetOptions:
-    """How datasets are read; each source heeds what concerns it."""
-
-    data_dir: Path | None = None
-    """Where downloads go, or lie already."""
-
-    image_column: str | None = None
-    """The column of a Parquet file that holds the images; None: img or image."""
-
-    label_column: str | None = None
-    """The column of a Parquet file that holds the labels; None: label or fine_label."""
-
-    corrupt_images: Literal["fail", "skip"] = "fail"
-    """What to do about images in a Parquet file that cannot be decoded."""
 
 
 @dataclass(frozen=True)

@@ -11,10 +11,10 @@ import torch
 from numpy.typing import NDArray
 from torch.nn.functional import interpolate
 
+from metakd.data.catalogue import DatasetError, DatasetOptions
 from metakd.data.counter_random import derive_seed, random_bits, uniform
-from metakd.data.datasets.image_dataset import DatasetError
 from metakd.data.datasets.named_options import read_numbers
-from metakd.data.datasets.source import DatasetOptions, Decoded, DecodedSource
+from metakd.data.datasets.source import Decoded, DecodedSource
 
 VERSION = 1
 """Raised whenever the pictures change: cached ones of another version are not used."""

@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from metakd.data.datasets.image_dataset import DatasetError
+from metakd.data.catalogue import DatasetError, DatasetOptions
 from metakd.data.datasets.named_options import read_numbers
-from metakd.data.datasets.source import DatasetOptions, Decoded, DecodedSource
+from metakd.data.datasets.source import Decoded, DecodedSource
 
 
 def cifar10_source(argument: str, options: DatasetOptions) -> DecodedSource:

@@ -4,52 +4,47 @@ A new strategy is a file with a :class:`~metakd.study.strategies.strategy.Strate
 ``metakd.testing.strategy.check_strategy`` says whether it keeps the rules.
 """
 
-from metakd.study.strategies.asha import GRID_ASHA, OPTUNA_ASHA
-from metakd.study.strategies.ce import CE
-from metakd.study.strategies.ctkd import CTKD
-from metakd.study.strategies.dkd import DKD
-from metakd.study.strategies.fixed import FIXED
-from metakd.study.strategies.grid import GRID
-from metakd.study.strategies.grid2d import GRID2D
-from metakd.study.strategies.logit_std import LOGIT_STD
-from metakd.study.strategies.meta import META, VARIANTS
-from metakd.study.strategies.metadistil import METADISTIL
-from metakd.study.strategies.pbt import PBT
-from metakd.study.strategies.random_search import RANDOM
-from metakd.study.strategies.several import (
-    CAMKD,
-    MEAN_FEATURES,
-    MEAN_LOGITS,
-    MEAN_LOSSES,
-    MMKD,
-    SINGLE,
-)
+from metakd.registry import Registry
 from metakd.study.strategies.strategy import Choices, Leg, Search, Strategy, StrategyError
-from metakd.study.strategies.tpe import OPTUNA
 
-STRATEGIES: dict[str, Strategy] = {
-    "ce": CE,
-    "fixed": FIXED,
-    "grid": GRID,
-    "grid2d": GRID2D,
-    "random": RANDOM,
-    "optuna": OPTUNA,
-    "optuna+asha": OPTUNA_ASHA,
-    "grid+asha": GRID_ASHA,
-    "pbt": PBT,
-    "ctkd": CTKD,
-    "logit_std": LOGIT_STD,
-    "dkd": DKD,
-    "meta": META,
-    **VARIANTS,
-    **METADISTIL,
-    "single": SINGLE,
-    "mean_losses": MEAN_LOSSES,
-    "mean_logits": MEAN_LOGITS,
-    "camkd": CAMKD,
-    "mean_features": MEAN_FEATURES,
-    **MMKD,
+_PLACES = {
+    "ce": "ce:CE",
+    "fixed": "fixed:FIXED",
+    "grid": "grid:GRID",
+    "grid2d": "grid2d:GRID2D",
+    "random": "random_search:RANDOM",
+    "optuna": "tpe:OPTUNA",
+    "optuna+asha": "asha:OPTUNA_ASHA",
+    "grid+asha": "asha:GRID_ASHA",
+    "pbt": "pbt:PBT",
+    "ctkd": "ctkd:CTKD",
+    "logit_std": "logit_std:LOGIT_STD",
+    "dkd": "dkd:DKD",
+    "meta": "meta:META",
+    "meta-shared": "meta:SHARED",
+    "meta-gradient": "meta:GRADIENT",
+    "meta-per-class": "meta:PER_CLASS",
+    "meta-per-sample": "meta:PER_SAMPLE",
+    "meta-alpha": "meta:WITH_ALPHA",
+    "metadistil": "metadistil:METADISTIL",
+    "metadistil-no-pilot": "metadistil:NO_PILOT",
+    "metadistil-own-quiz": "metadistil:OWN_QUIZ",
+    "metadistil+tau": "metadistil:WITH_TEMPERATURES",
+    "metadistil-reference": "metadistil:REFERENCE",
+    "single": "several:SINGLE",
+    "mean_losses": "several:MEAN_LOSSES",
+    "mean_logits": "several:MEAN_LOGITS",
+    "camkd": "several:CAMKD",
+    "mean_features": "several:MEAN_FEATURES",
+    "mmkd": "several:MMKD",
+    "mmkd-logits": "several:MMKD_LOGITS",
+    "mmkd-tau": "several:MMKD_TAU",
+    "mmkd+tau": "several:MMKD_WITH_TEMPERATURES",
+    "mmkd-reference": "several:MMKD_REFERENCE",
 }
+STRATEGIES: Registry[Strategy] = Registry(
+    {name: f"metakd.study.strategies.{place}" for name, place in _PLACES.items()}
+)
 
 BASIC = ("ce", "fixed", "grid", "meta")
 """Those whose runs a study's record names; of the others, ``searches.parquet`` says what they ran.

@@ -20,17 +20,11 @@ def _per_class(choices: Choices) -> list[MKDConfig]:
 
 
 META = Strategy("both temperatures learned", at_once(_learned()))
-VARIANTS = {
-    "meta-shared": Strategy("one learned temperature", at_once(_learned(form="shared"))),
-    "meta-gradient": Strategy(
-        "both learned by the gradient rule", at_once(_learned(rule="gradient"))
-    ),
-    "meta-per-class": Strategy("temperatures learned for each class", at_once(_per_class)),
-    "meta-per-sample": Strategy(
-        "temperatures learned for each sample", at_once(_learned(form="per_sample"))
-    ),
-    "meta-alpha": Strategy(
-        "both temperatures and the loss weight learned",
-        at_once(_learned(learn_alpha=True, rule="gradient")),
-    ),
-}
+SHARED = Strategy("one learned temperature", at_once(_learned(form="shared")))
+GRADIENT = Strategy("both learned by the gradient rule", at_once(_learned(rule="gradient")))
+PER_CLASS = Strategy("temperatures learned for each class", at_once(_per_class))
+PER_SAMPLE = Strategy("temperatures learned for each sample", at_once(_learned(form="per_sample")))
+WITH_ALPHA = Strategy(
+    "both temperatures and the loss weight learned",
+    at_once(_learned(learn_alpha=True, rule="gradient")),
+)

@@ -21,19 +21,13 @@ def _as_published(choices: Choices) -> list[MetaDistilConfig]:
     return [replace(MetaDistilConfig.reference(), tau_s=tau, tau_t=tau, alpha=choices.alpha)]
 
 
-METADISTIL = {
-    "metadistil": Strategy("a teacher that learns to teach (MetaDistil)", at_once(_taught())),
-    "metadistil-no-pilot": Strategy(
-        "the same, judged by the student's real steps", at_once(_taught(pilot="none"))
-    ),
-    "metadistil-own-quiz": Strategy(
-        "the same, judged by the training batch itself", at_once(_taught(meta_data="train"))
-    ),
-    "metadistil+tau": Strategy(
-        "the same, with temperatures learned by the same pilots",
-        at_once(_taught(learns_temperatures=True)),
-    ),
-    "metadistil-reference": Strategy(
-        "MetaDistil as its authors' code has it", at_once(_as_published)
-    ),
-}
+METADISTIL = Strategy("a teacher that learns to teach (MetaDistil)", at_once(_taught()))
+NO_PILOT = Strategy("the same, judged by the student's real steps", at_once(_taught(pilot="none")))
+OWN_QUIZ = Strategy(
+    "the same, judged by the training batch itself", at_once(_taught(meta_data="train"))
+)
+WITH_TEMPERATURES = Strategy(
+    "the same, with temperatures learned by the same pilots",
+    at_once(_taught(learns_temperatures=True)),
+)
+REFERENCE = Strategy("MetaDistil as its authors' code has it", at_once(_as_published))

@@ -61,29 +61,27 @@ MEAN_FEATURES = _several(
     "fixed with features",
     with_features=True,
 )
-MMKD = {
-    "mmkd": _several(
-        "learned weights of logits and features (MMKD)",
-        _of_all(MMKDConfig, features_weight=FEATURES_WEIGHT),
-        "fixed with features",
-        with_features=True,
-    ),
-    "mmkd-logits": _several("learned weights of logits", _of_all(MMKDConfig), "fixed"),
-    "mmkd-tau": _several(
-        "the mean of losses at learned temperatures",
-        _of_all(MMKDConfig, learns="temperatures"),
-        "meta",
-    ),
-    "mmkd+tau": _several(
-        "learned weights of logits and features, and learned temperatures",
-        _of_all(MMKDConfig, features_weight=FEATURES_WEIGHT, learns="both"),
-        "meta with features",
-        with_features=True,
-    ),
-    "mmkd-reference": _several(
-        "MMKD as its authors' code has it",
-        at_once(_as_published),
-        "fixed with features",
-        with_features=True,
-    ),
-}
+MMKD = _several(
+    "learned weights of logits and features (MMKD)",
+    _of_all(MMKDConfig, features_weight=FEATURES_WEIGHT),
+    "fixed with features",
+    with_features=True,
+)
+MMKD_LOGITS = _several("learned weights of logits", _of_all(MMKDConfig), "fixed")
+MMKD_TAU = _several(
+    "the mean of losses at learned temperatures",
+    _of_all(MMKDConfig, learns="temperatures"),
+    "meta",
+)
+MMKD_WITH_TEMPERATURES = _several(
+    "learned weights of logits and features, and learned temperatures",
+    _of_all(MMKDConfig, features_weight=FEATURES_WEIGHT, learns="both"),
+    "meta with features",
+    with_features=True,
+)
+MMKD_REFERENCE = _several(
+    "MMKD as its authors' code has it",
+    at_once(_as_published),
+    "fixed with features",
+    with_features=True,
+)

@@ -8,12 +8,15 @@ told. So it is continued by telling it again what is in the store, and keeps no 
 
 from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-from metakd.core.distillers import DistillerConfig
+from metakd.errors import UserError
+
+if TYPE_CHECKING:
+    from metakd.core.distillers import DistillerConfig
 
 
-class StrategyError(RuntimeError):
+class StrategyError(UserError):
     """A strategy asks for nothing, or for more than any sound one does."""
 
 
@@ -27,7 +30,7 @@ class Leg(NamedTuple):
         teacher: Which of the setting's teachers it asks, 0, 1, ...; None asks all of them.
     """
 
-    distiller: DistillerConfig
+    distiller: "DistillerConfig"
     until: int | None = None
     teacher: int | None = None
 
@@ -95,7 +98,9 @@ class Strategy:
     min_runs: int = 1
 
 
-def at_once(configs: Callable[[Choices], Sequence[DistillerConfig]]) -> Callable[[Choices], Search]:
+def at_once(
+    configs: Callable[[Choices], Sequence["DistillerConfig"]],
+) -> Callable[[Choices], Search]:
     """Returns the search of a strategy whose runs are known before any of them is run."""
 
     def search(choices: Choices) -> Search:

@@ -1,9 +1,5 @@
 """Where a temperature may lie, learned or not."""
 
-import math
-
-from torch import Tensor
-
 TAU_MIN = 0.25
 TAU_MAX = 64.0
 
@@ -14,8 +10,3 @@ def require_start(name: str, tau: float) -> None:
         raise ValueError(
             f"a learned temperature starts in [{TAU_MIN}, {TAU_MAX:g}], got {name}={tau}"
         )
-
-
-def clamp_log_(log_tau: Tensor) -> None:
-    """Brings log temperatures back inside the bounds, in place."""
-    log_tau.clamp_(math.log(TAU_MIN), math.log(TAU_MAX))

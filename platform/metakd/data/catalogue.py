@@ -1,0 +1,142 @@
+"""What the data layer has by name: datasets, augmentations, types in which logits are kept.
+
+Nothing here imports PyTorch: the command line names all of it.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from metakd.errors import UserError
+from metakd.registry import Registry
+
+if TYPE_CHECKING:
+    from metakd.data.datasets.source import Source
+
+VERSION = 1
+"""Raised whenever a recipe's views change: stored views of another version are not used."""
+
+AnswerType = Literal["float16", "float32"]
+"""How answers are kept: half precision moves a re-tempered softmax by a KL divergence of 6e-8."""
+
+
+class DatasetError(UserError):
+    """A dataset that does not exist or cannot be read."""
+
+
+class AugmentationError(ValueError):
+    """An augmentation that does not exist."""
+
+
+@dataclass(frozen=True)
+class DatasetOptions:
+    """How datasets are read; each source heeds what concerns it."""
+
+    data_dir: Path | None = None
+    """Where downloads go, or lie already."""
+
+    image_column: str | None = None
+    """The column of a Parquet file that holds the images; None: img or image."""
+
+    label_column: str | None = None
+    """The column of a Parquet file that holds the labels; None: label or fine_label."""
+
+    corrupt_images: Literal["fail", "skip"] = "fail"
+    """What to do about images in a Parquet file that cannot be decoded."""
+
+
+SOURCES: Registry[Callable[[str, DatasetOptions], "Source"]] = Registry(
+    {
+        "digits": "metakd.data.datasets.digits:digits_source",
+        "cifar10": "metakd.data.datasets.torchvision_sets:cifar10_source",
+        "cifar100": "metakd.data.datasets.torchvision_sets:cifar100_source",
+        "fashion_mnist": "metakd.data.datasets.torchvision_sets:fashion_mnist_source",
+        "synthetic": "metakd.data.datasets.synthetic:synthetic_source",
+        "parquet": "metakd.data.datasets.parquet:parquet_source",
+        "imagefolder": "metakd.data.datasets.image_folder:imagefolder_source",
+    }
+)
+"""Each maps what follows the colon in ``name:argument``, and the options, to a source."""
+
+
+def require_known_dataset(dataset: str) -> None:
+    """Refuses a dataset of a kind that is not in ``SOURCES``.
+
+    Args:
+        dataset: A kind, or ``kind:argument``.
+
+    Raises:
+        DatasetError: If there is no such kind.
+    """
+    if dataset.partition(":")[0] not in SOURCES:
+        raise DatasetError(
+            f"unknown dataset {dataset!r}, expected one of {', '.join(SOURCES)}; parquet and "
+            "imagefolder take a path, as in parquet:PATH"
+        )
+
+
+@dataclass(frozen=True)
+class Mixing:
+    """Which mixtures a recipe draws from; of two, each comes at even odds.
+
+    ``None`` leaves one out. The share of the view itself is drawn from Beta(α, α).
+    """
+
+    mixup_alpha: float | None = None
+    cutmix_alpha: float | None = None
+
+    @property
+    def cut_probability(self) -> float:
+        """How often a view is cut, not blended."""
+        if self.mixup_alpha is None:
+            return 1.0
+        return 0.0 if self.cutmix_alpha is None else 0.5
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """A named augmentation."""
+
+    base: str
+    """What is done to an image alone: none, standard or strong."""
+    mixing: Mixing | None = None
+    """How views are mixed in pairs; None leaves each as it is."""
+    smoothing: float = 0.0
+    """Share of the label that all classes get alike (Szegedy et al. 2016, arXiv 1512.00567)."""
+
+    @property
+    def is_constant(self) -> bool:
+        """Whether all views of an image are the same."""
+        return self.base == "none" and self.mixing is None
+
+    @property
+    def has_soft_labels(self) -> bool:
+        """Whether a view's label is spread over classes."""
+        return self.mixing is not None or self.smoothing > 0
+
+
+RECIPES: dict[str, Recipe] = {
+    "none": Recipe("none"),
+    "standard": Recipe("standard"),
+    "strong": Recipe("strong"),
+    # α = 1 as both papers have it on CIFAR.
+    "mixup": Recipe("standard", Mixing(mixup_alpha=1.0)),
+    "cutmix": Recipe("standard", Mixing(cutmix_alpha=1.0)),
+    "mixup+cutmix": Recipe("standard", Mixing(mixup_alpha=1.0, cutmix_alpha=1.0)),
+    # The settings of DeiT (Touvron et al. 2021, arXiv 2012.12877), timm's for ViTs.
+    "vit": Recipe("strong", Mixing(mixup_alpha=0.8, cutmix_alpha=1.0), smoothing=0.1),
+}
+
+
+def find_recipe(name: str) -> Recipe:
+    """Returns the recipe of this name.
+
+    Raises:
+        AugmentationError: If there is no such recipe.
+    """
+    if name not in RECIPES:
+        raise AugmentationError(
+            f"unknown augmentation {name!r}, expected one of {', '.join(RECIPES)}"
+        )
+    return RECIPES[name]

@@ -1,0 +1,91 @@
+"""Which Ray cluster is meant: its address, found and probed without Ray."""
+
+import os
+import socket
+from pathlib import Path
+
+from metakd.errors import UserError
+
+PROBE_TIMEOUT_S = 3.0
+
+
+class ClusterError(UserError):
+    """The cluster that was named cannot be used."""
+
+
+def require_address(cluster: str) -> None:
+    """Refuses what is no address of a cluster, whether one answers there or not.
+
+    Raises:
+        ClusterError: As ``address_of`` does.
+    """
+    _named(cluster)
+
+
+def address_of(cluster: str) -> str | None:
+    """Returns the address to join, None to start a local cluster.
+
+    Args:
+        cluster: "auto": the cluster of RAY_ADDRESS, else one that runs on this machine, else a new
+            local one. "local": a new local one. HOST:PORT: that one.
+
+    Raises:
+        ClusterError: If a cluster that the user named (here or in RAY_ADDRESS) is none, or does not
+            answer.
+    """
+    named = _named(cluster)
+    if named is None:
+        return None if "local" in (cluster, os.environ.get("RAY_ADDRESS")) else _running_here()
+    address, source = named
+    host, _, port = address.rpartition(":")
+    # Ray itself would try for minutes.
+    if not _answers(host, int(port)):
+        raise ClusterError(
+            f"no Ray cluster answers at {address} ({source}): start one with `ray start --head`, "
+            "or use --cluster local"
+        )
+    return address
+
+
+def _named(cluster: str) -> tuple[str, str] | None:
+    """Returns the address that the user named and where, None if no particular one."""
+    address, source = cluster, "--cluster"
+    if cluster == "auto":
+        address, source = os.environ.get("RAY_ADDRESS") or "auto", "RAY_ADDRESS"
+    if address in ("auto", "local"):
+        return None
+    if address.startswith("ray://"):
+        raise ClusterError(
+            f"{source}={address}: Ray Client (ray://) cannot host Ray Tune and Ray Train drivers; "
+            "name the cluster's own HOST:PORT (6379 by default), or submit the study as a job"
+        )
+    host, _, port = address.rpartition(":")
+    if not host or not port.isdigit() or not 0 < int(port) < 65536:
+        raise ClusterError(
+            f"{source} must be auto, local or HOST:PORT, got {address!r} "
+            "(for example 10.0.0.5:6379)"
+        )
+    return address, source
+
+
+def _running_here() -> str | None:
+    """Returns the address of a cluster that runs on this machine, None if there is none.
+
+    Ray keeps the address in a file, which outlives a cluster that was killed.
+    """
+    temporary = os.environ.get("RAY_TMPDIR") or os.environ.get("TMPDIR") or "/tmp"
+    record = Path(temporary) / "ray" / "ray_current_cluster"
+    try:
+        address = record.read_text().strip()
+    except OSError:
+        return None
+    host, _, port = address.rpartition(":")
+    return address if port.isdigit() and _answers(host, int(port)) else None
+
+
+def _answers(host: str, port: int) -> bool:
+    try:
+        with socket.create_connection((host, port), timeout=PROBE_TIMEOUT_S):
+            return True
+    except OSError:
+        return False

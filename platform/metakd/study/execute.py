@@ -1,0 +1,212 @@
+"""Executes a study: its plan, what is missing of it, its verdict and report."""
+
+import os
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import torch
+from rich.console import Console
+
+from metakd.data.datasets import open_dataset
+from metakd.models.pretrained import require_classes
+from metakd.results.compaction import compact, is_due
+from metakd.results.mirror import check_store, fetch_results, push_compaction, push_stragglers
+from metakd.results.reader import finished_trials
+from metakd.results.study import STUDY_FILE, check_out
+from metakd.study.announce import (
+    Failure,
+    announce_failures,
+    announce_places,
+    announce_plan,
+    announce_skipped,
+    announce_verdict,
+)
+from metakd.study.banks import check_room, free_bytes
+from metakd.study.board import Board
+from metakd.study.cases import Case
+from metakd.study.cluster_address import address_of
+from metakd.study.curves import Curves
+from metakd.study.lease import WATCH_S, only_study_on
+from metakd.study.lock import only_study_in
+from metakd.study.options import RunOptions
+from metakd.study.plan import Plan, make_plan
+from metakd.study.progress import duration
+from metakd.study.record import record_searches, record_study
+from metakd.study.resources import Node, allot
+from metakd.study.searching import Searching
+from metakd.study.spec import StudySpec
+from metakd.study.storage import require_lasting
+from metakd.study.strategies import STRATEGIES
+from metakd.train.folder import StudyFolder
+from metakd.train.in_flight import sweep_finished
+from metakd.train.share import require_same_result
+from metakd.train.teacher import read_report, trained_teachers
+
+if TYPE_CHECKING:
+    from metakd.analysis.summary import Summary
+
+
+def execute(
+    spec: StudySpec,
+    options: RunOptions,
+    render: Callable[[Path, "Summary"], Path],
+    console: Console,
+) -> int:
+    """Runs what is missing of a study, then analyses and reports it.
+
+    Args:
+        spec: The question.
+        options: How to run it.
+        render: Writes the HTML report of a summary into the results folder, returns its path.
+        console: Where to print.
+
+    Returns:
+        0, or 1 if trials failed.
+
+    Raises:
+        UserError: If something that was asked for cannot be had.
+        OSError: If the disk is full.
+    """
+    # Workers have working directories of their own.
+    folder = StudyFolder(options.out.absolute(), options.store)
+    require_lasting(folder.out)
+    check_out(options.out)
+    if folder.store is not None:
+        check_store(folder.store)
+    with _seen(folder) if options.dry_run else _held(folder, console):
+        started = time.monotonic()
+        plan = _plan(spec, options, folder)
+        board = _board(plan, folder)
+        _announce(plan, board, options, folder, console)
+        if options.dry_run:
+            return 0
+        failures = _run(plan, board, options, folder, console)
+        report = _conclude(options, folder, render, console)
+        announce_places(console, options.out, report, folder.store)
+        announce_skipped(console, options.out, board.trial_ids() | set(plan.trial_ids))
+        announce_failures(console, failures)
+        console.print(f"done in {duration(time.monotonic() - started)}")
+        return 1 if failures else 0
+
+
+@contextmanager
+def _seen(folder: StudyFolder) -> Iterator[None]:
+    """Has the results here."""
+    if folder.store is not None:
+        fetch_results(folder.out, folder.store)
+    yield
+
+
+@contextmanager
+def _held(folder: StudyFolder, console: Console) -> Iterator[None]:
+    """Has the results here, and lets nobody else work on them."""
+
+    def tell(who: str) -> None:
+        console.print(
+            f"waiting      to see whether {who} still works here, {WATCH_S:.0f} s at most"
+        )
+
+    with ExitStack() as held:
+        held.enter_context(only_study_in(folder.out))
+        if folder.store is not None:
+            held.enter_context(only_study_on(folder.store, folder.out, tell))
+            fetch_results(folder.out, folder.store)
+            push_stragglers(folder.out, folder.store)
+        yield
+
+
+def _plan(spec: StudySpec, options: RunOptions, folder: StudyFolder) -> Plan:
+    datasets = [open_dataset(name, folder.datasets, options.data) for name in spec.datasets]
+    plan = make_plan(spec, datasets, options.banks)
+    for teacher in plan.teachers:
+        require_classes(teacher.model, plan.opened_of(teacher.data).dataset.num_classes)
+    return plan
+
+
+def _announce(
+    plan: Plan, board: Board, options: RunOptions, folder: StudyFolder, console: Console
+) -> None:
+    """Prints the plan, and refuses what cannot be run."""
+    if options.dry_run and not board.is_over:
+        # A run finds out when it connects.
+        address_of(options.cluster)
+    untrained = [teacher for teacher in plan.teachers if read_report(teacher, folder) is None]
+    cpus, free = os.cpu_count() or 1, free_bytes(folder.banks)
+    announce_plan(console, plan, board, untrained, cpus, free, options.wanted.workers)
+    for job in board.known():
+        require_same_result(job.trial, job.samples, options.wanted.workers)
+    needed = board.bank_ids()
+    check_room([bank for bank in plan.banks if bank.id in needed], folder.banks)
+    if options.dry_run:
+        here = Node(cpus, torch.cuda.device_count())
+        console.print(f"resources    {allot(options.wanted, [here])}, on this machine")
+
+
+def _run(
+    plan: Plan, board: Board, options: RunOptions, folder: StudyFolder, console: Console
+) -> list[Failure]:
+    """Runs what is missing, and returns the trials that failed."""
+    record_study(plan, options.out)
+    record_searches(board, folder)
+    kept = [folder.datasets / opened.data.fingerprint for opened in plan.opened]
+    folder.hand_over(folder.out / STUDY_FILE, *kept)
+    if board.is_over:
+        return []
+    # Only a study with something left to run needs Ray.
+    from metakd.study.run import run_pending
+
+    try:
+        return run_pending(plan, board, folder, options, console)
+    finally:
+        record_searches(board, folder)
+        folder.remove(folder.ray)
+        if folder.store is not None:
+            fetch_results(folder.out, folder.store)
+        finished = finished_trials(options.out) | trained_teachers(folder)
+        sweep_finished(folder, finished | board.ended_trainings())
+
+
+def _conclude(
+    options: RunOptions,
+    folder: StudyFolder,
+    render: Callable[[Path, "Summary"], Path],
+    console: Console,
+) -> Path | None:
+    """Analyses what is in the store, prints the verdict, and returns the report's path."""
+    # What a plan does not need: pandas and scipy.
+    from metakd.analysis.summarise import summarise, write_summary
+
+    if is_due(options.out):
+        done = compact(options.out)
+        if folder.store is not None:
+            push_compaction(folder.out, folder.store, done)
+    summary = summarise(options.out)
+    folder.hand_over(write_summary(folder.out, summary))
+    report = render(options.out, summary) if options.report else None
+    if report is not None:
+        folder.hand_over(report.absolute())
+    announce_verdict(console, summary)
+    return report
+
+
+def _board(plan: Plan, folder: StudyFolder) -> Board:
+    """Returns what is not finished of a plan; searches are told what is in the store."""
+    finished = finished_trials(folder.out)
+
+    def release(search: Searching) -> None:
+        for training in search.trainings():
+            folder.remove(folder.checkpoints / training)
+
+    return Board(
+        Curves(folder, finished),
+        [job for job in plan.jobs if job.trial.id not in finished],
+        [_searching(name, case, plan.spec) for name, case in plan.searches],
+        release,
+    )
+
+
+def _searching(name: str, case: Case, spec: StudySpec) -> Searching:
+    return Searching(name, STRATEGIES[name], case, case.choices(name, spec))

@@ -1,0 +1,97 @@
+"""How a study is run: what the user wants of the machines. Nothing here changes a result."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from metakd.data.catalogue import DatasetOptions
+from metakd.errors import UserError
+
+if TYPE_CHECKING:
+    from metakd.results.object_store import ObjectStore
+
+Mode = Literal["full", "logits", "live"]
+MODES: tuple[Mode, ...] = ("full", "logits", "live")
+
+
+@dataclass(frozen=True)
+class BankPolicy:
+    """What of views and answers is kept."""
+
+    mode: Mode | None = None
+    """full: both; logits: the answers, features among them, and views are made anew; live: neither.
+    None chooses by size."""
+    limit_bytes: int = 4 * 2**30
+    """Room for all banks where the mode is chosen by size."""
+
+
+CHOSEN_BY_SIZE = BankPolicy()
+
+
+class ResourceError(UserError):
+    """A trial asks for more than the cluster has."""
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What the user asks for; None leaves it to the cluster."""
+
+    workers: int = 1
+    """Workers of each trial."""
+    cpus: float | None = None
+    """CPUs of each trial, over all its workers."""
+    gpus: float | None = None
+    """GPUs of each trial, over all its workers; a fraction lets trials share one."""
+    max_concurrent: int | None = None
+    """How many trials may run at once."""
+
+    def __post_init__(self) -> None:
+        if self.workers < 1:
+            raise ResourceError(f"workers-per-trial must be at least 1, got {self.workers}")
+        if self.max_concurrent is not None and self.max_concurrent < 1:
+            raise ResourceError(f"max-concurrent must be at least 1, got {self.max_concurrent}")
+        if self.cpus is not None:
+            each = self.cpus / self.workers
+            if not each > 0 or (each > 1 and each != int(each)):
+                raise ResourceError(
+                    f"cpus-per-trial must give each of {self.workers} workers a part of a CPU or "
+                    f"whole ones, got {self.cpus:g}"
+                )
+        if self.gpus is not None:
+            each = self.gpus / self.workers
+            if each < 0 or (each > 1 and each != int(each)):
+                raise ResourceError(
+                    f"gpus-per-trial must give each of {self.workers} workers none, a part of a "
+                    f"GPU, or whole ones, got {self.gpus:g}"
+                )
+            if self.workers > 1 and 0 < each < 1:
+                raise ResourceError(
+                    f"{self.workers} workers need a GPU each (NCCL has no two of them on one), got "
+                    f"gpus-per-trial {self.gpus:g}: give {self.workers}, or 0 to train on CPUs"
+                )
+
+
+@dataclass(frozen=True)
+class RunOptions:
+    """How a study is run; nothing here changes a result."""
+
+    cluster: str
+    """auto, local or HOST:PORT."""
+    out: Path
+    """The results folder; where results go to an object store, this machine's copy of them."""
+    store: "ObjectStore | None"
+    """The object store."""
+    data: DatasetOptions
+    """How the dataset is found and read."""
+    banks: BankPolicy
+    """What is kept of views and of the teacher's answers."""
+    wanted: Wanted
+    """What each trial is to be given of the cluster."""
+    max_failures: int
+    """How often a trial is tried again after it failed."""
+    save_interval_s: float
+    """At least so much time lies between two kept states of a trial."""
+    dry_run: bool
+    """Print the plan and its cost, run nothing."""
+    report: bool
+    """Write the HTML report."""
