@@ -6,9 +6,10 @@ from typing import Any, Literal
 import torch
 import torch.distributed as dist
 from torch import Tensor, nn
-from torch.optim import SGD, AdamW, Optimizer
+from torch.optim import Optimizer
 
 from metakd.core.hypergradient.linearised import at_least_float32
+from metakd.core.optimisers import EagerAdamW, EagerSGD
 from metakd.core.ranks import mean_over_ranks
 
 TeacherAlgorithm = Literal["sgd", "adamw"]
@@ -59,9 +60,11 @@ class LiveTeacher:
             )
         self._optimiser: Optimizer
         if algorithm == "sgd":
-            self._optimiser = SGD(self._parameters, lr=lr, momentum=0.9, weight_decay=weight_decay)
+            self._optimiser = EagerSGD(
+                self._parameters, lr=lr, momentum=0.9, weight_decay=weight_decay
+            )
         else:
-            self._optimiser = AdamW(self._parameters, lr=lr, weight_decay=weight_decay)
+            self._optimiser = EagerAdamW(self._parameters, lr=lr, weight_decay=weight_decay)
 
     @torch.no_grad()
     def answers(self, inputs: Any) -> Tensor:  # noqa: ANN401 - whatever the module takes

@@ -83,10 +83,10 @@ class Recipe:
     def optimiser(self, model: "nn.Module") -> "Optimizer":
         """Returns the optimiser of the model's parameters."""
         # A recipe is named before anything is trained: PyTorch takes seconds to import.
-        from torch.optim import SGD, AdamW
+        from metakd.core.optimisers import EagerAdamW, EagerSGD
 
         if self.algorithm == "sgd":
-            return SGD(
+            return EagerSGD(
                 model.parameters(),
                 lr=self.lr,
                 momentum=self.momentum,
@@ -95,7 +95,7 @@ class Recipe:
                 fused=True,
             )
         decayed, others = parameters_by_decay(model)
-        return AdamW(
+        return EagerAdamW(
             [
                 {"params": decayed, "weight_decay": self.weight_decay},
                 {"params": others, "weight_decay": 0.0},

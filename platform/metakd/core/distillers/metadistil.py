@@ -21,7 +21,7 @@ from typing import Any, ClassVar, Literal, get_args
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
-from torch.optim import SGD, Optimizer
+from torch.optim import Optimizer
 
 from metakd.core.batches import Batch, changed
 from metakd.core.distillers.fields import require_at_least_0, require_share, require_temperature
@@ -36,6 +36,7 @@ from metakd.core.losses import Losses, distillation_loss, require_same_classes
 from metakd.core.meta_gradient import graph_to
 from metakd.core.meta_temperature.rule import SeenStep
 from metakd.core.meta_temperature.searched import SearchedTemperatures
+from metakd.core.optimisers import EagerSGD
 from metakd.core.ranks import mean_over_ranks, ranks_of
 from metakd.core.snapshot import rolled_back, tried_step
 from metakd.core.temperatures import require_start
@@ -321,7 +322,7 @@ class MetaDistil(LookingAhead):
         if self._config.pilot == "own":
             return optimiser
         trained = [p for p in student.parameters() if p.requires_grad]
-        return SGD(trained, lr=self._config.pilot_lr * share_of_peak(optimiser))
+        return EagerSGD(trained, lr=self._config.pilot_lr * share_of_peak(optimiser))
 
     def _fly(self, student: nn.Module, pilot: Optimizer, batch: Batch) -> TaughtStep:
         rows = self.meta_samples(batch)

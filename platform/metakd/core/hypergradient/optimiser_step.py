@@ -13,6 +13,8 @@ import torch
 from torch import Tensor
 from torch.optim import SGD, Adam, AdamW, Optimizer
 
+from metakd.core.optimisers import EAGER
+
 State = dict[str, Tensor]
 KNOWN_OPTIMISERS = (SGD, Adam, AdamW)
 
@@ -44,7 +46,7 @@ class StepRule(Protocol):
 
 def require_known(optimiser: Optimizer) -> None:
     """Raises ``UnknownOptimiserError`` unless the optimiser's step can be differentiated."""
-    steps = [kind.step for kind in KNOWN_OPTIMISERS]
+    steps = [kind.step for kind in (*KNOWN_OPTIMISERS, *EAGER)]
     if type(optimiser).step not in steps:
         names = ", ".join(kind.__name__ for kind in KNOWN_OPTIMISERS)
         raise UnknownOptimiserError(

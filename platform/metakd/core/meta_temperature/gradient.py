@@ -3,11 +3,11 @@
 from collections.abc import Sequence
 from typing import Any
 
-import torch
 import torch.distributed as dist
 from torch import Tensor, nn
 
 from metakd.core.meta_temperature.rule import MetaRule, SeenStep
+from metakd.core.optimisers import EagerAdam
 
 
 class GradientRule(MetaRule):
@@ -28,7 +28,7 @@ class GradientRule(MetaRule):
         weight_decay: float = 0.0,
     ) -> None:
         super().__init__()
-        self._optimiser = torch.optim.Adam(phi, lr=lr, betas=betas, weight_decay=weight_decay)
+        self._optimiser = EagerAdam(phi, lr=lr, betas=betas, weight_decay=weight_decay)
 
     def move(
         self,
