@@ -42,12 +42,14 @@ from metakd.data.counter_random import derive_seed
 from metakd.data.datasets import open_dataset
 from metakd.study.cases import Job
 from metakd.study.plan import Plan, make_plan
+from metakd.study.preparation import carry_out, preparation_of
 from metakd.study.spec import StudySpec
 from metakd.train.content import content_id
 from metakd.train.folder import StudyFolder
 from metakd.train.inputs import HeldOutMetaBatches
 from metakd.train.samples import open_samples
 from metakd.train.student import training_batches
+from metakd.train.teacher import read_report
 
 STARTS = (1.0, 2.0, 4.0, 8.0, 16.0)
 DEFAULT_START = 4.0
@@ -170,10 +172,10 @@ def _jobs(options: argparse.Namespace, folder: StudyFolder) -> list[Job]:
     plan = make_plan(spec, [dataset])
     banks = [bank.id for bank in plan.banks if bank.mode != "live"]
     if any(_lacks_answers(bank, plan, folder) for bank in banks):
-        from metakd.study.cluster import connect
-        from metakd.study.prepare import prepare
-
-        prepare(plan, folder, connect("local"), banks, lambda stage: print(f"preparing {stage}"))
+        untrained = [t for t in plan.teachers if read_report(t, folder) is None]
+        for job in preparation_of(plan.banks, banks, untrained):
+            print(f"preparing {job.name}")
+            carry_out(job, folder)
     return list(plan.jobs)
 
 

@@ -140,7 +140,7 @@ def test_figures_can_be_had_beside_the_page(
         asked.append((summary.study, folder, format))
         return [folder / "gains.svg"]
 
-    monkeypatch.setattr("dashboards.__main__.export_figures", export)
+    monkeypatch.setattr("dashboards.export.export_figures", export)
     assert main([str(out), "--export", "svg"]) == 0
     assert asked == [("made up", out / "figures", "svg")]
     assert capsys.readouterr().out.split() == [
@@ -157,7 +157,7 @@ def test_what_exporting_lacks_is_said(
     def export(summary: Summary, folder: Path, format: str) -> list[Path]:
         raise ExportError("exporting figures needs kaleido")
 
-    monkeypatch.setattr("dashboards.__main__.export_figures", export)
+    monkeypatch.setattr("dashboards.export.export_figures", export)
     assert "kaleido" in refused([out, "--export", "png"], capsys)
 
 

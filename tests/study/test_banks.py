@@ -2,7 +2,6 @@
 
 from dataclasses import replace
 
-import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -10,6 +9,8 @@ from hypothesis import strategies as st
 from metakd.core.training import Recipe
 from metakd.study.banks import BankSpec, choose_modes
 from metakd.study.options import MODES, BankPolicy, Mode
+from metakd.train.bank_building import BankContent
+from metakd.train.sampling import Sampling
 from metakd.train.trial import DataSpec, TeacherSpec
 
 DATA = DataSpec("d", "f")
@@ -19,11 +20,9 @@ TEACHER, SILENT = (TeacherSpec(DATA, model, "none", Recipe()) for model in ("a",
 def bank(augmentation: str, logits: int, features: int, views: int) -> BankSpec:
     return BankSpec(
         id=f"{augmentation}-{logits}-{features}-{views}",
-        data=DATA,
+        content=BankContent(DATA, Sampling(1.0, augmentation), Recipe(), seed=0),
         teachers=(TEACHER, SILENT),
-        augmentation=augmentation,
-        seed=0,
-        sample_ids=np.arange(3),
+        samples=3,
         passes=2,
         views_bytes=views,
         answers_bytes=logits,
@@ -85,6 +84,6 @@ def test_a_mode_that_is_asked_for_keeps_features_unless_it_keeps_nothing(mode: M
     assert kept[0].kept_bytes == {"full": 36, "logits": 31, "live": 0}[mode]
     assert kept[1].in_words == mode
     if mode != "live":
-        assert kept[0].answers_of(TEACHER) == ("logits", "features")
-        assert kept[0].answers_of(SILENT) == ("logits",)
-        assert replace(kept[0], keeps_features=False).answers_of(TEACHER) == ("logits",)
+        assert kept[0].keeps_features_of(TEACHER)
+        assert not kept[0].keeps_features_of(SILENT)
+        assert not replace(kept[0], keeps_features=False).keeps_features_of(TEACHER)

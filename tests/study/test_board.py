@@ -1,21 +1,32 @@
 """Searches on a board, told made-up accuracies: what is asked, shared, resumed and paid."""
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 
 import pytest
 
-from metakd.core.distillers import KDConfig, KDScheduleConfig
+from metakd.core.distillers import (
+    CONFIGS,
+    CrossEntropyConfig,
+    DistillerConfig,
+    KDConfig,
+    KDScheduleConfig,
+)
 from metakd.core.training import Recipe
-from metakd.study.board import Board
+from metakd.study.board import AnyJob, Board
 from metakd.study.cases import Case, Job, Setting
 from metakd.study.curves import Curves
+from metakd.study.preparation import AnswersJob, TeacherJob, ViewsJob
 from metakd.study.searching import Searching
 from metakd.study.spec import StudySpec
 from metakd.study.strategies import STRATEGIES, Leg
+from metakd.train.bank_building import BankContent
+from metakd.train.content import as_json, from_json
 from metakd.train.folder import StudyFolder
 from metakd.train.sampling import Sampling
+from metakd.train.student import Bank
 from metakd.train.trial import DataSpec, TeacherSpec, Trial
 
 EPOCHS = 18
@@ -243,3 +254,81 @@ def test_random_draws_differ_between_seeds_and_not_between_runs() -> None:
     ]
     assert taus(0) == taus(0)
     assert not set(taus(0)) & set(taus(1))
+
+
+BANK = Bank("bank", has_views=True)
+CONTENT = BankContent(DATA, Sampling(1.0, "none"), RECIPE, seed=0)
+(TEACHER,) = SETTING.teachers
+TEACHING = TeacherJob(TEACHER)
+VIEWS = ViewsJob("bank", CONTENT)
+ANSWERS = AnswersJob("bank", CONTENT, TEACHER, with_features=False)
+
+
+def planned(seed: int, bank: Bank | None, distiller: DistillerConfig) -> Job:
+    case = replace(a_case(seed), bank=bank)
+    return (case if distiller.asks_teacher else case.without_teacher).job(Leg(distiller))
+
+
+def test_a_trial_waits_for_its_own_preparations_and_for_no_others() -> None:
+    alone, taught = (planned(0, BANK, each) for each in (CrossEntropyConfig(), KDConfig()))
+    live = planned(1, None, KDConfig())
+    board = Board(MadeUpCurves(), [taught, alone, live])
+    board.prepare([ANSWERS, VIEWS, TEACHING])
+    assert not board.is_prepared
+    # The teacher comes first, whatever order they were put up in; logits need it and the views.
+    assert [board.next_job() for _ in range(3)] == [TEACHING, VIEWS, None]
+    board.done(VIEWS)
+    assert [board.next_job(), board.next_job()] == [alone, None]
+    board.done(TEACHING)
+    assert [board.next_job() for _ in range(3)] == [ANSWERS, live, None]
+    board.done(ANSWERS)
+    assert board.is_prepared
+    assert [board.next_job(), board.next_job()] == [taught, None]
+    for job in (alone, live, taught):
+        assert not board.is_over
+        board.done(job)
+    assert board.is_over
+
+
+def test_a_preparation_that_failed_is_the_next_one_again() -> None:
+    board = Board(MadeUpCurves(), [planned(0, BANK, KDConfig())])
+    board.prepare([VIEWS, ANSWERS])
+    assert [board.next_job(), board.next_job()] == [VIEWS, None]
+    board.put_back(VIEWS)
+    assert [board.next_job(), board.next_job()] == [VIEWS, None]
+
+
+def test_preparations_can_be_moved_to_a_board_of_their_own() -> None:
+    taught = planned(0, BANK, KDConfig())
+    board, alone = Board(MadeUpCurves(), [taught]), Board(MadeUpCurves(), ())
+    board.prepare([TEACHING, VIEWS, ANSWERS])
+    alone.prepare(board.take_preparations())
+    assert board.next_job() == taught
+    for expected in (TEACHING, VIEWS, ANSWERS):
+        assert not alone.is_over
+        job = alone.next_job()
+        assert job == expected
+        alone.done(job)
+    assert alone.is_over
+
+
+@pytest.mark.parametrize(
+    "job",
+    [
+        TEACHING,
+        VIEWS,
+        ANSWERS,
+        planned(0, BANK, KDScheduleConfig(((0, 4.0), (2, 1e-45)))),
+        planned(1, None, CrossEntropyConfig()),
+        *(
+            planned(0, BANK, config())
+            for config in CONFIGS.values()
+            if config.method != "kd_schedule"
+        ),
+    ],
+)
+def test_a_job_is_the_same_after_its_way_to_a_process_as_plain_text(job: AnyJob) -> None:
+    again = from_json(as_json(job))
+    assert again == job
+    assert again.id == job.id
+    assert hash(again) == hash(job)

@@ -2,13 +2,12 @@
 
 import dataclasses
 import os
-import re
 import shutil
 import signal
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -22,13 +21,14 @@ from metakd.core.training import Recipe
 from metakd.data.bank import open_answers
 from metakd.data.datasets import open_dataset
 from metakd.results.reader import finished_trials, read_steps, read_trials
-from metakd.study.board import Board
+from metakd.study.board import AnyJob, Board
 from metakd.study.cases import Job
 from metakd.study.cluster import Cluster, connect
 from metakd.study.curves import Curves
 from metakd.study.options import BankPolicy
 from metakd.study.plan import Plan, make_plan
-from metakd.study.prepare import prepare
+from metakd.study.preparation import PreparationJob, preparation_of
+from metakd.study.run import teacher_in_words
 from metakd.study.searching import Searching
 from metakd.study.spec import StudySpec
 from metakd.study.strategies import STRATEGIES
@@ -84,18 +84,23 @@ class Heard(Watcher):
         self.at_once = 0
         self.epochs: dict[str, list[int]] = {}
         self.done_ids: list[str] = []
+        self.prepared_ids: list[str] = []
         self.reasons: dict[str, str] = {}
 
     def running(self, count: int) -> None:
         self.at_once = max(self.at_once, count)
 
-    def epoch(self, job: Job, epochs_done: int) -> None:
-        self.epochs.setdefault(job.trial.id, []).append(epochs_done)
+    def epoch(self, job: AnyJob, epochs_done: int) -> None:
+        self.epochs.setdefault(job.id, []).append(epochs_done)
+
+    def prepared(self, job: PreparationJob) -> None:
+        self.prepared_ids.append(job.id)
 
     def done(self, job: Job, val_acc: float) -> None:
         self.done_ids.append(job.trial.id)
 
-    def failed(self, job: Job, reason: str) -> None:
+    def failed(self, job: AnyJob, reason: str) -> None:
+        assert isinstance(job, Job), reason
         record_failure(job.trial, reason, self.folder, "abc")
         self.reasons[job.trial.id] = reason
 
@@ -104,12 +109,14 @@ def run(
     jobs: list[Job],
     folder: StudyFolder,
     resources: Resources = ONE,
+    preparations: Sequence[PreparationJob] = (),
     **settings: float,
 ) -> Heard:
     heard = Heard(folder)
     orders = Orders(folder, resources, git_commit="abc", **settings)
     at_once = 1 if resources.workers > 1 else 2
     board = Board(Curves(folder, finished_trials(folder.out)), jobs)
+    board.prepare(preparations)
     run_jobs(orders, board, lambda: at_once, heard)
     return heard
 
@@ -154,6 +161,10 @@ def test_teachers_are_trained_side_by_side_and_found_again(
     assert train_teachers(specs, folder, Resources(99), at_once=2) == reports
 
 
+def everything(plan: Plan) -> list[PreparationJob]:
+    return preparation_of(plan.banks, {bank.id for bank in plan.banks}, plan.teachers)
+
+
 @pytest.mark.slow
 def test_one_model_twice_in_an_ensemble_is_two_teachers(cluster: Cluster, tmp_path: Path) -> None:
     folder, _ = new_folder(tmp_path)
@@ -161,15 +172,14 @@ def test_one_model_twice_in_an_ensemble_is_two_teachers(cluster: Cluster, tmp_pa
         SPEC, teachers=("digit_mlp+digit_mlp",), strategies=("mean_features",), seeds=1
     )
     plan = make_plan(spec, [open_dataset("digits", folder.datasets)])
-    told: list[str] = []
-    reports = prepare(plan, folder, cluster, {bank.id for bank in plan.banks}, told.append)
-    assert len(reports) == len(plan.teachers) == 2
-    assert "teacher 1 of 2, digit_mlp" in told
-    trained = [stage for stage in told if stage.startswith("teacher ")]
-    # How often a short training is looked at is a matter of luck.
-    for stage in trained[1:]:
-        assert re.fullmatch(r"teacher [12] of 2, digit_mlp, epoch [12] of 2", stage)
-    assert told[-1] == "the teachers' answers 100 %"
+    preparations = everything(plan)
+    heard = run([], folder, preparations=preparations, report_interval_s=0)
+    assert len(plan.teachers) == 2
+    assert sorted(heard.prepared_ids) == sorted(job.id for job in preparations)
+    assert list(heard.epochs.values()) == [[1, 2], [1, 2]]
+    words = [teacher_in_words(teacher, plan.teachers) for teacher in plan.teachers]
+    assert words == ["teacher 1 of 2, digit_mlp", "teacher 2 of 2, digit_mlp"]
+    assert all(read_report(teacher, folder) for teacher in plan.teachers)
     (bank,) = plan.banks
     for name in ("logits", "features"):
         first, second = (
@@ -185,11 +195,12 @@ def test_trials_run_and_a_failure_stays_alone_and_is_recorded(
 ) -> None:
     folder, _ = new_folder(tmp_path)
     plan = make_plan(SPEC, [open_dataset("digits", folder.datasets)])
-    prepare(plan, folder, cluster, {bank.id for bank in plan.banks})
+    preparations = everything(plan)
     good, bad = list(plan.jobs), plan.jobs[0]
     diverging = dataclasses.replace(bad.trial.recipe, lr=1e30)
     bad = dataclasses.replace(bad, trial=dataclasses.replace(bad.trial, recipe=diverging))
-    heard = run([good[0], bad, *good[1:]], folder)
+    heard = run([good[0], bad, *good[1:]], folder, preparations=preparations)
+    assert sorted(heard.prepared_ids) == sorted(job.id for job in preparations)
     assert sorted(heard.done_ids) == sorted(plan.trial_ids)
     assert heard.at_once == min(2, cluster.cpus)
     assert finished_trials(folder.out) == set(plan.trial_ids)
@@ -231,7 +242,7 @@ def test_several_teachers_share_banks_and_trials_and_nothing_runs_twice(
     for teacher in plan.teachers:
         untrained = new_teacher(teacher, folder)
         store_teacher(teacher, folder, untrained, TeacherReport(0.1, 0.1, 0.0))
-    prepare(plan, folder, cluster, {bank.id for bank in plan.banks})
+    run([], folder, preparations=preparation_of(plan.banks, {bank.id for bank in plan.banks}))
     (bank,) = plan.banks
     kept = {tuple(path.parts[-2:]) for path in (folder.banks / bank.id / "answers").glob("*/*")}
     assert kept == {(teacher.id, f"{name}-float16") for teacher in plan.teachers

@@ -78,7 +78,7 @@ def test_one_bank_serves_all_scales_and_methods_of_an_augmentation_and_seed(
     plan = make_plan(SPEC, [digits])
     assert len(plan.banks) == 2 * 2
     for bank in plan.banks:
-        assert len(bank.sample_ids) == 943
+        assert bank.samples == 943
         served = [job.trial for job in plan.jobs if job.bank is not None and job.bank.id == bank.id]
         assert len({(trial.sampling.augmentation, trial.seed) for trial in served}) == 1
         assert {trial.sampling.scale for trial in served} == {0.3, 1.0}
@@ -87,18 +87,18 @@ def test_one_bank_serves_all_scales_and_methods_of_an_augmentation_and_seed(
 
 def test_mixed_views_have_a_bank_for_each_scale(digits: ImageDataset) -> None:
     plan = make_plan(replace(SPEC, augmentations=("cutmix",)), [digits])
-    assert sorted(len(bank.sample_ids) for bank in plan.banks) == [283, 283, 943, 943]
+    assert sorted(bank.samples for bank in plan.banks) == [283, 283, 943, 943]
     for job in plan.jobs:
         (bank,) = [bank for bank in plan.banks if job.bank and bank.id == job.bank.id]
-        assert len(bank.sample_ids) == round(job.trial.sampling.scale * 943)
+        assert bank.samples == round(job.trial.sampling.scale * 943)
 
 
 def test_as_many_steps_need_more_views_of_fewer_samples(digits: ImageDataset) -> None:
     plan = make_plan(replace(SPEC, augmentations=("strong",), seeds=1, match="steps"), [digits])
-    small, large = sorted(plan.banks, key=lambda bank: len(bank.sample_ids))
-    assert (len(large.sample_ids), large.passes) == (943, 2)
+    small, large = sorted(plan.banks, key=lambda bank: bank.samples)
+    assert (large.samples, large.passes) == (943, 2)
     # 2 × (943 // 32) steps are more than 7 passes of 283 // 32 steps.
-    assert (len(small.sample_ids), small.passes) == (283, math.ceil(2 * 29 / 8))
+    assert (small.samples, small.passes) == (283, math.ceil(2 * 29 / 8))
     steps = {expected_steps(job) for job in plan.jobs
              if job.trial.distiller.method == "kd"}  # fmt: skip
     assert steps == {2.0 * 29}
@@ -108,9 +108,11 @@ def test_scales_can_be_images_per_class(digits: ImageDataset) -> None:
     plan = make_plan(replace(SPEC, images_per_class=(3, 20)), [digits])
     shown = {(job.trial.sampling.images_per_class, job.trial.sampling.scale) for job in plan.jobs}
     assert shown == {(3, 30 / 943), (20, 200 / 943)}
-    assert {len(bank.sample_ids) for bank in plan.banks} == {200}
+    assert {bank.samples for bank in plan.banks} == {200}
     for bank in plan.banks:
-        classes = digits.labels[bank.sample_ids]
+        (opened,) = plan.opened
+        sampling, seed = bank.content.sampling, bank.content.seed
+        classes = digits.labels[sampling.sample_ids(opened.splits.train, digits.labels, seed)]
         assert np.bincount(classes).tolist() == [20] * 10
         assert np.bincount(classes[:30]).tolist() == [3] * 10
     with pytest.raises(SplitError, match=r"images_per_class=500 is more than the 9\d training"):

@@ -28,7 +28,7 @@ from metakd.train.samples import open_samples
 from metakd.train.sampling import training_views
 from metakd.train.student import Bank, Outcome, run_trial
 from metakd.train.teacher import open_teacher, read_report
-from metakd.train.teacher_training import teach
+from metakd.train.teaching import teach
 
 IMAGENET = ["vit-tiny-imagenet", "vit-small-imagenet", "vit-base-imagenet", "vit-large-imagenet"]
 SHAPE = (3, 224, 224)

@@ -118,7 +118,7 @@ def test_methods_of_several_ask_all_of_them(digits: ImageDataset) -> None:
 def test_a_bank_keeps_features_where_they_are_asked_for_and_fit(digits: ImageDataset) -> None:
     whole = make_plan(SPEC, [digits]).banks[0]
     numbers = 64 * 1 * 1 + 36 * 4 * 4 + 96 * 4 * 4
-    assert whole.features_bytes == 2 * numbers * whole.passes * len(whole.sample_ids)
+    assert whole.features_bytes == 2 * numbers * whole.passes * whole.samples
     assert whole.for_trials is not None
     assert whole.for_trials.has_features
     assert whole.kept_bytes == whole.views_bytes + whole.answers_bytes + whole.features_bytes

@@ -34,7 +34,17 @@ def test_alone_everything_is_as_without_shares() -> None:
     model = nn.Linear(2, 2)
     assert ALONE.wrap(model) is model
     assert ALONE.agreed(lambda: 7) == 7
-    assert ALONE.dropout_seed(1, 2) != Share(1, 2).dropout_seed(1, 2) != ALONE.dropout_seed(1, 3)
+
+
+def test_workers_and_epochs_drop_apart_and_a_seed_drops_the_same_again() -> None:
+    def drawn(share: Share, seed: int, epoch: int) -> float:
+        share.seed_dropout(seed, epoch)
+        return float(torch.rand(1))
+
+    places = [(ALONE, 1, 2), (Share(1, 2), 1, 2), (ALONE, 1, 3), (ALONE, 2, 2)]
+    first, again = ([drawn(*place) for place in places] for _ in range(2))
+    assert first == again
+    assert len(set(first)) == len(places)
 
 
 @given(st.integers(1, 300), st.integers(1, 20))

@@ -13,7 +13,7 @@ from metakd.core.training import Recipe
 from metakd.data.datasets import open_dataset
 from metakd.train.folder import StudyFolder
 from metakd.train.teacher import read_report
-from metakd.train.teacher_training import EPOCHS_FILE, teach
+from metakd.train.teaching import EPOCHS_FILE, teach
 from metakd.train.trial import DataSpec, TeacherSpec
 
 TEACH = """
@@ -21,7 +21,7 @@ import pickle, sys
 from pathlib import Path
 import pytest
 import torch
-from metakd.train.teacher_training import teach
+from metakd.train.teaching import teach
 torch.set_num_threads(1)
 teach(*pickle.loads(Path(sys.argv[1]).read_bytes()), save_interval_s=0)
 """

@@ -35,14 +35,21 @@ def evaluate(
     """
     was_training = model.training
     model.eval()
-    sums = torch.zeros(3, dtype=torch.float64, device=next(model.parameters()).device)
+    device = next(model.parameters()).device
+    corrects: list[Tensor] = []
+    losses: list[Tensor] = []
+    samples = 0
     for inputs, labels in batches:
         logits = at_least_float32(model(inputs))
-        correct = (logits.argmax(dim=1) == labels).sum()
-        loss = F.cross_entropy(logits, labels, reduction="sum")
-        sums += torch.stack([correct, loss, torch.full_like(loss, len(labels))])
+        corrects.append((logits.argmax(dim=1) == labels).sum())
+        losses.append(F.cross_entropy(logits, labels, reduction="sum"))
+        samples += len(labels)
     model.train(was_training)
+    sums = torch.zeros(3, dtype=torch.float64, device=device)
+    if samples:
+        sums[0], sums[1] = torch.stack(corrects).sum(), torch.stack(losses).double().sum()
+        sums[2] = samples
     if group is not None:
         dist.all_reduce(sums, group=group)
-    correct_sum, loss_sum, samples = sums.tolist()
-    return Evaluation(correct_sum / samples, loss_sum / samples)
+    correct_sum, loss_sum, count = sums.tolist()
+    return Evaluation(correct_sum / count, loss_sum / count)

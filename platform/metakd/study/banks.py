@@ -6,20 +6,15 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import numpy as np
-from numpy.typing import NDArray
-
 from metakd.data.bank import answers_bytes
-from metakd.data.catalogue import AnswerType
 from metakd.data.views import Views
 from metakd.errors import UserError
 from metakd.models.feature_shape import feature_shape
 from metakd.results.study import nearest_existing
 from metakd.study.options import BankPolicy, Mode
-from metakd.train.answers import FEATURES, LOGITS
-from metakd.train.samples import Samples
+from metakd.train.bank_building import BankContent
 from metakd.train.student import Bank
-from metakd.train.trial import DataSpec, TeacherSpec
+from metakd.train.trial import TeacherSpec
 
 DISK_SHARE = 0.9
 """A study's banks fill at most this share of what is free."""
@@ -37,11 +32,9 @@ class BankSpec:
     """
 
     id: str
-    data: DataSpec
+    content: BankContent
     teachers: tuple[TeacherSpec, ...]
-    augmentation: str
-    seed: int
-    sample_ids: NDArray[np.int64]
+    samples: int
     passes: int
     views_bytes: int
     answers_bytes: int
@@ -50,6 +43,11 @@ class BankSpec:
     features_bytes: int = 0
     mode: Mode = "live"
     keeps_features: bool = False
+
+    @property
+    def augmentation(self) -> str:
+        """Name of the recipe of its views."""
+        return self.content.sampling.augmentation
 
     @property
     def kept_bytes(self) -> int:
@@ -71,36 +69,29 @@ class BankSpec:
             return self.mode
         return f"{self.mode} {'with' if self.keeps_features else 'without'} features"
 
-    def answers_of(self, teacher: TeacherSpec) -> tuple[str, ...]:
-        """Returns the names of a teacher's answers that are kept."""
-        with_features = self.keeps_features and teacher in self.features_of
-        return (LOGITS, FEATURES) if with_features else (LOGITS,)
-
-    def views(self, samples: Samples) -> Views:
-        """Returns its views, of the opened dataset."""
-        return samples.views(self.augmentation, self.seed, self.sample_ids, self.passes)
+    def keeps_features_of(self, teacher: TeacherSpec) -> bool:
+        """Says whether a teacher's features are kept beside its logits."""
+        return self.keeps_features and teacher in self.features_of
 
 
 def bank_of(
     views: Views,
-    data: DataSpec,
+    content: BankContent,
     teachers: tuple[TeacherSpec, ...],
-    kept_as: AnswerType,
     features_of: tuple[TeacherSpec, ...] = (),
 ) -> BankSpec:
     """Describes the bank of some views; nothing of it is kept yet.
 
     Args:
         views: What students see.
-        data: Of which dataset.
+        content: What they are made of.
         teachers: Who is asked.
-        kept_as: The type of the answers.
         features_of: Those who are also asked for their features.
 
     Raises:
         FeatureError: If one of these shows none.
     """
-    dataset, samples = views.dataset, len(views.sample_ids)
+    dataset, samples, kept_as = views.dataset, len(views.sample_ids), content.sampling.logits
     answers = answers_bytes(samples, views.count, dataset.num_classes, kept_as)
     features = [
         math.prod(feature_shape(teacher.model, dataset.image_shape, dataset.num_classes))
@@ -108,11 +99,9 @@ def bank_of(
     ]
     return BankSpec(
         id=views.id,
-        data=data,
+        content=content,
         teachers=teachers,
-        augmentation=views.recipe_name,
-        seed=views.seed,
-        sample_ids=views.sample_ids,
+        samples=samples,
         passes=views.count,
         views_bytes=views.image_bytes,
         answers_bytes=answers * len(teachers),

@@ -1,4 +1,4 @@
-"""What is to be run next: trials that the plan knows, and those that searches ask for in turn."""
+"""What is to be run next: preparations, trials of the plan, and those that searches ask for."""
 
 from collections import deque
 from collections.abc import Callable, Iterable
@@ -6,14 +6,18 @@ from typing import Any
 
 from metakd.study.cases import Job
 from metakd.study.curves import Curves
+from metakd.study.preparation import PreparationJob
 from metakd.study.searching import Searching
+
+AnyJob = Job | PreparationJob
 
 
 class Board:
     """Hands out jobs until everything asked for has run.
 
-    Seed by seed: what is finished early is complete pairs. Within a seed what searches wait for
-    comes first, since the rest of a search comes after it.
+    Teachers come first, then seed by seed: what is finished early is complete pairs. Within a seed
+    its views and logits come first, then what searches wait for, since the rest of a search comes
+    after it. A trial waits for its own preparations and for no others.
 
     Args:
         curves: What is in the store.
@@ -38,6 +42,10 @@ class Board:
         # Handed out or about to be: ids, and what became of them.
         self._open: set[str] = set()
         self._failed: set[str] = set()
+        self._preparations: dict[int, deque[PreparationJob]] = {}
+        # Preparations that are not done: handed out or not.
+        self._lacking: set[str] = set()
+        self._nothing_is_ready = False
         for job in jobs:
             self._put(job, self._planned)
         for search in self._searches:
@@ -46,7 +54,7 @@ class Board:
     @property
     def is_over(self) -> bool:
         """Whether nothing is left to run, and nothing runs."""
-        return not self._open
+        return not self._open and not self._lacking
 
     def planned(self) -> list[Job]:
         """Returns the trials of the plan that nobody has been given yet."""
@@ -56,12 +64,35 @@ class Board:
         """Returns the searches that are not complete."""
         return [search for search in self._searches if not search.is_complete]
 
+    def prepare(self, jobs: Iterable[PreparationJob]) -> None:
+        """Puts up what has to be done before trials that need it."""
+        self._nothing_is_ready = False
+        for job in jobs:
+            self._lacking.add(job.id)
+            self._preparations.setdefault(job.seed, deque()).append(job)
+
+    def take_preparations(self) -> list[PreparationJob]:
+        """Takes down all preparations that nobody has been given, for another board."""
+        taken = [job for queue in self._preparations.values() for job in queue]
+        self._preparations.clear()
+        self._lacking.difference_update(job.id for job in taken)
+        return taken
+
+    @property
+    def is_prepared(self) -> bool:
+        """Whether all preparations are done."""
+        return not self._lacking
+
+    def lacks(self, job_id: str) -> bool:
+        """Says whether a preparation is to be done, or under way."""
+        return job_id in self._lacking
+
     def waiting(self) -> int:
-        """Returns how many jobs could be handed out now."""
+        """Returns how many trials are known and not handed out."""
         return len(self.known())
 
     def known(self) -> list[Job]:
-        """Returns the jobs that could be handed out now."""
+        """Returns the trials that are known and not handed out."""
         return [
             job for queues in (self._planned, self._asked) for q in queues.values() for job in q
         ]
@@ -81,24 +112,47 @@ class Board:
         ended = [search for search in self._searches if search.is_complete]
         return {training for search in ended for training in search.trainings()}
 
-    def next_job(self) -> Job | None:
+    def next_job(self) -> AnyJob | None:
         """Hands out a job; None while all that is left waits for what runs."""
-        for seed in sorted(self._planned.keys() | self._asked.keys()):
-            for queue in (self._asked.get(seed), self._planned.get(seed)):
-                if queue:
-                    return queue.popleft()
+        if self._nothing_is_ready:
+            return None
+        queues = (self._preparations, self._asked, self._planned)
+        for seed in sorted(set().union(*queues)):
+            for jobs in queues:
+                job = self._pop_ready(jobs[seed]) if seed in jobs else None
+                if job is not None:
+                    return job
+        # Asked many times a second: to look again pays only once something has changed.
+        self._nothing_is_ready = True
         return None
 
-    def put_back(self, job: Job) -> None:
-        """Takes back a job that failed and is to be tried again: it is its seed's next one."""
-        self._asked.setdefault(job.trial.seed, deque()).appendleft(job)
+    def _pop_ready(self, queue: "deque[Any]") -> AnyJob | None:
+        """Takes the first job whose preparations are done out of a queue."""
+        for place, job in enumerate(queue):
+            if not job.needs & self._lacking:
+                del queue[place]
+                ready: AnyJob = job
+                return ready
+        return None
 
-    def done(self, job: Job) -> None:
-        """Hears that a job's trial is in the store.
+    def put_back(self, job: AnyJob) -> None:
+        """Takes back a job that failed and is to be tried again: it is the next one of its kind."""
+        self._nothing_is_ready = False
+        if isinstance(job, Job):
+            self._asked.setdefault(job.trial.seed, deque()).appendleft(job)
+        else:
+            self._preparations.setdefault(job.seed, deque()).appendleft(job)
+
+    def done(self, job: AnyJob) -> None:
+        """Hears that a preparation is done, or that a job's trial is in the store.
 
         Raises:
             StoreError: If its curve cannot be read.
         """
+        if not isinstance(job, Job):
+            self._lacking.discard(job.id)
+            self._nothing_is_ready = False
+            return
         self._open.discard(job.trial.id)
         self._curves.add(job.trial.id)
         for search in self._waiting.pop(job.trial.id, []):
@@ -107,7 +161,7 @@ class Board:
                 self._on_complete(search)
 
     def failed(self, job: Job) -> None:
-        """Hears that a job failed for the last time: searches that wait for it stay where they are.
+        """Hears that a trial failed for the last time: searches that wait for it stay there.
 
         The next run of the study tries it again.
         """
@@ -130,5 +184,6 @@ class Board:
                 self._put(job, self._asked)
 
     def _put(self, job: Job, queues: dict[int, deque[Job]]) -> None:
+        self._nothing_is_ready = False
         self._open.add(job.trial.id)
         queues.setdefault(job.trial.seed, deque()).append(job)

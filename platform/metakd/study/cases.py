@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 from metakd.core.distillers import MetaDistilConfig, SeveralTeachersConfig
 from metakd.core.recipe import Recipe
+from metakd.study.preparation import answers_job_id, teacher_job_id, views_job_id
 from metakd.study.spec import StudySpec
 from metakd.study.strategies import Choices, Leg
 from metakd.train.content import content_id
@@ -44,6 +45,26 @@ class Job:
     samples: int
     train_samples: int
     from_epoch: int = 0
+
+    @property
+    def id(self) -> str:
+        """The trial's."""
+        return self.trial.id
+
+    @property
+    def name(self) -> str:
+        """The trial's."""
+        return self.trial.name
+
+    @property
+    def needs(self) -> frozenset[str]:
+        """Ids of the preparations that have to be done before it."""
+        teachers = self.trial.teachers
+        needs = {teacher_job_id(teacher) for teacher in self.live_teachers}
+        if self.bank is not None:
+            needs |= {answers_job_id(self.bank.id, teacher) for teacher in teachers}
+            needs |= {views_job_id(self.bank.id)} if self.bank.has_views else set()
+        return frozenset(needs)
 
     @property
     def batch_size(self) -> int:

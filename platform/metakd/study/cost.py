@@ -146,7 +146,7 @@ def _teacher_steps(
             add(teacher, recipe.epochs * train_samples)
         for bank in plan.banks:
             if bank.mode != "live" and teacher in bank.teachers:
-                add(teacher, FORWARD * bank.passes * len(bank.sample_ids))
+                add(teacher, FORWARD * bank.passes * bank.samples)
     for job, runs in work_left(board):
         if job.trial.data == opened.data:
             for teacher in job.live_teachers:

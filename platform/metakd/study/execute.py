@@ -1,9 +1,11 @@
 """Executes a study: its plan, what is missing of it, its verdict and report."""
 
 import os
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -156,17 +158,34 @@ def _run(
     if board.is_over:
         return []
     # Only a study with something left to run needs Ray.
-    from metakd.study.run import run_pending
+    import ray
+
+    from metakd.study.cluster import connect
 
     try:
-        return run_pending(plan, board, folder, options, console)
+        console.print("connecting to Ray ...")
+        with _importing("metakd.study.run"):
+            cluster = connect(options.cluster)
+        from metakd.study.run import run_on
+
+        return run_on(cluster, plan, board, folder, options, console)
     finally:
+        ray.shutdown()
         record_searches(board, folder)
         folder.remove(folder.ray)
         if folder.store is not None:
             fetch_results(folder.out, folder.store)
         finished = finished_trials(options.out) | trained_teachers(folder)
         sweep_finished(folder, finished | board.ended_trainings())
+
+
+@contextmanager
+def _importing(module: str) -> Iterator[None]:
+    """Imports a module while this thread waits for something else."""
+    thread = threading.Thread(target=import_module, args=(module,), daemon=True)
+    thread.start()
+    yield
+    thread.join()
 
 
 def _conclude(

@@ -158,7 +158,7 @@ class _Estimate:
         for bank in self._plan.banks:
             if bank.mode == "live":
                 continue
-            views = bank.passes * len(bank.sample_ids)
+            views = bank.passes * bank.samples
             for teacher in bank.teachers:
                 opened = self._plan.opened_of(teacher.data)
                 loading_s = _loading_s(opened, bank.augmentation)

@@ -24,6 +24,7 @@ from metakd.study.options import CHOSEN_BY_SIZE, BankPolicy
 from metakd.study.spec import ENSEMBLE, NO_TEACHER, RISING, SpecError, StudySpec
 from metakd.study.strategies import BASIC, STRATEGIES
 from metakd.study.strategies.strategy import first_legs
+from metakd.train.bank_building import BankContent
 from metakd.train.sampling import Sampling, training_views
 from metakd.train.trial import DataSpec, TeacherSpec
 
@@ -220,13 +221,13 @@ def _cases(
         asked = tuple(dict.fromkeys(t for level in teachers[data] for t in level))
         views = training_views(sampling, recipes.student, seed, dataset, splits.train)
         shown = asked_for_features(spec, teachers[data], dataset)
-        bank = bank_of(views, data, asked, sampling.logits, shown)
+        bank = bank_of(views, BankContent(data, sampling, recipes.student, seed), asked, shown)
         # Smaller scales are prefixes of larger ones, but partners come from a scale's own samples.
         is_nested = views.recipe.mixing is None
-        key = (data, bank.augmentation, bank.seed, bank.passes) if is_nested else bank.id
+        key = (data, bank.augmentation, seed, bank.passes) if is_nested else bank.id
         family[data, sampling, seed] = key
-        samples[data, sampling, seed] = len(bank.sample_ids)
-        if key not in largest or len(bank.sample_ids) > len(largest[key].sample_ids):
+        samples[data, sampling, seed] = bank.samples
+        if key not in largest or bank.samples > largest[key].samples:
             largest[key] = bank
     banks = {bank.id: bank for bank in choose_modes(list(largest.values()), policy)}
     cases = [

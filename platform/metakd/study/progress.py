@@ -51,6 +51,7 @@ class TrialProgress:
         total_work: Their expected work, in student-step equivalents, with that of trials to come.
         is_over: Whether all have ended.
         running: How many run now.
+        preparing: What is being prepared beside them, in words.
     """
 
     console: Console
@@ -58,6 +59,7 @@ class TrialProgress:
     total_work: float
     is_over: bool = False
     running: int = 0
+    preparing: str = ""
     done: int = 0
     failed: int = 0
     work_done: float = 0.0
@@ -103,6 +105,11 @@ class TrialProgress:
         self._under_way[trial_id] = work
         self._show()
 
+    def prepare(self, words: str) -> None:
+        """Notes what is being prepared, in words; "" for nothing."""
+        self.preparing = words
+        self._show()
+
     def words(self) -> str:
         """Returns the state in words."""
         parts = [f"{self.done}{'' if self.total is None else f'/{self.total}'} done"]
@@ -110,6 +117,8 @@ class TrialProgress:
             parts.append(f"{100 * min(1.0, self.work_so_far / self.total_work):.0f} % of the work")
         if not self.is_over:
             parts.append(f"{self.running} running")
+        if self.preparing:
+            parts.append(self.preparing)
         if self.failed:
             parts.append(f"{self.failed} failed")
         if self.best is not None:

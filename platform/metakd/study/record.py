@@ -27,7 +27,7 @@ def record_study(plan: Plan, out: Path) -> None:
         settings=tuple(_as_recorded(setting) for setting in plan.settings),
         seeds=tuple(range(plan.spec.seeds)),
         planned_trials=plan.trial_ids,
-        versions=package_versions(),
+        versions=dict(package_versions()),
         git_commit=git_commit(),
         command=shlex.join(["python", *sys.argv]),
     )

@@ -77,6 +77,24 @@ def at_once(each: Resources, nodes: Sequence[Node], at_most: int | None = None) 
     return max(1, min(fitting, at_most or fitting))
 
 
+def begun_at_once(each: Resources, nodes: Sequence[Node], at_most: int | None = None) -> int:
+    """Returns how many trials Tune is given at once: those that run, and the ones after them.
+
+    Where one waits for each that runs, Tune hands its actor on; with none waiting it stops actors
+    that are idle at the same moment, and the next trials wait for imports of new ones. Workers of
+    their own are not placed by Tune, so that such trials may not wait there; nor may any beyond a
+    limit of the user's.
+
+    Args:
+        each: What each trial is given.
+        nodes: The machines as they are now.
+        at_most: A limit that the user sets.
+    """
+    running = at_once(each, nodes, at_most)
+    is_limited = at_most is not None and running == at_most
+    return running if is_limited or each.workers > 1 else 2 * running
+
+
 def allot_teachers(nodes: Sequence[Node], teachers: int, batch_size: int) -> Allotment:
     """Gives teachers the whole cluster: side by side where there are several.
 

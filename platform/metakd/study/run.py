@@ -1,48 +1,56 @@
-"""Runs what is missing of a study: the cluster, what trials share, the trials."""
+"""Runs what is missing of a study: what trials share, and the trials."""
 
 import errno
 import os
 import time
+from collections.abc import Sequence
 
 from rich.console import Console
 
+from metakd.errors import UserError
 from metakd.models.create import create_model
 from metakd.models.names import without_weights
+from metakd.results.study import StoreError
 from metakd.results.teachers import TEACHERS_FILE, TeacherScore, write_teachers
 from metakd.study.announce import Failure
-from metakd.study.board import Board
+from metakd.study.board import AnyJob, Board
 from metakd.study.cases import Job
-from metakd.study.cluster import asks_for_token, connect, present_nodes
+from metakd.study.cluster import Cluster, asks_for_token, present_nodes
 from metakd.study.cost import expected_steps, steps_left
+from metakd.study.curves import Curves
 from metakd.study.metrics import StudyGauges
-from metakd.study.options import RunOptions
+from metakd.study.options import RunOptions, Wanted
 from metakd.study.plan import Plan
-from metakd.study.prepare import prepare
-from metakd.study.progress import StageProgress, TrialProgress, duration
+from metakd.study.preparation import PreparationJob, TeacherJob, preparation_of, teacher_job_id
+from metakd.study.progress import StageProgress, TrialProgress
 from metakd.study.record import git_commit, record_searches
-from metakd.study.resources import allot, at_once
+from metakd.study.resources import Allotment, allot, allot_teachers, begun_at_once
 from metakd.study.storage import require_shared
 from metakd.study.trainable import Orders
 from metakd.study.tuning import Watcher, run_jobs
 from metakd.train.commit import record_failure
 from metakd.train.folder import StudyFolder
-from metakd.train.teacher import TeacherReport
+from metakd.train.teacher import TeacherReport, read_report
 from metakd.train.trial import TeacherSpec
 
+FEW_CPUS = 4
+"""A teacher has more CPUs than one only where there are more than these, or GPUs."""
 SEARCHES_INTERVAL_S = 10.0
 """What searches have asked is written that often, for who looks at results while they appear."""
 
 
-def run_pending(
+def run_on(
+    cluster: Cluster,
     plan: Plan,
     board: Board,
     folder: StudyFolder,
     options: RunOptions,
     console: Console,
 ) -> list[Failure]:
-    """Runs what a study still asks for, on the cluster that the options name.
+    """Runs what a study still asks for on a connected cluster.
 
     Args:
+        cluster: The cluster.
         plan: The study's plan.
         board: What is not finished of it.
         folder: The study's folder.
@@ -50,17 +58,15 @@ def run_pending(
         console: Where to show progress.
 
     Returns:
-        The jobs that failed; they are recorded, and the others are committed.
+        The trials that failed; they are recorded, and the others are committed.
 
     Raises:
-        ClusterError: If the cluster cannot be reached.
-        ResourceError: If it does not hold a single trial.
+        ResourceError: If the cluster does not hold a single trial.
         StorageError: If its machines do not share the study's folder.
-        TeacherTrainingError: If a teacher's training failed.
+        TeacherTrainingError: If a teacher's training failed on Ray Train.
+        PreparationError: If anything else that trials share could not be made.
         OSError: If the disk is full.
     """
-    console.print("connecting to Ray ...")
-    cluster = connect(options.cluster)
     console.print(
         f"cluster      {cluster.cpus} CPUs, {cluster.gpus} GPUs, {len(cluster.nodes)} node(s)"
         + (", started here" if cluster.started_here else "")
@@ -72,25 +78,81 @@ def run_pending(
     console.print(f"resources    {allotment}")
     require_shared(folder)
 
-    clock = time.monotonic()
     with StageProgress(console) as stages:
-        reports = prepare(plan, folder, cluster, board.bank_ids(), stages.show)
-    teachers = [
-        _score(spec, report, plan) for spec, report in zip(plan.teachers, reports, strict=True)
-    ]
-    write_teachers(folder.out, teachers)
+        untrained = _teach(plan, folder, cluster, stages)
+    if not untrained:
+        report_teachers(plan, folder, console)
+    board.prepare(preparation_of(plan.banks, board.bank_ids(), untrained))
+
+    def run(board: Board, allotment: Allotment) -> list[Failure]:
+        def begun() -> int:
+            return begun_at_once(allotment.each, present_nodes(), options.wanted.max_concurrent)
+
+        orders = Orders(folder, allotment.each, git_commit(), options.save_interval_s)
+        with _Shown(plan, board, orders, console) as shown:
+            run_jobs(orders, board, begun, shown, options.max_failures)
+        return shown.failures
+
+    if allotment.each.workers > 1 and not board.is_prepared:
+        # What drives a trial on workers has no CPU of its own to prepare anything on.
+        alone = Board(Curves(folder, ()), ())
+        alone.prepare(board.take_preparations())
+        run(alone, allot(Wanted(), cluster.nodes))
+    return run(board, allotment)
+
+
+def _teach(
+    plan: Plan, folder: StudyFolder, cluster: Cluster, stages: StageProgress
+) -> list[TeacherSpec]:
+    """Trains missing teachers where they have the whole cluster, and returns those left to train.
+
+    On a small machine without a GPU a teacher is one job among others: its threads would gain
+    little, and trials that need no teacher run beside it.
+    """
+    missing = [spec for spec in plan.teachers if read_report(spec, folder) is None]
+    if not missing or (not cluster.gpus and cluster.cpus <= FEW_CPUS):
+        return missing
+    from metakd.train.teacher_training import train_teachers
+
+    batch = min(spec.recipe.batch_size for spec in missing)
+    allotment = allot_teachers(cluster.nodes, len(missing), batch)
+    stages.show(teacher_in_words(missing[0], plan.teachers))
+    train_teachers(
+        missing,
+        folder,
+        allotment.each,
+        allotment.at_once,
+        on_epoch=lambda spec, done: stages.show(
+            f"{teacher_in_words(spec, plan.teachers)}, epoch {done} of {spec.recipe.epochs}"
+        ),
+    )
+    return []
+
+
+def teacher_in_words(teacher: TeacherSpec, teachers: Sequence[TeacherSpec]) -> str:
+    """Returns what a teacher under training is called: one model may stand there twice."""
+    of = f" {teachers.index(teacher) + 1} of {len(teachers)}," if len(teachers) > 1 else ""
+    return f"teacher{of} {teacher.model}"
+
+
+def report_teachers(plan: Plan, folder: StudyFolder, console: Console) -> None:
+    """Writes down how good the teachers are, and prints it.
+
+    Raises:
+        StoreError: If one of them is not there.
+    """
+    scores = []
+    for spec in plan.teachers:
+        report = read_report(spec, folder)
+        if report is None:
+            raise StoreError(f"the teacher {spec.model} is not in {folder.teachers}")
+        # One that was stopped after it was stored here may not have handed it over.
+        folder.hand_over(folder.teachers / spec.id)
+        scores.append(_score(spec, report, plan))
+    write_teachers(folder.out, scores)
     folder.hand_over(folder.out / TEACHERS_FILE)
-    for teacher in teachers:
-        console.print(f"teacher      {teacher.name}: {100 * teacher.test_acc:.2f} % on test")
-    console.print(f"prepared     in {duration(time.monotonic() - clock)}")
-
-    def fitting() -> int:
-        return at_once(allotment.each, present_nodes(), options.wanted.max_concurrent)
-
-    orders = Orders(folder, allotment.each, git_commit(), options.save_interval_s)
-    with _Shown(plan.spec.name, board, orders, console) as shown:
-        run_jobs(orders, board, fitting, shown, options.max_failures)
-    return shown.failures
+    for score in scores:
+        console.print(f"teacher      {score.name}: {100 * score.test_acc:.2f} % on test")
 
 
 def _score(spec: TeacherSpec, report: TeacherReport, plan: Plan) -> TeacherScore:
@@ -108,17 +170,23 @@ def _score(spec: TeacherSpec, report: TeacherReport, plan: Plan) -> TeacherScore
     )
 
 
+class PreparationError(UserError):
+    """Something that trials share could not be made."""
+
+
 class _Shown(Watcher):
     """Shows in the terminal and on Ray's dashboard how far a run is, and records its failures."""
 
-    def __init__(self, study: str, board: Board, orders: Orders, console: Console) -> None:
+    def __init__(self, plan: Plan, board: Board, orders: Orders, console: Console) -> None:
         goes_on = any(search.runs_to_come for search in board.unfinished())
         total = None if goes_on else len(board.known())
         self.failures: list[Failure] = []
+        self._plan = plan
         self._orders = orders
         self._board = board
+        self._console = console
         self._progress = TrialProgress(console, total, steps_left(board))
-        self._gauges = StudyGauges(study)
+        self._gauges = StudyGauges(plan.spec.name)
         self._wrote_at = time.monotonic()
 
     def __enter__(self) -> "_Shown":
@@ -134,9 +202,21 @@ class _Shown(Watcher):
             self._progress.running = count
             self._show()
 
-    def epoch(self, job: Job, epochs_done: int) -> None:
+    def epoch(self, job: AnyJob, epochs_done: int) -> None:
+        if isinstance(job, TeacherJob):
+            words = teacher_in_words(job.teacher, self._plan.teachers)
+            words += f", epoch {epochs_done} of {job.teacher.recipe.epochs}"
+            self._progress.prepare(words)
+        if not isinstance(job, Job):
+            return
         share = (epochs_done - job.from_epoch) / (job.trial.epochs - job.from_epoch)
         self._progress.advance(job.trial.id, max(0.0, share) * expected_steps(job))
+
+    def prepared(self, job: PreparationJob) -> None:
+        if isinstance(job, TeacherJob):
+            self._progress.prepare("")
+            if not any(self._board.lacks(teacher_job_id(t)) for t in self._plan.teachers):
+                report_teachers(self._plan, self._orders.folder, self._console)
 
     def done(self, job: Job, val_acc: float) -> None:
         self._progress.is_over = self._board.is_over
@@ -146,10 +226,12 @@ class _Shown(Watcher):
             self._wrote_at = time.monotonic()
             record_searches(self._board, self._orders.folder)
 
-    def failed(self, job: Job, reason: str) -> None:
+    def failed(self, job: AnyJob, reason: str) -> None:
         if os.strerror(errno.ENOSPC) in reason:
             # All others would fail of it, too.
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        if not isinstance(job, Job):
+            raise PreparationError(_without_class(reason))
         record_failure(job.trial, reason, self._orders.folder, self._orders.git_commit)
         self.failures.append(Failure(job.trial.name, reason))
         self._progress.is_over = self._board.is_over
@@ -159,3 +241,9 @@ class _Shown(Watcher):
     def _show(self) -> None:
         progress = self._progress
         self._gauges.show(progress.done, progress.running, progress.failed, self._board.waiting())
+
+
+def _without_class(reason: str) -> str:
+    """Returns the last line of a traceback without the name of the exception's class."""
+    kind, _, message = reason.partition(": ")
+    return message if message and " " not in kind else reason

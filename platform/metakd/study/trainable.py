@@ -1,4 +1,4 @@
-"""One loop, two hosts: a trial in this Tune actor's process, or on Ray Train workers of its own.
+"""What a Tune actor runs: a trial, here or on Ray Train workers of its own, or what trials share.
 
 Either way Tune sees the same reports, epoch by epoch, and may stop the trial after any of them; its
 state on disk is kept under its id, whoever runs it next.
@@ -8,24 +8,28 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import ray
 from ray import tune
 
+from metakd.study.board import AnyJob
 from metakd.study.cases import Job
 from metakd.study.metrics import TrialGauges
+from metakd.study.preparation import PreparationJob, carry_out
 from metakd.train.commit import commit
+from metakd.train.content import from_json
 from metakd.train.folder import StudyFolder
 from metakd.train.in_flight import SAVE_INTERVAL_S
 from metakd.train.progress import Epoch
 from metakd.train.resources import Resources
 from metakd.train.student import run_trial
 from metakd.train.trial import Trial
-from metakd.train.trial_workers import Task, TrialWorkers, WorkersError
+
+if TYPE_CHECKING:
+    from metakd.train.trial_workers import TrialWorkers
 
 REPORT_INTERVAL_S = 1.0
-"""A report costs milliseconds, in the driver too: as much as an epoch of a tiny student."""
+"""A report costs as much as an epoch of a tiny student."""
 DRIVER_MEMORY = 256 * 2**20
 """What Tune reserves for the driver of a trial on workers: it computes nothing."""
 
@@ -56,39 +60,38 @@ class Orders:
         return {"cpu": self.resources.cpus, "gpu": self.resources.gpus}
 
 
-@ray.remote(num_cpus=0)
-class JobBook:
-    """Where the driver puts jobs, and trials find theirs."""
-
-    def __init__(self) -> None:
-        self._jobs: dict[str, Job] = {}
-
-    def put(self, job: Job) -> None:
-        """Puts a job there, under its trial's id."""
-        self._jobs[job.trial.id] = job
-
-    def get(self, trial_id: str) -> Job:
-        """Returns the job of a trial's id."""
-        return self._jobs[trial_id]
-
-
-def distil(config: Mapping[str, str], orders: Orders, book: Any, keeper: Any) -> None:  # noqa: ANN401
-    """The Tune trainable: trains and commits the student of one job.
+def run_job(config: Mapping[str, str], orders: Orders, keeper: Any) -> None:  # noqa: ANN401
+    """The Tune trainable: runs one job, a trial or what trials share.
 
     Args:
-        config: The id of the job's trial.
+        config: The job, as JSON.
         orders: What all jobs have in common.
-        book: The run's ``JobBook``.
         keeper: The run's ``GroupKeeper``, where trials have workers of their own; else None.
+
+    Raises:
+        UserError: If something that the job asks for cannot be had.
     """
-    job: Job = ray.get(book.get.remote(config["job"]))
-    # A reused actor keeps one name on Ray's dashboard: its log there says which trial it runs.
-    print(f"{job.trial.name} {job.trial.id}: started", flush=True)
-    if orders.resources.workers > 1:
+    job: AnyJob = from_json(config["job"])
+    # A reused actor keeps one name on Ray's dashboard: its log there says which job it runs.
+    print(f"{job.name} {job.id}: started", flush=True)
+    if not isinstance(job, Job):
+        _prepare(job, orders)
+    elif orders.resources.workers > 1:
         _on_workers(job, orders, keeper)
     else:
         _here(job, orders)
-    print(f"{job.trial.name} {job.trial.id}: committed", flush=True)
+    print(f"{job.name} {job.id}: done", flush=True)
+
+
+def _prepare(job: PreparationJob, orders: Orders) -> None:
+    orders.resources.claim()
+    interval = _Interval(orders.report_interval_s)
+
+    def report(epochs_done: int) -> None:
+        interval.report({"epoch": epochs_done - 1, "done_with": False})
+
+    carry_out(job, orders.folder, orders.save_interval_s, report)
+    tune.report({"done_with": True})
 
 
 def _here(job: Job, orders: Orders) -> None:
@@ -100,6 +103,9 @@ def _here(job: Job, orders: Orders) -> None:
 
 
 def _on_workers(job: Job, orders: Orders, keeper: Any) -> None:  # noqa: ANN401
+    # Ray Train takes seconds to import, and trials with one worker need none of it.
+    from metakd.train.trial_workers import Task, WorkersError
+
     task = Task(job.trial, orders.folder, job.bank, orders.git_commit, orders.save_interval_s)
     reporter = _Reporter(job.trial, orders.report_interval_s)
     try:
@@ -114,9 +120,30 @@ def _on_workers(job: Job, orders: Orders, keeper: Any) -> None:  # noqa: ANN401
 
 
 @cache
-def _workers(resources: Resources, folder: StudyFolder, keeper: Any) -> TrialWorkers:  # noqa: ANN401
+def _workers(resources: Resources, folder: StudyFolder, keeper: Any) -> "TrialWorkers":  # noqa: ANN401
     """Returns the workers of this process, which serve one trial after the other."""
+    from metakd.train.trial_workers import TrialWorkers
+
     return TrialWorkers(resources, folder, keeper)
+
+
+class _Interval:
+    """Reports to Tune at most so often: a report costs milliseconds, in the driver too."""
+
+    def __init__(self, interval_s: float) -> None:
+        self._interval_s = interval_s
+        self._told_at = time.monotonic()
+
+    @property
+    def is_due(self) -> bool:
+        """Whether the last report, or the beginning, is longer ago than the interval."""
+        return time.monotonic() - self._told_at >= self._interval_s
+
+    def report(self, result: dict[str, Any]) -> None:
+        """Reports if it is due."""
+        if self.is_due:
+            self._told_at = time.monotonic()
+            tune.report(result)
 
 
 class _Reporter:
@@ -124,33 +151,30 @@ class _Reporter:
 
     def __init__(self, trial: Trial, interval_s: float) -> None:
         self._trial = trial
-        self._interval_s = interval_s
-        self._told_at = time.monotonic()
+        self._interval = _Interval(interval_s)
 
     def epoch(self, epoch: Epoch) -> None:
         """Reports an epoch, if the last report is long enough ago."""
-        if time.monotonic() - self._told_at >= self._interval_s:
-            self._told_at = time.monotonic()
+        if self._interval.is_due:
             _gauges().show(self._trial, epoch)
-            self._report(epoch, committed=False)
+            self._interval.report(_result(epoch, is_done=False))
 
     def committed(self, epoch: Epoch) -> None:
         """Reports the last epoch of a trial that is in the store."""
         _gauges().show(self._trial, epoch)
-        self._report(epoch, committed=True)
+        tune.report(_result(epoch, is_done=True))
 
-    def _report(self, epoch: Epoch, committed: bool) -> None:
-        tau_s, tau_t = epoch.record.temperatures or (None, None)
-        tune.report(
-            {
-                "epoch": epoch.record.epoch,
-                "train_loss": epoch.record.train_loss,
-                "val_acc": epoch.validation.accuracy,
-                "tau_s": tau_s,
-                "tau_t": tau_t,
-                "committed": committed,
-            }
-        )
+
+def _result(epoch: Epoch, is_done: bool) -> dict[str, Any]:
+    tau_s, tau_t = epoch.record.temperatures or (None, None)
+    return {
+        "epoch": epoch.record.epoch,
+        "train_loss": epoch.record.train_loss,
+        "val_acc": epoch.validation.accuracy,
+        "tau_s": tau_s,
+        "tau_t": tau_t,
+        "done_with": is_done,
+    }
 
 
 @cache

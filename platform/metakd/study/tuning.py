@@ -15,11 +15,12 @@ from ray.tune import Callback, Stopper
 from ray.tune.experiment import Trial as TuneTrial
 from ray.tune.search import Searcher
 from ray.tune.search.search_generator import SearchGenerator
-from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
-from metakd.study.board import Board
+from metakd.study.board import AnyJob, Board
 from metakd.study.cases import Job
-from metakd.study.trainable import JobBook, Orders, distil
+from metakd.study.preparation import PreparationJob
+from metakd.study.trainable import Orders, run_job
+from metakd.train.content import as_json
 from metakd.train.group_keeper import GroupKeeper
 
 FINISHED = Searcher.FINISHED
@@ -34,14 +35,21 @@ class Watcher:
     def running(self, count: int) -> None:
         """Hears how many trials run now."""
 
-    def epoch(self, job: Job, epochs_done: int) -> None:
-        """Hears of a running job after an epoch."""
+    def epoch(self, job: AnyJob, epochs_done: int) -> None:
+        """Hears of a running trial or teacher after an epoch."""
+
+    def prepared(self, job: PreparationJob) -> None:
+        """Hears of a finished preparation."""
 
     def done(self, job: Job, val_acc: float) -> None:
-        """Hears of a finished job and its validation accuracy in [0, 1]."""
+        """Hears of a finished trial and its validation accuracy in [0, 1]."""
 
-    def failed(self, job: Job, reason: str) -> None:
-        """Hears of a job that failed for the last time, and why in one line."""
+    def failed(self, job: AnyJob, reason: str) -> None:
+        """Hears of a job that failed for the last time, and why in one line.
+
+        Raises:
+            Exception: If the run cannot go on without it.
+        """
 
 
 def run_jobs(
@@ -51,7 +59,7 @@ def run_jobs(
     watcher: Watcher,
     max_failures: int = 1,
 ) -> None:
-    """Runs jobs on the connected cluster; each commits its trial to the store when it is finished.
+    """Runs jobs on the connected cluster; each trial is committed to the store when it is finished.
 
     Args:
         orders: How to run them.
@@ -68,9 +76,7 @@ def run_jobs(
     logging.getLogger("ray.tune").setLevel(logging.CRITICAL)
     # Given one pending trial, as by default, Tune never starts a second actor for short ones.
     os.environ["TUNE_MAX_PENDING_TRIALS_PG"] = str(PENDING_TRIALS)
-    here = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=False)
-    book = JobBook.options(scheduling_strategy=here).remote()  # type: ignore[attr-defined]
-    queue = _Queue(board, book, at_once, max_failures)
+    queue = _Queue(board, at_once, max_failures)
     relay = _Relay(queue, watcher)
     keeper = None
     if orders.resources.workers > 1:
@@ -78,15 +84,15 @@ def run_jobs(
         keeper.watch.remote()
     tuner = tune.Tuner(
         tune.with_resources(
-            tune.with_parameters(distil, orders=orders, book=book, keeper=keeper), orders.reserved
+            tune.with_parameters(run_job, orders=orders, keeper=keeper), orders.reserved
         ),
         tune_config=tune.TuneConfig(
             search_alg=_UnsavedQueue(queue),
             # As many as the board has.
             num_samples=-1,
             reuse_actors=True,
-            trial_name_creator=lambda trial: queue.job(trial.trial_id).trial.name,
-            trial_dirname_creator=lambda trial: trial.config["job"],
+            trial_name_creator=lambda trial: queue.job(trial.trial_id).name,
+            trial_dirname_creator=lambda trial: queue.job(trial.trial_id).id,
         ),
         run_config=tune.RunConfig(
             name="students",
@@ -105,7 +111,6 @@ def run_jobs(
         is_full = os.strerror(errno.ENOSPC) in str(error) and relay.error is None
         relay.error = OSError(errno.ENOSPC, str(error)) if is_full else relay.error or error
     finally:
-        ray.kill(book)
         if keeper is not None:
             ray.get(keeper.free_all.remote())
             ray.kill(keeper)
@@ -119,18 +124,16 @@ class _Queue(Searcher):  # type: ignore[misc]
     def __init__(
         self,
         board: Board,
-        book: Any,  # noqa: ANN401
         at_once: Callable[[], int],
         max_failures: int,
     ) -> None:
-        super().__init__(metric="val_acc", mode="max")
+        super().__init__()
         self._board = board
-        self._book = book
         self._at_once = at_once
         self._max_failures = max_failures
         self._limit = at_once()
         self._looked_at = time.monotonic()
-        self._jobs: dict[str, Job] = {}
+        self._jobs: dict[str, AnyJob] = {}
         self._running: set[str] = set()
         self._failures: Counter[str] = Counter()
 
@@ -149,29 +152,28 @@ class _Queue(Searcher):  # type: ignore[misc]
             return FINISHED if self._board.is_over else None
         self._jobs[trial_id] = job
         self._running.add(trial_id)
-        # Tune hands on only plain values as they are: a trial looks its job up by its id.
-        ray.get(self._book.put.remote(job))
-        return {"job": job.trial.id}
+        # Tune hands on only plain values as they are.
+        return {"job": as_json(job)}
 
-    def job(self, trial_id: str) -> Job:
+    def job(self, trial_id: str) -> AnyJob:
         """Returns the job of a Tune trial."""
         return self._jobs[trial_id]
 
-    def end(self, trial_id: str, is_committed: bool) -> Job:
+    def end(self, trial_id: str, is_done: bool) -> AnyJob:
         """Takes a Tune trial that ended, and returns its job."""
         job = self._jobs[trial_id]
         self._running.discard(trial_id)
-        if is_committed:
+        if is_done:
             self._board.done(job)
-        else:
+        elif isinstance(job, Job):
             self._board.failed(job)
         return job
 
     def put_back(self, trial_id: str) -> bool:
         """Puts a Tune trial's job back on the board after a failure, unless it failed too often."""
         job = self._jobs[trial_id]
-        self._failures[job.trial.id] += 1
-        if self._failures[job.trial.id] > self._max_failures:
+        self._failures[job.id] += 1
+        if self._failures[job.id] > self._max_failures:
             return False
         self._running.discard(trial_id)
         self._board.put_back(job)
@@ -223,12 +225,14 @@ class _Relay(Callback):  # type: ignore[misc]
     def on_trial_complete(
         self, iteration: int, trials: list[TuneTrial], trial: TuneTrial, **info: object
     ) -> None:
-        is_committed = bool(trial.last_result.get("committed"))
+        is_done = bool(trial.last_result.get("done_with"))
 
         def tell() -> None:
-            job = self._queue.end(trial.trial_id, is_committed)
-            if is_committed:
+            job = self._queue.end(trial.trial_id, is_done)
+            if is_done and isinstance(job, Job):
                 self._watcher.done(job, trial.last_result["val_acc"])
+            elif is_done and not isinstance(job, Job):
+                self._watcher.prepared(job)
 
         self._tell(tell)
 
@@ -237,7 +241,7 @@ class _Relay(Callback):  # type: ignore[misc]
     ) -> None:
         def tell() -> None:
             if not self._queue.put_back(trial.trial_id):
-                job = self._queue.end(trial.trial_id, is_committed=False)
+                job = self._queue.end(trial.trial_id, is_done=False)
                 self._watcher.failed(job, _reason(trial))
 
         self._tell(tell)

@@ -2,8 +2,10 @@
 
 import json
 import socket
+from collections.abc import Mapping
 from dataclasses import asdict
 from datetime import UTC, datetime
+from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
@@ -40,7 +42,8 @@ def record_failure(trial: Trial, error: str, folder: StudyFolder, git_commit: st
     folder.hand_over(folder.out / "failed" / f"{trial.id}.parquet")
 
 
-def package_versions() -> dict[str, str]:
+@cache
+def package_versions() -> Mapping[str, str]:
     """Returns the installed versions of what decides a result."""
     found = {}
     for package in PACKAGES:
@@ -110,7 +113,7 @@ def _place_columns() -> dict[str, Any]:
     return {
         "ended": datetime.now(UTC),
         "host": socket.gethostname(),
-        "versions_json": json.dumps(package_versions(), sort_keys=True),
+        "versions_json": json.dumps(dict(package_versions()), sort_keys=True),
     }
 
 

@@ -3,6 +3,8 @@
 import dataclasses
 import hashlib
 import json
+from importlib import import_module
+from typing import Any
 
 ID_LENGTH = 16
 
@@ -38,3 +40,36 @@ def _plain(value: object) -> object:
     if isinstance(value, list | tuple):
         return [_plain(item) for item in value]
     return value
+
+
+def as_json(value: object) -> str:
+    """Returns a dataclass of plain values, tuples and such dataclasses as JSON; see ``from_json``.
+
+    Each has its class with it: what is here is for another process, not an identity.
+    """
+    return json.dumps(_with_class(value))
+
+
+def from_json(text: str) -> Any:  # noqa: ANN401 - whatever class the text names
+    """Returns what ``as_json`` was given."""
+    return json.loads(text, object_hook=_of_class)
+
+
+def _with_class(value: object) -> object:
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        kind = type(value)
+        fields = {f.name: _with_class(getattr(value, f.name)) for f in dataclasses.fields(value)}
+        return {"class": f"{kind.__module__}:{kind.__qualname__}", **fields}
+    if isinstance(value, list | tuple):
+        return [_with_class(item) for item in value]
+    return value
+
+
+def _of_class(fields: dict[str, Any]) -> object:
+    module, _, name = fields.pop("class").partition(":")
+    kind = getattr(import_module(module), name)
+    return kind(**{name: _as_tuples(value) for name, value in fields.items()})
+
+
+def _as_tuples(value: object) -> object:
+    return tuple(map(_as_tuples, value)) if isinstance(value, list) else value

@@ -12,7 +12,7 @@ WATCH_INTERVAL_S = 1.0
 
 @ray.remote(num_cpus=0)
 class GroupKeeper:
-    """Keeps the placement groups of all workers of a run, each beside the desk of its driver.
+    """Keeps the placement groups of all workers of a run, each beside the queue of its driver.
 
     A driver that is killed takes Ray Train's controller with it, and the placement group would hold
     its CPUs and GPUs for as long as the study runs: nothing else could start. Ray Train has an
@@ -22,18 +22,18 @@ class GroupKeeper:
     def __init__(self) -> None:
         self._kept: list[tuple[Any, PlacementGroup]] = []
 
-    async def keep(self, desk: Any, group: PlacementGroup) -> None:  # noqa: ANN401
-        """Keeps a placement group for as long as a desk is there."""
-        self._kept.append((desk, group))
+    async def keep(self, queue: Any, group: PlacementGroup) -> None:  # noqa: ANN401
+        """Keeps a placement group for as long as a queue is there."""
+        self._kept.append((queue, group))
 
     async def watch(self) -> None:
-        """Frees, again and again, the groups whose desk is gone."""
+        """Frees, again and again, the groups whose queue is gone."""
         while True:
-            for desk, group in list(self._kept):
+            for queue, group in list(self._kept):
                 try:
-                    await desk.is_there.remote()
+                    await queue.is_there.remote()
                 except RayActorError:
-                    self._kept.remove((desk, group))
+                    self._kept.remove((queue, group))
                     remove_placement_group(group)
             await asyncio.sleep(WATCH_INTERVAL_S)
 

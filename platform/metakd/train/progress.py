@@ -1,6 +1,5 @@
 """How far a trial is: its curve, and the best of its epochs so far."""
 
-import copy
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
@@ -59,7 +58,7 @@ class Progress:
         best = self.epochs[self.selected_epoch].validation.accuracy if self.epochs else -1.0
         if validation.accuracy > best:
             self.selected_epoch = record.epoch
-            self.selected_state = copy.deepcopy(student.state_dict())
+            self.selected_state = {k: v.clone() for k, v in student.state_dict().items()}
         self.epochs.append(Epoch(record, validation, self.elapsed_s, teacher_validation))
 
     def as_state(self) -> dict[str, Any]:

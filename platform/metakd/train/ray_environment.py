@@ -13,6 +13,8 @@ SETTINGS = {
     "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",
     # Ctrl-C is handled by the study, which says how to continue.
     "TUNE_DISABLE_SIGINT_HANDLER": "1",
+    # Ray would start a process for each CPU beforehand, which no actor takes over.
+    "RAY_prestart_worker_first_driver": "0",
     "RAY_USAGE_STATS_ENABLED": "0",
     # Tune's tables of its own configuration are no news to a user; the study shows progress.
     "RAY_AIR_NEW_OUTPUT": "0",

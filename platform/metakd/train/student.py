@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, NamedTuple
+from typing import Any
 
 import torch
 
@@ -25,7 +25,8 @@ from metakd.train.teacher import open_module, open_teacher, open_teacher_with_fe
 from metakd.train.trial import TeacherSpec, Trial
 
 
-class Bank(NamedTuple):
+@dataclass(frozen=True)
+class Bank:
     """What of a trial was made before it: the teachers' logits, and perhaps views and features."""
 
     id: str
@@ -123,7 +124,7 @@ def run_trial(
         progress = Progress.restored(kept["progress"])
     clock = time.perf_counter() - progress.elapsed_s
     while training.epochs_done < trial.epochs:
-        torch.manual_seed(share.dropout_seed(trial.seed, training.epochs_done))
+        share.seed_dropout(trial.seed, training.epochs_done)
         record = training.run_epoch()
         validation = samples.evaluate(student, samples.validation)
         taught_by = progress.epochs[-1].teacher_validation if progress.epochs else None

@@ -2,11 +2,11 @@
 
 A worker group takes many seconds to start, as long as a small trial runs; so one group serves all
 the trials that its driver is given. Trials go to the workers, and their epochs come back, over a
-desk, a small Ray actor: Ray Train's own reports belong to a whole fit, not to one of its trials.
+queue, a small Ray actor: Ray Train's own reports belong to a whole fit, not to one of its trials.
 """
 
-import asyncio
 import itertools
+import pickle
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -23,6 +23,7 @@ from metakd.train.progress import Epoch
 from metakd.train.resources import Resources
 from metakd.train.share import Share
 from metakd.train.student import Bank, run_trial
+from metakd.train.task_queue import TaskQueue
 from metakd.train.torch_trainer import new_trainer
 from metakd.train.trial import Trial
 
@@ -61,11 +62,11 @@ class TrialWorkers:
     """
 
     def __init__(self, resources: Resources, folder: StudyFolder, keeper: Any) -> None:  # noqa: ANN401
-        self._desk = _Desk.remote()  # type: ignore[attr-defined]
+        self._queue = TaskQueue.remote()  # type: ignore[attr-defined]
         self._failures: list[BaseException] = []
         trainer = new_trainer(
             _train_on_worker,
-            {"desk": self._desk, "keeper": keeper},
+            {"queue": self._queue, "keeper": keeper},
             resources,
             folder,
             name=f"students-{uuid4().hex[:8]}",
@@ -83,19 +84,20 @@ class TrialWorkers:
         Raises:
             WorkersError: If a worker failed or died; no further trial can be trained then.
         """
-        ray.get(self._desk.put.remote(task))
+        ray.get(self._queue.put.remote(pickle.dumps(task)))
         is_committed = False
         try:
             while not is_committed:
-                report: Report | None = ray.get(self._desk.next_report.remote(POLL_S))
-                if report is not None:
+                packed: bytes | None = ray.get(self._queue.next_report.remote(POLL_S))
+                if packed is not None:
+                    report: Report = pickle.loads(packed)
                     is_committed = report.kind == "committed"
                     yield report
                 elif not self._fit.is_alive():
                     raise WorkersError(self._reason())
         finally:
             if not is_committed and self._fit.is_alive():
-                ray.get(self._desk.stop.remote())
+                ray.get(self._queue.stop.remote())
 
     def _run(self, trainer: ray.train.torch.TorchTrainer) -> None:
         try:
@@ -110,78 +112,39 @@ class TrialWorkers:
         return told[-1] if told else "its workers ended before it did"
 
 
-@ray.remote(num_cpus=0)
-class _Desk:
-    """Where the driver puts trials, and the first worker its reports."""
-
-    def __init__(self) -> None:
-        self._tasks: list[Task] = []
-        self._new_task = asyncio.Condition()
-        self._reports: asyncio.Queue[Report] = asyncio.Queue()
-        self._stopped = -1
-
-    async def is_there(self) -> None:
-        """Answers for as long as the driver lives."""
-
-    async def put(self, task: Task) -> None:
-        """Puts the next trial there."""
-        # What a stopped trial still said is not of this one.
-        self._reports = asyncio.Queue()
-        async with self._new_task:
-            self._tasks.append(task)
-            self._new_task.notify_all()
-
-    async def task(self, number: int) -> Task:
-        """Returns the trial of a number, as soon as it is there."""
-        async with self._new_task:
-            await self._new_task.wait_for(lambda: len(self._tasks) > number)
-        return self._tasks[number]
-
-    async def stop(self) -> None:
-        """Marks the last trial as one that nobody wants any more."""
-        self._stopped = len(self._tasks) - 1
-
-    async def report(self, number: int, report: Report) -> bool:
-        """Takes a report on the trial of a number; returns whether that is to stop."""
-        if number == len(self._tasks) - 1:
-            self._reports.put_nowait(report)
-        return number <= self._stopped
-
-    async def next_report(self, timeout_s: float) -> Report | None:
-        """Returns the next report, None if there was none for so long."""
-        try:
-            return await asyncio.wait_for(self._reports.get(), timeout_s)
-        except TimeoutError:
-            return None
-
-
 class _StoppedError(Exception):
     """Nobody wants this trial any more."""
 
 
 def _train_on_worker(config: dict[str, Any]) -> None:
     config["resources"].claim()
-    share, desk = Share.of_this_process(), config["desk"]
+    share, queue = Share.of_this_process(), config["queue"]
     if share.rank == 0:
-        ray.get(config["keeper"].keep.remote(desk, get_current_placement_group()))
+        ray.get(config["keeper"].keep.remote(queue, get_current_placement_group()))
     for number in itertools.count():
-        task: Task = ray.get(desk.task.remote(number))
+        task: Task = pickle.loads(ray.get(queue.task.remote(number)))
         print(f"{task.trial.name} {task.trial.id}: started", flush=True)
         try:
-            relay = _relay(number, share, desk)
+            relay = _relay(number, share, queue)
             outcome = run_trial(task.trial, task.folder, task.bank, relay, task.save_interval_s)
         except _StoppedError:
             continue
         if share.rank == 0:
             commit(task.trial, outcome, task.folder, task.git_commit)
             print(f"{task.trial.name} {task.trial.id}: committed", flush=True)
-            ray.get(desk.report.remote(number, Report("committed", outcome.epochs[-1])))
+            _send(queue, number, Report("committed", outcome.epochs[-1]))
 
 
-def _relay(number: int, share: Share, desk: Any) -> Callable[[Epoch], None]:  # noqa: ANN401
+def _relay(number: int, share: Share, queue: Any) -> Callable[[Epoch], None]:  # noqa: ANN401
     def relay(epoch: Epoch) -> None:
         # All workers have to stop after the same epoch.
-        if share.agreed(lambda: ray.get(desk.report.remote(number, Report("epoch", epoch)))):
+        if share.agreed(lambda: _send(queue, number, Report("epoch", epoch))):
             raise _StoppedError
 
     return relay
+
+
+def _send(queue: Any, number: int, report: Report) -> bool:  # noqa: ANN401
+    """Sends a report on the trial of a number; returns whether that is to stop."""
+    is_to_stop: bool = ray.get(queue.report.remote(number, pickle.dumps(report)))
+    return is_to_stop
