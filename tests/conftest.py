@@ -1,5 +1,6 @@
 """What tests of several layers are given."""
 
+import os
 import shutil
 import subprocess
 from collections.abc import Iterator
@@ -7,6 +8,27 @@ from pathlib import Path
 
 import pytest
 from object_store_server import Server, s3_server
+
+if "PYTEST_XDIST_WORKER" in os.environ:
+    # Each of the processes that share the tests has a core: read by PyTorch when it is imported.
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+LONG = ("study/test_on_ray", "dashboards/test_browser", "core/test_training_ddp", "results")
+"""What takes longest begins first, so that nobody waits for it at the end."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Keeps the tests of a file in one process, and in one those that share a Ray cluster."""
+    for item in items:
+        on_ray = item.get_closest_marker("ray") is not None
+        item.add_marker(pytest.mark.xdist_group("ray" if on_ray else item.nodeid.split("::")[0]))
+
+    def place(item: pytest.Item) -> int:
+        if item.get_closest_marker("ray") is not None:
+            return -1
+        return next((i for i, part in enumerate(LONG) if f"tests/{part}" in item.nodeid), len(LONG))
+
+    items.sort(key=place)
 
 
 @pytest.fixture(scope="module")

@@ -34,7 +34,7 @@ from functools import partial
 from itertools import product
 from multiprocessing.connection import Connection
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -43,6 +43,7 @@ from torch.optim import SGD, AdamW
 if importlib.util.find_spec("metakd") is None:
     sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "platform"))
 
+from one_line_parser import OneLineParser
 from rivals import ALPHA, CLASSES, IMAGE_SHAPE, RIVALS, Task, learning_step
 
 from metakd.core import MetaTemperature
@@ -309,14 +310,6 @@ def machine(device: str, threads: int) -> dict[str, str | int]:
         "device": device,
         "gpu": torch.cuda.get_device_name() if device == "cuda" else "",
     }
-
-
-class OneLineParser(argparse.ArgumentParser):
-    """Says what is wrong in one line."""
-
-    def error(self, message: str) -> NoReturn:
-        """Exits with status 2."""
-        self.exit(2, f"{self.prog}: {message}\n")
 
 
 def parse_arguments() -> argparse.Namespace:

@@ -4,7 +4,7 @@ import argparse
 from pathlib import Path
 
 import torch
-from meta_step import OneLineParser
+from one_line_parser import OneLineParser
 
 from metakd.models.create import create_model
 from metakd.models.names import ModelError

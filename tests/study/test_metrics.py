@@ -4,7 +4,6 @@ import json
 import re
 import time
 import urllib.request
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -13,13 +12,13 @@ import ray
 from metakd.core.distillers import MKDConfig
 from metakd.core.evaluation import Evaluation
 from metakd.core.training import EpochRecord, Recipe
-from metakd.study.cluster import connect
+from metakd.study.cluster import Cluster
 from metakd.study.metrics import StudyGauges, TrialGauges
 from metakd.train.progress import Epoch
 from metakd.train.sampling import Sampling
 from metakd.train.trial import DataSpec, Trial
 
-pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning:ray")
+pytestmark = [pytest.mark.ray, pytest.mark.filterwarnings("ignore::DeprecationWarning:ray")]
 GRAFANA = Path(__file__).parents[2] / "dashboards" / "grafana.json"
 
 TRIAL = Trial(
@@ -53,9 +52,8 @@ EPOCH = Epoch(
 
 
 @pytest.fixture(scope="module")
-def exported() -> Iterator[str]:
+def exported(cluster: Cluster) -> str:
     """What Ray's agent exports, once the gauges have arrived there."""
-    connect("local")
     TrialGauges().show(TRIAL, EPOCH)
     StudyGauges("a_study").show(done=4, running=2, failed=1, waiting=3)
     node = ray.nodes()[0]
@@ -67,8 +65,7 @@ def exported() -> Iterator[str]:
         time.sleep(0.5)
         with urllib.request.urlopen(url) as answer:
             text = answer.read().decode()
-    yield text
-    ray.shutdown()
+    return text
 
 
 def value(text: str, name: str, **labels: str) -> float:

@@ -29,6 +29,7 @@ from metakd.train.teacher import TeacherReport, new_teacher, store_teacher
 
 pytestmark = [
     pytest.mark.slow,
+    pytest.mark.ray,
     pytest.mark.filterwarnings("ignore::DeprecationWarning:ray", "ignore::ResourceWarning"),
 ]
 
@@ -46,6 +47,7 @@ SPEC = StudySpec(
 
 @pytest.fixture(scope="module")
 def machines() -> Iterator[SimulatedCluster]:
+    ray.shutdown()  # of the cluster that others share
     simulated = SimulatedCluster(
         initialize_head=True,
         head_node_args={

@@ -26,6 +26,7 @@ from metakd.train.student import run_trial
 
 pytestmark = [
     pytest.mark.slow,
+    pytest.mark.ray,
     pytest.mark.filterwarnings("ignore::DeprecationWarning:ray", "ignore::ResourceWarning"),
 ]
 
@@ -50,6 +51,7 @@ def machines(
 
     ``/proc/self/cwd`` names another folder to each of them.
     """
+    ray.shutdown()  # of the cluster that others share
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
     simulated = None
     for name in ("head", "worker", "driver"):

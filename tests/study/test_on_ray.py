@@ -7,13 +7,12 @@ import signal
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 import pytest
-import ray
 import torch
 from ray.util.state import list_actors
 
@@ -23,7 +22,7 @@ from metakd.data.datasets import open_dataset
 from metakd.results.reader import finished_trials, read_steps, read_trials
 from metakd.study.board import AnyJob, Board
 from metakd.study.cases import Job
-from metakd.study.cluster import Cluster, connect
+from metakd.study.cluster import Cluster
 from metakd.study.curves import Curves
 from metakd.study.options import BankPolicy
 from metakd.study.plan import Plan, make_plan
@@ -42,7 +41,7 @@ from metakd.train.teacher import TeacherReport, new_teacher, read_report, store_
 from metakd.train.teacher_training import train_teachers
 from metakd.train.trial import DataSpec, TeacherSpec
 
-pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning:ray")
+pytestmark = [pytest.mark.ray, pytest.mark.filterwarnings("ignore::DeprecationWarning:ray")]
 
 SPEC = StudySpec(
     name="s",
@@ -55,12 +54,6 @@ SPEC = StudySpec(
 )
 ONE = Resources()
 ROWS = torch.arange(8)
-
-
-@pytest.fixture(scope="module")
-def cluster() -> Iterator[Cluster]:
-    yield connect("local")
-    ray.shutdown()
 
 
 def new_folder(path: Path) -> tuple[StudyFolder, DataSpec]:

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from metakd.study.options import ResourceError, Wanted
-from metakd.study.resources import Node, allot, allot_teachers, at_once
+from metakd.study.resources import Node, allot, allot_teachers, at_once, begun_at_once
 from metakd.train.resources import Resources
 
 LAPTOP, GPU_BOX = Node(2, 0), Node(32, 4)
@@ -116,6 +116,16 @@ def test_nodes_that_come_and_go_change_how_many_run() -> None:
     assert at_once(each, [LAPTOP, LAPTOP], at_most=1) == 1
     # With room for none, one waits.
     assert at_once(each, [Node(0, 0)]) == 1
+
+
+def test_tune_is_given_the_trials_that_come_next_unless_they_would_run_too() -> None:
+    one, two = Resources(1, 1), Resources(2, 1)
+    assert begun_at_once(one, [LAPTOP]) == 2 * at_once(one, [LAPTOP])
+    assert begun_at_once(one, [LAPTOP], at_most=1) == 1
+    # Beyond what fits the limit limits nothing.
+    assert begun_at_once(one, [LAPTOP], at_most=99) == 2 * at_once(one, [LAPTOP])
+    # Ray Train's workers are not placed by Tune: a second driver would start its own beside them.
+    assert begun_at_once(two, [LAPTOP]) == at_once(two, [LAPTOP])
 
 
 @pytest.mark.parametrize(

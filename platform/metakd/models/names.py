@@ -172,5 +172,6 @@ def _may_be_timm_model(name: str) -> bool:
     if "timm" in sys.modules and sys.modules["timm"].is_model(name):
         # One that was registered with timm by somebody else.
         return True
-    entry = re.escape(name.partition(".")[0])
-    return re.search(rf"def {entry}\(|['\"]{entry}['\"]\s*:", _timm_source()) is not None
+    entry = name.partition(".")[0]
+    defined = rf"def {entry}\(|['\"]{entry}['\"]\s*:"
+    return entry.isidentifier() and re.search(defined, _timm_source()) is not None

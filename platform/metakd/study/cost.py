@@ -24,8 +24,8 @@ FORWARD = 1 / 3
 """A forward pass, in steps."""
 # What a step takes beside its passes: the optimiser, the batch, its share of evaluation.
 AROUND_STEP_S = 0.6e-3
-# Ray's start, the first imports of each worker, the teacher's worker group, the report.
-START_S = 70.0
+# Ray's start, the imports of each process, the report.
+START_S = 20.0
 
 
 def expected_steps(job: Job) -> float:
