@@ -112,7 +112,9 @@ class TrialProgress:
 
     def words(self) -> str:
         """Returns the state in words."""
-        parts = [f"{self.done}{'' if self.total is None else f'/{self.total}'} done"]
+        parts = []
+        if self.total != 0:
+            parts.append(f"{self.done}{'' if self.total is None else f'/{self.total}'} done")
         if self.total is None and self.total_work and not self.is_over:
             parts.append(f"{100 * min(1.0, self.work_so_far / self.total_work):.0f} % of the work")
         if not self.is_over:
@@ -153,7 +155,7 @@ class TrialProgress:
         if self.is_over or time.monotonic() - self._last_line > PLAIN_INTERVAL_S:
             self._last_line = time.monotonic()
             words = self.words()
-            if words != self._last_words:
+            if words and words != self._last_words:
                 self._last_words = words
                 self.console.print(words)
 

@@ -231,7 +231,10 @@ class _Shown(Watcher):
             # All others would fail of it, too.
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         if not isinstance(job, Job):
-            raise PreparationError(_without_class(reason))
+            reason = _without_class(reason)
+            if isinstance(job, TeacherJob):
+                reason = f"the teacher {job.teacher.model} could not be trained: {reason}"
+            raise PreparationError(reason)
         record_failure(job.trial, reason, self._orders.folder, self._orders.git_commit)
         self.failures.append(Failure(job.trial.name, reason))
         self._progress.is_over = self._board.is_over
