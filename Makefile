@@ -1,6 +1,8 @@
 # `make study` and `make test` need Python 3.11+ and nothing else of the project.
 PYTHON ?= python3
 BIN := .venv/bin
+# Processes that share the tests: one a core, and no more than help.
+TESTERS ?= $(shell n=$$(nproc); echo $$((n < 4 ? n : 4)))
 
 .PHONY: study test test-slow check format clean
 
@@ -8,11 +10,11 @@ study: .venv/installed
 	$(BIN)/python studies/grid_vs_meta.py --cluster auto
 
 test: .venv/installed
-	$(BIN)/python -m pytest -m "not slow"
+	$(BIN)/python -m pytest -m "not slow" -n $(TESTERS) --dist loadgroup --no-loadscope-reorder
 
 # Clusters that are started and broken: what a change to Ray, storage or resuming has to pass.
 test-slow: .venv/installed
-	$(BIN)/python -m pytest -m slow
+	$(BIN)/python -m pytest -m slow -n $(TESTERS) --dist loadgroup --no-loadscope-reorder
 
 check: .venv/installed
 	$(BIN)/ruff check .

@@ -13,7 +13,10 @@ if "PYTEST_XDIST_WORKER" in os.environ:
     # Each of the processes that share the tests has a core: read by PyTorch when it is imported.
     os.environ.setdefault("OMP_NUM_THREADS", "1")
 
-LONG = ("study/test_on_ray", "dashboards/test_browser", "core/test_training_ddp", "results")
+LONG = (
+    *("study/test_running_cluster", "study/test_on_object_store", "study/test_nodes"),
+    *("dashboards/test_browser", "study/test_command", "core/test_training_ddp", "results"),
+)
 """What takes longest begins first, so that nobody waits for it at the end."""
 
 

@@ -10,7 +10,6 @@ from study_command import TINY, run, signalled
 from metakd.results.reader import finished_trials, read_study, read_trials
 from metakd.results.searches import read_searches
 
-pytestmark = pytest.mark.ray
 BASIC = ("ce", "fixed", "grid", "meta")
 SEARCHERS = ("optuna+asha", "grid+asha", "pbt", "dkd")
 

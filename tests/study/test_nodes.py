@@ -29,7 +29,6 @@ from metakd.train.teacher import TeacherReport, new_teacher, store_teacher
 
 pytestmark = [
     pytest.mark.slow,
-    pytest.mark.ray,
     pytest.mark.filterwarnings("ignore::DeprecationWarning:ray", "ignore::ResourceWarning"),
 ]
 
@@ -41,7 +40,7 @@ SPEC = StudySpec(
     strategies=("grid",),
     temperatures=(4.0,),
     seeds=5,
-    epochs=700,
+    epochs=350,
 )
 
 

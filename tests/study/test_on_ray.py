@@ -284,7 +284,7 @@ def on_two(cluster: Cluster, planned: tuple[StudyFolder, Plan]) -> OnTwo:
         # 3 epochs of 8 steps, a look-ahead after every eighth.
         learning(plan, 3, "digit_mlp"),
         learning(plan, 3, "digit_cnn_tiny"),
-        learning(plan, 60),
+        learning(plan, 45),
         long,
     ]
     return OnTwo(folder, jobs, run(jobs, folder, Resources(2), report_interval_s=0))
@@ -408,7 +408,7 @@ def test_a_trial_of_two_workers_goes_on_after_a_kill_and_ends_as_undisturbed(
         shutil.copytree(on_two.folder.out / name, folder.out / name)
     run_and_kill(cluster, job, folder, Resources(2), victim)
     found, expected = (read_steps(place.out, [job.trial.id]) for place in (folder, on_two.folder))
-    assert found["epoch"].to_pylist() == list(range(60))
+    assert found["epoch"].to_pylist() == list(range(45))
     for column in ("train_loss", "val_loss", "tau_s", "tau_t"):
         assert found[column].to_pylist() == expected[column].to_pylist(), column
 

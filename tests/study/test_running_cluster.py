@@ -80,11 +80,11 @@ SPEC = StudySpec(
     temperatures=(1.0, 4.0),
     seeds=2,
     teachers=("digit_mlp",),
-    epochs=150,
+    epochs=100,
 )
 WORDS = """
 --scales 0.3 --augmentations none --temperatures 1 4 --seeds 2 --teacher digit_mlp
---epochs 150 --save-interval 0.2 --no-report --out
+--epochs 100 --save-interval 0.2 --no-report --out
 """
 
 

@@ -45,11 +45,11 @@ def evaluate(
         losses.append(F.cross_entropy(logits, labels, reduction="sum"))
         samples += len(labels)
     model.train(was_training)
-    sums = torch.zeros(3, dtype=torch.float64, device=device)
-    if samples:
-        sums[0], sums[1] = torch.stack(corrects).sum(), torch.stack(losses).double().sum()
-        sums[2] = samples
-    if group is not None:
-        dist.all_reduce(sums, group=group)
+    correct = torch.stack(corrects).sum() if samples else torch.zeros(())
+    loss = torch.stack(losses).double().sum() if samples else torch.zeros(())
+    if group is None:
+        return Evaluation(float(correct) / samples, float(loss) / samples)
+    sums = torch.tensor([correct, loss, samples], dtype=torch.float64, device=device)
+    dist.all_reduce(sums, group=group)
     correct_sum, loss_sum, count = sums.tolist()
     return Evaluation(correct_sum / count, loss_sum / count)
