@@ -10,11 +10,11 @@ study: .venv/installed
 	$(BIN)/python studies/grid_vs_meta.py --cluster auto
 
 test: .venv/installed
-	$(BIN)/python -m pytest -m "not slow" -n $(TESTERS) --dist loadgroup --no-loadscope-reorder
+	$(BIN)/python -m pytest -m "not slow" -n $(TESTERS) --dist loadfile --no-loadscope-reorder
 
 # Clusters that are started and broken: what a change to Ray, storage or resuming has to pass.
 test-slow: .venv/installed
-	$(BIN)/python -m pytest -m slow -n $(TESTERS) --dist loadgroup --no-loadscope-reorder
+	$(BIN)/python -m pytest -m slow -n $(TESTERS) --dist loadfile --no-loadscope-reorder
 
 check: .venv/installed
 	$(BIN)/ruff check .

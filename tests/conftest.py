@@ -14,21 +14,17 @@ if "PYTEST_XDIST_WORKER" in os.environ:
     os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 LONG = (
-    *("study/test_running_cluster", "study/test_on_object_store", "study/test_nodes"),
-    *("dashboards/test_browser", "study/test_command", "core/test_training_ddp", "results"),
+    *("study/test_on_ray", "study/test_running_cluster", "study/test_on_object_store"),
+    *("study/test_nodes", "dashboards/test_browser", "study/test_command"),
+    *("core/test_training_ddp", "results"),
 )
 """What takes longest begins first, so that nobody waits for it at the end."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keeps the tests of a file in one process, and in one those that share a Ray cluster."""
-    for item in items:
-        on_ray = item.get_closest_marker("ray") is not None
-        item.add_marker(pytest.mark.xdist_group("ray" if on_ray else item.nodeid.split("::")[0]))
+    """Puts the files that take longest first."""
 
     def place(item: pytest.Item) -> int:
-        if item.get_closest_marker("ray") is not None:
-            return -1
         return next((i for i, part in enumerate(LONG) if f"tests/{part}" in item.nodeid), len(LONG))
 
     items.sort(key=place)

@@ -18,7 +18,7 @@ from metakd.train.progress import Epoch
 from metakd.train.sampling import Sampling
 from metakd.train.trial import DataSpec, Trial
 
-pytestmark = [pytest.mark.ray, pytest.mark.filterwarnings("ignore::DeprecationWarning:ray")]
+pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning:ray")
 GRAFANA = Path(__file__).parents[2] / "dashboards" / "grafana.json"
 
 TRIAL = Trial(

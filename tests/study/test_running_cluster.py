@@ -143,7 +143,7 @@ def test_a_study_killed_three_times_ends_as_one_that_was_not(
         assert row["test_acc_selected"] == undisturbed.test_selected.accuracy
         assert row["selected_epoch"] == undisturbed.selected_epoch
         steps = read_steps(out, [job.trial.id])
-        assert steps["epoch"].to_pylist() == list(range(150))
+        assert steps["epoch"].to_pylist() == list(range(100))
         records = [epoch.record for epoch in undisturbed.epochs]
         losses = [record.train_loss for record in records]
         assert steps["train_loss"].to_pylist() == np.float32(losses).tolist()

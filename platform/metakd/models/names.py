@@ -172,6 +172,11 @@ def _may_be_timm_model(name: str) -> bool:
     if "timm" in sys.modules and sys.modules["timm"].is_model(name):
         # One that was registered with timm by somebody else.
         return True
-    entry = name.partition(".")[0]
-    defined = rf"def {entry}\(|['\"]{entry}['\"]\s*:"
-    return entry.isidentifier() and re.search(defined, _timm_source()) is not None
+    return name.partition(".")[0] in _names_in_timm()
+
+
+@cache
+def _names_in_timm() -> frozenset[str]:
+    """Returns the names of functions and of dictionaries' keys in timm's definitions of models."""
+    found = re.findall(r"def (\w+)\(|['\"](\w+)['\"]\s*:", _timm_source())
+    return frozenset(name for pair in found for name in pair if name)
