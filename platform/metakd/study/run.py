@@ -10,7 +10,6 @@ from rich.console import Console
 from metakd.errors import UserError
 from metakd.models.create import create_model
 from metakd.models.names import without_weights
-from metakd.results.study import StoreError
 from metakd.results.teachers import TEACHERS_FILE, TeacherScore, write_teachers
 from metakd.study.announce import Failure
 from metakd.study.board import AnyJob, Board
@@ -30,7 +29,7 @@ from metakd.study.trainable import Orders
 from metakd.study.tuning import Watcher, run_jobs
 from metakd.train.commit import record_failure
 from metakd.train.folder import StudyFolder
-from metakd.train.teacher import TeacherReport, read_report
+from metakd.train.teacher import TeacherReport, handed_over_report, read_report
 from metakd.train.trial import TeacherSpec
 
 FEW_CPUS = 4
@@ -141,14 +140,7 @@ def report_teachers(plan: Plan, folder: StudyFolder, console: Console) -> None:
     Raises:
         StoreError: If one of them is not there.
     """
-    scores = []
-    for spec in plan.teachers:
-        report = read_report(spec, folder)
-        if report is None:
-            raise StoreError(f"the teacher {spec.model} is not in {folder.teachers}")
-        # One that was stopped after it was stored here may not have handed it over.
-        folder.hand_over(folder.teachers / spec.id)
-        scores.append(_score(spec, report, plan))
+    scores = [_score(spec, handed_over_report(spec, folder), plan) for spec in plan.teachers]
     write_teachers(folder.out, scores)
     folder.hand_over(folder.out / TEACHERS_FILE)
     for score in scores:

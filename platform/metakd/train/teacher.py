@@ -13,6 +13,7 @@ from metakd.data.bank import Answers
 from metakd.data.catalogue import AnswerType
 from metakd.models.names import brings_weights, without_weights
 from metakd.models.pretrained import take_inputs
+from metakd.results.study import StoreError
 from metakd.train.answers import FEATURES, LOGITS
 from metakd.train.folder import StudyFolder
 from metakd.train.samples import open_samples
@@ -37,6 +38,20 @@ def read_report(spec: TeacherSpec, folder: StudyFolder) -> TeacherReport | None:
     if not path.exists():
         return None
     return TeacherReport(**json.loads(path.read_text()))
+
+
+def handed_over_report(spec: TeacherSpec, folder: StudyFolder) -> TeacherReport:
+    """Returns the report of a teacher that was trained, once all machines can have the teacher.
+
+    Raises:
+        StoreError: If it is not there.
+    """
+    report = read_report(spec, folder)
+    # One that was stopped after it was stored here may not have handed it over.
+    folder.hand_over(folder.teachers / spec.id)
+    if report is None:
+        raise StoreError(f"the teacher {spec.model} was trained, but is not in {folder.teachers}")
+    return report
 
 
 def trained_teachers(folder: StudyFolder) -> set[str]:

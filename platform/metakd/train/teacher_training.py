@@ -9,7 +9,7 @@ import ray.train
 from metakd.errors import UserError
 from metakd.train.folder import StudyFolder
 from metakd.train.resources import Resources
-from metakd.train.teacher import TeacherReport, read_report
+from metakd.train.teacher import TeacherReport, handed_over_report, read_report
 from metakd.train.teaching import EPOCHS_FILE, teach
 from metakd.train.torch_trainer import new_trainer
 from metakd.train.trial import TeacherSpec
@@ -44,6 +44,7 @@ def train_teachers(
 
     Raises:
         TeacherTrainingError: If training failed.
+        StoreError: If a teacher is not there all the same.
     """
     missing = [spec for spec in specs if read_report(spec, folder) is None]
     failures: list[BaseException] = []
@@ -71,7 +72,7 @@ def train_teachers(
                 on_epoch(spec, int(epochs_file.read_text()))
     if failures:
         raise failures[0]
-    return [_found(spec, folder) for spec in specs]
+    return [handed_over_report(spec, folder) for spec in specs]
 
 
 def _fit(spec: TeacherSpec, folder: StudyFolder, resources: Resources) -> None:
@@ -90,17 +91,6 @@ def _fit(spec: TeacherSpec, folder: StudyFolder, resources: Resources) -> None:
         raise TeacherTrainingError(
             f"the teacher {spec.model} could not be trained: {reason}"
         ) from error
-
-
-def _found(spec: TeacherSpec, folder: StudyFolder) -> TeacherReport:
-    report = read_report(spec, folder)
-    # One that was stopped after it was stored here may not have handed it over.
-    folder.hand_over(folder.teachers / spec.id)
-    if report is None:
-        raise TeacherTrainingError(
-            f"the teacher {spec.model} was trained, but is not in {folder.teachers}"
-        )
-    return report
 
 
 def _teach_on_worker(config: dict[str, Any]) -> None:
