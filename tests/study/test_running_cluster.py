@@ -49,8 +49,11 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     secrets = {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN_PATH": str(place / "token")}
     port, dashboard = free_port(), free_port()
     words = f"start --head --block --num-cpus 2 --port {port} --dashboard-port {dashboard}"
+    # By default every cluster's agent listens at one port, which tests side by side would share:
+    # the second has no agent then, and takes no job.
+    agent = f"--dashboard-agent-listen-port {free_port()} --disable-usage-stats"
     head = subprocess.Popen(
-        [BIN / "ray", *words.split(), "--disable-usage-stats"],
+        [BIN / "ray", *words.split(), *agent.split()],
         env=environment() | secrets | {"RAY_TMPDIR": folder},
         cwd=place,
         stdout=subprocess.DEVNULL,
