@@ -111,6 +111,7 @@ SEARCH_LOOKS = {
     "logit_std": Look("logit std", "@mustard", "pentagon", "solid"),
     "dkd": Look("DKD", "@brown", "cross", "solid"),
     "meta-shared": Look("learned, one τ", "@ember", "diamond-open", "dash"),
+    "align": Look("aligned τ", "@indigo", "diamond", "dot"),
 }
 # Of several teachers at once: hues come again, as no usual study has both.
 ENSEMBLE_LOOKS = {

@@ -53,7 +53,7 @@ from metakd.models.names import ModelError
 
 MODELS = {"resnet20": "cifar_resnet20", "vit_tiny": "timm:vit_tiny_patch16_224,patch_size=4"}
 PLAIN, DEFAULT = "plain KD step", "MetaTemperature, default settings"
-EVERY_STEP: dict[str, Any] = {"rule": "gradient", "interval": 1, "meta_fraction": 1.0}
+EVERY_STEP: dict[str, Any] = {"interval": 1, "meta_fraction": 1.0}
 OURS: dict[str, dict[str, Any]] = {
     DEFAULT: {},
     "JVP, every step, whole batch": EVERY_STEP,

@@ -87,7 +87,7 @@ def test_before_anything_is_learned_it_is_timms_own_task() -> None:
 
 
 def test_mixed_labels_work_with_timms_soft_criterion() -> None:
-    task = make(MetaTemperatureTask, meta={"interval": 2, "rule": "gradient"})
+    task = make(MetaTemperatureTask, meta={"interval": 2})
     task.criterion = SoftTargetCrossEntropy()
     task.temperatures.use_task_loss(task.criterion)
     loop(task, 6, soft=True)

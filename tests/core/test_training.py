@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from metakd.core.batches import Batch
 from metakd.core.distillers import (
+    AlignConfig,
     CrossEntropyConfig,
     CTKDConfig,
     DistillerConfig,
@@ -22,7 +23,6 @@ from metakd.core.distillers import (
 from metakd.core.distillers.kd import KD
 from metakd.core.look_ahead_cost import PASS_EQUIVALENTS
 from metakd.core.losses import Losses
-from metakd.core.meta_temperature.config import RuleName
 from metakd.core.training import EpochRecord, Recipe, Training, train
 
 N, CLASSES, BATCH = 40, 3, 8
@@ -93,14 +93,14 @@ def test_the_student_learns_and_the_run_repeats_bitwise(config: DistillerConfig,
 
 def test_learned_temperatures_that_cannot_move_are_fixed_ones_bitwise() -> None:
     fixed, _ = run(KDConfig(tau_s=4.0, tau_t=4.0))
-    learned, records = run(MKDConfig(rule="gradient", scale="product", meta_lr=1e-30))
+    learned, records = run(MKDConfig(scale="product", meta_lr=1e-30))
     assert sum(record.meta_steps for record in records) > 0
     assert all(torch.equal(fixed[name], learned[name]) for name in fixed)
 
 
-@pytest.mark.parametrize("rule", ["search", "gradient"])
-def test_learned_temperatures_move_and_are_recorded(rule: RuleName) -> None:
-    _, records = run(MKDConfig(rule=rule, interval=2))
+@pytest.mark.parametrize("config", [MKDConfig(interval=2), AlignConfig(interval=2)], ids=str)
+def test_learned_temperatures_move_and_are_recorded(config: DistillerConfig) -> None:
+    _, records = run(config)
     temperatures = [record.temperatures for record in records]
     assert all(t is not None for t in temperatures)
     assert len(set(temperatures)) == len(records)
@@ -108,7 +108,7 @@ def test_learned_temperatures_move_and_are_recorded(rule: RuleName) -> None:
 
 
 def test_a_meta_step_moves_down_the_held_out_loss() -> None:
-    _, records = run(MKDConfig(rule="gradient"), epochs=1, batch_size=N)
+    _, records = run(MKDConfig(), epochs=1, batch_size=N)
     assert records[0].meta_steps == 1
     gradient, moved = records[0].meta_gradient, records[0].temperatures
     assert gradient is not None
@@ -140,8 +140,8 @@ def test_the_next_training_batch_can_judge() -> None:
 
 @pytest.mark.parametrize("horizon", [2, 3])
 def test_a_longer_horizon_runs_and_differs(horizon: int) -> None:
-    _, short = run(MKDConfig(interval=4, rule="gradient"))
-    _, long = run(MKDConfig(interval=4, rule="gradient", horizon=horizon))
+    _, short = run(MKDConfig(interval=4))
+    _, long = run(MKDConfig(interval=4, horizon=horizon))
     assert sum(r.meta_steps for r in short) == 8
     assert sum(r.meta_steps for r in long) == {2: 8, 3: 7}[horizon]
     assert long[-1].temperatures != short[-1].temperatures
@@ -206,17 +206,16 @@ def test_a_loss_that_is_not_finite_stops_the_run() -> None:
         (lambda: MKDConfig(meta_fraction=0.0), "meta_fraction=0.0"),
         (lambda: MKDConfig(meta_fraction=1.5), "meta_fraction=1.5"),
         (lambda: MKDConfig(horizon=6), "horizon=6"),
-        (lambda: MKDConfig(confidence=0.0), "confidence=0.0"),
-        (lambda: MKDConfig(search_range=(4.0, 2.0)), "search_range=(4.0, 2.0)"),
-        (lambda: MKDConfig(search_range=(0.0, 2.0)), "search_range[0]=0.0"),
+        (lambda: AlignConfig(confidence=0.0), "confidence=0.0"),
+        (lambda: AlignConfig(tau_range=(4.0, 2.0)), "tau_range=(4.0, 2.0)"),
+        (lambda: AlignConfig(tau_range=(0.0, 2.0)), "tau_range[0]=0.0"),
         (lambda: MKDConfig(tau_s=-1.0), "tau_s=-1.0"),
         (lambda: MKDConfig(tau_s=2.0, form="shared"), "tau_s=2.0, tau_t=4.0"),
-        (lambda: MKDConfig(rule="guess"), "got rule='guess'"),
         (lambda: MKDConfig(scale="large"), "got scale='large'"),
         (lambda: MKDConfig(estimator="exact"), "got estimator='exact'"),
         (lambda: MKDConfig(meta_data="test"), "got meta_data='test'"),
         (lambda: MKDConfig(form="odd"), "got form='odd'"),
-        (lambda: MKDConfig(rule="search", learn_alpha=True), "learn_alpha=True"),
+        (lambda: AlignConfig(form="per_class"), "got form='per_class'"),
         (lambda: MKDConfig(form="per_class"), "need num_classes"),
         (lambda: MKDConfig(interval=0), "interval=0"),
         (lambda: MKDConfig(tau_t=100.0), "tau_t=100.0"),
@@ -244,8 +243,8 @@ def new_training(config: DistillerConfig, seed: int = 1) -> tuple[nn.Module, Tra
         CrossEntropyConfig(),
         KDConfig(),
         MKDConfig(interval=2),
-        MKDConfig(interval=3, rule="gradient"),
-        MKDConfig(interval=4, rule="gradient", horizon=2),
+        AlignConfig(interval=3),
+        MKDConfig(interval=4, horizon=2),
         MKDConfig(interval=3, meta_data="train"),
     ],
     ids=str,
@@ -322,7 +321,7 @@ def test_a_look_ahead_under_way_is_not_saved() -> None:
 def test_steps_are_held_exactly_while_a_look_ahead_to_come_needs_them(
     interval: int, horizon: int
 ) -> None:
-    config = MKDConfig(interval=interval, horizon=horizon, rule="gradient")
+    config = MKDConfig(interval=interval, horizon=horizon)
     distiller = config.build()
     for step in range(1, 20):
         due = next(later for later in range(step, 99) if config.is_due(later))

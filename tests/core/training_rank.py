@@ -14,6 +14,7 @@ from torch.nn.parallel import DistributedDataParallel
 from metakd.core.batch_norm import share_batch_norm
 from metakd.core.batches import Batch
 from metakd.core.distillers import (
+    AlignConfig,
     CAMKDConfig,
     CrossEntropyConfig,
     CTKDConfig,
@@ -43,7 +44,8 @@ THREE_STEPS = replace(MMKDConfig.reference(), feature_input="pooled", buffer_siz
 DISTILLERS: dict[str, DistillerConfig] = {
     "kd": KDConfig(),
     "mkd": MKDConfig(interval=4),
-    "mkd two steps": MKDConfig(interval=4, horizon=2, rule="gradient"),
+    "align": AlignConfig(interval=4),
+    "mkd two steps": MKDConfig(interval=4, horizon=2),
     "mkd next batch": MKDConfig(interval=4, meta_data="train"),
     "mean_losses": MeanLossesConfig(features_weight=1.0),
     "mmkd": MMKDConfig(interval=4, features_weight=1.0, meta_lr=0.03),
@@ -73,6 +75,7 @@ CHECKED: dict[str, DistillerConfig] = {
     "dkd": DKDConfig(),
     "ctkd": CTKDConfig(),
     "mkd": MKDConfig(interval=2),
+    "align": AlignConfig(interval=2),
     "mean_losses": MeanLossesConfig(features_weight=1.0),
     "mean_logits": MeanLogitsConfig(),
     "camkd": CAMKDConfig(features_weight=1.0),

@@ -29,10 +29,11 @@ def test_it_ends_with_a_verdict_and_a_report(
 ) -> None:
     assert first.returncode == 0, first.stderr
     out = place / "out"
-    # 2 settings × 2 seeds × (ce, τ = 1, τ = 4, learned).
-    assert finished_trials(out) == set(read_study(out).planned_trials)
-    assert len(finished_trials(out)) == 16
-    for words in ("dashboard    http://", "16/16 done", "30 % · standard", "out/report.html"):
+    # 2 settings × 2 seeds × (ce, τ = 1, τ = 4, learned, aligned).
+    searched = set(read_searches(out)["trial_id"].to_pylist())
+    assert finished_trials(out) == set(read_study(out).planned_trials) | searched
+    assert (len(searched), len(finished_trials(out))) == (4, 20)
+    for words in ("dashboard    http://", "20/20 done", "30 % · standard", "out/report.html"):
         assert words in first.stdout
     assert (out / "report.html").stat().st_size > 1e6
     assert not (out / "checkpoints").exists()

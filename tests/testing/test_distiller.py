@@ -13,6 +13,7 @@ from torch import Tensor
 from metakd.core.batches import Batch
 from metakd.core.distillers import (
     CONFIGS,
+    AlignConfig,
     CAMKDConfig,
     CrossEntropyConfig,
     CTKDConfig,
@@ -40,9 +41,9 @@ DISTILLERS: list[DistillerConfig] = [
     DKDConfig(),
     DKDConfig.reference(),
     MKDConfig(interval=2),
-    MKDConfig(interval=2, rule="gradient"),
-    MKDConfig(interval=3, rule="gradient", horizon=2, meta_data="train"),
-    MKDConfig(interval=5, meta_data="train"),
+    MKDConfig(interval=3, horizon=2, meta_data="train"),
+    AlignConfig(interval=2),
+    AlignConfig(interval=5, meta_data="train"),
     MeanLossesConfig(),
     MeanLossesConfig(features_weight=1.0, feature_units="raw", rectified=True),
     MeanLogitsConfig(features_weight=1.0),

@@ -30,8 +30,8 @@ class MetaTemperatureTask(LogitDistillationTask):  # type: ignore[misc]
 
     Args:
         *args: Those of ``LogitDistillationTask``.
-        temperature: Where the gradient rule starts; the default rule, search, has no start.
-        meta: Settings of ``MetaTemperatureConfig``, for example ``{"interval": 16}``.
+        temperature: Where the gradient rule starts; the alignment rule has no start.
+        meta: Settings of ``MetaTemperature``, for example ``{"interval": 16}``.
         **kwargs: Those of ``LogitDistillationTask``.
 
     Raises:
@@ -50,9 +50,10 @@ class MetaTemperatureTask(LogitDistillationTask):  # type: ignore[misc]
     ) -> None:
         super().__init__(*args, temperature=temperature, **kwargs)
         self._weight = self.task_loss_weight + self.distill_loss_weight
-        self.temperatures = MetaTemperature(
-            init=temperature, alpha=self.distill_loss_weight / self._weight, **(meta or {})
-        ).to(self.device)
+        settings = {"alpha": self.distill_loss_weight / self._weight, **(meta or {})}
+        if settings.get("rule", "gradient") == "gradient":
+            settings["init"] = temperature
+        self.temperatures = MetaTemperature(**settings).to(self.device)
         self.temperatures.use_task_loss(self.criterion)
         self._wait_for_optimiser()
 

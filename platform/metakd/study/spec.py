@@ -57,12 +57,12 @@ class StudySpec:
     """Different views of each sample, seen in turn; None makes a new one for each pass."""
     logits: AnswerType = "float16"
     """The type in which the teacher's answers are kept."""
-    strategies: tuple[str, ...] = ("ce", "fixed", "grid", "meta")
+    strategies: tuple[str, ...] = ("ce", "fixed", "grid", "meta", "align")
     """How the temperature is chosen, or ("all",); strategies that need the same trial share it."""
     temperatures: tuple[float, ...] = (1.0, 2.0, 4.0, 8.0, 16.0)
     """The grid, each above 0."""
     fixed_tau: float = 4.0
-    """The temperature of whoever does not search; learned temperatures start there."""
+    """The temperature of strategies that do not search; hypergradients start there, too."""
     alpha: float = 0.9
     """Weight of the teacher's term, equal for all strategies."""
     budget: float | None = None

@@ -384,7 +384,7 @@ def test_an_empty_quiz_set_is_one_line() -> None:
         {"horizon": 2},
         {"divergence": "js"},
         {"divergence": "mse", "learns_temperatures": True},
-        {"search_range": (4.0, 2.0)},
+        {"tau_range": (4.0, 2.0)},
         {"confidence": 0.0},
         {"pilot": "auto"},
         {"teacher_algorithm": "lion"},

@@ -14,11 +14,11 @@ from torch import Tensor, nn
 
 from metakd.core.batches import Batch
 from metakd.core.distillers import (
+    AlignConfig,
     CAMKDConfig,
     KDConfig,
     MeanLogitsConfig,
     MeanLossesConfig,
-    MKDConfig,
     MMKDConfig,
     SeveralTeachersConfig,
 )
@@ -54,8 +54,8 @@ def weights_of(record: EpochRecord, of: str = "logits") -> dict[str, TeacherWeig
     [
         (MMKDConfig(interval=2), KDConfig()),
         (replace(THREE_STEPS, features_weight=0.0, alpha=0.9, ce_weight=None), KDConfig()),
-        (MMKDConfig(interval=2, learns="temperatures"), MKDConfig(interval=2)),
-        (MMKDConfig(interval=3, learns="both", horizon=2), MKDConfig(interval=3, horizon=2)),
+        (MMKDConfig(interval=2, learns="temperatures"), AlignConfig(interval=2)),
+        (MMKDConfig(interval=3, learns="both", horizon=2), AlignConfig(interval=3, horizon=2)),
     ],
     ids=["one step", "three steps", "temperatures", "both"],
 )
@@ -302,7 +302,7 @@ def test_soft_labels_are_taken_everywhere() -> None:
         ({"meta_lr": 0.0}, "meta_lr=0.0"),
         ({"meta_weight_decay": -1.0}, "meta_weight_decay=-1.0"),
         ({"confidence": 0.0}, "confidence=0.0"),
-        ({"search_range": (4.0, 2.0)}, "search_range must rise"),
+        ({"tau_range": (4.0, 2.0)}, "tau_range must rise"),
         ({"interval": 0}, "interval=0"),
         ({"tau_s": 0.0}, "tau_s=0.0"),
         ({"look_ahead": "three_step", "horizon": 2}, "horizon must be 1, got horizon=2"),

@@ -13,12 +13,12 @@ from metakd.core import MetaTemperature
 
 BATCH, WIDTH, CLASSES, STEPS = 16, 6, 4, 50
 SETTINGS: dict[str, dict[str, Any]] = {
-    "search": {"scale": "product", "confidence": 1.0},
-    "gradient": {"scale": "product", "rule": "gradient"},
-    "two steps": {"scale": "product", "rule": "gradient", "horizon": 2},
+    "alignment": {"scale": "product", "rule": "alignment", "confidence": 1.0},
+    "gradient": {"scale": "product"},
+    "two steps": {"scale": "product", "horizon": 2},
     "per sample": {"scale": "product", "form": "per_sample"},
-    "two steps of a free scale": {"rule": "gradient", "horizon": 2},
-    "defaults": {"meta_fraction": 0.25},
+    "two steps of a free scale": {"horizon": 2},
+    "alignment on a quarter": {"rule": "alignment", "meta_fraction": 0.25},
 }
 
 

@@ -1,9 +1,17 @@
 import itertools
+from collections.abc import Callable
+from dataclasses import fields
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from metakd.core.meta_temperature import MetaTemperatureConfig
+from metakd.core.meta_temperature import (
+    AlignmentConfig,
+    GradientConfig,
+    LearnedTemperatureConfig,
+    MetaTemperature,
+)
 
 
 @given(
@@ -14,7 +22,7 @@ from metakd.core.meta_temperature import MetaTemperatureConfig
 def test_a_look_ahead_remembers_just_the_steps_it_reaches_back_over(
     interval: int, horizon: int, steps: int
 ) -> None:
-    config = MetaTemperatureConfig(interval=interval, horizon=horizon)
+    config = GradientConfig(interval=interval, horizon=horizon)
     due = [step for step in range(steps) if config.is_due(step)]
     assert len(due) == config.look_aheads(steps)
     assert all(later - earlier == interval for earlier, later in itertools.pairwise(due))
@@ -26,19 +34,48 @@ def test_a_look_ahead_remembers_just_the_steps_it_reaches_back_over(
 
 
 def test_a_share_of_a_batch_is_never_fewer_than_two_samples() -> None:
-    config = MetaTemperatureConfig(meta_fraction=0.01)
+    config = GradientConfig(meta_fraction=0.01)
     assert [config.samples_of(size) for size in (1, 2, 64, 1000)] == [1, 2, 2, 10]
 
 
-def test_the_rule_follows_the_form_where_none_is_named() -> None:
-    def rule(**settings: object) -> str:
-        return MetaTemperatureConfig(**settings).effective_rule  # type: ignore[arg-type]
+def test_the_rule_is_named_and_the_gradient_is_the_default() -> None:
+    assert MetaTemperature().config == GradientConfig()
+    assert MetaTemperature(rule="alignment").config == AlignmentConfig()
+    with pytest.raises(ValueError, match="rule must be one of gradient, alignment, got rule='se"):
+        MetaTemperature(rule="search")  # type: ignore[arg-type]
 
-    assert rule() == rule(form="shared") == "search"
-    assert rule(form="per_sample") == rule(learn_alpha=True) == rule(rule="gradient") == "gradient"
+
+def test_each_rule_has_its_own_start() -> None:
+    assert MetaTemperature().temperatures == pytest.approx((4.0, 4.0))
+    assert MetaTemperature(init=(16.0, 1.0)).temperatures == pytest.approx((16.0, 1.0))
+    aligned = MetaTemperature(rule="alignment", tau_range=(2.0, 32.0))
+    assert aligned.temperatures == pytest.approx((8.0, 8.0))
+    with pytest.raises(ValueError, match=r"rule='alignment' has no start, got init=4\.0"):
+        MetaTemperature(init=4.0, rule="alignment")
 
 
-def test_search_begins_at_the_middle_of_its_range_and_nowhere_else() -> None:
-    assert MetaTemperatureConfig(tau_s=16.0, tau_t=1.0).start == (4.0, 4.0)
-    assert MetaTemperatureConfig(search_range=(2.0, 32.0)).start == (8.0, 8.0)
-    assert MetaTemperatureConfig(rule="gradient", tau_s=16.0, tau_t=1.0).start == (16.0, 1.0)
+def test_a_rule_has_no_field_that_it_ignores() -> None:
+    """The fields of a configuration are part of a trial's id."""
+    common = {field.name for field in fields(LearnedTemperatureConfig)}
+    own = {
+        kind: {f.name for f in fields(kind)} - common for kind in (GradientConfig, AlignmentConfig)
+    }
+    assert own[GradientConfig] == {"tau_s", "tau_t", "learn_alpha", "num_classes", "meta_lr"}
+    assert own[AlignmentConfig] == {"tau_range", "confidence"}
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: GradientConfig(num_classes=3), "num_classes is for per_class alone"),
+        (lambda: GradientConfig(form="per_class"), "need num_classes"),
+        (lambda: GradientConfig(form="shared", tau_s=2.0), "one start"),
+        (lambda: AlignmentConfig(form="per_sample"), "take rule='gradient'"),
+        (lambda: AlignmentConfig(tau_range=(4.0, 2.0)), "must rise"),
+        (lambda: AlignmentConfig(tau_range=(0.0, 2.0)), r"got tau_range\[0\]=0.0"),
+        (lambda: AlignmentConfig(confidence=0.0), "must be above 0"),
+    ],
+)
+def test_what_makes_no_sense_is_refused(make: Callable[[], object], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        make()

@@ -8,12 +8,12 @@ from ranks import run_ranks
 
 LOOP = Path(__file__).parent / "ddp_loop.py"
 SETTINGS = (
-    "search",
+    "alignment",
     "gradient",
     "two steps",
     "per sample",
     "two steps of a free scale",
-    "defaults",
+    "alignment on a quarter",
 )
 
 

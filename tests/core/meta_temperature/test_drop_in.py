@@ -42,7 +42,9 @@ class Loop:
         self.optimiser: Optimizer = SGD(
             self.student.parameters(), lr=0.1, momentum=0.9, nesterov=True
         )
-        self.temps = MetaTemperature(**{"num_classes": C, "interval": 2, **settings})
+        if settings.get("form") == "per_class":
+            settings["num_classes"] = C
+        self.temps = MetaTemperature(**{"interval": 2, **settings})
         self.temps.watch(self.student, self.optimiser)
 
     def run(self, steps: int, start: int = 0) -> list[MetaStep]:
@@ -82,7 +84,8 @@ def test_every_form_learns_in_a_few_lines(form: str, learn_alpha: bool) -> None:
     [
         {},
         {"form": "shared"},
-        {"rule": "gradient"},
+        {"rule": "alignment"},
+        {"rule": "alignment", "form": "shared"},
         {"form": "per_class", "learn_alpha": True},
         {"form": "per_sample"},
     ],
@@ -119,7 +122,7 @@ def test_the_gradient_is_that_of_re_run_steps() -> None:
     """End to end in float64: dM/d log τ against the meta loss at other temperatures."""
 
     def loop_at(shift: Tensor) -> tuple[Loop, tuple[Tensor, Tensor]]:
-        loop = Loop(wrap=lambda s: s.double(), rule="gradient", interval=1, meta_fraction=1.0)
+        loop = Loop(wrap=lambda s: s.double(), interval=1, meta_fraction=1.0)
         loop.temps.double()
         with torch.no_grad():
             next(iter(loop.temps.parameters())).add_(shift)
@@ -242,7 +245,7 @@ def test_an_evaluation_in_between_is_not_a_step() -> None:
 
 
 def test_a_longer_horizon_works_in_the_loop_too() -> None:
-    loop = Loop(interval=3, horizon=2, rule="gradient")
+    loop = Loop(interval=3, horizon=2)
     assert len(loop.run(10)) == 3
     assert loop.temps.steps == 10
 

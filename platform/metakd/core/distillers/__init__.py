@@ -9,8 +9,9 @@ kd_schedule  the same at temperatures that change with the epoch           KDSch
 logit_std    KD of logits standardised per sample (arXiv 2403.01427)       LogitStdConfig
 dkd          target and other classes taught apart (arXiv 2203.08679)      DKDConfig
 ctkd         a temperature learned against the student (arXiv 2211.16231)  CTKDConfig
-mkd          distillation at learned temperatures (MKD-style, after the    MKDConfig
-             abstract of arXiv 2202.07940)
+mkd          temperatures that descend the hypergradient (MKD-style,       MKDConfig
+             after the abstract of arXiv 2202.07940)
+align        temperatures by their mean alignment score                    AlignConfig
 mean_losses  several teachers that count alike                             MeanLossesConfig
 mean_logits  one teacher, the mean of several                              MeanLogitsConfig
 camkd        several, by their confidence (arXiv 2201.00007)               CAMKDConfig
@@ -29,7 +30,7 @@ from metakd.core.distillers.kd import KDConfig
 from metakd.core.distillers.kd_schedule import KDScheduleConfig, scheduled
 from metakd.core.distillers.logit_std import LogitStdConfig
 from metakd.core.distillers.metadistil import MetaDistilConfig
-from metakd.core.distillers.mkd import MKDConfig
+from metakd.core.distillers.mkd import AlignConfig, MKDConfig
 from metakd.core.distillers.mmkd import MMKDConfig
 from metakd.core.distillers.several import (
     CAMKDConfig,
@@ -46,6 +47,7 @@ _CONFIGS: tuple[type[DistillerConfig], ...] = (
     DKDConfig,
     CTKDConfig,
     MKDConfig,
+    AlignConfig,
     MeanLossesConfig,
     MeanLogitsConfig,
     CAMKDConfig,
@@ -56,6 +58,7 @@ CONFIGS: dict[str, type[DistillerConfig]] = {config.method: config for config in
 
 __all__ = [
     "CONFIGS",
+    "AlignConfig",
     "CAMKDConfig",
     "CTKDConfig",
     "CrossEntropyConfig",

@@ -34,12 +34,12 @@ from metakd.core.live_teacher import LiveTeacher, TeacherAlgorithm
 from metakd.core.look_aheads import LookAheads, MetaStep, require, require_one_of
 from metakd.core.losses import Losses, distillation_loss, require_same_classes
 from metakd.core.meta_gradient import graph_to
+from metakd.core.meta_temperature.aligned import AlignedTemperatures
+from metakd.core.meta_temperature.config import require_tau_range
 from metakd.core.meta_temperature.rule import SeenStep
-from metakd.core.meta_temperature.searched import SearchedTemperatures
 from metakd.core.optimisers import EagerSGD
 from metakd.core.ranks import mean_over_ranks, ranks_of
 from metakd.core.snapshot import rolled_back, tried_step
-from metakd.core.temperatures import require_start
 
 _logger = logging.getLogger(__name__)
 
@@ -95,12 +95,12 @@ class MetaDistilConfig(LookAheads):
     pilot_lr: float = 0.05
     """Of an SGD pilot, the peak rate, above 0; it falls as the student's does."""
     learns_temperatures: bool = False
-    """Whether pilots move the temperatures too, as MKD's look-aheads do: tau_s and tau_t are not
+    """Whether pilots move the temperatures too, by the alignment rule: tau_s and tau_t are not
     used then, and the teacher's term keeps the size that it has at τ = 4. Needs kl."""
-    search_range: tuple[float, float] = (1.0, 16.0)
-    """The temperatures that are judged, where they are learned."""
+    tau_range: tuple[float, float] = (1.0, 16.0)
+    """The range of the alignment rule, where temperatures are learned."""
     confidence: float = 0.25
-    """How fast that search makes up its mind, above 0."""
+    """The alignment rule's confidence, where temperatures are learned; above 0."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -128,10 +128,7 @@ class MetaDistilConfig(LookAheads):
         require_one_of("divergence", self.divergence, get_args(Divergence))
         require_one_of("teacher_algorithm", self.teacher_algorithm, get_args(TeacherAlgorithm))
         require_one_of("pilot", self.pilot, get_args(Pilot))
-        low, high = self.search_range
-        require_start("search_range[0]", low)
-        require_start("search_range[1]", high)
-        require(low < high, "search_range must rise", "search_range", self.search_range)
+        require_tau_range(self.tau_range)
         require(self.confidence > 0, "confidence must be above 0", "confidence", self.confidence)
         if self.learns_temperatures:
             rule = "learned temperatures need divergence='kl'"
@@ -211,9 +208,9 @@ class MetaDistil(LookingAhead):
         self._live: LiveTeacher | None = None
         self._attached: tuple[nn.Module, Optimizer] | None = None
         self._taught: deque[TaughtStep] = deque(maxlen=config.horizon)
-        self._learned: SearchedTemperatures | None = None
+        self._learned: AlignedTemperatures | None = None
         if config.learns_temperatures:
-            self._learned = SearchedTemperatures(config.search_range, config.confidence)
+            self._learned = AlignedTemperatures(config.tau_range, config.confidence)
 
     @property
     def teacher(self) -> nn.Module | None:

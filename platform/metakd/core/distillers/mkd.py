@@ -1,8 +1,9 @@
-"""Distillation at learned temperatures, MKD-style, after the abstract of arXiv 2202.07940.
+"""Distillation at learned temperatures: MKD-style, and by the alignment rule.
 
-The abstract says that the temperatures of both teacher and student become meta-parameters, tuned
-during training by the gradient of the learning objective. What it leaves open is chosen in
-``metakd.core.meta_temperature``, with the measurements behind it.
+MKD's abstract (arXiv 2202.07940) says that the temperatures of both teacher and student become
+meta-parameters, tuned during training by the gradient of the learning objective: ``MKDConfig``.
+What it leaves open is chosen in ``metakd.core.meta_temperature``, with the measurements behind it.
+``AlignConfig`` reads no gradient by τ: it scores all temperatures of a range at each look-ahead.
 """
 
 from collections.abc import Mapping
@@ -18,26 +19,44 @@ from metakd.core.distillers.looking_ahead import LookingAhead
 from metakd.core.hypergradient import TakenStep
 from metakd.core.look_aheads import MetaStep
 from metakd.core.losses import Losses
-from metakd.core.meta_temperature import MetaTemperature, MetaTemperatureConfig
+from metakd.core.meta_temperature import (
+    AlignmentConfig,
+    GradientConfig,
+    LearnedTemperatureConfig,
+    MetaTemperature,
+)
 
 
 @dataclass(frozen=True, kw_only=True)
-class MKDConfig(MetaTemperatureConfig):
-    """Learned temperatures; the fields are those of ``MetaTemperatureConfig``."""
+class MKDConfig(GradientConfig):
+    """Temperatures learned by the gradient rule; the fields are those of ``GradientConfig``."""
 
     method: ClassVar[str] = "mkd"
     asks_teacher: ClassVar[bool] = True
     min_classes: ClassVar[int] = 2
 
-    def build(self) -> "MKD":
+    def build(self) -> "LearnedTemperatures":
         """Returns the distiller."""
-        return MKD(self)
+        return LearnedTemperatures(self)
 
 
-class MKD(LookingAhead):
+@dataclass(frozen=True, kw_only=True)
+class AlignConfig(AlignmentConfig):
+    """Temperatures learned by the alignment rule; the fields are those of ``AlignmentConfig``."""
+
+    method: ClassVar[str] = "align"
+    asks_teacher: ClassVar[bool] = True
+    min_classes: ClassVar[int] = 2
+
+    def build(self) -> "LearnedTemperatures":
+        """Returns the distiller."""
+        return LearnedTemperatures(self)
+
+
+class LearnedTemperatures(LookingAhead):
     """L = (1−α) CE + α s KL, at temperatures that look-aheads move."""
 
-    def __init__(self, config: MKDConfig) -> None:
+    def __init__(self, config: LearnedTemperatureConfig) -> None:
         super().__init__(config)
         self._temperature = MetaTemperature.of(config)
 

@@ -70,7 +70,7 @@ class MMKDConfig(SeveralTeachersConfig, TeacherWeightsConfig):
     epoch. The networks' inputs are detached in both, as there, so that a look-ahead does not see
     how one step changes the weights of the next.
 
-    With one teacher, whose weight is 1, it is ``kd``, and ``mkd`` where temperatures are learned.
+    With one teacher, whose weight is 1, it is ``kd``, and ``align`` where temperatures are learned.
     """
 
     method: ClassVar[str] = "mmkd"
@@ -178,7 +178,7 @@ class MMKD(SeveralTeachers, LookingAhead):
         if teachers == 1:
             _logger.warning(
                 "mmkd with one teacher, whose weight is 1, is %s: there are no weights to learn",
-                "mkd" if config.learns_temperatures else "kd",
+                "align" if config.learns_temperatures else "kd",
             )
         self._is_extended = True
         return extended

@@ -81,10 +81,16 @@ the mean over quarters is 6 % off the whole (median of 10 steps of a small CNN, 
 ResNet-20), where one quarter scatters by 40 %.
 """
 
-from metakd.core.meta_temperature.config import MetaTemperatureConfig
+from metakd.core.meta_temperature.config import (
+    AlignmentConfig,
+    GradientConfig,
+    LearnedTemperatureConfig,
+)
 from metakd.core.meta_temperature.module import MetaTemperature
 
 __all__ = [
+    "AlignmentConfig",
+    "GradientConfig",
+    "LearnedTemperatureConfig",
     "MetaTemperature",
-    "MetaTemperatureConfig",
 ]

@@ -12,13 +12,19 @@ from torch.optim import Optimizer
 
 from metakd.core.batches import Inputs, changed
 from metakd.core.hypergradient import MetaLoss, TakenStep
-from metakd.core.look_aheads import MetaStep
+from metakd.core.look_aheads import MetaStep, require_one_of
 from metakd.core.losses import Losses, TaskLoss
 from metakd.core.meta_gradient import meta_gradient
-from metakd.core.meta_temperature.config import MetaTemperatureConfig
+from metakd.core.meta_temperature.alignment import AlignmentRule
+from metakd.core.meta_temperature.config import (
+    CONFIG_OF_RULE,
+    AlignmentConfig,
+    GradientConfig,
+    LearnedTemperatureConfig,
+    RuleName,
+)
 from metakd.core.meta_temperature.gradient import GradientRule
 from metakd.core.meta_temperature.rule import MetaRule, SeenStep
-from metakd.core.meta_temperature.search import AlignmentSearch
 from metakd.core.meta_temperature.tempered_loss import TemperedLoss
 from metakd.core.meta_temperature.watch import Watch
 from metakd.core.ranks import ranks_of
@@ -49,6 +55,22 @@ class BatchLoss:
         return losses.total
 
 
+def _learned(config: LearnedTemperatureConfig) -> tuple[TemperedLoss, MetaRule]:
+    """Returns the loss with φ at its start, and the rule that moves φ."""
+    c = config
+    if isinstance(c, AlignmentConfig):
+        aligned = AlignmentRule(*c.tau_range, c.confidence, c.form == "shared")
+        temperatures = make_temperatures(c.form, aligned.middle, aligned.middle)
+        tempered = TemperedLoss(temperatures, c.alpha, learn_alpha=False, scale=c.scale)
+        tempered.requires_grad_(False)
+        return tempered, aligned
+    assert isinstance(c, GradientConfig)
+    temperatures = make_temperatures(c.form, c.tau_s, c.tau_t, c.num_classes)
+    tempered = TemperedLoss(temperatures, c.alpha, c.learn_alpha, c.scale)
+    tempered.requires_grad_(False)
+    return tempered, GradientRule(tempered.phi, c.meta_lr)
+
+
 class MetaTemperature(nn.Module):
     """Softmax temperatures that are learned while the student trains, in anyone's loop.
 
@@ -60,19 +82,20 @@ class MetaTemperature(nn.Module):
         ...     loss.backward()
         ...     optimiser.step()
         ...     if temps.is_due:
-        ...         temps.meta_step(*next(held_out))
+        ...         temps.meta_step(*upcoming_batch)  # or held-out samples
 
     Save and load it with ``state_dict`` beside the student and the optimiser: a resumed run is the
     same run, to the bit on a CPU.
 
     Args:
-        init: Where the temperature starts, or one for the student and one for the teacher. The
-            default rule, search, has no start: it trains at the middle of ``search_range`` (τ = 4)
-            until its first look-ahead, and judges the whole range from there on.
-        **settings: Further fields of ``MetaTemperatureConfig``.
+        init: Where the gradient rule starts the temperature, or one for the student and one for the
+            teacher; 4 unless it is given. The alignment rule has no start.
+        rule: ``gradient`` descends the look-ahead hypergradient (MKD-style); ``alignment`` scores
+            all temperatures of a range at each look-ahead.
+        **settings: Further fields of ``GradientConfig`` or ``AlignmentConfig``.
 
     Raises:
-        ValueError: If a setting is out of its range.
+        ValueError: If a setting is out of its range, or there is no such rule.
 
     Attributes:
         config: The settings.
@@ -80,29 +103,29 @@ class MetaTemperature(nn.Module):
         skipped: How many look-aheads moved nothing because they were not finite.
     """
 
-    def __init__(self, init: float | tuple[float, float] = 4.0, **settings: Any) -> None:  # noqa: ANN401
+    def __init__(
+        self,
+        init: float | tuple[float, float] | None = None,
+        rule: RuleName = "gradient",
+        **settings: Any,  # noqa: ANN401 - fields of the rule's configuration
+    ) -> None:
         super().__init__()
-        tau_s, tau_t = init if isinstance(init, tuple) else (init, init)
-        self.config = c = MetaTemperatureConfig(tau_s=tau_s, tau_t=tau_t, **settings)
+        require_one_of("rule", rule, tuple(CONFIG_OF_RULE))
+        if init is not None:
+            if rule != "gradient":
+                raise ValueError(f"rule={rule!r} has no start, got init={init}: leave it out")
+            settings["tau_s"], settings["tau_t"] = init if isinstance(init, tuple) else (init, init)
+        self.config: LearnedTemperatureConfig = CONFIG_OF_RULE[rule](**settings)
         self.steps = 0
         self.skipped = 0
-        self._tempered = TemperedLoss(
-            make_temperatures(c.form, *c.start, c.num_classes), c.alpha, c.learn_alpha, c.scale
-        )
-        for parameter in self._tempered.phi:
-            parameter.requires_grad_(False)
-        self._rule: MetaRule
-        if c.effective_rule == "search":
-            self._rule = AlignmentSearch(*c.search_range, c.confidence, c.form == "shared")
-        else:
-            self._rule = GradientRule(self._tempered.phi, c.meta_lr)
+        self._tempered, self._rule = _learned(self.config)
         self._watch: Watch | None = None
 
     @classmethod
-    def of(cls, config: MetaTemperatureConfig) -> Self:
+    def of(cls, config: LearnedTemperatureConfig) -> Self:
         """Returns temperatures with these settings."""
         settings = {field.name: getattr(config, field.name) for field in fields(config)}
-        return cls(init=(settings.pop("tau_s"), settings.pop("tau_t")), **settings)
+        return cls(rule=config.rule, **settings)
 
     def loss(self, student_logits: Tensor, teacher_logits: Tensor, labels: Tensor) -> Tensor:
         """Returns the loss that the student descends, at the temperatures as they stand; scalar.

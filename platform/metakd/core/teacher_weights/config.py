@@ -7,9 +7,9 @@ from typing import Literal, get_args
 from metakd.core.hard_buffer import DrawError
 from metakd.core.look_ahead_cost import reverse_equivalents
 from metakd.core.look_aheads import LookAheads, require, require_one_of
+from metakd.core.meta_temperature.config import require_tau_range
 from metakd.core.teacher_weights.network import Start
 from metakd.core.teacher_weights.network_input import FeatureInput
-from metakd.core.temperatures import require_start
 
 Learns = Literal["weights", "temperatures", "both"]
 LookAheadForm = Literal["one_step", "three_step"]
@@ -23,8 +23,8 @@ class TeacherWeightsConfig(LookAheads):
 
     learns: Learns = "weights"
     """What look-aheads learn: weights, temperatures (of teachers that count alike), or both. Where
-    temperatures are learned, tau_s and tau_t are not used: they start at the middle of
-    search_range."""
+    temperatures are learned, tau_s and tau_t are not used: the alignment rule starts at the middle
+    of tau_range."""
     look_ahead: LookAheadForm = "one_step"
     """What they reach back over: one_step is the student's own step, three_step those of MMKD's
     code, which are undone; it has no use for meta_data."""
@@ -40,10 +40,10 @@ class TeacherWeightsConfig(LookAheads):
     """Adam's rate on the networks."""
     meta_weight_decay: float = 0.0
     """L2 penalty on the networks inside Adam, at least 0."""
-    search_range: tuple[float, float] = (1.0, 16.0)
-    """The temperatures that search judges, where they are learned."""
+    tau_range: tuple[float, float] = (1.0, 16.0)
+    """The range of the alignment rule, where temperatures are learned."""
     confidence: float = 0.25
-    """How fast that search makes up its mind, above 0."""
+    """The alignment rule's confidence, where temperatures are learned; above 0."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -61,10 +61,7 @@ class TeacherWeightsConfig(LookAheads):
             "meta_weight_decay",
             decay,
         )
-        low, high = self.search_range
-        require_start("search_range[0]", low)
-        require_start("search_range[1]", high)
-        require(low < high, "search_range must rise", "search_range", self.search_range)
+        require_tau_range(self.tau_range)
         if self.is_piloted:
             rule = "three_step has steps of its own to reach back over, so horizon must be 1"
             require(self.horizon == 1, rule, "horizon", self.horizon)

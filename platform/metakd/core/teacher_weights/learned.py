@@ -7,9 +7,9 @@ import torch.distributed as dist
 from torch import Tensor, nn
 
 from metakd.core.meta_gradient import MetaGradient
+from metakd.core.meta_temperature.aligned import AlignedTemperatures
 from metakd.core.meta_temperature.gradient import GradientRule
 from metakd.core.meta_temperature.rule import SeenStep
-from metakd.core.meta_temperature.searched import SearchedTemperatures
 from metakd.core.teacher_weights.config import TeacherWeightsConfig
 from metakd.core.teacher_weights.network import WeightNetwork
 
@@ -34,10 +34,10 @@ class LearnedWeights(nn.Module):
         super().__init__()
         self._config = config
         self.networks = nn.ModuleDict()
-        self.temperatures: SearchedTemperatures | None = None
+        self.temperatures: AlignedTemperatures | None = None
         self._weights_rule: GradientRule | None = None
         if config.learns_temperatures:
-            self.temperatures = SearchedTemperatures(config.search_range, config.confidence)
+            self.temperatures = AlignedTemperatures(config.tau_range, config.confidence)
         self.requires_grad_(False)
 
     def make_networks(

@@ -27,6 +27,8 @@ def require_form(form: Form, num_classes: int | None) -> None:
         raise ValueError(f"form must be one of {', '.join(get_args(Form))}, got form={form!r}")
     if form == "per_class" and num_classes is None:
         raise ValueError("per_class temperatures need num_classes, got None")
+    if form != "per_class" and num_classes is not None:
+        raise ValueError(f"num_classes is for per_class alone, got num_classes={num_classes}")
 
 
 def make_temperatures(

@@ -1,4 +1,4 @@
-"""Temperatures learned while the student trains: the default, and its variants."""
+"""Temperatures that descend the look-ahead hypergradient (MKD-style): the default and variants."""
 
 from collections.abc import Callable
 from typing import Any
@@ -19,12 +19,14 @@ def _per_class(choices: Choices) -> list[MKDConfig]:
     return _learned(form="per_class", num_classes=choices.num_classes)(choices)
 
 
-META = Strategy("both temperatures learned", at_once(_learned()))
-SHARED = Strategy("one learned temperature", at_once(_learned(form="shared")))
-GRADIENT = Strategy("both learned by the gradient rule", at_once(_learned(rule="gradient")))
-PER_CLASS = Strategy("temperatures learned for each class", at_once(_per_class))
-PER_SAMPLE = Strategy("temperatures learned for each sample", at_once(_learned(form="per_sample")))
+META = Strategy("both temperatures learned by their hypergradient (MKD-style)", at_once(_learned()))
+SHARED = Strategy("one temperature learned by its hypergradient", at_once(_learned(form="shared")))
+PER_CLASS = Strategy("temperatures of each class learned by hypergradients", at_once(_per_class))
+PER_SAMPLE = Strategy(
+    "a network from logits to temperatures, learned by its hypergradient",
+    at_once(_learned(form="per_sample")),
+)
 WITH_ALPHA = Strategy(
-    "both temperatures and the loss weight learned",
-    at_once(_learned(learn_alpha=True, rule="gradient")),
+    "both temperatures and the loss weight learned by their hypergradient",
+    at_once(_learned(learn_alpha=True)),
 )

@@ -27,7 +27,7 @@ OWN_QUIZ = Strategy(
     "the same, judged by the training batch itself", at_once(_taught(meta_data="train"))
 )
 WITH_TEMPERATURES = Strategy(
-    "the same, with temperatures learned by the same pilots",
+    "the same, with temperatures set by alignment scores of the same pilots",
     at_once(_taught(learns_temperatures=True)),
 )
 REFERENCE = Strategy("MetaDistil as its authors' code has it", at_once(_as_published))

@@ -69,14 +69,14 @@ MMKD = _several(
 )
 MMKD_LOGITS = _several("learned weights of logits", _of_all(MMKDConfig), "fixed")
 MMKD_TAU = _several(
-    "the mean of losses at learned temperatures",
+    "the mean of losses at temperatures set by alignment scores",
     _of_all(MMKDConfig, learns="temperatures"),
-    "meta",
+    "align",
 )
 MMKD_WITH_TEMPERATURES = _several(
-    "learned weights of logits and features, and learned temperatures",
+    "learned weights of logits and features, temperatures set by alignment scores",
     _of_all(MMKDConfig, features_weight=FEATURES_WEIGHT, learns="both"),
-    "meta with features",
+    "align with features",
     with_features=True,
 )
 MMKD_REFERENCE = _several(

@@ -1,4 +1,4 @@
-"""The search rule: its scores against the loss's own gradient, and what it comes to believe."""
+"""The alignment rule: its scores against the loss's own gradient, and the weights they give."""
 
 import math
 
@@ -9,8 +9,8 @@ from torch import Tensor, nn
 from metakd.core.ensemble_loss import ensemble_loss
 from metakd.core.hypergradient import Linearised
 from metakd.core.losses import distillation_loss
+from metakd.core.meta_temperature.alignment import POINTS, AlignmentRule
 from metakd.core.meta_temperature.rule import SeenStep
-from metakd.core.meta_temperature.search import POINTS, AlignmentSearch
 
 B, C = 12, 5
 
@@ -35,12 +35,12 @@ def teacher_gradient(step: SeenStep, tau_s: float, tau_t: float) -> Tensor:
     return torch.autograd.grad(kd, logits)[0].flatten()
 
 
-def make(shared: bool = False, confidence: float = 0.25) -> tuple[AlignmentSearch, nn.Parameter]:
+def make(shared: bool = False, confidence: float = 0.25) -> tuple[AlignmentRule, nn.Parameter]:
     phi = nn.Parameter(torch.full([] if shared else [2], math.log(4.0)), requires_grad=False)
-    return AlignmentSearch(1.0, 16.0, confidence, shared), phi
+    return AlignmentRule(1.0, 16.0, confidence, shared), phi
 
 
-def move(rule: AlignmentSearch, phi: nn.Parameter, *steps: SeenStep) -> None:
+def move(rule: AlignmentRule, phi: nn.Parameter, *steps: SeenStep) -> None:
     rule.move([phi], [torch.zeros_like(phi)], steps, None)
 
 
@@ -91,7 +91,7 @@ def test_single_precision_is_enough_where_both_sides_agree(gap: float, certainty
         assert scores.abs().max() <= 1 + 1e-5
         move(rule, phi, agreed)
     assert phi.isfinite().all()
-    assert rule.belief().sum() == pytest.approx(1.0)
+    assert rule.weights().sum() == pytest.approx(1.0)
 
 
 def test_several_steps_score_as_one_batch() -> None:
@@ -116,8 +116,8 @@ def test_one_look_ahead_is_no_evidence_and_pure_noise_never_becomes_any(shared: 
     for seed in range(1, 200):
         generator = torch.Generator().manual_seed(1000 + seed)
         move(rule, phi, seen(seed, torch.randn(B, C, generator=generator)))
-    belief = rule.belief()
-    assert belief.max() < 4 / int((belief > 0).sum())
+    weights = rule.weights()
+    assert weights.max() < 4 / int((weights > 0).sum())
 
 
 @pytest.mark.parametrize("wanted", [(2, 6), (7, 1), (4, 4)])
@@ -134,7 +134,7 @@ def test_it_finds_the_temperatures_that_the_look_aheads_agree_with(
         noise = 0.05 * push.norm() / B * torch.randn(B, C, generator=generator)
         move(rule, phi, seen(seed, -push + noise))
     assert phi.exp().tolist() == pytest.approx([tau_s, tau_t], rel=0.1)
-    assert rule.belief().sum() == pytest.approx(1.0)
+    assert rule.weights().sum() == pytest.approx(1.0)
 
 
 def test_it_forgets_nothing_over_a_save_and_a_load() -> None:

@@ -1,30 +1,27 @@
-"""Temperatures that a search moves, for methods that learn them beside something else."""
+"""Temperatures moved by the alignment rule, for methods that learn something else beside them."""
 
-import math
 from collections.abc import Sequence
 
 import torch.distributed as dist
 from torch import Tensor, nn
 
+from metakd.core.meta_temperature.alignment import AlignmentRule
 from metakd.core.meta_temperature.rule import SeenStep
-from metakd.core.meta_temperature.search import AlignmentSearch
 from metakd.core.temperatures.scalar import SeparateTemperatures
 
 
-class SearchedTemperatures(nn.Module):
+class AlignedTemperatures(nn.Module):
     """τ_s and τ_t, from the middle of a range on. Its state dict is all that a resumed run needs.
 
     Args:
-        search_range: The temperatures that the search judges.
-        confidence: How fast it makes up its mind.
+        tau_range: The lowest and the highest temperature that are scored.
+        confidence: How fast the weights concentrate.
     """
 
-    def __init__(self, search_range: tuple[float, float], confidence: float) -> None:
+    def __init__(self, tau_range: tuple[float, float], confidence: float) -> None:
         super().__init__()
-        low, high = search_range
-        middle = math.sqrt(low * high)
-        self._temperatures = SeparateTemperatures(middle, middle)
-        self._rule = AlignmentSearch(low, high, confidence, shared=False)
+        self._rule = AlignmentRule(*tau_range, confidence, shared=False)
+        self._temperatures = SeparateTemperatures(self._rule.middle, self._rule.middle)
         self.requires_grad_(False)
 
     @property
