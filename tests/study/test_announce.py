@@ -6,7 +6,7 @@ from rich.console import Console
 
 from metakd.data.datasets import ImageDataset, open_dataset
 from metakd.results.writer import write_trial
-from metakd.study.announce import announce_plan, announce_skipped
+from metakd.study.announce import announce_older, announce_plan, announce_skipped
 from metakd.study.board import Board
 from metakd.study.curves import Curves
 from metakd.study.options import BankPolicy
@@ -44,6 +44,34 @@ def planned(
     text = io.StringIO()
     announce_plan(Console(file=text, width=200), plan, board, plan.teachers, 2, 5 * 2**30)
     return text.getvalue()
+
+
+def test_trials_of_older_algorithms_are_counted_and_stay_apart(tmp_path: Path) -> None:
+    plan = make_plan(
+        StudySpec("s", scales=(0.3,), augmentations=("none",), strategies=("fixed",), seeds=3),
+        [open_dataset("digits", tmp_path)],
+    )
+
+    def older() -> str:
+        text = io.StringIO()
+        announce_older(Console(file=text, width=200), tmp_path, plan)
+        return text.getvalue()
+
+    def store(trial_id: str, content: str) -> None:
+        write_trial(tmp_path, {"trial_id": trial_id, "pair_id": "p", "config_json": content}, [])
+
+    assert older() == ""
+    first, second, other = (job.trial for job in plan.jobs)
+    store(first.id, first.config_json)
+    # Of the present algorithms, though of another study.
+    store("another", other.config_json.replace('"seed":2', '"seed":9'))
+    assert older() == ""
+    store("raised", second.config_json.replace('{"kd":1}', '{"kd":0}'))
+    store("ancient", '{"distiller":{"method":"mkd"},"seed":0}')
+    assert older() == (
+        "older        2 trials in the store of older algorithms (kd 0, now 1; mkd unversioned, now "
+        "2): they stay there, and are not compared with new ones\n"
+    )
 
 
 def test_the_plan_says_who_teaches_at_once(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 import pytest
 import torch
 import torch.nn.functional as F
+from changed_fields import changed_in_one_field
 from one_thread import one_thread as one_thread
 from torch import Tensor
 
@@ -32,6 +33,7 @@ from metakd.core.distillers import (
 from metakd.core.distillers.kd import KD
 from metakd.core.losses import Losses
 from metakd.testing import check_distiller
+from metakd.testing.distiller import Run
 
 DISTILLERS: list[DistillerConfig] = [
     CrossEntropyConfig(),
@@ -65,6 +67,19 @@ DISTILLERS: list[DistillerConfig] = [
 @pytest.mark.parametrize("config", DISTILLERS, ids=str)
 def test_a_registered_distiller_passes(config: DistillerConfig) -> None:
     check_distiller(config)
+
+
+@pytest.mark.parametrize(
+    "config", [c for c in DISTILLERS if getattr(c, "unused_fields", ())], ids=str
+)
+def test_a_field_that_is_named_as_unused_changes_nothing(config: Any) -> None:
+    expected = Run(config, 5).rest()
+    others = {
+        name: other for name, other in changed_in_one_field(config) if name in config.unused_fields
+    }
+    assert others
+    for name, other in others.items():
+        assert Run(other, 5).rest() == expected, name
 
 
 def test_every_registered_distiller_is_among_them() -> None:

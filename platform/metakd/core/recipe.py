@@ -1,9 +1,9 @@
 """How a model is trained: for how long, by what optimiser, at what learning rates."""
 
 import math
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Literal, get_args
+from typing import TYPE_CHECKING, ClassVar, Literal, get_args
 
 if TYPE_CHECKING:
     from torch import nn
@@ -25,6 +25,9 @@ class Recipe:
     Raises:
         ValueError: If a value is out of its range.
     """
+
+    versions: ClassVar[Mapping[str, int]] = {"recipe": 1}
+    """Of the algorithm: raised by whoever changes what the same recipe computes."""
 
     epochs: int = 30
     """Passes over the (scaled) training set."""
@@ -69,6 +72,11 @@ class Recipe:
         for beta in self.betas:
             if not 0 <= beta < 1:
                 raise ValueError(f"betas must be in [0, 1), got betas={self.betas}")
+
+    @property
+    def unused_fields(self) -> Collection[str]:
+        """Settings of the other optimiser."""
+        return {"betas"} if self.algorithm == "sgd" else {"momentum", "nesterov"}
 
     def over(self, epochs: int | None) -> "Recipe":
         """Returns the same recipe over so many epochs; None leaves it as it is.

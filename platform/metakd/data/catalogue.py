@@ -14,9 +14,6 @@ from metakd.registry import Registry
 if TYPE_CHECKING:
     from metakd.data.datasets.source import Source
 
-VERSION = 1
-"""Raised whenever a recipe's views change: stored views of another version are not used."""
-
 AnswerType = Literal["float16", "float32"]
 """How answers are kept: half precision moves a re-tempered softmax by a KL divergence of 6e-8."""
 
@@ -104,6 +101,9 @@ class Recipe:
     """How views are mixed in pairs; None leaves each as it is."""
     smoothing: float = 0.0
     """Share of the label that all classes get alike (Szegedy et al. 2016, arXiv 1512.00567)."""
+
+    version: int = 1
+    """Raised by whoever changes what its views are: those of another version are not used."""
 
     @property
     def is_constant(self) -> bool:

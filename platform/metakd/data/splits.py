@@ -15,6 +15,9 @@ from metakd.errors import UserError
 
 Ids = NDArray[np.int64]
 
+SPLIT_VERSION = 2
+"""Of the algorithm: raised by whoever changes which samples a split or a subset holds."""
+
 
 class SplitError(UserError):
     """A split that cannot be made."""

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from metakd.data.augmentations import Draws, Mix, draw_mix, mix_labels, mix_views
-from metakd.data.catalogue import VERSION, Recipe, find_recipe
+from metakd.data.catalogue import Recipe, find_recipe
 from metakd.data.counter_random import derive_seed
 from metakd.data.datasets import ImageDataset
 
@@ -83,7 +83,7 @@ class Views:
         return {
             "dataset_fingerprint": self.dataset.fingerprint,
             "augmentation": self.recipe_name,
-            "augmentation_version": VERSION,
+            "augmentation_version": self.recipe.version,
             "seed": self.seed,
             "samples": len(self.sample_ids),
             "sample_order": hashlib.sha256(order).hexdigest(),

@@ -20,6 +20,7 @@ from metakd.study.plan import Opened, Plan
 from metakd.study.progress import duration
 from metakd.study.spec import Question
 from metakd.study.strategies import STRATEGIES
+from metakd.train.algorithms import current_versions, outdated
 from metakd.train.trial import TeacherSpec
 
 if TYPE_CHECKING:
@@ -177,6 +178,33 @@ def announce_failures(console: Console, failures: list[Failure]) -> None:
     console.print(f"{len(failures)} trials failed; the same command tries them again:")
     for failure in failures[:SHOWN_FAILURES]:
         console.print(f"  {failure.name}: {failure.reason}")
+
+
+def announce_older(console: Console, out: Path, plan: Plan) -> None:
+    """Says how many trials of the store were made by older versions of an algorithm."""
+    rows = read_trials(out, columns=["config_json"]) if out.exists() else None
+    if rows is None:
+        return
+    planned = set(plan.trial_ids)
+    ids, contents = rows["trial_id"].to_pylist(), rows["config_json"].to_pylist()
+    older = [
+        changed
+        for trial_id, content in zip(ids, contents, strict=True)
+        if content and trial_id not in planned
+        for changed in [outdated(content)]
+        if changed
+    ]
+    if older:
+        now = current_versions()
+        merged = {name: was for changed in older for name, was in changed.items()}
+        words = [
+            f"{name} {'unversioned' if was is None else was}, now {now.get(name, 'gone')}"
+            for name, was in sorted(merged.items())
+        ]
+        console.print(
+            f"older        {counted(len(older), 'trial')} in the store of older algorithms "
+            f"({'; '.join(words)}): they stay there, and are not compared with new ones"
+        )
 
 
 def announce_skipped(console: Console, out: Path, trial_ids: Collection[str]) -> None:

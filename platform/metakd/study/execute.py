@@ -21,6 +21,7 @@ from metakd.results.study import STUDY_FILE, check_out
 from metakd.study.announce import (
     Failure,
     announce_failures,
+    announce_older,
     announce_places,
     announce_plan,
     announce_skipped,
@@ -83,6 +84,7 @@ def execute(
         plan = _plan(spec, options, folder)
         board = _board(plan, folder)
         _announce(plan, board, options, folder, console)
+        announce_older(console, folder.out, plan)
         if options.dry_run:
             return 0
         failures = _run(plan, board, options, folder, console)

@@ -8,13 +8,6 @@ from typing import Any
 
 ID_LENGTH = 16
 
-ADDED_LATER = {
-    "Recipe": ("algorithm", "betas", "warmup_epochs", "min_lr"),
-    "Trial": ("stop_after", "further_teachers"),
-}
-"""Fields, by dataclass, that came after stores had been written. At its default each is left out:
-what those stores hold keeps its id."""
-
 
 def content_json(value: object) -> str:
     """Returns a dataclass as canonical JSON: sorted keys, no spaces, method names included."""
@@ -28,18 +21,23 @@ def content_id(value: object) -> str:
 
 def _plain(value: object) -> object:
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        later = ADDED_LATER.get(type(value).__name__, ())
-        fields = {
-            f.name: _plain(getattr(value, f.name))
-            for f in dataclasses.fields(value)
-            if f.name not in later or getattr(value, f.name) != f.default
-        }
-        # A distiller's configuration says what it is by its class, not by a field.
-        method = getattr(type(value), "method", None)
-        return fields if method is None else {"method": method, **fields}
+        # A field that has no effect as configured must not make two ids of one result.
+        unused = getattr(value, "unused_fields", ())
+        names = [field.name for field in dataclasses.fields(value) if field.name not in unused]
+        return {**_algorithm(value), **{name: _plain(getattr(value, name)) for name in names}}
     if isinstance(value, list | tuple):
         return [_plain(item) for item in value]
     return value
+
+
+def _algorithm(value: object) -> dict[str, object]:
+    """Returns what computes something of the fields: a changed algorithm is another content."""
+    # A distiller's configuration says what it is by its class, not by a field.
+    method = getattr(type(value), "method", None)
+    if method is not None:
+        return {"method": method, "versions": {method: type(value).version}}  # type: ignore[attr-defined]
+    versions = getattr(value, "versions", None)
+    return {} if versions is None else {"versions": dict(versions)}
 
 
 def as_json(value: object) -> str:

@@ -7,11 +7,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from metakd.core.recipe import Match, Recipe
-from metakd.data.catalogue import AnswerType
+from metakd.data.catalogue import AnswerType, find_recipe
 from metakd.data.counter_random import derive_seed
 from metakd.data.datasets import ImageDataset
 from metakd.data.splits import nested_per_class, nested_subset
 from metakd.data.views import Views
+
+
+def augmentation_version(name: str) -> dict[str, int]:
+    """Returns the version of an augmentation's views, as contents have it."""
+    return {f"augmentation {name}": find_recipe(name).version}
 
 
 @dataclass(frozen=True)
@@ -30,6 +35,11 @@ class Sampling:
     """Different views of each sample, seen in turn; None makes a new one for each pass."""
     logits: AnswerType = "float16"
     """The type in which a teacher's answers are kept, and rounded to where it is asked live."""
+
+    @property
+    def versions(self) -> dict[str, int]:
+        """Version of the augmentation."""
+        return augmentation_version(self.augmentation)
 
     @property
     def label(self) -> str:

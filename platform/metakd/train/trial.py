@@ -1,8 +1,9 @@
 """A trial is its content: one student, taught one way, on one setting, from one seed."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import ClassVar
 
 from metakd.core.distillers import (
     DistillerConfig,
@@ -11,14 +12,17 @@ from metakd.core.distillers import (
     scheduled,
 )
 from metakd.core.recipe import Recipe
+from metakd.data.splits import SPLIT_VERSION
 from metakd.models.names import BETWEEN_TEACHERS
 from metakd.train.content import content_id, content_json
-from metakd.train.sampling import Sampling
+from metakd.train.sampling import Sampling, augmentation_version
 
 
 @dataclass(frozen=True)
 class DataSpec:
     """Which samples there are, and how they are split. Teachers and students share the split."""
+
+    versions: ClassVar[Mapping[str, int]] = {"split": SPLIT_VERSION}
 
     dataset: str
     """Name as results show it, for example "digits" or "parquet:cifar10"."""
@@ -37,6 +41,11 @@ class TeacherSpec:
     augmentation: str
     recipe: Recipe
     seed: int = 0
+
+    @property
+    def versions(self) -> dict[str, int]:
+        """Version of the augmentation."""
+        return augmentation_version(self.augmentation)
 
     @cached_property
     def id(self) -> str:

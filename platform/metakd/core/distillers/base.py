@@ -145,13 +145,18 @@ class DistillerConfig(Protocol):
     Where published code exists, ``reference()`` returns what it does, faults included, and the
     defaults are the same method with its faults mended; the class says what differs.
 
+    Fields that have no effect as configured are named by a property ``unused_fields``, where there
+    are any.
+
     Attributes:
         method: Its name in results.
+        version: Of its algorithm, 1, 2, ...: raised by whoever changes what it computes.
         asks_teacher: Whether batches must hold the teacher's logits.
     """
 
     __dataclass_fields__: ClassVar[dict[str, Field[Any]]]
     method: ClassVar[str]
+    version: ClassVar[int]
     asks_teacher: ClassVar[bool]
 
     @property

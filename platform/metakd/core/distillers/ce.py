@@ -16,6 +16,7 @@ class CrossEntropyConfig:
     """Cross-entropy on the labels; nothing to choose."""
 
     method: ClassVar[str] = "ce"
+    version: ClassVar[int] = 1
     asks_teacher: ClassVar[bool] = False
     min_classes: ClassVar[int] = 2
 

@@ -1,7 +1,7 @@
 """Curriculum temperature (Li et al. 2023, arXiv 2211.16231): τ is learned against the student."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal, Self, get_args
 
@@ -48,6 +48,7 @@ class CTKDConfig:
     """
 
     method: ClassVar[str] = "ctkd"
+    version: ClassVar[int] = 1
     asks_teacher: ClassVar[bool] = True
 
     taught_by: TaughtBy = "kd"
@@ -96,6 +97,15 @@ class CTKDConfig:
                 f"start must be within largest_r of 0, got start={self.start}, "
                 f"largest_r={self.largest_r}"
             )
+
+    @property
+    def unused_fields(self) -> Collection[str]:
+        """The weights of the loss that is not taken."""
+        return (
+            {"alpha"}
+            if self.taught_by == "dkd"
+            else {"ce_weight", "target_weight", "others_weight"}
+        )
 
     @property
     def min_classes(self) -> int:

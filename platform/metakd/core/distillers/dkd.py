@@ -31,6 +31,7 @@ class DKDConfig:
     """
 
     method: ClassVar[str] = "dkd"
+    version: ClassVar[int] = 1
     asks_teacher: ClassVar[bool] = True
     min_classes: ClassVar[int] = 3
 

@@ -16,6 +16,7 @@ class KDConfig:
     """Fixed temperatures; the defaults are those of the CIFAR literature."""
 
     method: ClassVar[str] = "kd"
+    version: ClassVar[int] = 1
     asks_teacher: ClassVar[bool] = True
     min_classes: ClassVar[int] = 2
 

@@ -21,6 +21,7 @@ class KDScheduleConfig:
     """KD at one temperature of both sides, which changes at the start of given epochs."""
 
     method: ClassVar[str] = "kd_schedule"
+    version: ClassVar[int] = 1
     asks_teacher: ClassVar[bool] = True
     min_classes: ClassVar[int] = 2
 

@@ -34,6 +34,7 @@ class LogitStdConfig:
     """
 
     method: ClassVar[str] = "logit_std"
+    version: ClassVar[int] = 1
     asks_teacher: ClassVar[bool] = True
     min_classes: ClassVar[int] = 3
 

@@ -13,7 +13,7 @@ parameters φ: no second derivative of the student, and no graph that spans both
 
 import logging
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, ClassVar, Literal, get_args
@@ -60,6 +60,7 @@ class MetaDistilConfig(LookAheads):
     """
 
     method: ClassVar[str] = "metadistil"
+    version: ClassVar[int] = 1
     asks_teacher: ClassVar[bool] = True
     asks_live_teacher: ClassVar[bool] = True
     min_classes: ClassVar[int] = 2
@@ -145,6 +146,12 @@ class MetaDistilConfig(LookAheads):
         return MetaDistilConfig(
             teacher_weight_decay=5e-4, warmup=None, pilot="sgd", teacher_lr=3e-4
         )
+
+    @property
+    def unused_fields(self) -> Collection[str]:
+        """Settings of temperatures and pilots of another kind."""
+        taus = {"tau_s", "tau_t"} if self.learns_temperatures else {"tau_range", "confidence"}
+        return taus if self.pilot == "sgd" else taus | {"pilot_lr"}
 
     def build(self) -> "MetaDistil":
         """Returns the distiller."""

@@ -32,6 +32,7 @@ class MKDConfig(GradientConfig):
     """Temperatures learned by the gradient rule; the fields are those of ``GradientConfig``."""
 
     method: ClassVar[str] = "mkd"
+    version: ClassVar[int] = 2
     asks_teacher: ClassVar[bool] = True
     min_classes: ClassVar[int] = 2
 
@@ -45,6 +46,7 @@ class AlignConfig(AlignmentConfig):
     """Temperatures learned by the alignment rule; the fields are those of ``AlignmentConfig``."""
 
     method: ClassVar[str] = "align"
+    version: ClassVar[int] = 1
     asks_teacher: ClassVar[bool] = True
     min_classes: ClassVar[int] = 2
 

@@ -1,7 +1,7 @@
 """Several teachers whose weights are learned: MMKD (Zhang et al. 2023, arXiv 2306.06634)."""
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal, Self
 
@@ -74,6 +74,7 @@ class MMKDConfig(SeveralTeachersConfig, TeacherWeightsConfig):
     """
 
     method: ClassVar[str] = "mmkd"
+    version: ClassVar[int] = 1
 
     def __post_init__(self) -> None:
         SeveralTeachersConfig.__post_init__(self)
@@ -98,6 +99,18 @@ class MMKDConfig(SeveralTeachersConfig, TeacherWeightsConfig):
             feature_input="gram_raw",
             meta_weight_decay=1e-4,
         )
+
+    @property
+    def unused_fields(self) -> Collection[str]:
+        """Settings of features, networks, temperatures and look-aheads that it has none of."""
+        unused = {*super().unused_fields}
+        unused |= {"tau_s", "tau_t"} if self.learns_temperatures else {"tau_range", "confidence"}
+        unused |= {"meta_data"} if self.is_piloted else {"buffer_size"}
+        if not self.learns_weights:
+            unused |= {"start", "meta_lr", "meta_weight_decay"}
+        if not (self.learns_weights and self.asks_features):
+            unused |= {"feature_input"}
+        return unused
 
     @property
     def reads_gram(self) -> bool:

@@ -10,6 +10,7 @@ Where features are matched, these count all teachers' alike.
 """
 
 from abc import abstractmethod
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import ClassVar, Literal, NamedTuple, get_args
 
@@ -74,6 +75,11 @@ class SeveralTeachersConfig:
         require_one_of("feature_units", self.feature_units, get_args(FeatureUnits))
 
     @property
+    def unused_fields(self) -> Collection[str]:
+        """How features are matched, where they are not."""
+        return set() if self.asks_features else {"feature_units", "rectified"}
+
+    @property
     def asks_features(self) -> bool:
         """Whether batches must hold the teachers' features."""
         return self.features_weight > 0
@@ -84,6 +90,7 @@ class MeanLossesConfig(SeveralTeachersConfig):
     """Every teacher counts alike."""
 
     method: ClassVar[str] = "mean_losses"
+    version: ClassVar[int] = 1
 
     def build(self) -> "MeanLosses":
         """Returns the distiller."""
@@ -95,6 +102,7 @@ class MeanLogitsConfig(SeveralTeachersConfig):
     """One teacher whose logits are the mean of all."""
 
     method: ClassVar[str] = "mean_logits"
+    version: ClassVar[int] = 1
 
     def build(self) -> "MeanLogits":
         """Returns the distiller."""
@@ -106,6 +114,7 @@ class CAMKDConfig(SeveralTeachersConfig):
     """Teachers that are surer of the label count more (CA-MKD: Zhang et al. 2022, 2201.00007)."""
 
     method: ClassVar[str] = "camkd"
+    version: ClassVar[int] = 1
 
     def build(self) -> "CAMKD":
         """Returns the distiller."""
