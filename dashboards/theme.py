@@ -113,6 +113,8 @@ SEARCH_LOOKS = {
     "meta-shared": Look("learned, one τ", "@ember", "diamond-open", "dash"),
     "align": Look("aligned τ", "@indigo", "diamond", "dot"),
 }
+# The same method, run once from each start.
+START_LOOKS = {"meta-starts": Look("learned, each start", "@meta", "diamond-open", "dot")}
 # Of several teachers at once: hues come again, as no usual study has both.
 ENSEMBLE_LOOKS = {
     "mmkd": Look("MMKD", "@ember", "diamond", "solid"),
@@ -138,7 +140,7 @@ TEACHING_LOOKS = {
 NAMES_IN_QUESTION = {
     "learning_to_teach": {"fixed": "fixed teacher", "meta": "fixed, learned τ"},
 }
-LOOKS = SEARCH_LOOKS | ENSEMBLE_LOOKS | TEACHING_LOOKS
+LOOKS = SEARCH_LOOKS | START_LOOKS | ENSEMBLE_LOOKS | TEACHING_LOOKS
 
 
 def coloured(value: Any, theme: Theme) -> Any:  # noqa: ANN401 - Plotly's own values

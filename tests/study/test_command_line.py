@@ -13,7 +13,7 @@ STUDY = StudySpec(name="a_study")
 EVERY_WORD = """
 --cluster 10.0.0.5:6379 --out here --dataset parquet:there digits --data-dir down --scales 0.5 1
 --augmentations none --temperatures 2 3.5 --strategies grid meta --seeds 2
---budget 2.5 --teachers timm:resnet18 digit_cnn --student digit_mlp --epochs 4 --teacher-epochs 9
+--tau 2 --alpha 0.5 --margin 0.3 --budget 2.5 --teachers timm:resnet18 digit_cnn --student digit_mlp --epochs 4 --teacher-epochs 9
 --dry-run --no-report
 --match steps --recipe vit-cifar --views 3 --logits float32 --bank logits --bank-gib 0.5
 --image-column pixels --label-column kind --corrupt-images skip --max-failures 4
@@ -42,6 +42,9 @@ def test_every_word_reaches_its_place() -> None:
         seeds=2,
         teachers=("timm:resnet18", "digit_cnn"),
         students=("digit_mlp",),
+        fixed_tau=2.0,
+        alpha=0.5,
+        margin_pp=0.3,
         budget=2.5,
         recipe="vit-cifar",
         epochs=4,

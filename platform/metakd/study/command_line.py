@@ -169,6 +169,29 @@ def _parser(defaults: StudySpec) -> _Parser:
         help=f"the grid; {_shown(defaults.temperatures)}",
     )
     asks.add_argument(
+        "--tau",
+        dest="fixed_tau",
+        type=float,
+        metavar="TAU",
+        help="temperature of strategies that do not search, where hypergradients start, too "
+        f"(default: {defaults.fixed_tau:g})",
+    )
+    asks.add_argument(
+        "--alpha",
+        type=float,
+        metavar="A",
+        help="weight of the teacher's term, but of dkd, logit_std and mmkd-reference, which have "
+        f"their published weights (default: {defaults.alpha:g})",
+    )
+    asks.add_argument(
+        "--margin",
+        dest="margin_pp",
+        type=float,
+        metavar="PP",
+        help="differences inside ± this many points count as equal "
+        f"(default: {defaults.margin_pp:g})",
+    )
+    asks.add_argument(
         "--budget",
         type=float,
         metavar="N",

@@ -1,5 +1,6 @@
 """What a study asks: the factors, the strategies and how much each may spend."""
 
+import math
 from dataclasses import dataclass, fields
 from itertools import pairwise
 from typing import Any, Literal, get_args
@@ -64,7 +65,7 @@ class StudySpec:
     fixed_tau: float = 4.0
     """The temperature of strategies that do not search; hypergradients start there, too."""
     alpha: float = 0.9
-    """Weight of the teacher's term, equal for all strategies."""
+    """Weight of the teacher's term; dkd, logit_std and mmkd-reference keep published weights."""
     budget: float | None = None
     """What each searcher may spend in a setting and seed, in student runs; None: as the grid."""
     seeds: int = 6
@@ -100,13 +101,14 @@ class StudySpec:
             if not 0 < scale <= 1:
                 raise SpecError(f"a scale must be in (0, 1], got {scale:g}")
         for tau in (*self.temperatures, self.fixed_tau):
-            if not tau > 0:
-                raise SpecError(f"a temperature must be above 0, got {tau:g}")
-        if {"meta", ALL} & set(self.strategies) and not TAU_MIN <= self.fixed_tau <= TAU_MAX:
-            raise SpecError(
-                f"a learned temperature starts in [{TAU_MIN:g}, {TAU_MAX:g}], "
-                f"got {self.fixed_tau:g}"
-            )
+            if not 0 < tau < math.inf:
+                raise SpecError(f"a temperature must be finite and above 0, got {tau:g}")
+        for tau in self._starts:
+            if not TAU_MIN <= tau <= TAU_MAX:
+                raise SpecError(
+                    f"a learned temperature starts in [{TAU_MIN:g}, {TAU_MAX:g}], got {tau:g}: "
+                    "choose --tau and --temperatures there, or leave out the strategies that learn"
+                )
         for dataset in self.datasets:
             require_known_dataset(dataset)
         _known("augmentation", self.augmentations, tuple(RECIPES))
@@ -146,8 +148,8 @@ class StudySpec:
             value = getattr(self, name)
             if value is not None and value < 1:
                 raise SpecError(f"{name} must be at least 1, got {value}")
-        if not self.margin_pp > 0:
-            raise SpecError(f"margin_pp must be above 0, got {self.margin_pp:g}")
+        if not 0 < self.margin_pp < math.inf:
+            raise SpecError(f"margin_pp must be above 0 and finite, got {self.margin_pp:g}")
 
     @property
     def chosen(self) -> tuple[str, ...]:
@@ -159,6 +161,17 @@ class StudySpec:
             for name, strategy in STRATEGIES.items()
             if not strategy.asks_teacher or strategy.asks_several == self.has_several_teachers
         )
+
+    @property
+    def _starts(self) -> set[float]:
+        """Where hypergradients start; ``metadistil`` may be at any fixed temperature."""
+        starts: set[float] = set()
+        for name in self.strategies:
+            if name in ("meta-starts", ALL):
+                starts |= {*self.temperatures}
+            if name == ALL or (name.partition("-")[0] == "meta" and name != "meta-starts"):
+                starts |= {self.fixed_tau}
+        return starts
 
     @property
     def has_several_teachers(self) -> bool:

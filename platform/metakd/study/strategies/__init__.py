@@ -21,6 +21,7 @@ _PLACES = {
     "logit_std": "logit_std:LOGIT_STD",
     "dkd": "dkd:DKD",
     "meta": "meta:META",
+    "meta-starts": "meta:STARTS",
     "meta-shared": "meta:SHARED",
     "meta-per-class": "meta:PER_CLASS",
     "meta-per-sample": "meta:PER_SAMPLE",

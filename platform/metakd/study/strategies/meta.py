@@ -19,7 +19,15 @@ def _per_class(choices: Choices) -> list[MKDConfig]:
     return _learned(form="per_class", num_classes=choices.num_classes)(choices)
 
 
+def _from_each_start(choices: Choices) -> list[MKDConfig]:
+    return [MKDConfig(tau_s=tau, tau_t=tau, alpha=choices.alpha) for tau in choices.temperatures]
+
+
 META = Strategy("both temperatures learned by their hypergradient (MKD-style)", at_once(_learned()))
+STARTS = Strategy(
+    "both learned by their hypergradient, once from each temperature of the grid",
+    at_once(_from_each_start),
+)
 SHARED = Strategy("one temperature learned by its hypergradient", at_once(_learned(form="shared")))
 PER_CLASS = Strategy("temperatures of each class learned by hypergradients", at_once(_per_class))
 PER_SAMPLE = Strategy(
