@@ -1,6 +1,5 @@
 """What a report opens with, by what its study asks: tone, drawing, four numbers, first table."""
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 
 from markupsafe import Markup
@@ -15,16 +14,17 @@ from dashboards.key_figures import (
     compute_key,
     contest_key_figures,
     deciding,
+    interval_key,
     key_figures,
 )
 from dashboards.looks import looks_in
-from dashboards.numbers import NONE, between, runs, signed
+from dashboards.numbers import NONE, runs, signed
+from dashboards.starts_opening import starts_keys, starts_plot, starts_tone
 from dashboards.svg import interval_bar, reach
 from dashboards.tones import BAD, GOOD, NEUTRAL, accuracy_tone, badge_tone
-from metakd.analysis.answers import LevelGap, Moves, Reuse, StrategyGap
+from metakd.analysis.answers import LevelGap, Moves, Reuse, StartRange, StrategyGap
 from metakd.analysis.contest import LEARNING_TO_TEACH, MULTI_TEACHER
-from metakd.analysis.intervals import Interval
-from metakd.analysis.questions import FACTORS, TRANSFER, asked_gap
+from metakd.analysis.questions import FACTORS, START_RANGE, TRANSFER, asked_gap
 from metakd.analysis.reuse import FACTOR_WORDS
 from metakd.analysis.summary import Summary
 from metakd.analysis.verdict_gap import asked_learner
@@ -36,6 +36,7 @@ FIRST_FIGURES = {
     "teacher_gap": ("teachers",),
     "augmentation_gap": ("augmentations",),
     TRANSFER: ("transfer",),
+    START_RANGE: ("starts",),
     MULTI_TEACHER: ("differences", "weights", "outcomes", "classes"),
     LEARNING_TO_TEACH: ("differences", "teaching", "quizzes"),
 }
@@ -75,6 +76,7 @@ class Opening:
         reuse_rows: The table of a study of transfer.
         decides: Whether learning against its rivals is what the study asks.
         contest: The tables of a study with a protagonist of its own; None for others.
+        starts: The numbers of a study of starts; None for others.
     """
 
     tone: str
@@ -85,6 +87,7 @@ class Opening:
     reuse_rows: tuple[MovesRow, ...]
     decides: bool
     contest: ContestTables | None = None
+    starts: StartRange | None = None
 
 
 def opening(summary: Summary) -> Opening:
@@ -105,6 +108,8 @@ def opening(summary: Summary) -> Opening:
         rows_of_moves = _moves_rows(reuse, summary.margin_pp)
         tone = accuracy_tone(reuse.moves[0].learned_verdict)
         return Opening(tone, drawn, _reuse_keys(reuse), None, (), rows_of_moves, decides=False)
+    if summary.question == START_RANGE:
+        return _starts_opening(summary)
     contest = contest_tables(summary)
     if contest is not None:
         return Opening(
@@ -128,6 +133,16 @@ def opening(summary: Summary) -> Opening:
     )
 
 
+def _starts_opening(summary: Summary) -> Opening:
+    starts = summary.starts
+    if starts is None:
+        return Opening(NEUTRAL, None, (), None, (), (), decides=False)
+    drawn = starts_plot(starts, summary.margin_pp)
+    return Opening(
+        starts_tone(starts), drawn, starts_keys(starts), None, (), (), decides=False, starts=starts
+    )
+
+
 def _gap_tone(gap: LevelGap) -> str:
     """A gap is bad news and its mending good; learning is what the study is for."""
     verdict, learner = gap.strategies[0].verdict, asked_learner(gap)
@@ -140,14 +155,14 @@ def _gap_keys(gap: LevelGap, summary: Summary) -> tuple[KeyFigure, ...]:
     reference, learner = gap.strategies[0], asked_learner(gap)
     way = "where τ is learned" if learner and learner.strategy == "meta" else "with a grid"
     keys = [
-        _key(f"Drop at τ = {summary.fixed_tau:g}", reference.drop, gap.confidence, (
+        interval_key(f"Drop at τ = {summary.fixed_tau:g}", reference.drop, gap.confidence, (
             f"{gap.chosen} minus {gap.levels[-1].name}",))
     ]  # fmt: skip
     if learner is not None and learner.mending is not None:
         word = "" if learner.mended == "nothing to mend" else learner.mended or ""
-        keys.append(_key(f"Drop {way}", learner.drop, gap.confidence, ("the same two",)))
+        keys.append(interval_key(f"Drop {way}", learner.drop, gap.confidence, ("the same two",)))
         keys.append(
-            _key(
+            interval_key(
                 f"Less than at τ = {summary.fixed_tau:g} by",
                 learner.mending,
                 gap.confidence,
@@ -158,24 +173,10 @@ def _gap_keys(gap: LevelGap, summary: Summary) -> tuple[KeyFigure, ...]:
         shown = reference if learner is None else learner
         where = f"Gain under {gap.levels[-1].name}"
         told = "at the default τ" if learner is None else way
-        keys.append(_key(where, shown.by_level[-1], 0.95, (f"over no teacher, {told}",)))
+        keys.append(interval_key(where, shown.by_level[-1], 0.95, (f"over no teacher, {told}",)))
     else:
         keys.append(compute_key(deciding(summary)))
     return tuple(keys)
-
-
-def _key(label: str, effect: Interval, level: float, notes: Iterable[str]) -> KeyFigure:
-    told = [note for note in notes if note]
-    if effect.mean_pp is None:
-        return KeyFigure(label, NONE, "", effect.method)
-    bounds = (
-        "no interval"
-        if effect.low_pp is None
-        else f"{100 * level:.3g} % interval "
-        # Not to be broken in the middle.
-        + between(effect.low_pp, effect.high_pp).replace(" ", "\u00a0")
-    )
-    return KeyFigure(label, signed(effect.mean_pp), "points", "; ".join([bounds, *told]))
 
 
 def _gap_rows(gap: LevelGap, margin_pp: float) -> tuple[GapRow, ...]:
@@ -200,8 +201,8 @@ def _reuse_keys(reuse: Reuse) -> tuple[KeyFigure, ...]:
     overall = reuse.moves[0]
     learned = NONE if reuse.learned_runs is None else runs(reuse.learned_runs)
     return (
-        _key("Learned there, over τ from elsewhere", overall.learned, 0.95, ()),
-        _key("Tuned there, over τ from elsewhere", overall.regret, 0.95, ()),
+        interval_key("Learned there, over τ from elsewhere", overall.learned, 0.95, ()),
+        interval_key("Tuned there, over τ from elsewhere", overall.regret, 0.95, ()),
         KeyFigure(
             "Moves that change τ",
             f"{overall.changed:,}",

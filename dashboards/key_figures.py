@@ -1,5 +1,6 @@
 """The four numbers under the verdict."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from dashboards.contest_words import contest_words
@@ -8,6 +9,7 @@ from dashboards.tones import factor
 from metakd.analysis.comparison import no_data
 from metakd.analysis.contest import CONTENDERS, SINGLE
 from metakd.analysis.contest_answers import LearningTeacher
+from metakd.analysis.intervals import LEVEL, Interval
 from metakd.analysis.strategy_names import at_start, strategy_name
 from metakd.analysis.summary import Comparison, Summary
 from metakd.analysis.verdict_contest import main_comparison
@@ -78,6 +80,23 @@ def _own(teacher: LearningTeacher) -> KeyFigure:
         note = f"from before to after, 95 % interval {between(change.low_pp, change.high_pp)}"
     unit = "points" if change.mean_pp is not None else ""
     return KeyFigure("The teacher’s own accuracy", signed(change.mean_pp), unit, note)
+
+
+def interval_key(
+    label: str, effect: Interval, level: float = LEVEL, notes: Iterable[str] = ()
+) -> KeyFigure:
+    """Returns an effect with its interval, and what else is to be noted."""
+    shown = [note for note in notes if note]
+    if effect.mean_pp is None:
+        return KeyFigure(label, NONE, "", effect.method)
+    bounds = (
+        "no interval"
+        if effect.low_pp is None
+        else f"{100 * level:.3g} % interval "
+        # Not to be broken in the middle.
+        + between(effect.low_pp, effect.high_pp).replace(" ", "\u00a0")
+    )
+    return KeyFigure(label, signed(effect.mean_pp), "points", "; ".join([bounds, *shown]))
 
 
 def compute_key(main: Comparison, question: str = "") -> KeyFigure:

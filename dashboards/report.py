@@ -23,6 +23,7 @@ CONTENTS = {
     "anytime": "If stopped early",
     "responses": "Response to τ",
     "transfer": "Reusing a τ elsewhere",
+    "starts": "By the start",
     "trajectories": "Learned temperatures",
     "weights": "Weights over time",
     "outcomes": "Right against wrong",

@@ -12,6 +12,7 @@ from metakd.analysis.reached import reached_by_strategy
 from metakd.analysis.reuse import reuse
 from metakd.analysis.rivals import compare_rivals
 from metakd.analysis.settings import setting_results
+from metakd.analysis.start_range import start_range
 from metakd.analysis.summary import Verdict
 from metakd.analysis.table import make_table
 from metakd.analysis.verdict import Evidence
@@ -37,7 +38,8 @@ def answered(study: MadeUpStudy) -> Verdict:
     )
     gaps = level_gaps(table, grid, study.teacher_scores)
     contested = contest_answer(question, table, grid, contest, study.teacher_scores)
-    return answer(question, evidence, gaps, reuse(table, grid), contested)
+    starts = start_range(table, grid)
+    return answer(question, evidence, gaps, reuse(table, grid), contested, starts)
 
 
 def said(verdict: Verdict) -> str:

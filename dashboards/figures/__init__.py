@@ -25,6 +25,7 @@ from dashboards.figures.optimism import optimism_figure
 from dashboards.figures.outcomes import outcomes_figure
 from dashboards.figures.profiles import profiles_figure
 from dashboards.figures.responses import responses_figure
+from dashboards.figures.starts import starts_figure
 from dashboards.figures.teaching import quizzes_figure, teaching_figure
 from dashboards.figures.trajectories import trajectories_figure
 from dashboards.figures.transfer import transfer_figure
@@ -42,6 +43,7 @@ FIGURES: Mapping[str, Callable[[Summary], Figure | None]] = MappingProxyType(
         "anytime": anytime_figure,
         "responses": responses_figure,
         "transfer": transfer_figure,
+        "starts": starts_figure,
         "trajectories": trajectories_figure,
         "weights": weights_figure,
         "outcomes": outcomes_figure,

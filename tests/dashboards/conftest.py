@@ -9,7 +9,15 @@ from made_up_study import MadeUpLeg, MadeUpSearch, MadeUpStudy
 from made_up_teaching import teaching_study
 
 from dashboards.theme import SEARCH_LOOKS
-from metakd.analysis.answers import GapLevel, LevelGap, Moves, Reuse, StrategyGap
+from metakd.analysis.answers import (
+    GapLevel,
+    LevelGap,
+    Moves,
+    Reuse,
+    StartRange,
+    StartsOfSetting,
+    StrategyGap,
+)
 from metakd.analysis.curves import (
     AnytimeCurve,
     CostPoint,
@@ -180,6 +188,25 @@ def moves(along: str) -> Moves:
     )  # fmt: skip
 
 
+def start_range() -> StartRange:
+    settings = tuple(
+        StartsOfSetting(
+            key=key, seeds=3, fixed_pp=(84.0, 90.0, 88.0), learned_pp=(89.0, 90.0, 89.5),
+            learned_tau_s=(2.0, 4.0, 9.0), learned_tau_t=(3.0, 5.0, 11.0), aligned_pp=89.7,
+            fixed_range_pp=6.0, learned_range_pp=1.0, fixed_wrong=around(6.0, 1.0),
+            learned_wrong=around(1.0, 0.5), regret=around(0.5, 0.3),
+        )
+        for key in KEYS
+    )  # fmt: skip
+    return StartRange(
+        starts=TAUS, settings=settings, fixed_wrong=around(6.0, 1.0, 12),
+        learned_wrong=around(1.0, 0.4, 12), saved=around(5.0, 1.0, 12),
+        beyond_quarter=around(-0.5, 0.3, 12), regret=around(0.5, 0.2, 12),
+        aligned_regret=around(0.3, 0.2, 12), verdict="forgets", wide_settings=4,
+        forgetting_settings=4, learned_runs=1.6,
+    )  # fmt: skip
+
+
 def weights_curve(key: str, of: str) -> WeightsCurve:
     rising, falling = (50.0, 55.0, 60.0), (50.0, 45.0, 40.0)
     means = (rising, falling)
@@ -312,6 +339,7 @@ def summary() -> Summary:
         question="grid_vs_meta",
         gaps=(level_gap("teacher", "accuracy"), level_gap("augmentation", "gain")),
         reuse=Reuse((moves("any"), moves("scale"), moves("augmentation")), 3, 1.6),
+        starts=start_range(),
         ensemble=None,
         weights=tuple(weights_curve(key, of) for of in ("logits", "features") for key in KEYS),
         final_weights=tuple(final_weights(of) for of in ("logits", "features")),

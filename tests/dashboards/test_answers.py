@@ -107,6 +107,22 @@ def test_without_data_the_verdict_stands_alone(summary: Summary, question: str) 
     assert 'id="answer"' not in render(bare)
 
 
+def test_a_study_of_starts_opens_with_what_the_wrong_one_costs(summary: Summary) -> None:
+    asked = asking(summary, "start_range")
+    shown = opening(asked)
+    assert shown.tone == "good"
+    assert [key.number for key in shown.keys] == ["+6.00", "+1.00", "+0.50", "4 of 4"]
+    assert "wrong fixed temperature +6.00" in str(shown.hero)
+    page = Page(render(asked))
+    assert "How much the start decides" in page.words
+    assert (
+        "The wrong start costs 6.00 points where it is kept, 1.00 where temperatures" in page.words
+    )
+    bare = replace(asked, starts=None)
+    assert (opening(bare).hero, opening(bare).keys) == (None, ())
+    assert "How much the start decides" not in Page(render(bare)).words
+
+
 def test_a_strategy_without_data_is_a_dash(summary: Summary) -> None:
     gap = teacher_gap(summary)
     fixed, _, meta = gap.strategies

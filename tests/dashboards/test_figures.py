@@ -24,6 +24,7 @@ from dashboards.figures.panels import columns_of
 from dashboards.figures.responses import apart
 from dashboards.looks import looks_in
 from dashboards.theme import SEARCH_LOOKS, THEMES, Theme
+from metakd.analysis.answers import StartRange
 from metakd.analysis.curves import AnytimeCurve, Trajectory, TransferRegret
 from metakd.analysis.summary import Summary
 from metakd.analysis.weight_curves import WeightBand, WeightsCurve
@@ -80,6 +81,13 @@ def test_a_strategy_looks_the_same_everywhere(summary: Summary) -> None:
         assert trace.get("marker", {}).get("symbol", look.symbol) == look.symbol
 
 
+def with_keys(summary: Summary, keys: Sequence[str]) -> StartRange:
+    """Returns the study's starts, in settings of these names."""
+    assert summary.starts is not None
+    first = summary.starts.settings[0]
+    return replace(summary.starts, settings=tuple(replace(first, key=key) for key in keys))
+
+
 def test_users_words_are_no_markup(summary: Summary) -> None:
     def hostile(index: int) -> str:
         return f"{index}{HOSTILE}"
@@ -92,6 +100,7 @@ def test_users_words_are_no_markup(summary: Summary) -> None:
         responses=tuple(replace(c, key=keys[c.key]) for c in summary.responses),
         trajectories=tuple(replace(t, key=keys[t.key]) for t in summary.trajectories),
         transfer=replace(summary.transfer, keys=tuple(keys.values())),
+        starts=with_keys(summary, list(keys.values())),
         gains=tuple(replace(g, label=HOSTILE) for g in summary.gains),
         weights=tuple(replace(c, key=HOSTILE, teachers=(HOSTILE, "b")) for c in summary.weights),
         final_weights=tuple(
@@ -116,7 +125,7 @@ def test_what_was_not_run_leaves_a_figure_out(summary: Summary) -> None:
     bare = replace(
         summary, settings=(), responses=(), transfer=None, trajectories=(), gains=(), anytime=(),
         degradations=(), profiles=(), optimism=None, detectable=None, weights=(), final_weights=(),
-        teaching_curves=(),
+        teaching_curves=(), starts=None,
     )  # fmt: skip
     assert all_figures(bare) == []
 
@@ -264,6 +273,7 @@ def huge(summary: Summary) -> Summary:
         profiles=tuple(
             replace(p, loss_pp=runs, share=tuple(r / 500 for r in runs)) for p in summary.profiles
         ),
+        starts=with_keys(summary, keys),
         weights=huge_weights(summary.weights[0], keys),
         final_weights=tuple(
             replace(found, ensemble=f"ensemble {index}", classes=tuple(range(1000)), teachers=tuple(
@@ -365,7 +375,7 @@ def test_figures_are_exported(summary: Summary, tmp_path: Path, format: str) -> 
     two = replace(
         summary, responses=(), trajectories=(), gains=(), anytime=(), degradations=(),
         profiles=(), optimism=None, detectable=None, weights=(), final_weights=(),
-        teaching_curves=(),
+        teaching_curves=(), starts=None,
     )  # fmt: skip
     files = export_figures(two, tmp_path / "figures", format)
     assert [file.name for file in files] == [f"differences.{format}", f"transfer.{format}"]

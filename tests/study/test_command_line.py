@@ -13,7 +13,8 @@ STUDY = StudySpec(name="a_study")
 EVERY_WORD = """
 --cluster 10.0.0.5:6379 --out here --dataset parquet:there digits --data-dir down --scales 0.5 1
 --augmentations none --temperatures 2 3.5 --strategies grid meta --seeds 2
---tau 2 --alpha 0.5 --margin 0.3 --budget 2.5 --teachers timm:resnet18 digit_cnn --student digit_mlp --epochs 4 --teacher-epochs 9
+--tau 2 --alpha 0.5 --margin 0.3
+--budget 2.5 --teachers timm:resnet18 digit_cnn --student digit_mlp --epochs 4 --teacher-epochs 9
 --dry-run --no-report
 --match steps --recipe vit-cifar --views 3 --logits float32 --bank logits --bank-gib 0.5
 --image-column pixels --label-column kind --corrupt-images skip --max-failures 4

@@ -157,3 +157,75 @@ class Reuse:
     moves: tuple[Moves, ...]
     tuning_runs: int
     learned_runs: float | None
+
+
+@dataclass(frozen=True)
+class StartsOfSetting:
+    """What each start reaches in a setting, at the last epoch, over the seeds that have all runs.
+
+    Attributes:
+        key: The setting's.
+        seeds: How many seeds that are.
+        fixed_pp: Mean test accuracy at each fixed temperature, in the order of the starts.
+        learned_pp: Of temperatures that are learned from there, likewise.
+        learned_tau_s: Median student temperature at the end, by start.
+        learned_tau_t: Median teacher temperature at the end, likewise.
+        aligned_pp: Mean test accuracy of the alignment rule, which has no start; None without.
+        fixed_range_pp: Largest minus smallest of ``fixed_pp``.
+        learned_range_pp: Largest minus smallest of ``learned_pp``.
+        fixed_wrong: What the wrong fixed temperature costs, see ``StartRange``.
+        learned_wrong: What the wrong start of a learned one costs.
+        regret: The fixed temperature that validation chooses minus the mean over learned starts.
+    """
+
+    key: str
+    seeds: int
+    fixed_pp: tuple[float, ...]
+    learned_pp: tuple[float, ...]
+    learned_tau_s: tuple[float, ...]
+    learned_tau_t: tuple[float, ...]
+    aligned_pp: float | None
+    fixed_range_pp: float
+    learned_range_pp: float
+    fixed_wrong: Interval
+    learned_wrong: Interval
+    regret: Interval
+
+
+@dataclass(frozen=True)
+class StartRange:
+    """Whether a learned temperature depends on where it starts, beside fixed ones at the same τ.
+
+    What the wrong start costs is the test accuracy of the start that validation ranks first minus
+    that of the one it ranks last, both by the mean of the other seeds: where starts do not matter
+    it is 0 on average, which the range of means, inflated by noise, is not.
+
+    Attributes:
+        starts: The temperatures.
+        settings: Those that have a result.
+        fixed_wrong: What the wrong fixed temperature costs, over settings and seeds.
+        learned_wrong: What the wrong start of a learned one costs, likewise.
+        saved: The first minus the second.
+        beyond_quarter: The second minus a quarter of the first: below 0 where learning removes
+            three quarters or more.
+        regret: The fixed temperature that validation chooses minus the mean over learned starts.
+        aligned_regret: The same, minus the alignment rule; None without it.
+        verdict: "forgets", "depends less", "depends more", "undecided", "nothing to forget" (the
+            wrong fixed temperature is not shown to cost anything) or "no data".
+        wide_settings: Settings whose fixed range is above 2 points.
+        forgetting_settings: Those of them whose learned range is at most a quarter of it.
+        learned_runs: What one learned run costs, in plain runs; None where unknown.
+    """
+
+    starts: tuple[float, ...]
+    settings: tuple[StartsOfSetting, ...]
+    fixed_wrong: Interval
+    learned_wrong: Interval
+    saved: Interval
+    beyond_quarter: Interval
+    regret: Interval
+    aligned_regret: Interval | None
+    verdict: str
+    wide_settings: int
+    forgetting_settings: int
+    learned_runs: float | None

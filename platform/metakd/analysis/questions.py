@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from metakd.analysis.answers import LevelGap, Reuse
+from metakd.analysis.answers import LevelGap, Reuse, StartRange
 from metakd.analysis.contest import CONTENDERS, LEARNING_TO_TEACH, MULTI_TEACHER, Contest
 from metakd.analysis.contest_answers import ContestAnswer, Ensemble, Teaching
 from metakd.analysis.grid import Grid
@@ -14,14 +14,16 @@ from metakd.analysis.verdict import Evidence, make_verdict
 from metakd.analysis.verdict_contest import contest_verdict
 from metakd.analysis.verdict_gap import gap_verdict
 from metakd.analysis.verdict_reuse import reuse_verdict
+from metakd.analysis.verdict_starts import starts_verdict
 from metakd.results.study import StoreError, StudyRecord
 from metakd.results.teachers import TeacherScore
 
 GRID_VS_META = "grid_vs_meta"
 TRANSFER = "transfer"
+START_RANGE = "start_range"
 # What a study of a gap varies.
 FACTORS = {"teacher_gap": "teacher", "augmentation_gap": "augmentation"}
-QUESTIONS = (GRID_VS_META, *FACTORS, TRANSFER, *CONTENDERS)
+QUESTIONS = (GRID_VS_META, *FACTORS, TRANSFER, START_RANGE, *CONTENDERS)
 
 
 def question_of(record: StudyRecord) -> str:
@@ -74,12 +76,15 @@ def answer(
     gaps: Sequence[LevelGap],
     reuse: Reuse | None,
     contested: ContestAnswer | None,
+    starts: StartRange | None,
 ) -> Verdict:
     """Words the answer to what a study asks."""
     if question in FACTORS:
         return gap_verdict(evidence, FACTORS[question], asked_gap(question, gaps))
     if question == TRANSFER:
         return reuse_verdict(evidence, reuse)
+    if question == START_RANGE:
+        return starts_verdict(evidence, starts)
     if contested is not None:
         return contest_verdict(evidence, question, contested)
     return make_verdict(evidence)

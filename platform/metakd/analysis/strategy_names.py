@@ -5,6 +5,8 @@ STRATEGY_NAMES = {
     "fixed": "the default temperature",
     "grid": "the grid",
     "meta": "the learned temperature",
+    "meta-starts": "the learned temperature, best of its starts",
+    "align": "the aligned temperature",
     "single": "the best single teacher",
     "mean_losses": "the mean of losses",
     "mean_logits": "the mean of logits",

@@ -23,6 +23,7 @@ from metakd.analysis.reuse import reuse
 from metakd.analysis.rivals import compare_rivals
 from metakd.analysis.settings import setting_results
 from metakd.analysis.spec_in_words import spec_in_words
+from metakd.analysis.start_range import start_range
 from metakd.analysis.summary import SUMMARY_VERSION, Summary
 from metakd.analysis.summary_file import read_summary, write_summary
 from metakd.analysis.table import StudyTable, read_table
@@ -71,6 +72,7 @@ def summarise(out: Path) -> Summary:
     teachers = read_teachers(out)
     gaps = level_gaps(table, grid, teachers)
     reused = reuse(table, grid)
+    starts = start_range(table, grid)
     contested = contest_answer(question, table, grid, contest, teachers)
     weights, final_weights = teacher_weights(out, table)
     teaching_curves, quiz_falls = logged_teaching(out, table)
@@ -82,7 +84,7 @@ def summarise(out: Path) -> Summary:
         fixed_tau=table.fixed_tau,
         temperatures=table.temperatures,
         strategies=table.strategies,
-        verdict=answer(question, evidence, gaps, reused, contested),
+        verdict=answer(question, evidence, gaps, reused, contested, starts),
         comparisons=comparisons,
         settings=settings,
         responses=response_curves(table, settings),
@@ -107,6 +109,7 @@ def summarise(out: Path) -> Summary:
         question=question,
         gaps=gaps,
         reuse=reused,
+        starts=starts,
         ensemble=contested if isinstance(contested, Ensemble) else None,
         weights=weights,
         final_weights=final_weights,

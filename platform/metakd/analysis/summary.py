@@ -8,7 +8,7 @@ of several teachers their weights, in one of a teacher that learns to teach the 
 
 from dataclasses import dataclass
 
-from metakd.analysis.answers import LevelGap, Reuse
+from metakd.analysis.answers import LevelGap, Reuse, StartRange
 from metakd.analysis.contest_answers import Ensemble, Teaching
 from metakd.analysis.curves import (
     AnytimeCurve,
@@ -27,7 +27,7 @@ from metakd.analysis.intervals import Interval
 from metakd.analysis.teaching_curves import QuizFall, TeachingCurve
 from metakd.analysis.weight_curves import FinalWeights, WeightsCurve
 
-SUMMARY_VERSION = 5
+SUMMARY_VERSION = 6
 
 
 @dataclass(frozen=True)
@@ -239,10 +239,11 @@ class Summary:
     protagonist: str
     main_rival: str
 
-    # What studies of gaps, of transfer, of several teachers and of learning teachers ask.
+    # What studies of gaps, transfer, starts, several teachers and learning teachers ask.
     question: str
     gaps: tuple[LevelGap, ...]
     reuse: Reuse | None
+    starts: StartRange | None
     ensemble: Ensemble | None
     weights: tuple[WeightsCurve, ...]
     final_weights: tuple[FinalWeights, ...]

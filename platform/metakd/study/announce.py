@@ -37,6 +37,7 @@ QUESTIONS: dict[Question, str] = {
     "teacher_gap": "does a better teacher make a worse student, and does the temperature mend it?",
     "augmentation_gap": "does strong augmentation spoil distillation, and does the temperature "
     "mend it?",
+    "start_range": "does a learned temperature forget where it starts?",
     "transfer": "use a temperature that was tuned elsewhere, or learn it here?",
 }
 

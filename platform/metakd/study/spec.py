@@ -18,6 +18,7 @@ Question = Literal[
     "teacher_gap",
     "augmentation_gap",
     "transfer",
+    "start_range",
     "multi_teacher",
     "learning_to_teach",
 ]
@@ -138,6 +139,8 @@ class StudySpec:
                 "a study of several teachers needs several at once: give --teachers ensemble, or "
                 "their names as A+B+C; with one teacher its methods are fixed and meta"
             )
+        if self.question == "start_range" and len(self.temperatures) < 2:
+            raise SpecError("a range of starts needs two or more: give --temperatures 1 4 16, say")
         if self.question == "augmentation_gap" and len(self.augmentations) < 2:
             raise SpecError("an augmentation gap needs two augmentations or more, got one")
         if self.budget is not None and not self.budget > 0:

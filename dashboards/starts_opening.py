@@ -1,0 +1,50 @@
+"""What a report of a study of starts opens with: drawing and four numbers."""
+
+from markupsafe import Markup
+
+from dashboards.hero_intervals import Effect, intervals_plot
+from dashboards.key_figures import KeyFigure, interval_key
+from dashboards.numbers import NONE, plain
+from dashboards.tones import BAD, GOOD, NEUTRAL
+from metakd.analysis.answers import StartRange
+
+TONES = {"forgets": GOOD, "depends less": GOOD, "depends more": BAD}
+
+
+def starts_tone(starts: StartRange) -> str:
+    """Returns the tone of the verdict's badge."""
+    return TONES.get(starts.verdict, NEUTRAL)
+
+
+def starts_plot(starts: StartRange, margin_pp: float) -> Markup | None:
+    """Draws what the wrong start costs, kept and learned, and what learning loses."""
+    return intervals_plot(
+        [
+            Effect("grid", "wrong fixed temperature", starts.fixed_wrong),
+            Effect("meta", "wrong start of a learned one", starts.learned_wrong),
+            Effect("fixed", "learned, against the best fixed", starts.regret),
+        ],
+        margin_pp,
+        zero="nothing lost",
+        axis="points of test accuracy that it costs",
+        about="Points of test accuracy lost",
+    )
+
+
+def starts_keys(starts: StartRange) -> tuple[KeyFigure, ...]:
+    """Returns both costs of a wrong start, what learning loses, and what a learned run takes."""
+    wide = f"{starts.forgetting_settings} of {starts.wide_settings}"
+    cost = "no measured cost"
+    if starts.learned_runs is not None:
+        cost = f"a learned run takes {plain(starts.learned_runs)} fixed ones"
+    return (
+        interval_key("A wrong fixed temperature costs", starts.fixed_wrong),
+        interval_key("A wrong start, learned, costs", starts.learned_wrong),
+        interval_key("Best fixed minus learned", starts.regret, notes=("mean over starts",)),
+        KeyFigure(
+            "Range shrunk to a quarter",
+            wide if starts.wide_settings else NONE,
+            "settings" if starts.wide_settings else "",
+            cost,
+        ),
+    )

@@ -1,0 +1,200 @@
+"""Does a learned temperature forget its start? Fixed temperatures, and learned from each of them.
+
+What is compared is defined in :class:`~metakd.analysis.answers.StartRange`.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from metakd.analysis.answers import StartRange, StartsOfSetting
+from metakd.analysis.arms import Arm
+from metakd.analysis.cost import total_ratio
+from metakd.analysis.grid import Grid
+from metakd.analysis.intervals import Interval, crossed_interval, paired_interval
+from metakd.analysis.reached import found_by_arm
+from metakd.analysis.reuse import UNKNOWN, chosen_by_others
+from metakd.analysis.rows import COSTS, NO_RUN, Matrix
+from metakd.analysis.table import StudyTable
+from metakd.analysis.verdict_rule import ROUNDING_PP
+
+LEARNED, ALIGNED = "meta-starts", "align"
+WIDE_PP = 2.0
+QUARTER = 0.25
+
+
+@dataclass(frozen=True)
+class ByStart:
+    """Runs from each start, ``[start, setting, seed]``; NaN where any start's run is missing."""
+
+    validation: Matrix
+    test: Matrix
+    tau_s: Matrix
+    tau_t: Matrix
+
+    def wrong_pp(self, first: NDArray[np.intp], last: NDArray[np.intp]) -> Matrix:
+        """Returns the test accuracy of one start minus another's, points, ``[setting, seed]``."""
+        return 100 * (_picked(self.test, first) - _picked(self.test, last))
+
+
+def start_range(table: StudyTable, grid: Grid | None) -> StartRange | None:
+    """Returns how much the start decides; None without fixed and learned runs of two starts."""
+    arm = next((arm for arm in table.arms if arm.strategy == LEARNED), None)
+    if grid is None or arm is None or grid.size < 2:
+        return None
+    fixed, learned = _common(_fixed(grid), _learned(arm, table))
+    there = np.asarray(np.isfinite(learned.test).all(axis=0))
+    if not there.any():
+        return None
+    wrong = [runs.wrong_pp(*_ends(runs.validation)) for runs in (fixed, learned)]
+    chosen = _picked(
+        fixed.test, chosen_by_others(fixed.validation, table.temperatures, table.fixed_tau)
+    )
+    regret = 100 * (chosen - learned.test.mean(axis=0))
+    aligned = _aligned(table)
+    aligned_regret = None if aligned is None else 100 * (chosen - aligned)
+    settings = [
+        _setting(table.keys[index], index, fixed, learned, aligned, (*wrong, regret))
+        for index in range(len(table.settings))
+        if there[index].any()
+    ]
+    fixed_wrong, learned_wrong, saved, beyond = (
+        crossed_interval(differences)
+        for differences in (*wrong, wrong[0] - wrong[1], wrong[1] - QUARTER * wrong[0])
+    )
+    wide = [setting for setting in settings if setting.fixed_range_pp > WIDE_PP]
+    forgetting = [s for s in wide if s.learned_range_pp <= QUARTER * s.fixed_range_pp]
+    return StartRange(
+        starts=table.temperatures,
+        settings=tuple(settings),
+        fixed_wrong=fixed_wrong,
+        learned_wrong=learned_wrong,
+        saved=saved,
+        beyond_quarter=beyond,
+        regret=crossed_interval(regret),
+        aligned_regret=None if aligned_regret is None else crossed_interval(aligned_regret),
+        verdict=_verdict(fixed_wrong, saved, beyond),
+        wide_settings=len(wide),
+        forgetting_settings=len(forgetting),
+        learned_runs=_learned_runs(arm, grid, there),
+    )
+
+
+def _verdict(fixed_wrong: Interval, saved: Interval, beyond_quarter: Interval) -> str:
+    if saved.mean_pp is None:
+        return "no data"
+    if fixed_wrong.low_pp is None or saved.low_pp is None or saved.high_pp is None:
+        return "undecided"
+    if beyond_quarter.high_pp is not None and beyond_quarter.high_pp < -ROUNDING_PP:
+        return "forgets"
+    if saved.low_pp > ROUNDING_PP:
+        return "depends less"
+    if saved.high_pp < -ROUNDING_PP:
+        return "depends more"
+    return "undecided" if fixed_wrong.low_pp > ROUNDING_PP else "nothing to forget"
+
+
+def _fixed(grid: Grid) -> ByStart:
+    taus = np.array(grid.runs.tau_s_last), np.array(grid.runs.tau_t_last)
+    return ByStart(grid.runs.val_acc_last, grid.runs.test_acc_last, *taus)
+
+
+def _learned(arm: Arm, table: StudyTable) -> ByStart:
+    shape = (len(table.temperatures), *table.shape)
+    found = {name: np.full(shape, np.nan) for name in ("val", "test", "tau_s", "tau_t")}
+    place = {tau: index for index, tau in enumerate(table.temperatures)}
+    for cell, legs in arm.legs.items():
+        for leg in legs:
+            if leg.row == NO_RUN or leg.scores is None:
+                continue
+            row = table.rows[leg.row]
+            at = (place[row["tau_s_init"]], *cell)
+            found["val"][at], found["test"][at] = row["val_acc_last"], row["test_acc_last"]
+            found["tau_s"][at], found["tau_t"][at] = row["tau_s_last"], row["tau_t_last"]
+    return ByStart(found["val"], found["test"], found["tau_s"], found["tau_t"])
+
+
+def _common(*runs: ByStart) -> Sequence[ByStart]:
+    """Returns the same runs where all starts of all of them are there."""
+    there = np.logical_and.reduce([np.isfinite(each.test).all(axis=0) for each in runs])
+
+    def kept(values: Matrix) -> Matrix:
+        return np.where(there, values, np.nan)
+
+    return [ByStart(kept(r.validation), kept(r.test), kept(r.tau_s), kept(r.tau_t)) for r in runs]
+
+
+def _aligned(table: StudyTable) -> Matrix | None:
+    arms = (found_by_arm(arm).test_last for arm in table.arms if arm.strategy == ALIGNED)
+    return next(arms, None)
+
+
+def _ends(validation: Matrix) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """Returns the starts that the other seeds' mean validation ranks first and last.
+
+    Args:
+        validation: ``[start, setting, seed]``.
+
+    Returns:
+        Two arrays of indices, ``[setting, seed]``; −1 where no other seed is complete. Of equals
+        the lowest start is first, and the highest last.
+    """
+    there = np.isfinite(validation).all(axis=0)
+    known = np.where(there, validation, 0.0)
+    others = there.sum(axis=1, keepdims=True) - there
+    # Rounded: equal accuracies must not be ranked by the last bit of a sum.
+    means = np.round((known.sum(axis=2, keepdims=True) - known) / np.maximum(others, 1), 9)
+    first = means.argmax(axis=0)
+    last = len(means) - 1 - means[::-1].argmin(axis=0)
+    is_known = there & (others > 0)
+    return np.where(is_known, first, UNKNOWN), np.where(is_known, last, UNKNOWN)
+
+
+def _picked(values: Matrix, chosen: NDArray[np.intp]) -> Matrix:
+    """Returns the value of the chosen start, ``[setting, seed]``, NaN where none is chosen."""
+    found = np.take_along_axis(values, np.maximum(chosen, 0)[None], axis=0)[0]
+    return np.where(chosen == UNKNOWN, np.nan, found)
+
+
+def _setting(
+    key: str,
+    index: int,
+    fixed: ByStart,
+    learned: ByStart,
+    aligned: Matrix | None,
+    differences: Sequence[Matrix],
+) -> StartsOfSetting:
+    seeds = np.isfinite(learned.test[:, index]).all(axis=0)
+
+    def means(values: Matrix) -> NDArray[np.float64]:
+        return np.asarray(100 * values[:, index, seeds].mean(axis=1))
+
+    fixed_pp, learned_pp = means(fixed.test), means(learned.test)
+    taus = [np.median(t[:, index, seeds], axis=1) for t in (learned.tau_s, learned.tau_t)]
+    known = [] if aligned is None else aligned[index][np.isfinite(aligned[index])]
+    fixed_wrong, learned_wrong, regret = (paired_interval(each[index]) for each in differences)
+    return StartsOfSetting(
+        key=key,
+        seeds=int(seeds.sum()),
+        fixed_pp=tuple(fixed_pp.tolist()),
+        learned_pp=tuple(learned_pp.tolist()),
+        learned_tau_s=tuple(taus[0].tolist()),
+        learned_tau_t=tuple(taus[1].tolist()),
+        aligned_pp=100 * float(np.mean(known)) if len(known) else None,
+        fixed_range_pp=float(np.ptp(fixed_pp)),
+        learned_range_pp=float(np.ptp(learned_pp)),
+        fixed_wrong=fixed_wrong,
+        learned_wrong=learned_wrong,
+        regret=regret,
+    )
+
+
+def _learned_runs(arm: Arm, grid: Grid, there: NDArray[np.bool_]) -> float | None:
+    """Returns what a learned run costs over a fixed one, in the dearer of steps and seconds."""
+    ratios = [
+        total_ratio(arm.total(currency), getattr(grid.runs, currency).sum(axis=0), there)
+        for currency in COSTS
+    ]
+    return max((ratio for ratio in ratios if ratio is not None), default=None)

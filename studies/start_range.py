@@ -1,0 +1,25 @@
+"""Does a learned temperature forget where it starts?
+
+Every temperature of the grid is once kept (``fixed``), and once the start of learned ones
+(``meta-starts``); the alignment rule (``align``), which has no start, stands beside them. Run it as
+``python studies/start_range.py --cluster auto``; ``--help`` lists the factors, and
+``--temperatures`` sets the starts.
+"""
+
+import sys
+
+from dashboards import write_report
+from metakd.study.main import main
+from metakd.study.spec import StudySpec
+
+STUDY = StudySpec(
+    name="start_range",
+    question="start_range",
+    scales=(0.1, 0.3),
+    augmentations=("none", "strong"),
+    strategies=("fixed", "grid", "meta", "meta-starts", "align"),
+    seeds=12,
+)
+
+if __name__ == "__main__":
+    sys.exit(main(STUDY, render=write_report))
