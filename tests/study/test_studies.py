@@ -10,7 +10,10 @@ from metakd.study.plan import make_plan
 from metakd.study.spec import SpecError, StudySpec
 
 STUDIES = Path(__file__).parents[2] / "studies"
-QUESTIONS = ("augmentation_gap", "learning_to_teach", "multi_teacher", "teacher_gap", "transfer")
+QUESTIONS = (
+    *("augmentation_gap", "learning_to_teach", "multi_teacher", "start_range"),
+    *("teacher_gap", "transfer"),
+)
 
 
 @pytest.fixture(scope="module")
