@@ -53,7 +53,7 @@ from metakd.train.teacher import read_report
 
 STARTS = (1.0, 2.0, 4.0, 8.0, 16.0)
 DEFAULT_START = 4.0
-HELD_OUT_AT_MOST = 4000
+EVALUATED_AT_MOST = 4000
 
 WHOLE = {"interval": 1, "meta_fraction": 1.0}
 ARMS: dict[str, dict[str, object]] = {
@@ -66,13 +66,13 @@ ARMS: dict[str, dict[str, object]] = {
     "free": {"rule": "gradient", "meta_lr": 0.05, **WHOLE},
     "shared": {"rule": "gradient", "form": "shared", "meta_lr": 0.05, **WHOLE},
     "3 steps": {"rule": "gradient", "meta_lr": 0.05, "horizon": 3, **WHOLE},
-    "train batch": {"rule": "gradient", "meta_lr": 0.05, "meta_data": "train", **WHOLE},
+    "held out": {"rule": "gradient", "meta_lr": 0.05, "meta_data": "held_out", **WHOLE},
     "search, product": {"scale": "product"},
     "search, shared": {"form": "shared"},
     "search, whole": WHOLE,
     "search, 0.5 to 8": {"search_range": (0.5, 8.0)},
     "search, 2 to 32": {"search_range": (2.0, 32.0)},
-    "search, train batch": {"meta_data": "train"},
+    "search, held out": {"meta_data": "held_out"},
 }
 
 
@@ -205,16 +205,19 @@ def _run(run: Run) -> None:
     student = samples.new_model(trial.student, trial.seed)
     torch.manual_seed(derive_seed(trial.seed, "dropout"))
     distiller = run.distiller.build()
+    held_out = samples.held_out(
+        trial.sampling.held_out_ids(samples.splits, samples.dataset.labels, trial.seed)
+    )
     train(
         student,
         distiller,
         trial.recipe,
         training_batches(trial, folder, samples, run.job.bank),
-        HeldOutMetaBatches(samples.meta, trial.recipe.batch_size, trial.seed),
+        HeldOutMetaBatches(held_out, trial.recipe.batch_size, trial.seed),
     )
     validation, test = (
-        evaluate(student, held_out.first(HELD_OUT_AT_MOST)).accuracy
-        for held_out in (samples.validation, samples.test)
+        evaluate(student, judging.first(EVALUATED_AT_MOST)).accuracy
+        for judging in (held_out, samples.test)
     )
     result = Result(validation, test, *(distiller.temperatures() or (np.nan, np.nan)))
     run.file.parent.mkdir(parents=True, exist_ok=True)

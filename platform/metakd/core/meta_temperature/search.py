@@ -6,8 +6,8 @@ loss. J u is what costs; g(τ) is a difference of two softmaxes. So the whole cu
 more than its slope at one point, and no temperature has to travel.
 
 What is scored is the cosine between −J u and g(τ): how well the push of the teacher's term, at
-these temperatures, agrees with what the held-out samples want of the student's function. Its size
-plays no part, which the loss's ``scale="free"`` matches.
+these temperatures, agrees with the change of the student's function that lowers the meta loss. Its
+size plays no part, which the loss's ``scale="free"`` matches.
 
 Scores of single batches are noisy. The rule keeps their running mean and variance and believes in
 each temperature pair with weight ∝ exp(confidence · √n · mean / deviation) over a range that is
