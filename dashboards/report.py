@@ -7,6 +7,7 @@ from dashboards.answers import FIRST_FIGURES, opening
 from dashboards.contest_words import contest_words
 from dashboards.durations import duration
 from dashboards.figures import all_figures
+from dashboards.label_words import label_sentences
 from dashboards.looks import looks_in
 from dashboards.shell import render_page
 from dashboards.svg import interval_bar, reach, swatch
@@ -80,6 +81,7 @@ def render(summary: Summary, refresh_s: int | None = None) -> str:
         wall_clock_title=wall and wall_clock_title(wall),
         wall_clock_rows=wall and list(zip(wall.workers, wall.grid_s, wall.learned_s, strict=True)),
         inventory=_inventory(summary.inventory),
+        label_sentences=label_sentences(summary.label_use, summary.question),
         command=provenance.pop("command", ""),
         provenance={name: value for name, value in provenance.items() if value},
     )

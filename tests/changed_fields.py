@@ -8,7 +8,7 @@ CHOICES: dict[str, tuple[Any, Any]] = {
     "algorithm": ("sgd", "adamw"), "betas": ((0.9, 0.999), (0.8, 0.9)), "nesterov": (True, False),
     "taught_by": ("kd", "dkd"), "bounds": ((1.0, 21.0), (2.0, 20.0)), "pilot": ("own", "none"),
     "feature_units": ("raw", "relative"), "rectified": (True, False), "start": ("equal", "random"),
-    "meta_data": ("meta", "train"), "estimator": ("jvp", "finite_difference"),
+    "meta_data": ("held_out", "train"), "estimator": ("jvp", "finite_difference"),
     "learns": ("weights", "both"), "look_ahead": ("one_step", "three_step"),
     "feature_input": ("gram", "gram_raw"), "tau_range": ((1.0, 16.0), (2.0, 8.0)),
     "divergence": ("kl", "mse"), "teacher_algorithm": ("sgd", "adamw"),

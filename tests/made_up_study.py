@@ -214,6 +214,8 @@ class MadeUpStudy:
             "val_acc_selected": validation + 0.001,
             "test_acc_selected": test + 0.0005,
             "train_samples": round(1000 * setting["scale"]),
+            "validation_samples": round(200 * setting["scale"]),
+            "validation_samples_learned": 0,
             "test_samples": TEST_SAMPLES,
             "epochs": EPOCHS,
             "steps": STEPS,

@@ -39,12 +39,17 @@ def levels(noise_pp: float = 0.15, **changed: float) -> Any:
 
 
 def teacher_after(row: Row, gains: dict[str, float]) -> Row:
-    """What a run's teacher reaches at its end."""
+    """What a run's teacher reaches at its end, and how many held-out samples taught it."""
     if row["method"] not in FAMILY:
         return {}
     own = luck(row["trial_id"]).normal(0, 0.1)
     after = BEFORE.test_acc + (gains[row["method"]] + own) / 100
-    return {"teacher_test_acc_last": after, "teacher_val_acc_last": after + 0.01}
+    quiz = 0 if row["method"] == "metadistil-own-quiz" else row["validation_samples"]
+    return {
+        "teacher_test_acc_last": after,
+        "teacher_val_acc_last": after + 0.01,
+        "validation_samples_learned": quiz,
+    }
 
 
 def taught(row: Row, epoch: int) -> Row:

@@ -12,7 +12,7 @@ from torch import nn
 from metakd.core.batch_norm import BatchNormError, share_batch_norm
 from metakd.core.distillers import CONFIGS
 
-TEMPERED = ("mkd", "mkd two steps", "mkd next batch", "ctkd", "ctkd dkd", "mmkd both")
+TEMPERED = ("mkd", "mkd two steps", "mkd held out", "ctkd", "ctkd dkd", "mmkd both")
 WEIGHED = ("mmkd", "mmkd both", "mmkd three steps")
 TOLERANCES = {
     **dict.fromkeys(("kd", "mean_losses"), 1e-9),

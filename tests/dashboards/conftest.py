@@ -36,8 +36,10 @@ from metakd.analysis.summarise import summarise
 from metakd.analysis.summary import (
     SUMMARY_VERSION,
     Comparison,
+    Counts,
     Failure,
     Inventory,
+    LabelUse,
     Rival,
     SettingResult,
     StrategyScore,
@@ -66,6 +68,7 @@ def setting(key: str, mean: float, verdict: str) -> SettingResult:
         teacher="digit_cnn",
         student="digit_cnn_tiny",
         train_samples=94,
+        held_out_samples=20,
         scores=tuple(
             StrategyScore(name, 90.0 + mean, 90.5, 0.3, 1.0, 3)
             for name in ("ce", "fixed", "grid", "meta")
@@ -346,6 +349,10 @@ def summary() -> Summary:
         teaching=None,
         teaching_curves=tuple(teaching_curve(key) for key in KEYS),
         quiz_falls=(QuizFall("meta", around(10.0, 1.0), "falls"),),
+        label_use=(
+            LabelUse(("ce", "fixed", "meta"), Counts(94, 1069), None, None),
+            LabelUse(("grid",), Counts(94, 1069), Counts(20, 189), None),
+        ),
     )  # fmt: skip
 
 

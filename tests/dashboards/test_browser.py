@@ -279,8 +279,8 @@ def test_figures_and_data_can_be_saved(tab: Tab, page: Path, tmp_path: Path) -> 
     press("[data-csv=accuracies]")
     text = saved(tmp_path, "metakd-accuracies.csv").read_text(encoding="utf-8-sig")
     head, first, *_ = csv.reader(io.StringIO(text))
-    assert head[:3] == ["setting", "n train", "no teacher, last epoch"]
-    assert first[:2] == ["10 % · none", "94"]
+    assert head[:4] == ["setting", "n train", "n held out", "no teacher, last epoch"]
+    assert first[:3] == ["10 % · none", "94", "20"]
     press("[data-csv=differences]")
     rows = saved(tmp_path, "metakd-differences.csv").read_text(encoding="utf-8-sig")
     shown = tab.run("document.querySelector('[data-table=differences]').rows.length")

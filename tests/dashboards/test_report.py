@@ -20,7 +20,7 @@ from dashboards.tones import DARK_TONES, LIGHT_TONES
 from dashboards.wall_clock import wall_clock_title
 from metakd.analysis.curves import WallClock
 from metakd.analysis.intervals import Interval
-from metakd.analysis.summary import Failure, Summary
+from metakd.analysis.summary import Counts, Failure, LabelUse, Summary
 
 HOSTILE = "</script><script>window.hacked=1</script><img src=x onerror=window.hacked=1>"
 
@@ -243,3 +243,19 @@ def test_all_words_stand_out_from_their_ground(theme: dict[str, str]) -> None:
     for tone in ("good", "bad", "neutral"):
         assert contrast(theme[tone], theme[f"{tone}-soft"]) >= 4.5, tone
     assert contrast(theme["ink"], theme["neutral-soft"]) >= 4.5
+
+
+def test_the_methods_say_how_many_labels_each_strategy_read(summary: Summary) -> None:
+    learns = LabelUse(("metadistil",), Counts(94, 94), None, Counts(20, 20))
+    text = Page(render(replace(summary, label_use=(*summary.label_use, learns)))).words
+    assert "the learned temperature: 94 to 1,069 training labels, no held-out ones." in text
+    assert "The grid: 94 to 1,069 training labels, 20 to 189 held-out ones to choose by." in text
+    assert "The learning teacher: 94 training labels, 20 held-out ones to learn from." in text
+    older = replace(
+        summary,
+        label_use=(),
+        settings=tuple(replace(setting, held_out_samples=0) for setting in summary.settings),
+    )
+    text = Page(render(older)).words
+    assert "held-out" not in text
+    assert "Teachers were trained" not in text

@@ -100,7 +100,7 @@ def test_no_title_says_ahead_or_behind_without_a_claim_or_an_interval(
 ) -> None:
     low, high = sorted(ends)
     like = SettingResult(
-        "s", "digits", 1.0, "none", "t", "u", 9, (), interval(-1, 1), (0,), (0.0,), "", None, (),
+        "s", "digits", 1.0, "none", "t", "u", 9, 4, (), interval(-1, 1), (0,), (0.0,), "", None, (),
         None, None,
     )  # fmt: skip
     title = differences_title(claiming(like, *claims), interval(low, high), MARGIN)

@@ -7,6 +7,7 @@ from metakd.data.splits import (
     SplitError,
     Splits,
     make_splits,
+    nested_at_most_per_class,
     nested_per_class,
     nested_subset,
 )
@@ -19,7 +20,7 @@ seeds = st.integers(0, 2**31)
 
 
 def parts(splits: Splits) -> list[np.ndarray]:
-    return [splits.train, splits.validation, splits.meta, splits.test]
+    return [splits.train, splits.validation, splits.test]
 
 
 def worst_share(chosen: np.ndarray, pool: np.ndarray, labels: np.ndarray) -> float:
@@ -42,10 +43,8 @@ def test_splits_are_disjoint_sorted_cover_everything_and_keep_shares(
     pool = np.setdiff1d(np.arange(len(labels)), splits.test)
     assert len(splits.test) == round(0.3 * len(labels))
     assert len(splits.validation) == round(0.15 * len(pool))
-    assert len(splits.meta) == round(0.10 * len(pool))
     assert worst_share(splits.test, np.arange(len(labels)), labels) < 1
     assert worst_share(splits.validation, pool, labels) < 1
-    assert worst_share(splits.meta, np.setdiff1d(pool, splits.validation), labels) < 1
 
 
 def test_the_official_test_set_is_kept() -> None:
@@ -65,31 +64,31 @@ def test_the_seed_decides_the_split() -> None:
     assert not np.array_equal(first.validation, other.validation)
 
 
-@given(label_arrays, seeds, st.floats(0.01, 1), st.floats(0.01, 1))
+@given(label_arrays, seeds, st.floats(0.01, 1), st.floats(0.01, 1), st.integers(1, 3))
 @settings(deadline=None)
 def test_a_smaller_scale_is_a_prefix_of_a_larger_one(
-    labels: np.ndarray, seed: int, one: float, other: float
+    labels: np.ndarray, seed: int, one: float, other: float, floor: int
 ) -> None:
     train = np.arange(len(labels))[::2]
-    small, large = (nested_subset(train, labels, s, seed) for s in sorted((one, other)))
+    small, large = (nested_subset(train, labels, s, seed, floor) for s in sorted((one, other)))
     assert np.array_equal(small, large[: len(small)])
     assert len(np.unique(large)) == len(large)
     assert np.isin(large, train).all()
 
 
-@given(label_arrays, seeds, st.floats(0.01, 1))
+@given(label_arrays, seeds, st.floats(0.01, 1), st.integers(1, 9))
 @settings(deadline=None)
-def test_a_scale_has_its_size_and_every_class_its_share(
-    labels: np.ndarray, seed: int, scale: float
+def test_a_scale_has_its_size_every_class_its_share_and_its_floor(
+    labels: np.ndarray, seed: int, scale: float, floor: int
 ) -> None:
     train = np.arange(len(labels))
-    chosen = nested_subset(train, labels, scale, seed)
-    counts = np.bincount(labels)
-    counts = counts[counts > 0]
-    assert len(chosen) == max(round(scale * len(train)), len(counts))
-    assert set(labels[chosen]) == set(labels)
-    # Below one sample a class, "at least one of each" comes before the shares.
-    if len(chosen) * counts.min() / len(train) >= 1:
+    chosen = nested_subset(train, labels, scale, seed, floor)
+    classes, counts = np.unique(labels, return_counts=True)
+    least = np.minimum(counts, floor)  # all of a class that has fewer
+    assert len(chosen) == max(round(scale * len(train)), least.sum())
+    assert all((labels[chosen] == k).sum() >= n for k, n in zip(classes, least, strict=True))
+    # Where a class's share is below the floor, that comes before the shares.
+    if len(chosen) * counts.min() / len(train) >= floor:
         assert worst_share(chosen, train, labels) < 1
 
 
@@ -113,7 +112,7 @@ def test_fractions_outside_their_range_are_refused() -> None:
     with pytest.raises(SplitError, match=r"test_fraction must be in \[0, 1\)"):
         make_splits(labels, None, test_fraction=1.2)
     with pytest.raises(SplitError, match="nothing to train on"):
-        make_splits(labels, None, validation_fraction=0.6, meta_fraction=0.6)
+        make_splits(labels, None, validation_fraction=0.99)
 
 
 @given(label_arrays, seeds, st.integers(1, 3), st.integers(0, 3))
@@ -132,6 +131,22 @@ def test_images_per_class_are_exact_and_nested(
         assert set(counts) == {count}
 
 
+@given(label_arrays, seeds, st.integers(1, 30), st.integers(0, 3))
+@settings(deadline=None)
+def test_at_most_so_many_of_a_class_are_all_where_it_has_fewer_and_nested(
+    labels: np.ndarray, seed: int, few: int, more: int
+) -> None:
+    held_out = np.arange(len(labels))[::3]
+    small = nested_at_most_per_class(held_out, labels, few, seed)
+    large = nested_at_most_per_class(held_out, labels, few + more, seed)
+    assert np.array_equal(large[: len(small)], small)
+    assert set(large) <= set(held_out)
+    assert len(set(small)) == len(small)
+    classes, counts = np.unique(labels[held_out], return_counts=True)
+    for k, count in zip(classes, counts, strict=True):
+        assert (labels[small] == k).sum() == min(few, count)
+
+
 def test_more_images_of_a_class_than_there_are_are_refused() -> None:
     labels = np.array([0] * 9 + [1] * 4)
     with pytest.raises(SplitError, match="more than the 4 training images of class 1: choose at"):
@@ -146,24 +161,25 @@ def test_a_class_that_nothing_is_left_of_to_train_on_is_refused() -> None:
         make_splits(labels, np.array([100, 3, 60]))
 
 
-def test_a_quiz_set_that_overlaps_is_refused() -> None:
+def test_a_held_out_split_that_overlaps_is_refused() -> None:
     ids = np.arange(12)
-    with pytest.raises(SplitError, match=r"^train and meta overlap: 2 of 3 samples of meta are in"):
-        Splits(train=ids[:6], validation=ids[9:11], meta=np.array([4, 5, 8]), test=ids[11:])
+    message = r"^train and validation overlap: 2 of 3 samples of validation are in"
+    with pytest.raises(SplitError, match=message):
+        Splits(train=ids[:6], validation=np.array([4, 5, 8]), test=ids[9:])
 
 
 @given(st.integers(1, 12), st.sampled_from([0.05, 0.1, 0.125, 0.3]))
-def test_a_quiz_set_is_never_empty_and_the_message_says_how_many_samples_it_takes(
+def test_a_held_out_split_is_never_empty_and_the_message_says_how_many_samples_it_takes(
     count: int, fraction: float
 ) -> None:
     labels = np.zeros(count, np.int64)
     nobody = np.array([], np.int64)
-    try:
-        splits = make_splits(labels, nobody, validation_fraction=0.0, meta_fraction=fraction)
-        assert len(splits.meta) > 0
-    except SplitError as error:
-        if "meta split empty" in str(error):
-            needed = int(str(error).split()[-1])
-            assert needed > count
-            enough = np.zeros(needed, np.int64)
-            make_splits(enough, nobody, validation_fraction=0.0, meta_fraction=fraction)
+    if round(fraction * count) > 0:
+        splits = make_splits(labels, nobody, validation_fraction=fraction)
+        assert len(splits.validation) == round(fraction * count)
+        return
+    with pytest.raises(SplitError, match="leaves the validation split empty") as refused:
+        make_splits(labels, nobody, validation_fraction=fraction)
+    needed = int(str(refused.value).split()[-1])
+    assert needed > count
+    make_splits(np.zeros(needed, np.int64), nobody, validation_fraction=fraction)

@@ -36,7 +36,7 @@ def test_nothing_is_said_where_none_was(tmp_path: Path) -> None:
 def planned(
     dataset: ImageDataset,
     policy: BankPolicy = BankPolicy(),  # noqa: B008 - frozen
-    **choice: tuple[str, ...],
+    **choice: object,
 ) -> str:
     spec = StudySpec("s", scales=(0.3,), augmentations=("none", "strong"), seeds=2, epochs=30)
     plan = make_plan(replace(spec, **choice), [dataset], policy)  # type: ignore[arg-type]
@@ -85,13 +85,22 @@ def test_the_plan_says_who_teaches_at_once(tmp_path: Path) -> None:
 
 def test_the_plan_says_what_will_be_kept_and_how_much_room_there_is(tmp_path: Path) -> None:
     digits = open_dataset("digits", tmp_path)
-    # 2 seeds × 283 samples × 31 views × 10 logits × 2 bytes, and 64 bytes for each view kept.
+    # 2 seeds × 321 samples × 31 views × 10 logits × 2 bytes, and 64 bytes for each view kept.
     whole = planned(digits, BankPolicy())
-    assert "images 112 KiB, bank 1 MiB (none full, strong full)" in whole
+    assert "images 112 KiB, bank 2 MiB (none full, strong full)" in whole
     assert "disk         5.0 GiB free" in whole
     answers = planned(digits, BankPolicy(limit_bytes=500_000))
-    assert "bank 378 KiB (none full, strong logits)" in answers
+    assert "bank 429 KiB (none full, strong logits)" in answers
     assert "bank 0 KiB (none live, strong live)" in planned(digits, BankPolicy("live"))
+
+
+def test_the_plan_says_how_many_labels_a_setting_has(tmp_path: Path) -> None:
+    digits = open_dataset("digits", tmp_path)
+    whole = "data         digits: 1069 training + 189 held-out samples, "
+    scaled = planned(digits, scales=(0.1, 1.0))
+    assert f"{whole}scales 10% (107 + 20), 100% (1069 + 189), augmentations" in scaled
+    full = planned(digits, scales=(0.1,), validation="full", strategies=("random",))
+    assert f"{whole}scales 10% (107 + 189), augmentations" in full
 
 
 def test_images_that_were_left_out_are_told_each_time(tmp_path: Path) -> None:

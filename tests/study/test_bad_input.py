@@ -46,6 +46,7 @@ def fails(words: list[str], capsys: pytest.CaptureFixture[str]) -> str:
         ("--augmentations heavy", "choose from none, standard, strong"),
         ("--temperatures 0 4", "above 0, got 0"),
         ("--scales 0", "(0, 1], got 0"),
+        ("--validation half", "--validation: invalid choice: 'half' (choose from"),
         ("--scales 1.5", "(0, 1], got 1.5"),
         ("--cluster 127.0.0.1:9", "no Ray cluster answers"),
         ("--cluster ray://h:1", "Ray Client"),

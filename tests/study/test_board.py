@@ -5,6 +5,7 @@ from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from metakd.core.distillers import (
@@ -39,7 +40,9 @@ TAUS = (1.0, 2.0, 4.0, 8.0, 16.0)
 
 
 def a_case(seed: int = 0) -> Case:
-    return Case(SETTING, RECIPE, seed, (1, 8, 8), 10, None, samples=100, train_samples=100)
+    return Case(
+        SETTING, RECIPE, seed, (1, 8, 8), 10, None, samples=100, held_out=20, train_samples=100
+    )
 
 
 def tau_of(trial: Trial) -> float:
@@ -85,16 +88,20 @@ def grid_jobs(case: Case) -> list[Job]:
 
 
 def test_tpe_asks_run_after_run_and_sees_what_it_was_told() -> None:
-    search = searching("optuna", budget=12.0)
-    board = Board(MadeUpCurves(), [], [search])
-    taus = []
-    for job in jobs_of(board):
-        assert len(board.known()) == 0
-        taus.append(tau_of(job.trial))
-    assert len(taus) == len(set(taus)) == 12
-    assert all(1 <= tau <= 16 for tau in taus)
+    first, last = [], []
+    for seed in range(6):
+        search = searching("optuna", a_case(seed), budget=12.0)
+        board = Board(MadeUpCurves(), [], [search])
+        taus = []
+        for job in jobs_of(board):
+            assert len(board.known()) == 0
+            taus.append(tau_of(job.trial))
+        assert len(taus) == len(set(taus)) == 12
+        assert all(1 <= tau <= 16 for tau in taus)
+        first += taus[:4]
+        last += taus[-4:]
     # Accuracy rises with τ: it has moved there.
-    assert min(taus[-4:]) > sorted(taus[:4])[1]
+    assert np.mean(last) > 1.3 * np.mean(first)
 
 
 def test_early_stopping_of_the_grid_uses_the_grids_own_runs() -> None:
@@ -143,7 +150,8 @@ def test_searchers_stop_at_their_budget(name: str, budget: float) -> None:
 
 
 def test_the_worst_of_a_population_copies_the_best_and_goes_on_from_there() -> None:
-    search = searching("pbt", budget=4.0)
+    # A seed in which no copy ends at the best one's temperature, at the end of the range.
+    search = searching("pbt", a_case(1), budget=4.0)
     board = Board(MadeUpCurves(), [], [search])
     rounds: dict[int, list[Job]] = {}
     for job in jobs_of(board):

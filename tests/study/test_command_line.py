@@ -15,7 +15,7 @@ EVERY_WORD = """
 --augmentations none --temperatures 2 3.5 --strategies grid meta --seeds 2
 --tau 2 --alpha 0.5 --margin 0.3
 --budget 2.5 --teachers timm:resnet18 digit_cnn --student digit_mlp --epochs 4 --teacher-epochs 9
---dry-run --no-report
+--dry-run --no-report --validation full
 --match steps --recipe vit-cifar --views 3 --logits float32 --bank logits --bank-gib 0.5
 --image-column pixels --label-column kind --corrupt-images skip --max-failures 4
 --workers-per-trial 2 --cpus-per-trial 8 --gpus-per-trial 2 --max-concurrent 3 --save-interval 5
@@ -50,6 +50,7 @@ def test_every_word_reaches_its_place() -> None:
         recipe="vit-cifar",
         epochs=4,
         teacher_epochs=9,
+        validation="full",
         match="steps",
         views=3,
         logits="float32",

@@ -114,7 +114,7 @@ def test_the_clock_lies_between_the_bounds(chains: list[list[float]], at_once: i
 
 @pytest.fixture(scope="module")
 def plan() -> Plan:
-    """ViT-T, 21 trials on 750 training images, the teacher asked live."""
+    """ViT-T, 21 trials on 850 training images, the teacher asked live."""
     return plan_of("vit-tiny-imagenet", TINY, BankPolicy("live"))[0]
 
 
@@ -132,13 +132,13 @@ def test_a_study_costs_what_its_trials_cost(plan: Plan) -> None:
     teacher = work_of("timm:regnety_160", SHAPE, 10)
     seconds = 0.0
     for job in plan.jobs:
-        # One step of all 750 images is an epoch.
+        # One step of all 850 images is an epoch.
         passes = expected_steps(job) * student.training_s(H100)
         if job.trial.teacher is not None:
             passes += 300 * teacher.answering_s(H100)
         # Two images for each mixed view.
         loading = 300 * 2 / (DECODING_CPUS * DECODED_PER_S)
-        seconds += AROUND * 750 * max(passes, loading)
+        seconds += AROUND * 850 * max(passes, loading)
     cost = gpu_cost(plan, board(plan), plan.teachers, 8, workers=8)
     assert cost.gpu_h * 3600 == pytest.approx(seconds)
 
@@ -148,11 +148,11 @@ def test_answers_that_are_kept_are_paid_for_once(plan: Plan) -> None:
     teacher = work_of("timm:regnety_160", SHAPE, 10)
     loading_s = 2 / (DECODING_CPUS * DECODED_PER_S)
     # One bank a seed, of 300 views of each image; then students wait for nothing but views.
-    banks_s = 3 * 750 * 300 * max(teacher.answering_s(H100), loading_s)
+    banks_s = 3 * 850 * 300 * max(teacher.answering_s(H100), loading_s)
     students_s = 0.0
     for job in kept.jobs:
         student_s = expected_steps(job) * work_of(job.trial.student, SHAPE, 10).training_s(H100)
-        students_s += 750 * max(student_s, 300 * loading_s)
+        students_s += 850 * max(student_s, 300 * loading_s)
     cost = gpu_cost(kept, board(kept), kept.teachers, 8, workers=8)
     assert cost.gpu_h * 3600 == pytest.approx(AROUND * (banks_s + students_s))
 

@@ -31,7 +31,7 @@ SPEC = StudySpec(
     seeds=1,
     epochs=16,
 )
-STEPS = 16 * (283 // 32)
+STEPS = 16 * (321 // 32)
 LOOKED_BACK = 1 + PASS_EQUIVALENTS["jvp"]
 
 

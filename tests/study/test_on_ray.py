@@ -290,7 +290,7 @@ def on_two(cluster: Cluster, planned: tuple[StudyFolder, Plan]) -> OnTwo:
     long = learning(plan, 9)
     jobs = [
         stopped(long, after=4),
-        # 3 epochs of 8 steps, a look-ahead after every eighth.
+        # 3 epochs of 10 steps, a look-ahead after every eighth.
         learning(plan, 3, "digit_mlp"),
         learning(plan, 3, "digit_cnn_tiny"),
         long,
@@ -306,7 +306,7 @@ def test_two_workers_with_half_of_each_batch_come_to_what_one_comes_to(
     assert job.trial.id in on_two.heard.done_ids
     alone = run_trial(job.trial, folder, None)
     (row,) = read_trials(folder.out, [job.trial.id]).to_pylist()
-    assert (row["workers"], row["precision"], row["steps"]) == (2, "float32", 24)
+    assert (row["workers"], row["precision"], row["steps"]) == (2, "float32", 30)
     assert row["test_acc_last"] == pytest.approx(accuracy(alone), abs=0.003)
     steps = read_steps(folder.out, [job.trial.id])
     for column in ("train_loss", "ce_loss", "kd_loss", "meta_loss"):

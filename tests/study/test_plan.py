@@ -78,7 +78,7 @@ def test_one_bank_serves_all_scales_and_methods_of_an_augmentation_and_seed(
     plan = make_plan(SPEC, [digits])
     assert len(plan.banks) == 2 * 2
     for bank in plan.banks:
-        assert bank.samples == 943
+        assert bank.samples == 1069
         served = [job.trial for job in plan.jobs if job.bank is not None and job.bank.id == bank.id]
         assert len({(trial.sampling.augmentation, trial.seed) for trial in served}) == 1
         assert {trial.sampling.scale for trial in served} == {0.3, 1.0}
@@ -87,27 +87,27 @@ def test_one_bank_serves_all_scales_and_methods_of_an_augmentation_and_seed(
 
 def test_mixed_views_have_a_bank_for_each_scale(digits: ImageDataset) -> None:
     plan = make_plan(replace(SPEC, augmentations=("cutmix",)), [digits])
-    assert sorted(bank.samples for bank in plan.banks) == [283, 283, 943, 943]
+    assert sorted(bank.samples for bank in plan.banks) == [321, 321, 1069, 1069]
     for job in plan.jobs:
         (bank,) = [bank for bank in plan.banks if job.bank and bank.id == job.bank.id]
-        assert bank.samples == round(job.trial.sampling.scale * 943)
+        assert bank.samples == round(job.trial.sampling.scale * 1069)
 
 
 def test_as_many_steps_need_more_views_of_fewer_samples(digits: ImageDataset) -> None:
     plan = make_plan(replace(SPEC, augmentations=("strong",), seeds=1, match="steps"), [digits])
     small, large = sorted(plan.banks, key=lambda bank: bank.samples)
-    assert (large.samples, large.passes) == (943, 2)
-    # 2 × (943 // 32) steps are more than 7 passes of 283 // 32 steps.
-    assert (small.samples, small.passes) == (283, math.ceil(2 * 29 / 8))
+    assert (large.samples, large.passes) == (1069, 2)
+    # 2 × (1069 // 32) steps are more than 6 passes of 321 // 32 steps.
+    assert (small.samples, small.passes) == (321, math.ceil(2 * 33 / 10))
     steps = {expected_steps(job) for job in plan.jobs
              if job.trial.distiller.method == "kd"}  # fmt: skip
-    assert steps == {2.0 * 29}
+    assert steps == {2.0 * 33}
 
 
 def test_scales_can_be_images_per_class(digits: ImageDataset) -> None:
     plan = make_plan(replace(SPEC, images_per_class=(3, 20)), [digits])
     shown = {(job.trial.sampling.images_per_class, job.trial.sampling.scale) for job in plan.jobs}
-    assert shown == {(3, 30 / 943), (20, 200 / 943)}
+    assert shown == {(3, 30 / 1069), (20, 200 / 1069)}
     assert {bank.samples for bank in plan.banks} == {200}
     for bank in plan.banks:
         (opened,) = plan.opened
@@ -115,7 +115,7 @@ def test_scales_can_be_images_per_class(digits: ImageDataset) -> None:
         classes = digits.labels[sampling.sample_ids(opened.splits.train, digits.labels, seed)]
         assert np.bincount(classes).tolist() == [20] * 10
         assert np.bincount(classes[:30]).tolist() == [3] * 10
-    with pytest.raises(SplitError, match=r"images_per_class=500 is more than the 9\d training"):
+    with pytest.raises(SplitError, match=r"images_per_class=500 is more than the 10\d training"):
         make_plan(replace(SPEC, images_per_class=(500,)), [digits])
 
 
@@ -166,7 +166,7 @@ def test_banks_that_the_disk_does_not_hold_are_refused(
 def test_learning_is_expected_to_cost_its_meta_steps(digits: ImageDataset) -> None:
     plan = make_plan(SPEC, [digits])
     cost = {job.trial.distiller.method: expected_steps(job) for job in plan.jobs}
-    assert cost["ce"] == cost["kd"] == 2 * (943 // 32)
+    assert cost["ce"] == cost["kd"] == 2 * (1069 // 32)
     # Every 8th step a forward, a backward and a forward-mode pass of a quarter of the batch.
     look_aheads = math.ceil(cost["kd"] / 8)
     each = (1 + PASS_EQUIVALENTS["jvp"]) / 4

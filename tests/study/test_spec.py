@@ -23,6 +23,7 @@ def test_the_defaults_are_a_valid_study() -> None:
             {"strategies": ("magic",)},
             "unknown strategy 'magic': choose from ce, fixed, grid",
         ),
+        ({"validation": "half"}, "unknown validation 'half': choose from scaled, full"),
         ({"seeds": 0}, "seeds must be at least 1"),
         ({"epochs": 0}, "epochs must be at least 1"),
         ({"alpha": 2.0}, r"alpha must be in \[0, 1\]"),

@@ -127,6 +127,10 @@ def split(folder: StudyFolder, trial: Trial) -> Golden:
             found.train, samples.dataset.labels, 3
         )
     )
+    parts += [
+        replace(trial.sampling, scale=scale).held_out_ids(found, samples.dataset.labels, 3)
+        for scale in (0.1, 1.0)
+    ]
     digest = hashlib.sha256(b"".join(part.astype("<i8").tobytes() for part in parts)).hexdigest()
     return {"versions": {"split": splits.SPLIT_VERSION}, "ids": digest}
 

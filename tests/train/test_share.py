@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from torch import nn
 
 from metakd.core.distillers import KDConfig, MKDConfig, MMKDConfig
+from metakd.core.look_aheads import MetaData
 from metakd.core.training import Recipe
 from metakd.train.share import (
     ALONE,
@@ -73,15 +74,38 @@ def test_workers_that_would_change_a_result_are_refused(
     for distiller in (MKDConfig(), MMKDConfig()) if learned else (KDConfig(),):
         trial = replace(prepared.trial, recipe=Recipe(batch_size=batch), distiller=distiller)
         if refused is None:
-            require_same_result(trial, samples, workers)
+            require_same_result(trial, samples, 100, workers)
         else:
             with pytest.raises(ShareError, match=refused):
-                require_same_result(trial, samples, workers)
+                require_same_result(trial, samples, 100, workers)
+
+
+@pytest.mark.parametrize(
+    ("judged_by", "held_out", "workers", "refused"),
+    [
+        ("held_out", 21, 2, "2 workers cannot share the 21 held-out samples .* choose 1 workers"),
+        ("held_out", 21, 1, None),
+        ("held_out", 20, 2, None),
+        ("held_out", 33, 2, None),  # a look-ahead sees 32 of them
+        ("train", 21, 2, None),
+    ],
+)
+def test_workers_that_cannot_share_held_out_samples_are_refused(
+    prepared: Any, judged_by: MetaData, held_out: int, workers: int, refused: str | None
+) -> None:
+    distiller = MKDConfig(meta_data=judged_by, meta_fraction=1.0)
+    trial = replace(prepared.trial, recipe=Recipe(batch_size=32), distiller=distiller)
+    if refused is None:
+        require_same_result(trial, 900, held_out, workers)
+    else:
+        with pytest.raises(ShareError, match=refused):
+            require_same_result(trial, 900, held_out, workers)
 
 
 def test_a_gram_matrix_of_a_batch_is_not_shared(prepared: Any) -> None:
     trial = replace(prepared.trial, distiller=MMKDConfig.reference())
-    require_same_result(trial, 900, workers=1)
+    require_same_result(trial, 900, 100, workers=1)
     with pytest.raises(ShareError, match="'gram_raw' reads whole: choose 1 worker"):
-        require_same_result(trial, 900, workers=2)
-    require_same_result(replace(trial, distiller=MMKDConfig(features_weight=1.0)), 900, workers=2)
+        require_same_result(trial, 900, 100, workers=2)
+    one_step = replace(trial, distiller=MMKDConfig(features_weight=1.0))
+    require_same_result(one_step, 900, 100, workers=2)

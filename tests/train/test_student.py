@@ -52,6 +52,7 @@ def build_bank(folder: StudyFolder, trial: Trial, scale: float, has_views: bool)
         trial.teacher.id,
         lambda images: {"logits": ask(samples.normalise(images))},
         trial.sampling.logits,
+        batch_size=100,  # leaves no batch of one sample, which is multiplied in another order
     )
     return Bank(views.id, has_views)
 
@@ -232,8 +233,11 @@ def test_a_committed_trial_is_in_the_store_as_it_ran(prepared: Any) -> None:
     assert row["method"] == "mkd"
     assert (row["tau_s_init"], row["teacher"]) == (4.0, "digit_mlp")
     assert row["steps"] == 3 * (row["train_samples"] // 32)
-    assert row["meta_steps"] == row["steps"] // MKDConfig().interval
+    assert row["meta_steps"] == MKDConfig().look_aheads(row["steps"] - 1)
     assert row["meta_steps_skipped"] == 0
+    # 30 % of 1069 and of 189: judged by the next training batch, it learns from none of the latter.
+    assert (row["train_samples"], row["validation_samples"]) == (321, 57)
+    assert row["validation_samples_learned"] == 0
     steps = read_steps(folder.out, [trial.id]).to_pylist()
     assert [step["epoch"] for step in steps] == [0, 1, 2]
     assert steps[-1]["tau_s"] == pytest.approx(row["tau_s_last"])
@@ -267,9 +271,9 @@ def test_workers_share_held_out_samples_without_overlap(prepared: Any) -> None:
     labels = torch.cat([labels for _, labels in samples.validation])
     assert len(seen) == len(labels) == len(samples.validation)
     assert torch.equal(seen.sort().values, labels.sort().values)
-    whole = HeldOutMetaBatches(samples.meta, batch_size=8, seed=0).at(3).inputs
-    metas = [HeldOut(samples.meta._views, samples.normalise, share=Share(r, 2)) for r in range(2)]
-    halves = [HeldOutMetaBatches(meta, batch_size=8, seed=0).at(3).inputs for meta in metas]
+    whole = HeldOutMetaBatches(samples.validation, batch_size=8, seed=0).at(3).inputs
+    shares = [HeldOut(views, samples.normalise, share=Share(rank, 2)) for rank in range(2)]
+    halves = [HeldOutMetaBatches(share, batch_size=8, seed=0).at(3).inputs for share in shares]
     assert torch.equal(whole[0::2], halves[0])
     assert torch.equal(whole[1::2], halves[1])
 
@@ -277,13 +281,13 @@ def test_workers_share_held_out_samples_without_overlap(prepared: Any) -> None:
 def test_meta_batches_are_a_function_of_the_step_and_cover_the_split(prepared: Any) -> None:
     folder, trial = prepared
     samples = open_samples(trial.data, folder)
-    ten = samples.meta.first(10)
+    ten = samples.validation.first(10)
     batches = HeldOutMetaBatches(ten, batch_size=3, seed=0)
     forward = [batches.at(step).inputs for step in range(7)]
     backward = [batches.at(step).inputs for step in reversed(range(7))][::-1]
     assert all(torch.equal(a, b) for a, b in zip(forward, backward, strict=True))
     assert len(torch.cat(forward[:3]).flatten(1).unique(dim=0)) == 9
-    tiny = HeldOutMetaBatches(samples.meta.first(2), batch_size=64, seed=0)
+    tiny = HeldOutMetaBatches(samples.validation.first(2), batch_size=64, seed=0)
     assert len(tiny.at(5).labels) == 2
 
 

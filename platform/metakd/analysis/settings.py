@@ -66,6 +66,7 @@ def _setting_result(
         teacher=setting["teacher"] or "none",
         student=setting["student"],
         train_samples=table.train_samples[index],
+        held_out_samples=table.held_out_samples[index],
         scores=scores,
         versus_main=versus_main,
         seeds=tuple(int(seed) for seed in np.asarray(table.seeds)[paired]),

@@ -12,6 +12,7 @@ from metakd.analysis.detectable import detectable_difference
 from metakd.analysis.gains import search_gains
 from metakd.analysis.grid import choose
 from metakd.analysis.inventory import make_inventory
+from metakd.analysis.label_use import label_use
 from metakd.analysis.level_gaps import level_gaps
 from metakd.analysis.logged_teaching import logged_teaching
 from metakd.analysis.loss_profile import loss_profiles
@@ -116,6 +117,7 @@ def summarise(out: Path) -> Summary:
         teaching=contested if isinstance(contested, Teaching) else None,
         teaching_curves=teaching_curves,
         quiz_falls=quiz_falls,
+        label_use=label_use(table),
     )
 
 

@@ -115,6 +115,9 @@ class SettingResult:
 
     Attributes:
         key: Short unique label, for example "30 % · strong".
+        train_samples: Labelled samples that train a student; 0 while nothing has run.
+        held_out_samples: Labelled samples that choose, and that some methods learn from; 0 while
+            nothing has run, or where an older version of metakd ran it.
         versus_main: Paired difference to the main rival: the full grid (its best chosen on
             validation), of several teachers what counts them all alike, or the fixed teacher.
         differences_pp: Those differences by seed, in the order of ``seeds``.
@@ -137,6 +140,7 @@ class SettingResult:
     teacher: str
     student: str
     train_samples: int
+    held_out_samples: int
     scores: tuple[StrategyScore, ...]
     versus_main: Interval
     seeds: tuple[int, ...]
@@ -166,6 +170,31 @@ class Verdict:
     badge: str
     headline: str
     sentences: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Counts:
+    """The smallest and the largest of some counts, over settings."""
+
+    least: int
+    most: int
+
+
+@dataclass(frozen=True)
+class LabelUse:
+    """How many labels strategies read in a seed, beside the test set; alike for all named here.
+
+    Attributes:
+        strategies: Their names.
+        trained_on: Labels of the samples that train each of their students.
+        chose_by: Held-out labels that choose among their runs; None where there is one run.
+        learned_from: Held-out labels that their method learns from; None where it does not.
+    """
+
+    strategies: tuple[str, ...]
+    trained_on: Counts
+    chose_by: Counts | None
+    learned_from: Counts | None
 
 
 @dataclass(frozen=True)
@@ -250,3 +279,5 @@ class Summary:
     teaching: Teaching | None
     teaching_curves: tuple[TeachingCurve, ...]
     quiz_falls: tuple[QuizFall, ...]
+
+    label_use: tuple[LabelUse, ...]

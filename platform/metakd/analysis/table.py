@@ -71,7 +71,8 @@ MEASURED = tuple(field.name for field in fields(Runs) if field.name != "row")
 # What is read of each trial.
 COLUMNS = (
     *("trial_id", "name", "status", "error", "method", "seed", "device", "git_commit"),
-    *(*FACTORS, "train_samples", "test_samples"),
+    *(*FACTORS, "train_samples", "validation_samples", "test_samples"),
+    "validation_samples_learned",
     *("tau_s_init", "tau_t_init", "epochs", "teacher_test_acc_last", *MEASURED),
 )
 
@@ -89,6 +90,8 @@ class StudyTable:
         strategies: Those that the study asks for.
         margin_pp: What counts as equal: the study's margin, at least one test sample.
         train_samples: Size of the training subset, by setting; 0 while nothing has run.
+        held_out_samples: How many samples are held out, likewise; 0 where runs do not say what
+            their methods learned from, too.
         rows: The trials' rows, finished, stopped and failed, by id.
         ce: Runs without a teacher; None when the study has no such strategy. So for the others.
         fixed: Runs at the default temperature.
@@ -106,6 +109,7 @@ class StudyTable:
     strategies: tuple[str, ...]
     margin_pp: float
     train_samples: tuple[int, ...]
+    held_out_samples: tuple[int, ...]
     rows: tuple[Row, ...]
     ce: Runs | None
     fixed: Runs | None
@@ -183,6 +187,7 @@ def make_table(
         return _arrange(kind, places, shape)
 
     arms = arrange_arms(others, searches, rows, places, shape)
+    by_setting = _by_setting(rows, places, arms, len(record.settings))
     at_tau = [runs("grid", "kd", tau) for tau in temperatures]
     failed = np.array([row["status"] != DONE for row in rows], dtype=bool)
     return StudyTable(
@@ -193,7 +198,12 @@ def make_table(
         fixed_tau=fixed_tau,
         strategies=strategies,
         margin_pp=max(margin_pp, _one_test_sample_pp(rows)),
-        train_samples=_train_samples(rows, places, arms, len(record.settings)),
+        train_samples=tuple(
+            max((row["train_samples"] or 0 for row in found), default=0) for found in by_setting
+        ),
+        held_out_samples=tuple(
+            max((_held_out(row) for row in found), default=0) for found in by_setting
+        ),
         rows=rows,
         ce=_charged(runs("ce", "ce"), failed),
         fixed=_charged(runs("fixed", "kd", fixed_tau), failed),
@@ -262,22 +272,23 @@ def _stack(runs: list[Runs]) -> Runs | None:
     )
 
 
-def _train_samples(
+def _by_setting(
     rows: Sequence[Row], places: Places, arms: Iterable[Arm], settings: int
-) -> tuple[int, ...]:
-    sizes = [0] * settings
-    found = [(setting, row) for row in rows for setting, _ in places.cells(row)]
+) -> list[list[Row]]:
+    found: list[list[Row]] = [[] for _ in range(settings)]
+    for row in rows:
+        for setting, _ in places.cells(row):
+            found[setting].append(row)
     # A run of one teacher is found through the setting of several that asked for it.
-    found += [
-        (setting, rows[leg.row])
-        for arm in arms
-        for (setting, _), legs in arm.legs.items()
-        for leg in legs
-        if leg.row != NO_RUN
-    ]
-    for setting, row in found:
-        sizes[setting] = max(sizes[setting], row["train_samples"] or 0)
-    return tuple(sizes)
+    for arm in arms:
+        for (setting, _), legs in arm.legs.items():
+            found[setting] += [rows[leg.row] for leg in legs if leg.row != NO_RUN]
+    return found
+
+
+def _held_out(row: Row) -> int:
+    # Older versions had further labels for look-aheads, so that one number is not all of them.
+    return 0 if row["validation_samples_learned"] is None else row["validation_samples"] or 0
 
 
 def _one_test_sample_pp(rows: Iterable[Row]) -> float:

@@ -8,7 +8,7 @@ from torch import Tensor
 from metakd.core.hypergradient import Estimator
 from metakd.core.look_ahead_cost import reverse_equivalents
 
-MetaData = Literal["meta", "train"]
+MetaData = Literal["train", "held_out"]
 
 
 class MetaStep(NamedTuple):
@@ -41,13 +41,13 @@ class LookAheads:
     """A look-ahead follows every so many steps of the student."""
     meta_fraction: float = 0.25
     """Share of the training batch that the look-ahead passes once more, in (0, 1]; the metakd loop
-    takes meta batches of the same size."""
+    takes meta batches of the same size, or of as many held-out samples as there are."""
     horizon: int = 1
     """Steps of the student that a look-ahead reaches back over, 1 to 5; each beyond the first costs
     a Hessian product, about four passes of the look-ahead's share."""
-    meta_data: MetaData = "meta"
-    """What judges a look-ahead in the metakd loop: the held-out meta split, or the next training
-    batch."""
+    meta_data: MetaData = "train"
+    """What judges a look-ahead in the metakd loop: the next training batch, or held-out samples,
+    the same ones that choose among trials."""
     estimator: Estimator = "jvp"
     """How the look-ahead is differentiated; jvp and double_backward are exact, jvp is cheap."""
 

@@ -59,7 +59,7 @@ class Training:
         distiller: How it is taught.
         recipe: How long, and by what optimiser.
         batches: The training batches, with the teacher's logits where the distiller asks for them.
-        meta_batches: The held-out batches; needed where the distiller takes meta steps.
+        meta_batches: The held-out batches; needed where they judge the distiller's look-aheads.
         autocast: The type that the student's passes are computed in where that is safe, for example
             torch.bfloat16; None computes them as they are.
 
@@ -214,7 +214,7 @@ class Training:
         if self._distiller.meta_data is None:
             return batch
         if self._meta_batches is None:
-            raise ValueError("look-aheads on the meta split need meta_batches")
+            raise ValueError("look-aheads on held-out samples need meta_batches")
         held_out = self._meta_batches.at(self._step)
         if len(held_out.labels) == 0:
             raise ValueError(

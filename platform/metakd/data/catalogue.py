@@ -1,4 +1,4 @@
-"""What the data layer has by name: datasets, augmentations, types in which logits are kept.
+"""What the data layer has by name: datasets, augmentations, types of logits, kinds of validation.
 
 Nothing here imports PyTorch: the command line names all of it.
 """
@@ -16,6 +16,10 @@ if TYPE_CHECKING:
 
 AnswerType = Literal["float16", "float32"]
 """How answers are kept: half precision moves a re-tempered softmax by a KL divergence of 6e-8."""
+
+Validation = Literal["scaled", "full"]
+"""The held-out samples of a scale: as large a part of the validation split as its training samples
+are of theirs, or all of it."""
 
 
 class DatasetError(UserError):

@@ -1,4 +1,4 @@
-"""Which samples train, select, judge look-aheads and test; and which of them a scale keeps."""
+"""Which samples train, are held out and test; and which of them a scale keeps."""
 
 import heapq
 import math
@@ -29,8 +29,8 @@ class Splits:
 
     Attributes:
         train: For the student, and for the teacher.
-        validation: For whatever chooses.
-        meta: For what judges a look-ahead or a pilot: MetaDistil's quiz set.
+        validation: Held out of training: for whatever chooses or learns by samples that the
+            student does not train on.
         test: Read once by a finished trial.
 
     Raises:
@@ -39,7 +39,6 @@ class Splits:
 
     train: Ids
     validation: Ids
-    meta: Ids
     test: Ids
 
     def __post_init__(self) -> None:
@@ -59,7 +58,6 @@ def make_splits(
     seed: int = 0,
     test_fraction: float = 0.3,
     validation_fraction: float = 0.15,
-    meta_fraction: float = 0.10,
 ) -> Splits:
     """Splits a dataset; in each part every class has its share, give or take one sample.
 
@@ -69,17 +67,12 @@ def make_splits(
         seed: Seed of what is drawn.
         test_fraction: Share of all samples that is drawn as the test set.
         validation_fraction: Share of the samples outside the test set.
-        meta_fraction: Share of the samples outside the test set.
 
     Raises:
-        SplitError: If a fraction is not in [0, 1), a part that has a share of the samples has none
+        SplitError: If a fraction is not in [0, 1), validation has a share of the samples and none
             of them, or none are left to train on.
     """
-    fractions = {
-        "test_fraction": test_fraction,
-        "validation_fraction": validation_fraction,
-        "meta_fraction": meta_fraction,
-    }
+    fractions = {"test_fraction": test_fraction, "validation_fraction": validation_fraction}
     for name, fraction in fractions.items():
         if not 0 <= fraction < 1:
             raise SplitError(f"{name} must be in [0, 1), got {name}={fraction}")
@@ -89,19 +82,17 @@ def make_splits(
     else:
         test, pool = np.sort(test_ids), np.setdiff1d(everything, test_ids)
     size = len(pool)
-    validation, rest = _draw(pool, labels, validation_fraction, size, seed, "validation")
-    meta, train = _draw(rest, labels, meta_fraction, size, seed, "meta split")
-    drawn = {"validation": (validation_fraction, validation), "meta": (meta_fraction, meta)}
-    for part, (fraction, ids) in drawn.items():
-        if fraction > 0 and len(ids) == 0:
-            raise SplitError(
-                f"{size} samples outside the test set are too few: {fraction:g} of them leaves the "
-                f"{part} split empty; give at least {math.floor(0.5 / fraction) + 1}"
-            )
+    validation, train = _draw(pool, labels, validation_fraction, size, seed, "validation")
+    if validation_fraction > 0 and len(validation) == 0:
+        raise SplitError(
+            f"{size} samples outside the test set are too few: {validation_fraction:g} of them "
+            "leaves the validation split empty; give at least "
+            f"{math.floor(0.5 / validation_fraction) + 1}"
+        )
     if len(train) == 0:
         raise SplitError(
-            f"validation_fraction={validation_fraction} and meta_fraction={meta_fraction} leave "
-            "nothing to train on: their sum must be below 1"
+            f"validation_fraction={validation_fraction} of {size} samples outside the test set "
+            "leaves nothing to train on: lower it, or give more samples"
         )
     untrained = np.setdiff1d(labels, labels[train])
     if len(untrained) > 0:
@@ -109,30 +100,34 @@ def make_splits(
             f"class {untrained[0]} has {np.sum(labels == untrained[0])} images and none of them is "
             "left to train on: give it more, or leave the class out of the dataset"
         )
-    return Splits(train, validation, meta, test)
+    return Splits(train, validation, test)
 
 
-def nested_subset(train_ids: Ids, labels: NDArray[np.int64], scale: float, seed: int) -> Ids:
-    """Returns the share ``scale`` of the training ids, but at least one sample of every class.
+def nested_subset(
+    ids: Ids, labels: NDArray[np.int64], scale: float, seed: int, floor: int = 1
+) -> Ids:
+    """Returns the share ``scale`` of a split, but at least ``floor`` samples of every class.
 
     A smaller scale is a prefix of a larger one with the same seed. Every class has its share, give
-    or take one sample, where no class has a share below one sample.
+    or take one sample, where no class has a share below the floor; one that has fewer samples than
+    the floor has all of them.
 
     Args:
-        train_ids: The training split.
+        ids: The split.
         labels: The class of every sample of the dataset.
         scale: Share to keep.
         seed: Seed of the choice.
+        floor: Samples of every class that any scale keeps.
 
     Raises:
         SplitError: If the scale is not in (0, 1].
     """
     if not 0 < scale <= 1:
         raise SplitError(f"scale must be in (0, 1], got scale={scale}")
-    members = _shuffled_classes(train_ids, labels, derive_seed(seed, "subset"))
-    size = max(round(scale * len(train_ids)), len(members))
+    members = _shuffled_classes(ids, labels, derive_seed(seed, "subset"))
+    first_of_class = np.concatenate([of_class[:floor] for of_class in members])
+    size = max(round(scale * len(ids)), len(first_of_class))
     order = _balanced_order(members, size)
-    first_of_class = np.array([ids[0] for ids in members])
     others = order[~np.isin(order, first_of_class)]
     return np.concatenate([first_of_class, others])[:size]
 
@@ -160,7 +155,21 @@ def nested_per_class(
             f"images_per_class={images_per_class} is more than the {smallest} training images of "
             f"class {labels[min(members, key=len)[0]]}: choose at most {smallest}"
         )
-    return np.stack([ids[:images_per_class] for ids in members], axis=1).reshape(-1)
+    return _in_turn(members, images_per_class)
+
+
+def nested_at_most_per_class(
+    ids: Ids, labels: NDArray[np.int64], images_per_class: int, seed: int
+) -> Ids:
+    """Returns so many ids of every class, or all where it has fewer; fewer are a prefix of more.
+
+    Args:
+        ids: The split.
+        labels: The class of every sample of the dataset.
+        images_per_class: How many of each class.
+        seed: Seed of the choice.
+    """
+    return _in_turn(_shuffled_classes(ids, labels, derive_seed(seed, "subset")), images_per_class)
 
 
 def _draw(
@@ -177,6 +186,13 @@ def _shuffled_classes(ids: Ids, labels: NDArray[np.int64], seed: int) -> list[Id
     shuffled = ids[np.argsort(keys, kind="stable")]
     classes = labels[shuffled]
     return [shuffled[classes == label] for label in np.unique(classes)]
+
+
+def _in_turn(members: list[Ids], rounds: int) -> Ids:
+    """Returns one id of each class that has one left, round after round."""
+    chosen = np.concatenate([ids[:rounds] for ids in members])
+    places = np.concatenate([np.arange(len(ids[:rounds])) for ids in members])
+    return chosen[np.argsort(places, kind="stable")]
 
 
 def _balanced_order(members: list[Ids], size: int) -> Ids:

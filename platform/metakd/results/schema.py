@@ -44,7 +44,10 @@ TRIALS = pa.schema(
         pa.field("teacher_val_acc_last", pa.float64()),
         pa.field("teacher_test_acc_last", pa.float64()),
         pa.field("train_samples", pa.int64()),
+        # Held out: they chose its epoch, and whatever chooses among trials chooses by them. The
+        # method itself learned from so many of them, all or 0.
         pa.field("validation_samples", pa.int64()),
+        pa.field("validation_samples_learned", pa.int64()),
         pa.field("test_samples", pa.int64()),
         # What it cost.
         pa.field("epochs", pa.int32()),

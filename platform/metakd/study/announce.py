@@ -127,11 +127,16 @@ def _announce_data(console: Console, plan: Plan, opened: Opened) -> None:
     levels = dict.fromkeys(setting.teachers for setting in here if setting.teachers)
     models = [_teaching(teachers, dataset) for teachers in levels]
     models += [f"student {_sized(s, dataset)}" for s in dict.fromkeys(s.student for s in here)]
-    scales = dict.fromkeys(f"{100 * setting.sampling.scale:.3g}%" for setting in here)
+    scales = dict.fromkeys(
+        f"{100 * setting.sampling.scale:.3g}% ({samples} + {held_out})"
+        for setting in here
+        for samples, held_out in [plan.labelled[setting.data, setting.sampling]]
+    )
     matched = ", as many steps at each" if spec.match == "steps" else ""
     console.print(
-        f"data         {dataset.name}: {len(opened.splits.train)} training samples, scales "
-        f"{' '.join(scales)}{matched}, augmentations {' '.join(spec.augmentations)}"
+        f"data         {dataset.name}: {len(opened.splits.train)} training + "
+        f"{len(opened.splits.validation)} held-out samples, scales {', '.join(scales)}{matched}, "
+        f"augmentations {' '.join(spec.augmentations)}"
     )
     if dataset.skipped:
         console.print(

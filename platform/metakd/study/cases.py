@@ -36,13 +36,15 @@ class Job:
         trial: The content.
         bank: What was made before it; None makes views and answers live.
         samples: How many samples it trains on.
-        train_samples: How many there are at scale 1.
+        held_out: How many samples are held out.
+        train_samples: How many it trains on at scale 1.
         from_epoch: Epochs that were run for the same search before, so that it goes on from there.
     """
 
     trial: Trial
     bank: Bank | None
     samples: int
+    held_out: int
     train_samples: int
     from_epoch: int = 0
 
@@ -102,7 +104,8 @@ class Case:
         num_classes: K.
         bank: What is made before its trials; None makes views and answers live.
         samples: How many samples they train on.
-        train_samples: How many there are at scale 1.
+        held_out: How many samples are held out.
+        train_samples: How many they train on at scale 1.
     """
 
     setting: Setting
@@ -112,6 +115,7 @@ class Case:
     num_classes: int
     bank: Bank | None
     samples: int
+    held_out: int
     train_samples: int
 
     @property
@@ -138,7 +142,7 @@ class Case:
             seed=self.seed,
             stop_after=None if until is None or until >= self.recipe.epochs else until,
         )
-        return Job(trial, self.bank, self.samples, self.train_samples)
+        return Job(trial, self.bank, self.samples, self.held_out, self.train_samples)
 
     def choices(self, strategy: str, spec: StudySpec) -> Choices:
         """Returns what a strategy may know here."""

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn, get_args
 
 from metakd.core.recipe import Match
-from metakd.data.catalogue import RECIPES, SOURCES, AnswerType, DatasetOptions
+from metakd.data.catalogue import RECIPES, SOURCES, AnswerType, DatasetOptions, Validation
 from metakd.results.study import SCHEMES
 from metakd.study.defaults import RECIPES as TRAINING_RECIPES
 from metakd.study.options import MODES, BankPolicy, RunOptions, Wanted
@@ -143,6 +143,12 @@ def _parser(defaults: StudySpec) -> _Parser:
         type=int,
         metavar="N",
         help="instead of --scales: so many training images of each class",
+    )
+    asks.add_argument(
+        "--validation",
+        choices=get_args(Validation),
+        help="held-out samples: the scale's share of the validation split (scaled, the default), "
+        "two of a class or more; or all of it (full)",
     )
     asks.add_argument(
         "--match",

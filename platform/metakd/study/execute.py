@@ -141,7 +141,7 @@ def _announce(
     cpus, free = os.cpu_count() or 1, free_bytes(folder.banks)
     announce_plan(console, plan, board, untrained, cpus, free, options.wanted.workers)
     for job in board.known():
-        require_same_result(job.trial, job.samples, options.wanted.workers)
+        require_same_result(job.trial, job.samples, job.held_out, options.wanted.workers)
     needed = board.bank_ids()
     check_room([bank for bank in plan.banks if bank.id in needed], folder.banks)
     if options.dry_run:

@@ -75,6 +75,18 @@ class Plan:
         """Ids of the basic strategies' trials, in the order of the jobs."""
         return tuple(job.trial.id for job in self.jobs)
 
+    @cached_property
+    def labelled(self) -> dict[tuple[DataSpec, Sampling], tuple[int, int]]:
+        """How many samples train a student, and how many are held out, by dataset and sampling."""
+        known = {
+            (job.trial.data, job.trial.sampling): (job.samples, job.held_out) for job in self.jobs
+        }
+        searched = (asked.case for asked in self.searches)
+        return known | {
+            (case.setting.data, case.setting.sampling): (case.samples, case.held_out)
+            for case in searched
+        }
+
     def opened_of(self, data: DataSpec) -> Opened:
         """Returns an opened dataset, with its split and recipes."""
         return next(opened for opened in self.opened if opened.data == data)
@@ -198,7 +210,7 @@ def _samplings(spec: StudySpec, opened: Opened) -> list[Sampling]:
         train_samples = len(opened.splits.train)
         scales = [(min(1.0, samples / train_samples), count) for samples, count in counts]
     return [
-        Sampling(scale, augmentation, k, spec.match, spec.views, spec.logits)
+        Sampling(scale, augmentation, k, spec.match, spec.views, spec.logits, spec.validation)
         for (scale, k), augmentation in product(scales, spec.augmentations)
     ]
 
@@ -215,6 +227,7 @@ def _cases(
     largest: dict[Any, BankSpec] = {}
     family: dict[tuple[DataSpec, Sampling, int], Any] = {}
     samples: dict[tuple[DataSpec, Sampling, int], int] = {}
+    held_out: dict[tuple[DataSpec, Sampling, int], int] = {}
     sampled = dict.fromkeys((setting.data, setting.sampling) for setting in settings)
     for (data, sampling), seed in product(sampled, range(spec.seeds)):
         dataset, _, splits, recipes = by_data[data]
@@ -227,6 +240,7 @@ def _cases(
         key = (data, bank.augmentation, seed, bank.passes) if is_nested else bank.id
         family[data, sampling, seed] = key
         samples[data, sampling, seed] = bank.samples
+        held_out[data, sampling, seed] = len(sampling.held_out_ids(splits, dataset.labels, seed))
         if key not in largest or bank.samples > largest[key].samples:
             largest[key] = bank
     banks = {bank.id: bank for bank in choose_modes(list(largest.values()), policy)}
@@ -239,6 +253,7 @@ def _cases(
             num_classes=by_data[setting.data].dataset.num_classes,
             bank=banks[largest[family[shown_here]].id].for_trials,
             samples=samples[shown_here],
+            held_out=held_out[shown_here],
             train_samples=len(by_data[setting.data].splits.train),
         )
         for seed in range(spec.seeds)

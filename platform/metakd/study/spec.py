@@ -7,7 +7,7 @@ from typing import Any, Literal, get_args
 
 from metakd.core.recipe import Match
 from metakd.core.temperature_bounds import TAU_MAX, TAU_MIN
-from metakd.data.catalogue import RECIPES, AnswerType, require_known_dataset
+from metakd.data.catalogue import RECIPES, AnswerType, Validation, require_known_dataset
 from metakd.errors import UserError
 from metakd.models.names import BETWEEN_TEACHERS, MODEL_NAMES, TIMM_PREFIX, require_known_model
 from metakd.study.defaults import RECIPES as TRAINING_RECIPES
@@ -51,6 +51,9 @@ class StudySpec:
     """Fractions of the training split, each in (0, 1]; smaller ones lie inside larger ones."""
     images_per_class: tuple[int, ...] = ()
     """Scales as so many training images of each class; if given, they stand for the fractions."""
+    validation: Validation = "scaled"
+    """The held-out samples of a scale: as large a part of the validation split as its training
+    samples are of theirs, or all of it."""
     match: Match = "epochs"
     """Smaller scales train for as many epochs, or for as many optimiser steps, as scale 1."""
     augmentations: tuple[str, ...] = ("none", "standard", "strong")
@@ -94,6 +97,7 @@ class StudySpec:
                 raise SpecError(f"{name} must not repeat a value, got {list(getattr(self, name))}")
         _known("question", (self.question,), get_args(Question))
         _known("match", (self.match,), get_args(Match))
+        _known("validation", (self.validation,), get_args(Validation))
         _known("type of logits", (self.logits,), get_args(AnswerType))
         for count in self.images_per_class:
             if count < 1:

@@ -88,7 +88,9 @@ def _run(strategy: Strategy, name: str, budget: float, told: Told) -> list[Job]:
     count = SEVERAL if strategy.asks_several else 1
     teachers = tuple(TeacherSpec(data, "teacher", "none", recipe, seed) for seed in range(count))
     setting = Setting(data, Sampling(1.0, "none"), teachers, "student")
-    case = Case(setting, recipe, 0, (1, 8, 8), CLASSES, None, samples=100, train_samples=100)
+    case = Case(
+        setting, recipe, 0, (1, 8, 8), CLASSES, None, samples=100, held_out=20, train_samples=100
+    )
     choices = Choices(
         temperatures=(1.0, 2.0, 4.0, 8.0, 16.0),
         fixed_tau=4.0,

@@ -20,7 +20,7 @@ class ToyBatches:
 
     Args:
         classes: C.
-        seed: Another one gives other points, for the meta split.
+        seed: Another one gives other points, for held-out ones.
         rank: Which share of every batch this process has.
         world: Of how many.
         asks: What they hold of teachers is what its method asks for: nothing, or the logits of one

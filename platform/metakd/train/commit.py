@@ -89,6 +89,7 @@ def _outcome_columns(outcome: Outcome) -> dict[str, Any]:
         "selected_epoch": outcome.selected_epoch,
         "train_samples": outcome.train_samples,
         "validation_samples": outcome.validation_samples,
+        "validation_samples_learned": outcome.validation_samples_learned,
         "test_samples": outcome.test_samples,
         "epochs": len(records),
         "steps": last.record.step,

@@ -202,7 +202,13 @@ class HeldOut:
 
 
 class HeldOutMetaBatches:
-    """Meta batches: held-out samples in seeded order, round after round."""
+    """Meta batches: held-out samples in seeded order, round after round.
+
+    Args:
+        samples: The held-out samples.
+        batch_size: Samples of a batch, over all workers; fewer where there are fewer samples.
+        seed: The trial's seed.
+    """
 
     def __init__(self, samples: HeldOut, batch_size: int, seed: int) -> None:
         self._samples = samples

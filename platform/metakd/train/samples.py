@@ -33,7 +33,7 @@ class Samples:
 
     Attributes:
         dataset: The images.
-        splits: Who sees which of them.
+        splits: Which of them train, are held out and test.
         device: Where models and small images are.
         workers: Processes that decode files; 0 where the images lie decoded.
         share: This process's part of every batch.
@@ -64,18 +64,13 @@ class Samples:
 
     @cached_property
     def validation(self) -> HeldOut:
-        """The validation split: for whatever chooses."""
-        return self._held_out(self.splits.validation)
-
-    @cached_property
-    def meta(self) -> HeldOut:
-        """The meta split: for the look-ahead."""
-        return self._held_out(self.splits.meta)
+        """The whole validation split, by which teachers are evaluated."""
+        return self.held_out(self.splits.validation)
 
     @cached_property
     def test(self) -> HeldOut:
         """The test split: read once by a finished trial."""
-        return self._held_out(self.splits.test)
+        return self.held_out(self.splits.test)
 
     def new_model(self, name: str, seed: int) -> nn.Module:
         """Returns a model before its training, in the layout that is fastest for convolutions.
@@ -94,7 +89,8 @@ class Samples:
         """Returns the views of some samples."""
         return Views(self.dataset, augmentation, seed, sample_ids, passes, self.device)
 
-    def _held_out(self, ids: NDArray[np.int64]) -> HeldOut:
+    def held_out(self, ids: NDArray[np.int64]) -> HeldOut:
+        """Returns samples that the student does not train on, as they are."""
         views = self.views("none", 0, ids, passes=1)
         return HeldOut(views, self.normalise, self.workers, self.share)
 

@@ -1,17 +1,21 @@
-"""Which training samples a student sees, in how many steps, and through which views."""
+"""Which samples a student trains on and which are held out, in how many steps, which views."""
 
 import math
+from collections.abc import Collection
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from metakd.core.recipe import Match, Recipe
-from metakd.data.catalogue import AnswerType, find_recipe
+from metakd.data.catalogue import AnswerType, Validation, find_recipe
 from metakd.data.counter_random import derive_seed
 from metakd.data.datasets import ImageDataset
-from metakd.data.splits import nested_per_class, nested_subset
+from metakd.data.splits import Splits, nested_at_most_per_class, nested_per_class, nested_subset
 from metakd.data.views import Views
+
+HELD_OUT_PER_CLASS = 2
+"""The fewest held-out samples of a class, at any scale."""
 
 
 def augmentation_version(name: str) -> dict[str, int]:
@@ -21,7 +25,7 @@ def augmentation_version(name: str) -> dict[str, int]:
 
 @dataclass(frozen=True)
 class Sampling:
-    """The part of a trial's content that says what the student is shown."""
+    """The part of a trial's content that says which samples it has, and how they are shown."""
 
     scale: float
     """Fraction of the training split, in (0, 1]."""
@@ -35,11 +39,19 @@ class Sampling:
     """Different views of each sample, seen in turn; None makes a new one for each pass."""
     logits: AnswerType = "float16"
     """The type in which a teacher's answers are kept, and rounded to where it is asked live."""
+    validation: Validation = "scaled"
+    """The held-out samples: as large a part of the validation split as the training samples are of
+    theirs, or all of it."""
 
     @property
     def versions(self) -> dict[str, int]:
         """Version of the augmentation."""
         return augmentation_version(self.augmentation)
+
+    @property
+    def unused_fields(self) -> Collection[str]:
+        """What makes no difference where all samples are shown."""
+        return {"validation", "match"} if self.scale == 1 else set()
 
     @property
     def label(self) -> str:
@@ -64,6 +76,27 @@ class Sampling:
         if self.images_per_class is not None:
             return nested_per_class(train_ids, labels, self.images_per_class, seed)
         return nested_subset(train_ids, labels, self.scale, seed)
+
+    def held_out_ids(
+        self, splits: Splits, labels: NDArray[np.int64], seed: int
+    ) -> NDArray[np.int64]:
+        """Returns the held-out samples of this scale, (m,); those of a smaller one come first.
+
+        Every class has two of them, or as many as there are. Scale 1 has the whole validation
+        split.
+
+        Args:
+            splits: Those of the dataset.
+            labels: The class of every sample of the dataset.
+            seed: The trial's seed.
+        """
+        ids, seed = splits.validation, derive_seed(seed, "held out")
+        scale = 1.0 if self.validation == "full" else self.scale
+        if self.images_per_class is not None and self.validation == "scaled":
+            share = round(self.images_per_class * len(ids) / len(splits.train))
+            count = max(HELD_OUT_PER_CLASS, share)
+            return nested_at_most_per_class(ids, labels, count, seed)
+        return nested_subset(ids, labels, scale, seed, HELD_OUT_PER_CLASS)
 
     def steps_per_epoch(self, batch_size: int, samples: int, train_samples: int) -> int:
         """Returns the optimiser steps of an epoch on ``samples`` of ``train_samples``."""

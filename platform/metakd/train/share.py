@@ -91,12 +91,13 @@ def require_even(batch_size: int, workers: int) -> None:
         )
 
 
-def require_same_result(trial: Trial, samples: int, workers: int) -> None:
+def require_same_result(trial: Trial, samples: int, held_out: int, workers: int) -> None:
     """Checks that a trial's result does not depend on how many workers share its batches.
 
     Args:
         trial: The trial.
         samples: How many samples it trains on.
+        held_out: How many samples are held out.
         workers: How many workers share each batch.
 
     Raises:
@@ -116,6 +117,11 @@ def require_same_result(trial: Trial, samples: int, workers: int) -> None:
             raise ShareError(
                 f"{workers} workers cannot share the {whole} of {batch} samples that a look-ahead "
                 f"sees: choose fewer workers, {largest_divisor(whole, workers - 1)} for example"
+            )
+        if trial.distiller.meta_data == "held_out" and held_out < whole and held_out % workers:
+            raise ShareError(
+                f"{workers} workers cannot share the {held_out} held-out samples that judge a "
+                f"look-ahead evenly: choose {largest_divisor(held_out, workers - 1)} workers"
             )
 
 

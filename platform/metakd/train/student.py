@@ -46,7 +46,9 @@ class Outcome:
         teacher_test: Test of a teacher that the method changed, at the last epoch; None where it
             stays as it was, and likewise.
         train_samples: How many samples it trained on.
-        validation_samples: How many chose its epoch.
+        validation_samples: How many were held out: they chose its epoch, and whatever chooses among
+            trials chooses by them.
+        validation_samples_learned: How many of them its method learned from, all or 0.
         test_samples: How many judged it.
         started: When it began, UTC.
         wall_s: How long it took, from its content to this outcome.
@@ -62,6 +64,7 @@ class Outcome:
     teacher_test: Evaluation | None
     train_samples: int
     validation_samples: int
+    validation_samples_learned: int
     test_samples: int
     started: datetime
     wall_s: float
@@ -97,6 +100,8 @@ def run_trial(
     """
     samples = open_samples(trial.data, folder)
     batches = training_batches(trial, folder, samples, bank)
+    held_out_ids = trial.sampling.held_out_ids(samples.splits, samples.dataset.labels, trial.seed)
+    held_out = samples.held_out(held_out_ids)
     share = samples.share
     student = samples.new_model(trial.student, trial.seed)
     distiller = trial.distiller.build()
@@ -108,12 +113,15 @@ def run_trial(
     if isinstance(distiller, MetaDistil):
         assert trial.teacher is not None
         distiller.take_teacher(open_module(trial.teacher, folder).requires_grad_())
+    learns_from_held_out = distiller.meta_data == "held_out"
     training = Training(
         share.wrap(trained),
         distiller,
         trial.recipe,
         batches,
-        HeldOutMetaBatches(samples.meta, trial.recipe.batch_size, trial.seed),
+        HeldOutMetaBatches(held_out, trial.recipe.batch_size, trial.seed)
+        if learns_from_held_out
+        else None,
         samples.autocast,
     )
     in_flight = InFlight(folder, trial.whole.id, save_interval_s)
@@ -126,10 +134,10 @@ def run_trial(
     while training.epochs_done < trial.epochs:
         share.seed_dropout(trial.seed, training.epochs_done)
         record = training.run_epoch()
-        validation = samples.evaluate(student, samples.validation)
+        validation = samples.evaluate(student, held_out)
         taught_by = progress.epochs[-1].teacher_validation if progress.epochs else None
         if distiller.teacher is not None and (taught_by is None or record.meta_steps > 0):
-            taught_by = samples.evaluate(distiller.teacher, samples.validation)
+            taught_by = samples.evaluate(distiller.teacher, held_out)
         progress.elapsed_s = time.perf_counter() - clock
         progress.add(record, validation, student, taught_by)
         on_epoch(progress.epochs[-1])
@@ -154,7 +162,8 @@ def run_trial(
         test_selected=test_selected,
         teacher_test=teacher_test,
         train_samples=batches.samples,
-        validation_samples=len(samples.splits.validation),
+        validation_samples=len(held_out),
+        validation_samples_learned=len(held_out) if learns_from_held_out else 0,
         test_samples=len(samples.splits.test),
         started=progress.started,
         wall_s=time.perf_counter() - clock,

@@ -29,7 +29,7 @@ class DataSpec:
     fingerprint: str
     """Content hash of images and labels: the same data at another path is the same trial."""
     split_seed: int = 0
-    """Seed of the train / validation / meta / test split."""
+    """Seed of the train / validation / test split."""
 
 
 @dataclass(frozen=True)
@@ -65,9 +65,9 @@ def teachers_name(teachers: Sequence[TeacherSpec]) -> str | None:
 class Trial:
     """Everything that decides a student's result, and nothing else.
 
-    The seed decides the subset, the initial weights, the order of batches, the augmented views and
-    the meta batches, each by a seed derived by name: trials that share setting and seed share all
-    of them, whatever their method (common random numbers).
+    The seed decides the training and the held-out subset, the initial weights, the order of
+    batches, the augmented views and the meta batches, each by a seed derived by name: trials that
+    share setting and seed share all of them, whatever their method (common random numbers).
     """
 
     data: DataSpec

@@ -19,12 +19,12 @@ class Distiller(ABC):
     """Teaches a student: a loss at its logits, and perhaps look-aheads after some of its steps.
 
     Attributes:
-        meta_data: What judges a look-ahead: the meta split, or the next training batch, of a pilot
-            the batch that it begins with; None where the distiller has samples of its own for it,
-            and is handed the batch just trained on.
+        meta_data: What judges a look-ahead: the next training batch, of a pilot the batch that it
+            begins with; or held-out samples. None where the distiller has samples of its own for
+            it, and is handed the batch just trained on.
     """
 
-    meta_data: MetaData | None = "meta"
+    meta_data: MetaData | None = "train"
 
     @abstractmethod
     def loss(self, outputs: Tensor, batch: Batch) -> Losses:

@@ -31,7 +31,7 @@ from metakd.core.hypergradient import Forward, TakenStep, bare, look_ahead
 from metakd.core.hypergradient.batchnorm import frozen_running_statistics
 from metakd.core.hypergradient.linearised import at_least_float32
 from metakd.core.live_teacher import LiveTeacher, TeacherAlgorithm
-from metakd.core.look_aheads import LookAheads, MetaStep, require, require_one_of
+from metakd.core.look_aheads import LookAheads, MetaData, MetaStep, require, require_one_of
 from metakd.core.losses import Losses, distillation_loss, require_same_classes
 from metakd.core.meta_gradient import graph_to
 from metakd.core.meta_temperature.aligned import AlignedTemperatures
@@ -72,6 +72,8 @@ class MetaDistilConfig(LookAheads):
     many samples."""
     horizon: int = 1
     """Steps that a pilot flies, m, over the batches that come; 1 to 5, at most ``interval``."""
+    meta_data: MetaData = "held_out"
+    """The quiz: held-out samples, or the batch that the pilot begins with."""
     tau_s: float = 4.0
     """The student's temperature, above 0."""
     tau_t: float = 4.0

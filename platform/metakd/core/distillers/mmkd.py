@@ -51,9 +51,9 @@ class MMKDConfig(SeveralTeachersConfig, TeacherWeightsConfig):
     published code does, in these points:
 
     - the look-ahead reaches back over the step that the student takes anyway, on a share of its
-      batch, and held-out samples judge it. The code takes three further steps instead, two on the
-      teachers' terms and one on the labels, all on one draw of a buffer of hard training samples
-      that judges them too, and undoes them;
+      batch, and the next training batch judges it. The code takes three further steps instead, two
+      on the teachers' terms and one on the labels, all on one draw of a buffer of hard training
+      samples that judges them too, and undoes them;
     - the networks start from equal weights, the mean of losses;
     - the feature network reads each sample's own pooled features, of length 1. The code's Gram
       matrix has entries of 1e4 and more, so that the softmax is one-hot and its gradient exactly

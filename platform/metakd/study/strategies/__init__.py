@@ -22,6 +22,7 @@ _PLACES = {
     "dkd": "dkd:DKD",
     "meta": "meta:META",
     "meta-starts": "meta:STARTS",
+    "meta-held-out": "meta:HELD_OUT",
     "meta-shared": "meta:SHARED",
     "meta-per-class": "meta:PER_CLASS",
     "meta-per-sample": "meta:PER_SAMPLE",

@@ -28,6 +28,10 @@ STARTS = Strategy(
     "both learned by their hypergradient, once from each temperature of the grid",
     at_once(_from_each_start),
 )
+HELD_OUT = Strategy(
+    "both learned by their hypergradient, judged by held-out samples",
+    at_once(_learned(meta_data="held_out")),
+)
 SHARED = Strategy("one temperature learned by its hypergradient", at_once(_learned(form="shared")))
 PER_CLASS = Strategy("temperatures of each class learned by hypergradients", at_once(_per_class))
 PER_SAMPLE = Strategy(

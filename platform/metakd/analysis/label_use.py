@@ -1,0 +1,61 @@
+"""How many labels each strategy read, and for what."""
+
+from collections.abc import Iterable, Mapping
+
+import numpy as np
+
+from metakd.analysis.places import Cell
+from metakd.analysis.rows import NO_RUN, Row
+from metakd.analysis.summary import Counts, LabelUse
+from metakd.analysis.table import StudyTable
+
+
+def label_use(table: StudyTable) -> tuple[LabelUse, ...]:
+    """Returns what strategies did with labels, those together that did the same.
+
+    Strategies whose runs do not say how many labels they learned from, as those of older versions,
+    are left out.
+    """
+    found: dict[tuple[Counts, Counts | None, Counts | None], list[str]] = {}
+    for strategy in table.strategies:
+        cells = [runs for runs in _known_runs(table, strategy).values() if runs]
+        if cells:
+            found.setdefault(_use(cells), []).append(strategy)
+    return tuple(LabelUse(tuple(strategies), *use) for use, strategies in found.items())
+
+
+def _use(cells: list[list[Row]]) -> tuple[Counts, Counts | None, Counts | None]:
+    trained_on = _counts(run["train_samples"] for runs in cells for run in runs)
+    held_out = [run["validation_samples"] for runs in cells for run in runs if len(runs) > 1]
+    learned_from = [run["validation_samples_learned"] for runs in cells for run in runs]
+    return (
+        trained_on,
+        _counts(held_out) if held_out else None,
+        _counts(learned_from) if any(learned_from) else None,
+    )
+
+
+def _counts(values: Iterable[int]) -> Counts:
+    known = list(values)
+    return Counts(min(known), max(known))
+
+
+def _known_runs(table: StudyTable, strategy: str) -> Mapping[Cell, list[Row]]:
+    """Returns the runs of a strategy in each setting and seed that say what they learned from."""
+    rows: dict[Cell, set[int]] = {}
+    planned = {"ce": table.ce, "fixed": table.fixed, "grid": table.grid, "meta": table.meta}
+    runs = planned.get(strategy)
+    if runs is not None:
+        for place, row in np.ndenumerate(runs.row):
+            rows.setdefault((place[-2], place[-1]), set()).add(int(row))
+    for arm in table.arms:
+        if arm.strategy == strategy:
+            rows |= {cell: {leg.row for leg in legs} for cell, legs in arm.legs.items()}
+    return {
+        cell: [
+            table.rows[row]
+            for row in sorted(found - {NO_RUN})
+            if table.rows[row]["validation_samples_learned"] is not None
+        ]
+        for cell, found in rows.items()
+    }
