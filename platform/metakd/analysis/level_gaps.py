@@ -17,9 +17,8 @@ import numpy as np
 
 from metakd.analysis.along import Along, along
 from metakd.analysis.answers import GapLevel, LevelGap, StrategyGap
-from metakd.analysis.claims import SIGNIFICANT, holm
+from metakd.analysis.claims import SIGNIFICANT, crossed_p_value, holm
 from metakd.analysis.contrasts import best_before_last, drop, slope
-from metakd.analysis.crossed_test import crossed_p_value
 from metakd.analysis.gap_rule import drop_verdict, gain_verdict, mending_verdict
 from metakd.analysis.grid import Grid
 from metakd.analysis.intervals import Interval, crossed_interval, paired_interval

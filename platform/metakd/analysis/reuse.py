@@ -6,10 +6,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from metakd.analysis.answers import Moves, Reuse
-from metakd.analysis.claims import claim, holm
+from metakd.analysis.claims import claim, crossed_p_value, holm
 from metakd.analysis.comparison import paired_differences_pp
 from metakd.analysis.cost import learned_cost_in_plain_runs
-from metakd.analysis.crossed_test import crossed_p_value
 from metakd.analysis.grid import Grid
 from metakd.analysis.intervals import crossed_interval
 from metakd.analysis.selection import best_on_average
