@@ -101,10 +101,11 @@ def opening(summary: Summary) -> Opening:
         reuse = summary.reuse
         if reuse is None:
             return Opening(NEUTRAL, None, (), None, (), (), decides=False)
-        drawn = reuse_plot(reuse, summary.margin_pp, summary.fixed_tau)
+        drawn = reuse_plot(reuse, summary.margin_pp, summary.fixed_tau, summary.learned_runs)
         rows_of_moves = _moves_rows(reuse, summary.margin_pp)
         tone = accuracy_tone(reuse.moves[0].learned_verdict)
-        return Opening(tone, drawn, _reuse_keys(reuse), None, (), rows_of_moves, decides=False)
+        keys = _reuse_keys(reuse, summary.learned_runs)
+        return Opening(tone, drawn, keys, None, (), rows_of_moves, decides=False)
     contest = contest_tables(summary)
     if contest is not None:
         return Opening(
@@ -119,7 +120,7 @@ def opening(summary: Summary) -> Opening:
         )
     return Opening(
         tone=badge_tone(deciding(summary)),
-        hero=compute_plot(summary.costs, summary.fixed_tau),
+        hero=compute_plot(summary.costs, summary.fixed_tau, summary.learned_runs),
         keys=key_figures(summary),
         gap=None,
         gap_rows=(),
@@ -196,9 +197,9 @@ def _gap_rows(gap: LevelGap, margin_pp: float) -> tuple[GapRow, ...]:
     )
 
 
-def _reuse_keys(reuse: Reuse) -> tuple[KeyFigure, ...]:
+def _reuse_keys(reuse: Reuse, learned_runs: float | None) -> tuple[KeyFigure, ...]:
     overall = reuse.moves[0]
-    learned = NONE if reuse.learned_runs is None else runs(reuse.learned_runs)
+    learned = NONE if learned_runs is None else runs(learned_runs)
     return (
         _key("Learned there, over τ from elsewhere", overall.learned, 0.95, ()),
         _key("Tuned there, over τ from elsewhere", overall.regret, 0.95, ()),
@@ -212,7 +213,7 @@ def _reuse_keys(reuse: Reuse) -> tuple[KeyFigure, ...]:
             "Runs to learn it there",
             learned,
             "" if learned == NONE else "runs",
-            f"τ from elsewhere 1, or {reuse.tuning_runs + 1} with its tuning; "
+            f"τ from elsewhere 1, or {reuse.reusing_runs} with its tuning; "
             f"tuned there {reuse.tuning_runs}",
         ),
     )

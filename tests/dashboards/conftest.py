@@ -228,6 +228,7 @@ def summary() -> Summary:
         fixed_tau=4.0,
         temperatures=TAUS,
         strategies=("ce", "fixed", "grid", "meta"),
+        learned_runs=1.6,
         verdict=Verdict("Undecided, 1.5 times cheaper", "It is open.", ("One.", "Two.")),
         comparisons=(
             comparison("full_grid", "Full grid", -0.1),
@@ -311,7 +312,7 @@ def summary() -> Summary:
         main_rival="grid",
         question="grid_vs_meta",
         gaps=(level_gap("teacher", "accuracy"), level_gap("augmentation", "gain")),
-        reuse=Reuse((moves("any"), moves("scale"), moves("augmentation")), 3, 1.6),
+        reuse=Reuse((moves("any"), moves("scale"), moves("augmentation")), 3, 4),
         ensemble=None,
         weights=tuple(weights_curve(key, of) for of in ("logits", "features") for key in KEYS),
         final_weights=tuple(final_weights(of) for of in ("logits", "features")),

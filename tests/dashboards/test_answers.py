@@ -129,10 +129,10 @@ def test_names_are_escaped_and_told_to_who_does_not_see(summary: Summary) -> Non
     assert "<script" not in svg
     assert "meta 89.00, 90.00, 90.00" in svg
     assert summary.reuse is not None
-    assert "learned there, 1.6 runs +0.50" in str(reuse_plot(summary.reuse, 0.2, 4.0))
+    assert "learned there, 1.6 runs +0.50" in str(reuse_plot(summary.reuse, 0.2, 4.0, 1.6))
     overall = summary.reuse.moves[0]
     bare = replace(overall, regret=NOTHING, learned=NOTHING, default=NOTHING)
-    assert reuse_plot(replace(summary.reuse, moves=(bare,)), 0.2, 4.0) is None
+    assert reuse_plot(replace(summary.reuse, moves=(bare,)), 0.2, 4.0, 1.6) is None
 
 
 @given(st.lists(st.floats(0, 300), min_size=1, max_size=3))

@@ -149,11 +149,10 @@ class Reuse:
 
     Attributes:
         moves: Over all moves ("any"), then along each factor that varies.
-        tuning_runs: What the tuning costs, in plain runs: the size of the grid. Using its result
-            costs one run more.
-        learned_runs: What learning costs there, in plain runs; None where unknown.
+        tuning_runs: What the tuning costs, in plain runs: the size of the grid.
+        reusing_runs: The same with the run that uses its result.
     """
 
     moves: tuple[Moves, ...]
     tuning_runs: int
-    learned_runs: float | None
+    reusing_runs: int

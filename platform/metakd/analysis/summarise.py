@@ -6,7 +6,7 @@ from metakd.analysis.anytime import anytime_curves
 from metakd.analysis.comparison import compare, minus_pp
 from metakd.analysis.contest import contest_of
 from metakd.analysis.contest_answers import Ensemble, Teaching
-from metakd.analysis.cost import cost_points
+from metakd.analysis.cost import cost_points, learned_cost_in_plain_runs
 from metakd.analysis.degradation import degradation_curves
 from metakd.analysis.detectable import detectable_difference
 from metakd.analysis.gains import search_gains
@@ -57,6 +57,7 @@ def summarise(out: Path) -> Summary:
     settings = setting_results(table, grid, contest)
     inventory = make_inventory(record, table, grid)
     rivals = compare_rivals(table, grid, contest.protagonist)
+    learned_runs = learned_cost_in_plain_runs(table)
     evidence = Evidence(
         table.strategies,
         table.temperatures,
@@ -67,6 +68,7 @@ def summarise(out: Path) -> Summary:
         inventory,
         rivals,
         contest,
+        learned_runs,
     )
     teachers = read_teachers(out)
     gaps = level_gaps(table, grid, teachers)
@@ -82,6 +84,7 @@ def summarise(out: Path) -> Summary:
         fixed_tau=table.fixed_tau,
         temperatures=table.temperatures,
         strategies=table.strategies,
+        learned_runs=learned_runs,
         verdict=answer(question, evidence, gaps, reused, contested),
         comparisons=comparisons,
         settings=settings,

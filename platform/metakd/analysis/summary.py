@@ -27,7 +27,7 @@ from metakd.analysis.intervals import Interval
 from metakd.analysis.teaching_curves import QuizFall, TeachingCurve
 from metakd.analysis.weight_curves import FinalWeights, WeightsCurve
 
-SUMMARY_VERSION = 5
+SUMMARY_VERSION = 6
 
 
 @dataclass(frozen=True)
@@ -209,7 +209,12 @@ class Inventory:
 
 @dataclass(frozen=True)
 class Summary:
-    """Everything that a study found; written to ``summary.json``."""
+    """Everything that a study found; written to ``summary.json``.
+
+    Attributes:
+        learned_runs: What a learned run costs, in plain runs of its setting: the median, in steps
+            or seconds, whichever is dearer; failed runs shared. None where unknown.
+    """
 
     summary_version: int
     study: str
@@ -218,6 +223,7 @@ class Summary:
     fixed_tau: float
     temperatures: tuple[float, ...]
     strategies: tuple[str, ...]
+    learned_runs: float | None
     verdict: Verdict
     comparisons: tuple[Comparison, ...]
     settings: tuple[SettingResult, ...]

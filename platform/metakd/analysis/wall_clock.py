@@ -5,6 +5,7 @@ from math import ceil
 import numpy as np
 from numpy.typing import NDArray
 
+from metakd.analysis.cost import median
 from metakd.analysis.curves import WallClock
 from metakd.analysis.table import Runs, StudyTable
 
@@ -23,7 +24,7 @@ def wall_clock(table: StudyTable) -> WallClock | None:
         return None
     K = len(table.temperatures)
     workers = [*(2**n for n in range(K.bit_length()) if 2**n < K), K]
-    plain_s, learned_s = float(np.median(plain[both])), float(np.median(learned[both]))
+    plain_s, learned_s = median(plain[both]), median(learned[both])
     return WallClock(
         workers=tuple(workers),
         grid_s=tuple(ceil(K / p) * plain_s for p in workers),
@@ -33,9 +34,4 @@ def wall_clock(table: StudyTable) -> WallClock | None:
 
 def _median_by_setting(runs: Runs) -> NDArray[np.float64]:
     timed = np.moveaxis(np.where(runs.complete, runs.wall_s, np.nan), -2, 0)
-    return np.array(
-        [
-            np.median(known) if known.size else np.nan
-            for known in (setting[np.isfinite(setting)] for setting in timed)
-        ]
-    )
+    return np.array([median(setting) for setting in timed])
