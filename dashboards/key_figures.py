@@ -105,15 +105,13 @@ def _rival(main: Comparison, question: str) -> str:
 
 
 def _settings(summary: Summary) -> KeyFigure:
-    claims = [s.claim for s in summary.settings if s.versus_main.mean_pp is not None]
-    words = contest_words(summary)
-    if not claims:
+    counts, words = summary.counts, contest_words(summary)
+    if not counts.paired:
         note = f"none has a {words.learned} and a {words.rival} result yet"
         return KeyFigure("Settings", NONE, "", note)
-    counts = [claims.count(claim) for claim in ("ahead", "no clear gap", "behind")]
     return KeyFigure(
         "Settings",
-        " · ".join(map(str, counts)),
+        f"{counts.ahead} · {counts.no_clear_gap} · {counts.behind}",
         "",
         f"{words.learned} ahead · no clear gap · {words.rival} ahead",
     )

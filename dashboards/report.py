@@ -89,7 +89,6 @@ def _rank(figure: str, first: Sequence[str]) -> int:
 
 
 def _inventory(runs: Inventory) -> dict[str, str]:
-    missing = runs.planned - runs.finished - runs.failed
     searches = f"{runs.ended_searches:,} of {runs.searches:,} ended"
     if runs.blocked_searches:
         searches += f", {runs.blocked_searches:,} wait for a failed trial"
@@ -97,9 +96,9 @@ def _inventory(runs: Inventory) -> dict[str, str]:
         "Planned trials": f"{runs.planned:,}",
         "Finished": f"{runs.finished:,}",
         "Failed": f"{runs.failed:,}",
-        "Not run yet": f"{missing:,}",
+        "Not run yet": f"{runs.not_run:,}",
         "Complete pairs": f"{runs.complete_pairs:,} of {runs.planned_pairs:,}",
-        "Missing pairs": f"{runs.planned_pairs - runs.complete_pairs:,}",
+        "Missing pairs": f"{runs.missing_pairs:,}",
         **({"Searches": searches} if runs.searches else {}),
         "Students’ own compute": duration(runs.student_compute_s),
         "Time in trials": duration(runs.trial_wall_s),

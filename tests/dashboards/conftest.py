@@ -28,9 +28,11 @@ from metakd.analysis.summarise import summarise
 from metakd.analysis.summary import (
     SUMMARY_VERSION,
     Comparison,
+    Corrections,
     Failure,
     Inventory,
     Rival,
+    SettingCounts,
     SettingResult,
     StrategyScore,
     Summary,
@@ -241,6 +243,8 @@ def summary() -> Summary:
             setting(KEYS[2], 0.8, "better"),
             setting(KEYS[3], 0.1, "not worse"),
         ),
+        counts=SettingCounts(4, 12, 4, 1, 2, 1),
+        corrections=Corrections(1, 1, 0, 0),
         responses=tuple(
             ResponseCurve(
                 key, TAUS, (88.0, 90.0, 89.0), (87.0, 89.0, None), (89.0, 91.0, None), 4.0,
@@ -270,7 +274,7 @@ def summary() -> Summary:
             for key in KEYS
         ),
         inventory=Inventory(
-            84, 83, 1, 12, 12, 100.0, 120.0, (Failure("abc123", "OSError: no space left"),)
+            84, 83, 1, 0, 12, 12, 0, 100.0, 120.0, (Failure("abc123", "OSError: no space left"),)
         ),
         provenance={"command": "python studies/grid_vs_meta.py", "torch": "2"},
         spec={"scales": "0.1, 1", "seeds": "3"},

@@ -25,6 +25,7 @@ from dashboards.figures.responses import apart
 from dashboards.looks import looks_in
 from dashboards.theme import SEARCH_LOOKS, THEMES, Theme
 from metakd.analysis.curves import AnytimeCurve, Trajectory, TransferRegret
+from metakd.analysis.settings import setting_counts
 from metakd.analysis.summary import Summary
 from metakd.analysis.weight_curves import WeightBand, WeightsCurve
 
@@ -319,7 +320,9 @@ def test_what_the_title_counts_is_among_the_drawn(huge: Summary) -> None:
     *others, last = huge.settings
     flat = replace(last, claim="behind", versus_main=replace(last.versus_main, mean_pp=-0.01))
     loud = [replace(s, versus_main=replace(s.versus_main, mean_pp=9.0)) for s in others]
-    figure = FIGURES["differences"](replace(huge, settings=(*loud, flat)))
+    settings = (*loud, flat)
+    counted = replace(huge, settings=settings, counts=setting_counts(settings))
+    figure = FIGURES["differences"](counted)
     assert figure is not None
     assert figure.title == f"Learning is behind in one of 100 settings: {shortened(last.key)}"
     assert [row[0] for row in figure.rows if row[4] == "behind"] == [last.key]

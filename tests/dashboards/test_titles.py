@@ -29,6 +29,7 @@ from metakd.analysis.curves import (
     TransferRegret,
 )
 from metakd.analysis.intervals import Interval
+from metakd.analysis.settings import setting_counts
 from metakd.analysis.summary import SettingResult, Summary
 
 MARGIN = 0.2
@@ -48,6 +49,10 @@ def claiming(like: SettingResult, *claims: str) -> list[SettingResult]:
 # 1: differences
 
 
+def titled(settings: list[SettingResult], overall: Interval | None) -> str:
+    return differences_title(settings, setting_counts(settings), overall, MARGIN)
+
+
 @pytest.mark.parametrize(
     ("claims", "title"),
     [
@@ -62,7 +67,7 @@ def claiming(like: SettingResult, *claims: str) -> list[SettingResult]:
     ],
 )
 def test_differences_count_claims(summary: Summary, claims: tuple[str, ...], title: str) -> None:
-    assert differences_title(claiming(summary.settings[0], *claims), None, MARGIN) == title
+    assert titled(claiming(summary.settings[0], *claims), None) == title
 
 
 @pytest.mark.parametrize(
@@ -80,15 +85,17 @@ def test_differences_without_claims_may_still_show_one_overall(
     summary: Summary, overall: Interval | None, end: str
 ) -> None:
     settings = claiming(summary.settings[0], NO_GAP, NO_GAP)
-    title = differences_title(settings, overall, MARGIN)
+    title = titled(settings, overall)
     assert title.startswith("No setting shows a difference")
     assert title.endswith(end)
 
 
 def test_too_few_seeds_claim_nothing(summary: Summary) -> None:
     unknown = Interval(1.0, None, None, 2, "no interval")
-    settings = [replace(s, versus_main=unknown, claim=NO_GAP) for s in summary.settings]
-    assert differences_title(settings, None, MARGIN).startswith("Too few seeds")
+    settings = [
+        replace(s, versus_main=unknown, p_value=None, claim=NO_GAP) for s in summary.settings
+    ]
+    assert titled(settings, None).startswith("Too few seeds")
 
 
 @given(
@@ -101,9 +108,9 @@ def test_no_title_says_ahead_or_behind_without_a_claim_or_an_interval(
     low, high = sorted(ends)
     like = SettingResult(
         "s", "digits", 1.0, "none", "t", "u", 9, (), interval(-1, 1), (0,), (0.0,), "", None, (),
-        None, None,
+        None, None, None, 0.5,
     )  # fmt: skip
-    title = differences_title(claiming(like, *claims), interval(low, high), MARGIN)
+    title = titled(claiming(like, *claims), interval(low, high))
     overall = len(claims) > 1 and set(claims) == {NO_GAP}
     assert ("ahead" in title) == (AHEAD in claims or (overall and low > 0))
     assert ("behind" in title) == (BEHIND in claims or (overall and high < 0))

@@ -1,7 +1,7 @@
 """Which settings, or which strategies, show a difference, corrected for looking at all of them."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -84,6 +84,11 @@ def holm(p_values: Sequence[float | None]) -> list[float | None]:
         so_far = max(so_far, min(1.0, (len(known) - rank) * p))
         corrected[index] = so_far
     return corrected
+
+
+def looks(p_values: Iterable[float | None]) -> int:
+    """Returns for how many p values ``holm`` corrects."""
+    return sum(p is not None for p in p_values)
 
 
 def claim(mean_pp: float | None, p_holm: float | None) -> str:

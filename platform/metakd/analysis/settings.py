@@ -1,19 +1,20 @@
 """What each strategy reached in each setting."""
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from metakd.analysis.claims import claim, holm, paired_p_value
+from metakd.analysis.claims import claim, holm, looks, paired_p_value
 from metakd.analysis.comparison import minus_pp
 from metakd.analysis.contest import TEMPERATURES, Contest
 from metakd.analysis.cost import cost_in_plain_runs, median
 from metakd.analysis.grid import Grid
 from metakd.analysis.intervals import paired_interval
 from metakd.analysis.reached import Reached, reached_by_strategy
-from metakd.analysis.summary import SettingResult, StrategyScore
+from metakd.analysis.summary import SettingCounts, SettingResult, StrategyScore
 from metakd.analysis.table import COSTS, StudyTable
 from metakd.analysis.verdict_rule import accuracy_verdict
 
@@ -42,6 +43,20 @@ def setting_results(
         for index, (result, p_value, corrected) in enumerate(
             zip(results, p_values, holm(p_values), strict=True)
         )
+    )
+
+
+def setting_counts(settings: Sequence[SettingResult]) -> SettingCounts:
+    """Counts the settings by what they show."""
+    paired = [setting for setting in settings if setting.differences_pp]
+    claims = Counter(setting.claim for setting in paired)
+    return SettingCounts(
+        paired=len(paired),
+        pairs=sum(len(setting.differences_pp) for setting in paired),
+        tested=looks(setting.p_value for setting in settings),
+        ahead=claims["ahead"],
+        no_clear_gap=claims["no clear gap"],
+        behind=claims["behind"],
     )
 
 

@@ -1,8 +1,10 @@
 """From a study's folder to its Summary."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from metakd.analysis.anytime import anytime_curves
+from metakd.analysis.claims import looks
 from metakd.analysis.comparison import compare, minus_pp
 from metakd.analysis.contest import contest_of
 from metakd.analysis.contest_answers import Ensemble, Teaching
@@ -21,9 +23,9 @@ from metakd.analysis.reached import reached_by_strategy
 from metakd.analysis.responses import response_curves
 from metakd.analysis.reuse import reuse
 from metakd.analysis.rivals import compare_rivals
-from metakd.analysis.settings import setting_results
+from metakd.analysis.settings import setting_counts, setting_results
 from metakd.analysis.spec_in_words import spec_in_words
-from metakd.analysis.summary import SUMMARY_VERSION, Summary
+from metakd.analysis.summary import SUMMARY_VERSION, Corrections, Rival, Summary
 from metakd.analysis.summary_file import read_summary, write_summary
 from metakd.analysis.table import StudyTable, read_table
 from metakd.analysis.teacher_weights import teacher_weights
@@ -88,6 +90,8 @@ def summarise(out: Path) -> Summary:
         verdict=answer(question, evidence, gaps, reused, contested),
         comparisons=comparisons,
         settings=settings,
+        counts=setting_counts(settings),
+        corrections=_corrections(rivals, contested),
         responses=response_curves(table, settings),
         costs=cost_points(table, grid),
         transfer=transfer_regret(table, grid),
@@ -116,6 +120,16 @@ def summarise(out: Path) -> Summary:
         teaching=contested if isinstance(contested, Teaching) else None,
         teaching_curves=teaching_curves,
         quiz_falls=quiz_falls,
+    )
+
+
+def _corrections(rivals: Sequence[Rival], contested: Ensemble | Teaching | None) -> Corrections:
+    teachers = contested.teachers if isinstance(contested, Teaching) else ()
+    return Corrections(
+        strategies=looks(rival.p_holm for rival in rivals),
+        equal_cost=looks(rival.equal_cost_p_holm for rival in rivals),
+        parts=looks(part.p_holm for part in (contested.parts if contested else ())),
+        teachers=looks(teacher.p_holm for teacher in teachers),
     )
 
 

@@ -153,6 +153,44 @@ class SettingResult:
 
 
 @dataclass(frozen=True)
+class SettingCounts:
+    """How many settings show a difference to the main rival.
+
+    Attributes:
+        paired: Settings with a complete pair.
+        pairs: Their pairs.
+        tested: Settings with a p value, over which they are corrected (Holm).
+        ahead: Those of ``paired`` in which the protagonist is claimed to be ahead.
+        no_clear_gap: Those without a claim.
+        behind: Those in which it is behind.
+    """
+
+    paired: int
+    pairs: int
+    tested: int
+    ahead: int
+    no_clear_gap: int
+    behind: int
+
+
+@dataclass(frozen=True)
+class Corrections:
+    """Over how many p values each table's Holm correction is.
+
+    Attributes:
+        strategies: Of ``rivals``, each as a whole.
+        equal_cost: Of ``rivals`` at equal cost.
+        parts: Of the parts of a method.
+        teachers: Of the teachers that learned.
+    """
+
+    strategies: int
+    equal_cost: int
+    parts: int
+    teachers: int
+
+
+@dataclass(frozen=True)
 class Verdict:
     """The study's answer in words, computed from the numbers by fixed rules.
 
@@ -184,27 +222,33 @@ class Inventory:
         planned: Trials of the plan, and those that searches have asked for so far.
         finished: Those committed, those that a search stopped among them.
         failed: Those whose last attempt failed.
+        not_run: The others.
         planned_pairs: Settings times seeds.
         complete_pairs: Pairs in which every strategy is complete.
+        missing_pairs: The others.
         student_compute_s: What students computed, as measured; of failed trials what is on record.
         trial_wall_s: What trials took.
         failures: The failed trials, the first 50 by name.
         searches: Strategies whose runs are not known before, times settings, times seeds.
         ended_searches: Those that ask for no more runs.
         blocked_searches: Those that cannot go on before a trial that failed is run again.
+        is_open: Whether trials are to be run, or searches to go on.
     """
 
     planned: int
     finished: int
     failed: int
+    not_run: int
     planned_pairs: int
     complete_pairs: int
+    missing_pairs: int
     student_compute_s: float
     trial_wall_s: float
     failures: tuple[Failure, ...] = ()
     searches: int = 0
     ended_searches: int = 0
     blocked_searches: int = 0
+    is_open: bool = False
 
 
 @dataclass(frozen=True)
@@ -227,6 +271,8 @@ class Summary:
     verdict: Verdict
     comparisons: tuple[Comparison, ...]
     settings: tuple[SettingResult, ...]
+    counts: SettingCounts
+    corrections: Corrections
     responses: tuple[ResponseCurve, ...]
     costs: tuple[CostPoint, ...]
     transfer: TransferRegret | None
