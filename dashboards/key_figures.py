@@ -118,9 +118,8 @@ def _settings(summary: Summary) -> KeyFigure:
 
 
 def _reuse(summary: Summary) -> KeyFigure:
-    label, transfer = "If τ is reused elsewhere", summary.transfer
-    if transfer is None or transfer.mean_pp is None:
+    label, transfer, reuse = "If τ is reused elsewhere", summary.transfer, summary.reuse
+    if transfer is None or transfer.mean_pp is None or reuse is None:
         return KeyFigure(label, NONE, "", "needs a grid in two settings or more")
-    worst = max(loss for row in transfer.regret_pp for loss in row if loss is not None)
-    note = f"average over all moves; the worst {signed(-worst)}"
+    note = f"average over all moves; the worst {signed(-reuse.moves[0].worst_pp)}"
     return KeyFigure(label, signed(-transfer.mean_pp), "points", note)

@@ -77,7 +77,8 @@ def render(summary: Summary, refresh_s: int | None = None) -> str:
         rival_marks=[swatch(looks[rival.strategy]) for rival in summary.rivals],
         tiles=arrange(summary.settings),
         wall_clock_title=wall and wall_clock_title(wall),
-        wall_clock_rows=wall and list(zip(wall.workers, wall.grid_s, wall.learned_s, strict=True)),
+        wall_clock_rows=wall
+        and list(zip(wall.workers, wall.grid_s, wall.learned_s, wall.done_first, strict=True)),
         inventory=_inventory(summary.inventory),
         command=provenance.pop("command", ""),
         provenance={name: value for name, value in provenance.items() if value},

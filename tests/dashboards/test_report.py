@@ -219,7 +219,10 @@ def test_a_watched_page_reloads_itself_and_says_so(summary: Summary) -> None:
 def test_the_wall_clock_title_claims_what_the_table_shows(
     summary: Summary, workers: tuple, grid: tuple, learned: tuple, title: str
 ) -> None:
-    wall = WallClock(workers, grid, learned)
+    first = tuple(
+        "grid" if spent < alone else "learned" for spent, alone in zip(grid, learned, strict=True)
+    )
+    wall = WallClock(workers, grid, learned, first)
     assert title in wall_clock_title(wall)
     assert title in Page(render(replace(summary, wall_clock=wall))).words
 

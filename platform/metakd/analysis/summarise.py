@@ -9,9 +9,9 @@ from metakd.analysis.comparison import compare, minus_pp
 from metakd.analysis.contest import contest_of
 from metakd.analysis.contest_answers import Ensemble, Teaching
 from metakd.analysis.cost import cost_points, learned_cost_in_plain_runs
-from metakd.analysis.degradation import degradation_curves
+from metakd.analysis.degradation import degradation_curves, level_changes
 from metakd.analysis.detectable import detectable_difference
-from metakd.analysis.gains import search_gains
+from metakd.analysis.gains import gains_over_scales, search_gains
 from metakd.analysis.grid import choose
 from metakd.analysis.inventory import make_inventory
 from metakd.analysis.level_gaps import level_gaps
@@ -20,7 +20,7 @@ from metakd.analysis.loss_profile import loss_profiles
 from metakd.analysis.optimism import selection_optimism
 from metakd.analysis.questions import answer, contest_answer, question_of
 from metakd.analysis.reached import reached_by_strategy
-from metakd.analysis.responses import response_curves
+from metakd.analysis.responses import response_curves, tau_spans
 from metakd.analysis.reuse import reuse
 from metakd.analysis.rivals import compare_rivals
 from metakd.analysis.settings import setting_counts, setting_results
@@ -78,6 +78,9 @@ def summarise(out: Path) -> Summary:
     contested = contest_answer(question, table, grid, contest, teachers)
     weights, final_weights = teacher_weights(out, table)
     teaching_curves, quiz_falls = logged_teaching(out, table)
+    gains = search_gains(table, grid)
+    degradations = degradation_curves(table, grid, gaps)
+    learned = trajectories(out, table)
     return Summary(
         summary_version=SUMMARY_VERSION,
         study=record.study,
@@ -95,19 +98,22 @@ def summarise(out: Path) -> Summary:
         responses=response_curves(table, settings),
         costs=cost_points(table, grid),
         transfer=transfer_regret(table, grid),
-        trajectories=trajectories(out, table),
+        trajectories=learned,
         inventory=inventory,
         provenance=_provenance(record, table),
         spec=spec_in_words(record.spec),
-        gains=search_gains(table, grid),
+        gains=gains,
         anytime=anytime_curves(out, table, record.study),
-        degradations=degradation_curves(table, grid),
+        degradations=degradations,
         profiles=loss_profiles(table, grid),
         optimism=selection_optimism(grid),
         detectable=detectable_difference(
             minus_pp(table, reached, contest.protagonist, contest.main_rival)
         ),
         wall_clock=wall_clock(table),
+        tau_spans=tau_spans(settings, learned),
+        level_changes=level_changes(degradations),
+        gains_over_scales=gains_over_scales(gains),
         rivals=rivals,
         protagonist=contest.protagonist,
         main_rival=contest.main_rival,

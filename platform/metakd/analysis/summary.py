@@ -23,6 +23,7 @@ from metakd.analysis.curves import (
     TransferRegret,
     WallClock,
 )
+from metakd.analysis.findings import GainsOverScales, LevelChange, TauSpans
 from metakd.analysis.intervals import Interval
 from metakd.analysis.teaching_curves import QuizFall, TeachingCurve
 from metakd.analysis.weight_curves import FinalWeights, WeightsCurve
@@ -287,6 +288,9 @@ class Summary:
     optimism: SelectionOptimism | None
     detectable: DetectableDifference | None
     wall_clock: WallClock | None
+    tau_spans: TauSpans
+    level_changes: tuple[LevelChange, ...]
+    gains_over_scales: GainsOverScales | None
     rivals: tuple[Rival, ...]
     protagonist: str
     main_rival: str

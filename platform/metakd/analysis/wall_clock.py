@@ -25,10 +25,15 @@ def wall_clock(table: StudyTable) -> WallClock | None:
     K = len(table.temperatures)
     workers = [*(2**n for n in range(K.bit_length()) if 2**n < K), K]
     plain_s, learned_s = median(plain[both]), median(learned[both])
+    grid_s = tuple(ceil(K / p) * plain_s for p in workers)
     return WallClock(
         workers=tuple(workers),
-        grid_s=tuple(ceil(K / p) * plain_s for p in workers),
+        grid_s=grid_s,
         learned_s=tuple(learned_s for _ in workers),
+        done_first=tuple(
+            "learned" if learned_s < spent else "grid" if spent < learned_s else "both"
+            for spent in grid_s
+        ),
     )
 
 
