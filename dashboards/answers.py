@@ -104,10 +104,11 @@ def opening(summary: Summary) -> Opening:
         reuse = summary.reuse
         if reuse is None:
             return Opening(NEUTRAL, None, (), None, (), (), decides=False)
-        drawn = reuse_plot(reuse, summary.margin_pp, summary.fixed_tau)
+        drawn = reuse_plot(reuse, summary.margin_pp, summary.fixed_tau, summary.learned_runs)
         rows_of_moves = _moves_rows(reuse, summary.margin_pp)
         tone = accuracy_tone(reuse.moves[0].learned_verdict)
-        return Opening(tone, drawn, _reuse_keys(reuse), None, (), rows_of_moves, decides=False)
+        keys = _reuse_keys(reuse, summary.learned_runs)
+        return Opening(tone, drawn, keys, None, (), rows_of_moves, decides=False)
     if summary.question == START_RANGE:
         return _starts_opening(summary)
     contest = contest_tables(summary)
@@ -124,7 +125,7 @@ def opening(summary: Summary) -> Opening:
         )
     return Opening(
         tone=badge_tone(deciding(summary)),
-        hero=compute_plot(summary.costs, summary.fixed_tau),
+        hero=compute_plot(summary.costs, summary.fixed_tau, summary.learned_runs),
         keys=key_figures(summary),
         gap=None,
         gap_rows=(),
@@ -138,9 +139,8 @@ def _starts_opening(summary: Summary) -> Opening:
     if starts is None:
         return Opening(NEUTRAL, None, (), None, (), (), decides=False)
     drawn = starts_plot(starts, summary.margin_pp)
-    return Opening(
-        starts_tone(starts), drawn, starts_keys(starts), None, (), (), decides=False, starts=starts
-    )
+    keys = starts_keys(starts, summary.learned_runs)
+    return Opening(starts_tone(starts), drawn, keys, None, (), (), decides=False, starts=starts)
 
 
 def _gap_tone(gap: LevelGap) -> str:
@@ -197,9 +197,9 @@ def _gap_rows(gap: LevelGap, margin_pp: float) -> tuple[GapRow, ...]:
     )
 
 
-def _reuse_keys(reuse: Reuse) -> tuple[KeyFigure, ...]:
+def _reuse_keys(reuse: Reuse, learned_runs: float | None) -> tuple[KeyFigure, ...]:
     overall = reuse.moves[0]
-    learned = NONE if reuse.learned_runs is None else runs(reuse.learned_runs)
+    learned = NONE if learned_runs is None else runs(learned_runs)
     return (
         interval_key("Learned there, over τ from elsewhere", overall.learned, 0.95, ()),
         interval_key("Tuned there, over τ from elsewhere", overall.regret, 0.95, ()),
@@ -213,7 +213,7 @@ def _reuse_keys(reuse: Reuse) -> tuple[KeyFigure, ...]:
             "Runs to learn it there",
             learned,
             "" if learned == NONE else "runs",
-            f"τ from elsewhere 1, or {reuse.tuning_runs + 1} with its tuning; "
+            f"τ from elsewhere 1, or {reuse.reusing_runs} with its tuning; "
             f"tuned there {reuse.tuning_runs}",
         ),
     )

@@ -49,17 +49,23 @@ class Scale:
         return LEFT + 12 + along * (RIGHT - LEFT - 24), BOTTOM - up * (BOTTOM - TOP)
 
 
-def compute_plot(points: Sequence[CostPoint], fixed_tau: float) -> Markup | None:
+def compute_plot(
+    points: Sequence[CostPoint], fixed_tau: float, cost: float | None
+) -> Markup | None:
     """Draws what a grid reaches by its runs, and what learning reaches; None without both.
 
     Training without a teacher is left out: it would flatten what is to be compared.
+
+    Args:
+        points: Accuracy for compute.
+        fixed_tau: The default temperature.
+        cost: What a learned run costs in plain runs; without it there is no plot.
     """
     grid = sorted((p for p in points if p.strategy == "grid"), key=lambda p: p.runs)
     fixed = [p for p in points if p.strategy == "fixed"]
     learned = [p for p in points if p.strategy == "meta"]
-    if not learned or not (grid or fixed):
+    if not learned or not (grid or fixed) or cost is None:
         return None
-    cost = _in_plain_runs(learned[0], (grid or fixed)[0])
     runs = [*(p.runs for p in (*grid, *fixed)), cost]
     accuracies = [p.test_pp for p in (*grid, *fixed, *learned)]
     step = nice_step(max(accuracies) - min(accuracies))
@@ -106,15 +112,6 @@ def compute_plot(points: Sequence[CostPoint], fixed_tau: float) -> Markup | None
         f'<svg class="hero-plot" viewBox="0 0 {WIDTH} {HEIGHT}" role="img" '
         f'aria-label="{_in_words(learned[0], grid, fixed, cost)}">{"".join(parts)}</svg>'
     )
-
-
-def _in_plain_runs(learned: CostPoint, plain: CostPoint) -> float:
-    """Returns what learning costs, in the dearer of steps and seconds."""
-    ratios = (
-        learned.step_equivalents / (plain.step_equivalents or 1.0),
-        learned.seconds / (plain.seconds or 1.0),
-    )
-    return max(ratios)
 
 
 def _in_words(

@@ -7,13 +7,15 @@ from dashboards.numbers import runs
 from metakd.analysis.answers import Reuse
 
 
-def reuse_plot(reuse: Reuse, margin_pp: float, fixed_tau: float) -> Markup | None:
+def reuse_plot(
+    reuse: Reuse, margin_pp: float, fixed_tau: float, learned_runs: float | None
+) -> Markup | None:
     """Draws learning, tuning again and not searching at all; None if none of them is known."""
     overall = reuse.moves[0]
-    learned_runs = "" if reuse.learned_runs is None else f", {runs(reuse.learned_runs)} runs"
+    cost = "" if learned_runs is None else f", {runs(learned_runs)} runs"
     return intervals_plot(
         [
-            Effect("meta", f"learned there{learned_runs}", overall.learned),
+            Effect("meta", f"learned there{cost}", overall.learned),
             Effect("grid", f"tuned there, {reuse.tuning_runs} runs", overall.regret),
             Effect("fixed", f"fixed τ = {fixed_tau:g}, 1 run", overall.default),
         ],

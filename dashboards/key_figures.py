@@ -124,24 +124,21 @@ def _rival(main: Comparison, question: str) -> str:
 
 
 def _settings(summary: Summary) -> KeyFigure:
-    claims = [s.claim for s in summary.settings if s.versus_main.mean_pp is not None]
-    words = contest_words(summary)
-    if not claims:
+    counts, words = summary.counts, contest_words(summary)
+    if not counts.paired:
         note = f"none has a {words.learned} and a {words.rival} result yet"
         return KeyFigure("Settings", NONE, "", note)
-    counts = [claims.count(claim) for claim in ("ahead", "no clear gap", "behind")]
     return KeyFigure(
         "Settings",
-        " · ".join(map(str, counts)),
+        f"{counts.ahead} · {counts.no_clear_gap} · {counts.behind}",
         "",
         f"{words.learned} ahead · no clear gap · {words.rival} ahead",
     )
 
 
 def _reuse(summary: Summary) -> KeyFigure:
-    label, transfer = "If τ is reused elsewhere", summary.transfer
-    if transfer is None or transfer.mean_pp is None:
+    label, transfer, reuse = "If τ is reused elsewhere", summary.transfer, summary.reuse
+    if transfer is None or transfer.mean_pp is None or reuse is None:
         return KeyFigure(label, NONE, "", "needs a grid in two settings or more")
-    worst = max(loss for row in transfer.regret_pp for loss in row if loss is not None)
-    note = f"average over all moves; the worst {signed(-worst)}"
+    note = f"average over all moves; the worst {signed(-reuse.moves[0].worst_pp)}"
     return KeyFigure(label, signed(-transfer.mean_pp), "points", note)

@@ -79,7 +79,8 @@ def render(summary: Summary, refresh_s: int | None = None) -> str:
         rival_marks=[swatch(looks[rival.strategy]) for rival in summary.rivals],
         tiles=arrange(summary.settings),
         wall_clock_title=wall and wall_clock_title(wall),
-        wall_clock_rows=wall and list(zip(wall.workers, wall.grid_s, wall.learned_s, strict=True)),
+        wall_clock_rows=wall
+        and list(zip(wall.workers, wall.grid_s, wall.learned_s, wall.done_first, strict=True)),
         inventory=_inventory(summary.inventory),
         label_sentences=label_sentences(summary.label_use, summary.question),
         command=provenance.pop("command", ""),
@@ -92,7 +93,6 @@ def _rank(figure: str, first: Sequence[str]) -> int:
 
 
 def _inventory(runs: Inventory) -> dict[str, str]:
-    missing = runs.planned - runs.finished - runs.failed
     searches = f"{runs.ended_searches:,} of {runs.searches:,} ended"
     if runs.blocked_searches:
         searches += f", {runs.blocked_searches:,} wait for a failed trial"
@@ -100,9 +100,9 @@ def _inventory(runs: Inventory) -> dict[str, str]:
         "Planned trials": f"{runs.planned:,}",
         "Finished": f"{runs.finished:,}",
         "Failed": f"{runs.failed:,}",
-        "Not run yet": f"{missing:,}",
+        "Not run yet": f"{runs.not_run:,}",
         "Complete pairs": f"{runs.complete_pairs:,} of {runs.planned_pairs:,}",
-        "Missing pairs": f"{runs.planned_pairs - runs.complete_pairs:,}",
+        "Missing pairs": f"{runs.missing_pairs:,}",
         **({"Searches": searches} if runs.searches else {}),
         "Students’ own compute": duration(runs.student_compute_s),
         "Time in trials": duration(runs.trial_wall_s),

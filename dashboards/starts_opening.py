@@ -4,7 +4,7 @@ from markupsafe import Markup
 
 from dashboards.hero_intervals import Effect, intervals_plot
 from dashboards.key_figures import KeyFigure, interval_key
-from dashboards.numbers import NONE, plain
+from dashboards.numbers import NONE, runs
 from dashboards.tones import BAD, GOOD, NEUTRAL
 from metakd.analysis.answers import StartRange
 
@@ -31,12 +31,12 @@ def starts_plot(starts: StartRange, margin_pp: float) -> Markup | None:
     )
 
 
-def starts_keys(starts: StartRange) -> tuple[KeyFigure, ...]:
+def starts_keys(starts: StartRange, learned_runs: float | None) -> tuple[KeyFigure, ...]:
     """Returns both costs of a wrong start, what learning loses, and what a learned run takes."""
     wide = f"{starts.forgetting_settings} of {starts.wide_settings}"
     cost = "no measured cost"
-    if starts.learned_runs is not None:
-        cost = f"a learned run takes {plain(starts.learned_runs)} fixed ones"
+    if learned_runs is not None:
+        cost = f"a learned run takes {runs(learned_runs)} fixed ones"
     return (
         interval_key("A wrong fixed temperature costs", starts.fixed_wrong),
         interval_key("A wrong start, learned, costs", starts.learned_wrong),

@@ -5,8 +5,8 @@ from metakd.analysis.curves import WallClock
 
 def wall_clock_title(wall: WallClock) -> str:
     """Says from how many runs at once on the full grid is done before the learned run."""
-    times = list(zip(wall.workers, wall.grid_s, wall.learned_s, strict=True))
-    grid_first = [workers for workers, grid_s, learned_s in times if grid_s < learned_s]
+    times = list(zip(wall.workers, wall.done_first, strict=True))
+    grid_first = [workers for workers, first in times if first == "grid"]
     if not grid_first:
         return f"Even with {wall.workers[-1]} runs at once, the grid is not done before learning"
     if len(grid_first) == len(times):

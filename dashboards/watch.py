@@ -48,7 +48,7 @@ def watch(place: Place, file: Path | None, every_s: int) -> None:
                     _say(f"waiting: {error}")
             else:
                 seen, waiting_for = state, ""
-                done = _accounted(summary.inventory)
+                done = not summary.inventory.is_open
                 if file is None:
                     place.publish(write_summary(out, summary))
                 path = write_report(out, summary, file, refresh_s=None if done else every_s)
@@ -72,11 +72,6 @@ def _state(out: Path) -> object:
             continue
         times.append((str(path), found.st_mtime_ns, found.st_size))
     return sorted(times)
-
-
-def _accounted(runs: Inventory) -> bool:
-    has_ended = runs.ended_searches + runs.blocked_searches >= runs.searches
-    return has_ended and runs.finished + runs.failed >= runs.planned
 
 
 def _progress(runs: Inventory) -> str:

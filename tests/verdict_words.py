@@ -4,6 +4,7 @@ from made_up_study import MadeUpStudy
 
 from metakd.analysis.comparison import compare
 from metakd.analysis.contest import contest_of
+from metakd.analysis.cost import learned_cost_in_plain_runs
 from metakd.analysis.grid import choose
 from metakd.analysis.inventory import make_inventory
 from metakd.analysis.level_gaps import level_gaps
@@ -35,6 +36,7 @@ def answered(study: MadeUpStudy) -> Verdict:
         make_inventory(record, table, grid),
         compare_rivals(table, grid, contest.protagonist),
         contest,
+        learned_cost_in_plain_runs(table),
     )
     gaps = level_gaps(table, grid, study.teacher_scores)
     contested = contest_answer(question, table, grid, contest, study.teacher_scores)

@@ -41,15 +41,10 @@ def anytime_title(curves: Sequence[AnytimeCurve]) -> str:
         return COMPARES_NOTHING
     learned, grid = by_name["meta"], by_name["grid"]
     spent = counted_runs(learned.runs[-1])
-    reached = [
-        run
-        for run, mean in zip(grid.runs, grid.mean_pp, strict=True)
-        if mean >= learned.mean_pp[-1]
-    ]
-    if not reached:
+    if grid.runs_to_match is None:
         most = counted_runs(grid.runs[-1])
         return f"An average search of {most} stays below what learning reaches in {spent}"
-    needed = counted_runs(reached[0])
+    needed = counted_runs(grid.runs_to_match)
     return f"An average search takes {needed} to reach what learning reaches in {spent}"
 
 

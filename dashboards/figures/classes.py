@@ -10,7 +10,7 @@ from dashboards.looks import looks_in
 from dashboards.numbers import plain, signed
 from metakd.analysis.strategy_names import at_start, strategy_name
 from metakd.analysis.summary import Summary
-from metakd.analysis.weight_curves import FinalWeight, FinalWeights
+from metakd.analysis.weight_curves import FinalWeights
 from metakd.analysis.wording import counted
 
 CELL_PX = 26
@@ -36,11 +36,13 @@ def classes_title(final: Sequence[FinalWeights]) -> str:
         return "The teachers’ weights by class at the end of training"
     learner = at_start(strategy_name(final[0].strategy))
     shown = [
-        (beyond, shortened(each.teacher), found.classes[index], found.of)
+        (beyond, shortened(each.teacher), label_, found.of)
         for found in final
         for each in found.teachers
-        for index, leaning in enumerate(each.class_leaning)
-        if leaning == "above" and (beyond := _beyond(each, index)) is not None
+        for label_, leaning, beyond in zip(
+            found.classes, each.class_leaning, each.class_minus_overall_pp, strict=True
+        )
+        if leaning == "above" and beyond is not None
     ]
     leanings = {word for found in final for each in found.teachers for word in each.class_leaning}
     if leanings <= {"not shown"}:
@@ -52,12 +54,6 @@ def classes_title(final: Sequence[FinalWeights]) -> str:
         f"{learner} weighs teachers by class: {teacher} most beyond its usual weight for class "
         f"{label_} ({signed(beyond, 1)} of the {of})"
     )
-
-
-def _beyond(weight: FinalWeight, index: int) -> float | None:
-    """Returns the weight for a class minus that among all samples."""
-    here, usual = weight.by_class_pp[index], weight.overall.mean_pp
-    return None if here is None or usual is None else here - usual
 
 
 def classes_figure(summary: Summary) -> Figure | None:
@@ -86,7 +82,7 @@ def classes_figure(summary: Summary) -> Figure | None:
         rows_share_y=is_beside,
         legend_px=LEGEND_PX,
     )
-    top = max([LEAST_TOP, *(abs(v - 100 / len(e.teachers)) for e in drawn for v in _known(e))])
+    top = max([LEAST_TOP, *(abs(v - e.equal_share_pp) for e in drawn for v in _known(e))])
     for each, panel, columns in zip(drawn, panels, kept, strict=True):
         layout[panel.x.replace("x", "xaxis")].update(_class_ticks(each, columns))
         layout[panel.y.replace("y", "yaxis")].update(
@@ -135,7 +131,7 @@ def _known(found: FinalWeights) -> list[float]:
 
 def _deviations(found: FinalWeights) -> list[float]:
     return [
-        max(abs(_beyond(weight, index) or 0.0) for weight in found.teachers)
+        max(abs(weight.class_minus_overall_pp[index] or 0.0) for weight in found.teachers)
         for index in range(len(found.classes))
     ]
 
@@ -153,21 +149,20 @@ def _class_ticks(found: FinalWeights, columns: Sequence[int]) -> Layout:
 def _heatmap(found: FinalWeights, panel: Panel, columns: Sequence[int], top: float) -> Trace:
     # The first teacher stands above.
     rows = found.teachers[::-1]
-    share = 100 / len(rows)
     weights = [[weight.by_class_pp[at] for at in columns] for weight in rows]
     trace: Trace = {
         **panel.place,
         "type": "heatmap",
         "x": list(range(len(columns))),
         "y": list(range(len(rows))),
-        "z": [[None if v is None else v - share for v in row] for row in weights],
+        "z": weights,
         "colorscale": [[0, "@grid"], [0.5, "@low"], [1, "@meta"]],
-        "zmin": -top,
-        "zmax": top,
+        "zmin": found.equal_share_pp - top,
+        "zmax": found.equal_share_pp + top,
         "showscale": False,
         "xgap": 2,
         "ygap": 2,
-        "hovertemplate": "%{z:+.1f} points against an equal share<extra></extra>",
+        "hovertemplate": "%{z:.1f} % of the weight<extra></extra>",
     }
     if len(columns) <= NUMBERED:
         texts = [

@@ -1,7 +1,6 @@
 """How accuracy changes along teachers of rising size, and along stronger augmentations."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 from dashboards.figures.bands import band
 from dashboards.figures.figure import (
@@ -20,6 +19,7 @@ from dashboards.numbers import from_to, plain, signed
 from dashboards.theme import Look
 from metakd.analysis.answers import LevelGap
 from metakd.analysis.curves import DegradationCurve
+from metakd.analysis.findings import LevelChange
 from metakd.analysis.strategy_names import strategy_name
 from metakd.analysis.summary import Summary
 from metakd.analysis.wording import listed
@@ -36,19 +36,16 @@ TITLED = (*MAIN, "mmkd", "mean_losses")
 ASLANT = 0.65
 
 
-def degradations_title(curves: Sequence[DegradationCurve]) -> str:
+def degradations_title(curves: Sequence[DegradationCurve], changes: Sequence[LevelChange]) -> str:
     """Says how accuracy changes from the first level to the last, in the mean, by strategy."""
     first, last = shortened(curves[0].levels[0]), shortened(curves[0].levels[-1])
-    changes = {
-        name: found
-        for name in TITLED
-        if (found := [c for curve in curves if curve.strategy == name for c in _change(curve)])
-    }
-    if not changes:
+    found = {change.strategy: change for change in changes if change.factor == curves[0].factor}
+    known = [name for name in TITLED if name in found]
+    if not known:
         return f"Test accuracy from {first} to {last}"
-    told = [name for name in changes if name != "ce"] or list(changes)
+    told = [name for name in known if name != "ce"] or known
     spans = [
-        f"{_span(changes[name])}{'' if index else ' points'} {_with(name)}"
+        f"{_span(found[name])}{'' if index else ' points'} {_with(name)}"
         for index, name in enumerate(told)
     ]
     return f"From {first} to {last} accuracy changes by {listed(spans)}"
@@ -64,13 +61,8 @@ def augmentations_figure(summary: Summary) -> Figure | None:
     return _figure(summary, "augmentation", "augmentations")
 
 
-def _change(curve: DegradationCurve) -> list[float]:
-    start, end = curve.mean_pp[0], curve.mean_pp[-1]
-    return [] if start is None or end is None else [end - start]
-
-
-def _span(changes: Sequence[float]) -> str:
-    low, high = signed(min(changes), 1), signed(max(changes), 1)
+def _span(change: LevelChange) -> str:
+    low, high = signed(change.low_pp, 1), signed(change.high_pp, 1)
     return low if low == high else f"{low} to {high}"
 
 
@@ -96,7 +88,6 @@ def _figure(summary: Summary, factor: str, plural: str) -> Figure | None:
         if name in {curve.strategy for curve in curves}
     }
     gap = next((gap for gap in summary.gaps if _is_along(gap, factor, curves[0])), None)
-    curves = [_in_order(curve, gap) for curve in curves]
     helds = list(dict.fromkeys(curve.held for curve in curves))
     shown = [helds[index] for index in evenly(len(helds), MAX_PANELS)]
     levels = curves[0].levels
@@ -132,7 +123,7 @@ def _figure(summary: Summary, factor: str, plural: str) -> Figure | None:
         ticks_px=_ticks_px(names, is_aslant, by_accuracy),
         legend_px=legend_room([look.name for look in looks.values()]),
     )
-    title = degradations_title(curves)
+    title = degradations_title(curves, summary.level_changes)
     places = dict(zip(shown, panels, strict=True))
     ordered = [c for held in shown for name in looks for c in drawn
                if c.held == held and c.strategy == name]  # fmt: skip
@@ -170,21 +161,7 @@ def _figure(summary: Summary, factor: str, plural: str) -> Figure | None:
 
 
 def _is_along(gap: LevelGap, factor: str, curve: DegradationCurve) -> bool:
-    return gap.factor == factor and {level.name for level in gap.levels} == set(curve.levels)
-
-
-def _in_order(curve: DegradationCurve, gap: LevelGap | None) -> DegradationCurve:
-    """Returns a curve with its levels as the gap has them: better teachers to the right."""
-    if gap is None:
-        return curve
-    order = [curve.levels.index(level.name) for level in gap.levels]
-    return replace(
-        curve,
-        levels=tuple(curve.levels[index] for index in order),
-        mean_pp=tuple(curve.mean_pp[index] for index in order),
-        low_pp=tuple(curve.low_pp[index] for index in order),
-        high_pp=tuple(curve.high_pp[index] for index in order),
-    )
+    return gap.factor == factor and tuple(level.name for level in gap.levels) == curve.levels
 
 
 def _ticks_px(names: Sequence[str], is_aslant: bool, by_accuracy: bool) -> int:

@@ -35,11 +35,11 @@ def detectable_figure(summary: Summary) -> Figure | None:
         return None
     kept = evenly(len(detectable.seeds), MAX_POINTS)
     seeds = [detectable.seeds[index] for index in kept]
-    settings = detectable.settings_now
+    settings, doubled = detectable.settings_now, detectable.settings_doubled
     lines = (
         ("one setting", detectable.one_setting_pp, "@muted", "dash"),
         (f"mean of {counted(settings, 'setting')}", detectable.average_pp, "@ink", "solid"),
-        (f"mean of {2 * settings} settings", detectable.average_doubled_pp, "@plum", "dot"),
+        (f"mean of {doubled} settings", detectable.average_doubled_pp, "@plum", "dot"),
     )
     contest = contest_words(summary)
     rival = "the full grid" if contest.rival == "grid" else contest.the_rival
@@ -52,7 +52,7 @@ def detectable_figure(summary: Summary) -> Figure | None:
         subtitle=f"Difference from {rival} that a study would show 8 times in 10, by its "
         "seeds, with the spread that this study saw. Lower is sharper.",
         description=f"{title}. Falling curves of the detectable difference against seeds per "
-        f"setting, for one setting, {settings} and {2 * settings} settings.{now}",
+        f"setting, for one setting, {settings} and {doubled} settings.{now}",
         traces=tuple(
             {
                 "type": "scatter",

@@ -21,7 +21,7 @@ from dashboards.figures.limits import MAX_DOTS, MAX_ROWS, evenly, largest, left_
 from dashboards.numbers import between, signed
 from metakd.analysis.contest import CONTENDERS
 from metakd.analysis.intervals import Interval
-from metakd.analysis.summary import SettingResult, Summary
+from metakd.analysis.summary import SettingCounts, SettingResult, Summary
 from metakd.analysis.verdict_contest import main_comparison
 from metakd.analysis.wording import counted
 
@@ -34,43 +34,40 @@ JITTER = (0.0, -0.17, 0.17, -0.09, 0.09, -0.25, 0.25)
 
 def differences_title(
     settings: Sequence[SettingResult],
+    counts: SettingCounts,
     overall: Interval | None,
     margin_pp: float,
     contest: ContestWords = TEMPERATURES,
 ) -> str:
     """Says in how many settings learning is ahead or behind, each by its corrected test."""
-    learning = contest.starts
-    ahead = [setting.key for setting in settings if setting.claim == "ahead"]
-    behind = [setting.key for setting in settings if setting.claim == "behind"]
-    count = len(settings)
+    learning, count = contest.starts, counts.paired
+    ahead, behind = counts.ahead, counts.behind
     if ahead and behind:
-        return (
-            f"{learning} is ahead in {len(ahead)} and behind in {len(behind)} of {count} settings"
-        )
+        return f"{learning} is ahead in {ahead} and behind in {behind} of {count} settings"
     if ahead or behind:
         found, word = (ahead, "ahead") if ahead else (behind, "behind")
         if count == 1:
             return f"{learning} is {'ahead of' if ahead else 'behind'} {contest.the_rival}"
-        if len(found) == count:
+        if found == count:
             return f"{learning} is {word} in all {count} settings"
-        if len(found) == 1:
-            return f"{learning} is {word} in one of {count} settings: {shortened(found[0])}"
-        return f"{learning} is {word} in {len(found)} of {count} settings"
-    return _title_without_claims(settings, overall, margin_pp, contest)
+        if found == 1:
+            key = next(setting.key for setting in settings if setting.claim == word)
+            return f"{learning} is {word} in one of {count} settings: {shortened(key)}"
+        return f"{learning} is {word} in {found} of {count} settings"
+    return _title_without_claims(counts, overall, margin_pp, contest)
 
 
 def _title_without_claims(
-    settings: Sequence[SettingResult],
+    counts: SettingCounts,
     overall: Interval | None,
     margin_pp: float,
     contest: ContestWords,
 ) -> str:
-    tested = sum(setting.versus_main.low_pp is not None for setting in settings)
-    if not tested:
+    if not counts.tested:
         return f"Too few seeds to tell {contest.learning} from {contest.the_rival} in any setting"
-    if len(settings) == 1:
+    if counts.paired == 1:
         return "No difference shown in the one setting"
-    nothing = f"No setting shows a difference once corrected for {counted(tested, 'look')}"
+    nothing = f"No setting shows a difference once corrected for {counted(counts.tested, 'look')}"
     if overall is None or overall.low_pp is None or overall.high_pp is None:
         return nothing
     if overall.low_pp > 0:
@@ -94,7 +91,7 @@ def differences_figure(summary: Summary) -> Figure | None:
     with_overall = overall is not None and overall.mean_pp is not None and len(settings) > 1
     lowest = rows[-1].y + (1.0 + GAP if with_overall else 0.0)
     height_px = 44 + 24 + round(ROW_PX * (lowest + 1.0)) + 56
-    title = differences_title(settings, overall, summary.margin_pp, contest)
+    title = differences_title(settings, summary.counts, overall, summary.margin_pp, contest)
     traces = [*_setting_traces(rows)]
     if with_overall and overall is not None:
         traces.append(_overall_trace(overall, lowest))
@@ -119,7 +116,7 @@ def differences_figure(summary: Summary) -> Figure | None:
             "claim", "by seed",
         ),
         rows=tuple(_cells(setting) for setting in shown),
-        foot=f"{sum(len(s.differences_pp) for s in settings)} pairs of {contest.learned} and "
+        foot=f"{summary.counts.pairs} pairs of {contest.learned} and "
         f"{contest.rival}. "
         "Intervals of settings: paired t over seeds, none below 3 pairs, not corrected for many "
         "looks." + (f" Overall: {overall.method}." if with_overall and overall is not None else "")

@@ -10,6 +10,7 @@ from dashboards.figures.panels import Heading, Panel, lay_out
 from dashboards.numbers import NONE, between, runs, signed
 from dashboards.theme import LOOKS
 from metakd.analysis.curves import SearchGain
+from metakd.analysis.findings import GainsOverScales
 from metakd.analysis.intervals import Interval
 from metakd.analysis.summary import Summary
 from metakd.analysis.wording import counted, listed
@@ -18,43 +19,35 @@ PER_ROW = 3
 PANEL_PX = 220
 
 
-def gains_title(gains: Sequence[SearchGain], fixed_tau: float) -> str:
+def gains_title(gains: Sequence[SearchGain], over: GainsOverScales | None, fixed_tau: float) -> str:
     """Says how many runs a grid needs, in the mean, to gain what learning gains."""
     learned = [gain for gain in gains if gain.learned and gain.learned.mean_pp is not None]
-    if not learned:
+    if over is None:
         return f"What searching gains over τ = {fixed_tau:g}"
-    claim = _claim(learned)
+    claim = _claim(learned, over)
     if any(gain.learned is None or gain.learned.low_pp is None for gain in learned):
         return f"Too few seeds for an interval; in the mean {claim}"
     never = [gain for gain in learned if gain.runs_to_match is None]
-    doubt = "" if all(map(_is_apart, never)) else ", but the intervals overlap"
+    doubt = "" if all(gain.is_apart for gain in never) else ", but the intervals overlap"
     return f"On average {claim}{doubt}"
 
 
-def _claim(gains: Sequence[SearchGain]) -> str:
-    never = [gain for gain in gains if gain.runs_to_match is None]
-    needed = sorted(gain.runs_to_match for gain in gains if gain.runs_to_match is not None)
-    if not needed:
-        size = max(gain.runs[-1] for gain in gains)
-        if size == 1:
+def _claim(gains: Sequence[SearchGain], over: GainsOverScales) -> str:
+    if over.low_runs is None or over.high_runs is None:
+        if over.most_runs == 1:
             return "the grid's one temperature does not gain what learning gains"
-        return f"no grid of up to {counted(size, 'run')} catches up with learning"
-    if never:
-        if len(never) > 2:
-            return f"no grid catches up at {len(never)} of {len(gains)} scales"
-        return f"no grid catches up on {_joined([gain.label for gain in never])}"
-    if needed[-1] == 1:
+        return f"no grid of up to {counted(over.most_runs, 'run')} catches up with learning"
+    if over.unmatched > 2:
+        return f"no grid catches up at {over.unmatched} of {over.scales} scales"
+    if over.unmatched:
+        never = [gain.label for gain in gains if gain.runs_to_match is None]
+        return f"no grid catches up on {_joined(never)}"
+    if over.high_runs == 1:
         return "a single run of the grid gains as much as learning"
-    most = counted(needed[-1], "run")
-    if needed[0] == needed[-1]:
+    most = counted(over.high_runs, "run")
+    if over.low_runs == over.high_runs:
         return f"the grid needs {most} to gain what learning gains"
-    return f"the grid needs {needed[0]} to {most} to gain what learning gains"
-
-
-def _is_apart(gain: SearchGain) -> bool:
-    """Whether the interval of learning lies above those of all grids."""
-    low = None if gain.learned is None else gain.learned.low_pp
-    return low is not None and all(i.high_pp is not None and i.high_pp < low for i in gain.grid)
+    return f"the grid needs {over.low_runs} to {most} to gain what learning gains"
 
 
 def _joined(labels: Sequence[str]) -> str:
@@ -101,7 +94,7 @@ def gains_figure(summary: Summary) -> Figure | None:
         rows_share_y=False,
     )
     layout["shapes"] = [margin_band(summary.margin_pp, panel.y, panel.x) for panel in panels]
-    title = gains_title(gains, summary.fixed_tau)
+    title = gains_title(gains, summary.gains_over_scales, summary.fixed_tau)
     return Figure(
         id="gains",
         title=title,

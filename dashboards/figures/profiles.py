@@ -22,8 +22,8 @@ from metakd.analysis.curves import LossProfile
 from metakd.analysis.summary import Summary
 
 HEIGHT_PX = 400
+# Of each strategy's pairs, by their loss.
 FRAMED = (0.05, 0.95)
-TABLE_SHARES = (0.05, 0.25, 0.5, 0.75, 0.95, 1.0)
 
 
 def profiles_title(profiles: Sequence[LossProfile]) -> str:
@@ -80,7 +80,7 @@ def profiles_figure(summary: Summary) -> Figure | None:
         height_px=height_px,
         columns=(
             "strategy", "pairs", "lose nothing", "least loss",
-            *(f"{100 * share:.0f} % lose at most" for share in TABLE_SHARES),
+            *(f"{100 * share:.0f} % lose at most" for share in profiles[0].at_shares),
         ),
         rows=tuple(_cells(profile, looks[profile.strategy]) for profile in profiles),
         foot="One pair is a setting and a seed; the best fixed temperature has the best mean "
@@ -118,13 +118,9 @@ def _cells(profile: LossProfile, look: Look) -> tuple[str, ...]:
         str(profile.pairs),
         percent(profile.share_not_behind),
         signed(profile.loss_pp[0]),
-        *(signed(_loss_of(profile, share)) for share in TABLE_SHARES),
+        *(signed(loss) for loss in profile.loss_at_share_pp),
     )
 
 
 def _loss_of(profile: LossProfile, share: float) -> float:
-    """Returns the drawn loss at which a share is reached."""
-    reached = (
-        loss for loss, at in zip(profile.loss_pp, profile.share, strict=True) if at >= share - 1e-9
-    )
-    return next(reached, profile.loss_pp[-1])
+    return profile.loss_at_share_pp[profile.at_shares.index(share)]

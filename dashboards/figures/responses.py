@@ -10,22 +10,22 @@ from dashboards.figures.panels import Heading, Panel, columns_of, lay_out
 from dashboards.numbers import from_to, plain, tau
 from dashboards.theme import LOOKS
 from metakd.analysis.curves import ResponseCurve
-from metakd.analysis.summary import Summary
+from metakd.analysis.findings import TauSpans
+from metakd.analysis.summary import SettingResult, Summary
 from metakd.analysis.wording import counted
 
 PANEL_PX = 150
 MOST_NAMES = 9
 
 
-def responses_title(curves: Sequence[ResponseCurve]) -> str:
+def responses_title(spans: TauSpans, settings: int) -> str:
     """Says over what range validation's best fixed temperature moves between settings."""
-    best = sorted({curve.best_tau for curve in curves if curve.best_tau is not None})
-    if not best:
+    low, high = spans.best_low, spans.best_high
+    if low is None or high is None:
         return "Accuracy against a fixed temperature"
-    if len(best) == 1:
-        where = "in every setting" if len(curves) > 1 else "here"
-        return f"Validation chooses τ = {best[0]:g} {where}"
-    return f"The best fixed temperature moves from {best[0]:g} to {best[-1]:g} between settings"
+    if low == high:
+        return f"Validation chooses τ = {low:g} {'in every setting' if settings > 1 else 'here'}"
+    return f"The best fixed temperature moves from {low:g} to {high:g} between settings"
 
 
 def responses_figure(summary: Summary) -> Figure | None:
@@ -33,7 +33,7 @@ def responses_figure(summary: Summary) -> Figure | None:
     curves = {
         curve.key: curve
         for curve in summary.responses
-        if len(curve.taus) > 1 and curve.best_tau in curve.taus
+        if len(curve.taus) > 1 and curve.minus_best_pp
     }
     settings = [setting for setting in summary.settings if setting.key in curves]
     if not settings:
@@ -56,7 +56,7 @@ def responses_figure(summary: Summary) -> Figure | None:
         ranges=[_reach(curve) for curve in drawn],
     )
     layout["shapes"] = [margin_band(summary.margin_pp, panel.y, panel.x) for panel in panels]
-    title = responses_title([curves[setting.key] for setting in settings])
+    title = responses_title(summary.tau_spans, len(settings))
     return Figure(
         id="responses",
         title=title,
@@ -68,13 +68,16 @@ def responses_figure(summary: Summary) -> Figure | None:
         "accuracy against temperature on a log axis.",
         traces=tuple(
             trace
-            for index, (curve, panel) in enumerate(zip(drawn, panels, strict=True))
-            for trace in _traces(curve, panel, named=index == 0)
+            for index, (curve, setting, panel) in enumerate(zip(drawn, shown, panels, strict=True))
+            for trace in _traces(curve, setting, panel, named=index == 0)
         ),
         layout=layout,
         height_px=height_px,
         columns=("setting", *(f"τ = {t:g}, %" for t in summary.temperatures), "learned, %"),
-        rows=tuple(_cells(curve, summary.temperatures) for curve in drawn),
+        rows=tuple(
+            _cells(curve, setting, summary.temperatures)
+            for curve, setting in zip(drawn, shown, strict=True)
+        ),
         foot=f"Bands: t interval of each mean by itself, over seeds; differences between "
         "strategies are paired and far sharper (first figure). The shade around 0 is the margin "
         f"of ±{summary.margin_pp:.2f} points."
@@ -92,13 +95,11 @@ def apart(taus: Sequence[float]) -> list[float]:
     return kept
 
 
-def _traces(curve: ResponseCurve, panel: Panel, named: bool) -> list[Trace]:
+def _traces(curve: ResponseCurve, setting: SettingResult, panel: Panel, named: bool) -> list[Trace]:
     grid, learned = LOOKS["grid"], LOOKS["meta"]
-    own = _chosen_pp(curve)
-    against = [None if low is None else low - own for low in curve.low_pp]
-    above = [None if high is None else high - own for high in curve.high_pp]
     place: Trace = {**panel.place, "type": "scatter"}
-    traces = band(panel.place, curve.taus, against, above, grid.soft)
+    ends = (curve.low_minus_best_pp, curve.high_minus_best_pp)
+    traces = band(panel.place, curve.taus, *ends, grid.soft)
     traces.append(
         {
             **place,
@@ -108,7 +109,7 @@ def _traces(curve: ResponseCurve, panel: Panel, named: bool) -> list[Trace]:
             "legendrank": 1001,
             "showlegend": named,
             "x": list(curve.taus),
-            "y": [mean - own for mean in curve.mean_pp],
+            "y": list(curve.minus_best_pp),
             "text": [plain(mean) for mean in curve.mean_pp],
             "marker": {"color": grid.colour, "size": 6, "symbol": grid.symbol},
             "line": {"color": grid.colour, "width": 2},
@@ -123,7 +124,7 @@ def _traces(curve: ResponseCurve, panel: Panel, named: bool) -> list[Trace]:
             "legendgroup": "ring",
             "legendrank": 1002,
             "showlegend": named,
-            "x": [curve.best_tau],
+            "x": [setting.best_tau],
             "y": [0.0],
             "marker": {
                 "color": grid.colour,
@@ -134,7 +135,7 @@ def _traces(curve: ResponseCurve, panel: Panel, named: bool) -> list[Trace]:
             "hoverinfo": "skip",
         }
     )
-    if curve.learned_pp is not None and curve.learned_tau_s is not None:
+    if curve.learned_minus_best_pp is not None and setting.learned_tau_s is not None:
         traces.append(
             {
                 **place,
@@ -142,9 +143,9 @@ def _traces(curve: ResponseCurve, panel: Panel, named: bool) -> list[Trace]:
                 "name": "learned, at its final τ",
                 "legendgroup": "meta",
                 "showlegend": named,
-                "x": [curve.learned_tau_s],
-                "y": [curve.learned_pp - own],
-                "text": [plain(curve.learned_pp)],
+                "x": [setting.learned_tau_s],
+                "y": [curve.learned_minus_best_pp],
+                "text": [plain(_learned_pp(setting))],
                 "marker": {"color": learned.colour, "size": 11, "symbol": learned.symbol},
                 "hovertemplate": "learned τ = %{x:.2f}: %{text} %<extra></extra>",
             }
@@ -152,33 +153,34 @@ def _traces(curve: ResponseCurve, panel: Panel, named: bool) -> list[Trace]:
     return traces
 
 
-def _chosen_pp(curve: ResponseCurve) -> float:
-    """Returns the test accuracy at the temperature that validation chose."""
-    by_tau: dict[float | None, float] = dict(zip(curve.taus, curve.mean_pp, strict=True))
-    return by_tau[curve.best_tau]
+def _learned_pp(setting: SettingResult) -> float | None:
+    scores = (score.test_pp for score in setting.scores if score.strategy == "meta")
+    return next(scores, None)
 
 
 def _reach(curve: ResponseCurve) -> list[float]:
     """Returns the range of a panel: every mean, and the band as far as it stays near them."""
-    own = _chosen_pp(curve)
-    points = [mean - own for mean in (*curve.mean_pp, curve.learned_pp) if mean is not None]
-    ends = [end - own for end in (*curve.low_pp, *curve.high_pp) if end is not None]
+    means = (*curve.minus_best_pp, curve.learned_minus_best_pp)
+    points = [mean for mean in means if mean is not None]
+    bands = (*curve.low_minus_best_pp, *curve.high_minus_best_pp)
+    ends = [end for end in bands if end is not None]
     low, high = min(points), max(points)
     pad = 0.25 * max(high - low, 0.4)
     low, high = max(min(points + ends), low - pad), min(max(points + ends), high + pad)
     return [low - pad / 3, high + pad / 3]
 
 
-def _cells(curve: ResponseCurve, taus: Sequence[float]) -> tuple[str, ...]:
+def _cells(curve: ResponseCurve, setting: SettingResult, taus: Sequence[float]) -> tuple[str, ...]:
     by_tau = {
         t: f"{plain(mean)} {from_to(low, high)}"
         for t, mean, low, high in zip(
             curve.taus, curve.mean_pp, curve.low_pp, curve.high_pp, strict=True
         )
     }
-    learned = f"{plain(curve.learned_pp)} at {tau(curve.learned_tau_s)}"
+    reached = _learned_pp(setting)
+    learned = f"{plain(reached)} at {tau(setting.learned_tau_s)}"
     return (
         curve.key,
         *(by_tau.get(t, "–") for t in taus),
-        "–" if curve.learned_pp is None else learned,
+        "–" if reached is None else learned,
     )

@@ -10,12 +10,12 @@ from dashboards.figures.panels import Heading, Panel, columns_of, lay_out
 from dashboards.numbers import tau
 from dashboards.theme import LOOKS
 from metakd.analysis.curves import Trajectory
+from metakd.analysis.findings import TauSpans
 from metakd.analysis.summary import Summary
 from metakd.analysis.wording import counted
 
 PANEL_PX = 150
 TICKS = tuple(2.0**power for power in range(-2, 7))
-NEAR = 2.0
 FEW_EPOCHS = 8
 SIDES = (
     ("student's τ<sub>s</sub>", "@meta", "@meta-soft", "solid", "tau_s"),
@@ -23,28 +23,24 @@ SIDES = (
 )
 
 
-def trajectories_title(trajectories: Sequence[Trajectory], best: Mapping[str, float | None]) -> str:
+def trajectories_title(spans: TauSpans) -> str:
     """Says how often the learned student temperature ends near the grid's best, or where it ends.
 
     Args:
-        trajectories: Learned temperatures, one for each setting.
-        best: The grid's best temperature by setting.
+        spans: Of a study with learned temperatures.
     """
-    ends = {trajectory.key: trajectory.tau_s_median[-1] for trajectory in trajectories}
-    ratios = [end / chosen for key, end in ends.items() if (chosen := best.get(key)) is not None]
-    if not ratios:
-        low, high = tau(min(ends.values())), tau(max(ends.values()))
+    if not spans.compared:
+        low, high = tau(spans.learned_low), tau(spans.learned_high)
         if low == high:
             return f"The learned student temperature ends at {low}"
         return f"Learned student temperatures end between {low} and {high}"
-    near = sum(1 / NEAR <= ratio <= NEAR for ratio in ratios)
     within = "within a factor of two of the grid's best"
-    if len(ratios) == 1:
-        where = within if near else "more than a factor of two from the grid's best"
+    if spans.compared == 1:
+        where = within if spans.near else "more than a factor of two from the grid's best"
         return f"The learned student temperature ends {where}"
-    if near == len(ratios):
-        return f"Learned student temperatures end {within} in all {near} settings"
-    return f"Learned student temperatures end {within} in {near} of {len(ratios)} settings"
+    if spans.near == spans.compared:
+        return f"Learned student temperatures end {within} in all {spans.near} settings"
+    return f"Learned student temperatures end {within} in {spans.near} of {spans.compared} settings"
 
 
 def trajectories_figure(summary: Summary) -> Figure | None:
@@ -72,7 +68,7 @@ def trajectories_figure(summary: Summary) -> Figure | None:
         },
         ranges=[_reach(drawn, best)] * len(drawn),
     )
-    title = trajectories_title([found[setting.key] for setting in settings], best)
+    title = trajectories_title(summary.tau_spans)
     has_grid = any(best[trajectory.key] is not None for trajectory in drawn)
     points = points_each(len(SIDES) * len(drawn))
     most = min(points, max(len(trajectory.epochs) for trajectory in drawn))
@@ -84,8 +80,7 @@ def trajectories_figure(summary: Summary) -> Figure | None:
         + (" The triangle is the grid's best fixed temperature." if has_grid else ""),
         description=f"{title}. Line plots of temperature over epochs on a log axis for "
         f"{counted(len(drawn), 'setting')}; medians of τ_s end between "
-        f"{tau(min(t.tau_s_median[-1] for t in drawn))} and "
-        f"{tau(max(t.tau_s_median[-1] for t in drawn))}.",
+        f"{tau(summary.tau_spans.learned_low)} and {tau(summary.tau_spans.learned_high)}.",
         traces=tuple(
             trace
             for index, (trajectory, panel) in enumerate(zip(drawn, panels, strict=True))

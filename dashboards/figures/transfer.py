@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dashboards.figures.figure import Figure, Layout, Trace, axis, base_layout, label, shortened
 from dashboards.figures.limits import MAX_ROWS, largest, left_out
 from dashboards.numbers import NONE, signed
+from metakd.analysis.answers import Moves
 from metakd.analysis.curves import TransferRegret
 from metakd.analysis.summary import Summary
 
@@ -19,38 +20,29 @@ NARROWEST_PX = 480
 Row = tuple[float | None, ...]
 
 
-def worst_transfer(transfer: TransferRegret) -> tuple[float, str, str] | None:
-    """Returns the largest loss with its source and target, the first of equals; or None."""
-    losses = [
-        (value, source, target)
-        for row, source in zip(transfer.regret_pp, transfer.keys, strict=True)
-        for value, target in zip(row, transfer.keys, strict=True)
-        if value is not None and source != target
-    ]
-    return max(losses, key=lambda loss: loss[0], default=None)
+def transfer_title(moves: Moves, margin_pp: float) -> str:
+    """Names the largest mean loss of a transferred temperature, if one exceeds the margin.
 
-
-def transfer_title(transfer: TransferRegret, margin_pp: float) -> str:
-    """Names the largest mean loss of a transferred temperature, if one exceeds the margin."""
-    worst = worst_transfer(transfer)
-    if worst is None:
-        return "No temperature can be tried in another setting"
-    loss, source, target = worst
+    Args:
+        moves: All of them.
+        margin_pp: What counts as no loss.
+    """
+    loss = moves.worst_pp
     if loss <= 0:
         return "No transferred temperature loses accuracy in the mean"
     if loss <= margin_pp:
         return f"No transferred temperature loses more than ±{margin_pp:.2f} points in the mean"
     digits = 1 if loss >= 0.1 else 2
     return (
-        f"At worst, the temperature tuned on {shortened(source)} loses {loss:.{digits}f} points "
-        f"on {shortened(target)}"
+        f"At worst, the temperature tuned on {shortened(moves.worst_source)} loses "
+        f"{loss:.{digits}f} points on {shortened(moves.worst_target)}"
     )
 
 
 def transfer_figure(summary: Summary) -> Figure | None:
     """Draws the regret matrix, and apart from it what no tuning and learning lose."""
-    transfer = summary.transfer
-    if transfer is None or worst_transfer(transfer) is None:
+    transfer, reuse = summary.transfer, summary.reuse
+    if transfer is None or reuse is None:
         return None
     kept = largest(_largest_regrets(transfer), MAX_ROWS)
     keys = [transfer.keys[index] for index in kept]
@@ -69,7 +61,7 @@ def transfer_figure(summary: Summary) -> Figure | None:
     ]
     known = [value for row in [*matrix, *(row for _, row in untuned)] for value in row]
     top = max((value for value in known if value is not None), default=0.0)
-    title = transfer_title(transfer, summary.margin_pp)
+    title = transfer_title(reuse.moves[0], summary.margin_pp)
     height_px = 44 + HEAD_PX + CELL_PX * (len(keys) + len(untuned)) + 20
     return Figure(
         id="transfer",

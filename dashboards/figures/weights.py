@@ -127,7 +127,6 @@ def heading(curve: WeightsCurve, names: dict[str, Look]) -> Heading:
 
 
 def _equal_share(curve: WeightsCurve, panel: Panel, last: int, is_named: bool) -> Trace:
-    share = 100 / len(curve.teachers)
     return {
         **panel.place,
         "type": "scatter",
@@ -136,7 +135,7 @@ def _equal_share(curve: WeightsCurve, panel: Panel, last: int, is_named: bool) -
         "legendgroup": EQUAL,
         "showlegend": is_named,
         "x": [1 - 0.02 * last, last * 1.02],
-        "y": [share, share],
+        "y": [curve.equal_share_pp] * 2,
         "line": {"color": "@muted", "width": 1},
         "hoverinfo": "skip",
     }
@@ -145,7 +144,7 @@ def _equal_share(curve: WeightsCurve, panel: Panel, last: int, is_named: bool) -
 def _reach(curve: WeightsCurve, drawn: Sequence[WeightsCurve]) -> list[float]:
     """Returns the range that all panels of a strategy and of what it weighs share."""
     alike = [c for c in drawn if (c.strategy, c.of) == (curve.strategy, curve.of)]
-    seen = [100 / len(c.teachers) for c in alike]
+    seen = [c.equal_share_pp for c in alike]
     seen += [
         value
         for c in alike

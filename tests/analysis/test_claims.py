@@ -2,13 +2,20 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
 from scipy import stats
 
-from metakd.analysis.claims import claim, holm, paired_p_value
+from metakd.analysis.claims import claim, crossed_p_value, holm, paired_p_value
 from metakd.analysis.grid import choose
+from metakd.analysis.intervals import crossed_interval
 from metakd.analysis.settings import setting_results
 from metakd.analysis.table import make_table
 
+TABLES = arrays(
+    np.float64,
+    st.tuples(st.integers(1, 4), st.integers(2, 5)),
+    elements=st.floats(-5, 5).map(lambda x: round(x, 3)),
+)
 P_VALUES = st.lists(st.none() | st.floats(0, 1), max_size=12)
 
 
@@ -36,6 +43,58 @@ def test_seeds_that_agree_prove_no_more_than_their_signs(pairs) -> None:
     sign_flip_p = (means >= 1).mean()
     assert paired_p_value(np.full(pairs, 0.3)) == pytest.approx(sign_flip_p)
     assert paired_p_value(np.zeros(pairs)) == 1.0
+
+
+@given(TABLES, st.sampled_from([0.9, 0.95, 0.99]))
+def test_the_crossed_p_is_small_exactly_where_the_interval_leaves_out_zero(table, level) -> None:
+    interval, p = crossed_interval(table, level), crossed_p_value(table)
+    assert (p is None) == (interval.low_pp is None)
+    if p is None or interval.high_pp - interval.low_pp < 1e-6:
+        return
+    if abs(p - (1 - level)) > 1e-9:
+        assert (p < 1 - level) == (interval.low_pp > 0 or interval.high_pp < 0)
+
+
+def test_one_setting_is_scipys_paired_t() -> None:
+    differences = np.array([0.3, -0.1, 0.4, 0.2, 0.9])
+    expected = stats.ttest_1samp(differences, 0).pvalue
+    assert crossed_p_value(differences[None]) == pytest.approx(expected)
+
+
+@given(st.integers(2, 12), st.integers(2, 12))
+def test_equal_differences_prove_no_more_than_the_smaller_factor(settings, seeds) -> None:
+    fewer = min(settings, seeds)
+    assert crossed_p_value(np.full((settings, seeds), 0.25)) == 2 / 2**fewer
+    assert crossed_p_value(np.zeros((settings, seeds))) == 1.0
+
+
+@pytest.mark.parametrize(("settings", "seeds"), [(2, 12), (12, 2), (3, 5)])
+@pytest.mark.parametrize("varies", ["settings", "seeds"])
+def test_luck_makes_equal_differences_no_more_often_than_their_p(settings, seeds, varies) -> None:
+    """Whichever factor decides the sign of all its cells, without a true difference."""
+    random = np.random.default_rng(0)
+    shape = (1000, settings, 1) if varies == "settings" else (1000, 1, seeds)
+    tables = np.broadcast_to(random.choice([-1.0, 1.0], shape), (1000, settings, seeds))
+    equal = np.ptp(tables, axis=(1, 2)) == 0
+    assert equal.mean() <= crossed_p_value(np.ones((settings, seeds))) + 0.04
+
+
+def test_means_that_agree_leave_no_spread_though_cells_do() -> None:
+    cells = np.array([[1.0, -1.0] * 2 + [0.0], [-1.0, 1.0] * 2 + [0.0]])
+    assert crossed_p_value(cells + 0.25) == 0.5
+    assert crossed_p_value(cells) == 1.0
+
+
+def test_where_there_is_no_interval_there_is_no_p() -> None:
+    assert crossed_p_value(np.arange(4.0)[:, None]) is None
+    assert crossed_p_value(np.arange(2.0)[None]) is None
+    assert crossed_p_value(np.full((3, 4), np.nan)) is None
+
+
+def test_what_is_missing_is_left_out_as_the_interval_does() -> None:
+    table = np.random.default_rng(0).normal(1, 1, (3, 5))
+    table[1:, 4] = np.nan
+    assert crossed_p_value(table) == crossed_p_value(table[:, :4])
 
 
 def test_holm_by_hand() -> None:

@@ -5,6 +5,7 @@ from metakd.analysis.cost import (
     cost_points,
     equal_cost_grid_size,
     learned_cost_in_plain_runs,
+    learned_cost_ratios,
     mean_over_settings,
     plain_cost,
     total_ratio,
@@ -17,6 +18,10 @@ def table_of(study, change=lambda row: row):
     return make_table(study.record(), tuple(change(row) for row in study.rows()))
 
 
+def grid_size(table):
+    return equal_cost_grid_size(learned_cost_ratios(table), len(table.temperatures))
+
+
 def points_of(study):
     table = table_of(study)
     return {(p.strategy, p.runs): p for p in cost_points(table, choose(table))}
@@ -26,7 +31,7 @@ def points_of(study):
     ("learned_cost", "size"), [(0.5, 1), (1.0, 1), (1.05, 2), (2.0, 2), (2.01, 3), (9.0, 4)]
 )
 def test_a_learned_run_pays_for_a_grid_rounded_in_its_favour(made_up, learned_cost, size) -> None:
-    assert equal_cost_grid_size(table_of(made_up(learned_cost=learned_cost))) == size
+    assert grid_size(table_of(made_up(learned_cost=learned_cost))) == size
 
 
 def test_the_dearer_of_steps_and_seconds_counts(made_up) -> None:
@@ -35,7 +40,7 @@ def test_the_dearer_of_steps_and_seconds_counts(made_up) -> None:
 
     table = table_of(made_up(learned_cost=1.6), slow)
     assert learned_cost_in_plain_runs(table) == pytest.approx(2.5)
-    assert equal_cost_grid_size(table) == 3
+    assert grid_size(table) == 3
 
 
 def test_unmeasured_seconds_leave_the_steps(made_up) -> None:
@@ -57,8 +62,7 @@ def test_plain_runs_are_those_that_keep_their_temperature(made_up) -> None:
 
 
 def test_nothing_learned_has_no_equal_cost(made_up) -> None:
-    assert equal_cost_grid_size(table_of(made_up(strategies=("grid",)))) is None
-    assert equal_cost_grid_size(table_of(made_up(strategies=("meta", "fixed")))) is None
+    assert grid_size(table_of(made_up(strategies=("grid",)))) is None
 
 
 def test_totals_are_compared_on_the_same_pairs() -> None:

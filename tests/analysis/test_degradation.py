@@ -1,10 +1,13 @@
 import numpy as np
 import pytest
 
-from metakd.analysis.degradation import degradation_curves
+from metakd.analysis.curves import DegradationCurve
+from metakd.analysis.degradation import degradation_curves, level_changes
 from metakd.analysis.grid import choose
 from metakd.analysis.intervals import paired_interval
+from metakd.analysis.level_gaps import level_gaps
 from metakd.analysis.table import make_table
+from metakd.results.teachers import TeacherScore
 
 
 def curves_of(study):
@@ -69,3 +72,41 @@ def test_a_band_stays_inside_what_an_accuracy_can_be(made_up) -> None:
 def test_one_level_or_no_runs_have_no_curve(made_up) -> None:
     assert curves_of(made_up(augmentations=("none",))) == ()
     assert curves_of(made_up(absent=lambda row: True)) == ()
+
+
+def test_better_teachers_come_later_where_a_gap_orders_them(made_up) -> None:
+    study = made_up(scales=(1.0,), teachers=("best", "worst", "middle"))
+    table, scores = make_table(study.record(), tuple(study.rows())), (0.9, 0.7, 0.8)
+    teachers = [
+        TeacherScore("digits", name, 10, score, score)
+        for name, score in zip(study.teachers, scores, strict=True)
+    ]
+    grid = choose(table)
+    gaps = level_gaps(table, grid, teachers)
+    given = [c for c in degradation_curves(table, grid) if c.factor == "teacher"]
+    ordered = [c for c in degradation_curves(table, grid, gaps) if c.factor == "teacher"]
+    for before, after in zip(given, ordered, strict=True):
+        assert after.levels == ("worst", "middle", "best")
+        best, worst, middle = before.mean_pp
+        assert after.mean_pp == (worst, middle, best)
+        if best is not None and worst is not None:
+            assert after.change_pp == best - worst
+
+
+def test_changes_are_the_range_of_those_that_are_known() -> None:
+    def curve(factor, strategy, change):
+        return DegradationCurve(factor, "all", strategy, (), (), (), (), change)
+
+    changes = level_changes(
+        [
+            curve("teacher", "grid", 1.0),
+            curve("teacher", "grid", -1.5),
+            curve("teacher", "grid", None),
+            curve("augmentation", "grid", 2.0),
+            curve("teacher", "meta", None),
+        ]
+    )
+    assert [(c.factor, c.strategy, c.low_pp, c.high_pp) for c in changes] == [
+        ("teacher", "grid", -1.5, 1.0),
+        ("augmentation", "grid", 2.0, 2.0),
+    ]

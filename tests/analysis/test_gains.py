@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from metakd.analysis.gains import search_gains
+from metakd.analysis.gains import gains_over_scales, search_gains
 from metakd.analysis.grid import choose
 from metakd.analysis.intervals import crossed_interval
 from metakd.analysis.table import make_table
@@ -38,6 +38,11 @@ def test_gains_and_the_grid_that_catches_up(made_up, learned, runs_to_match) -> 
         assert gain.learned.mean_pp == pytest.approx(100 * learned - 88)
         assert gain.learned_runs == pytest.approx(1.6)
         assert gain.runs_to_match == runs_to_match
+        assert gain.is_apart == (runs_to_match is None)
+    over = gains_over_scales((small, large))
+    assert (over.scales, over.most_runs) == (2, 4)
+    assert over.low_runs == over.high_runs == runs_to_match
+    assert over.unmatched == (2 if runs_to_match is None else 0)
 
 
 def test_intervals_are_over_the_settings_of_the_scale(made_up) -> None:
@@ -69,6 +74,7 @@ def test_what_did_not_run_leaves_what_did(made_up) -> None:
     for gain in gains_of(made_up(strategies=("fixed", "grid"))):
         assert gain.learned is gain.learned_runs is gain.runs_to_match is None
         assert gain.grid[0].pairs == 8
+    assert gains_over_scales(gains_of(made_up(strategies=("fixed", "grid")))) is None
     assert gains_of(made_up(strategies=("fixed", "meta"))) == ()
     assert gains_of(made_up(strategies=("grid", "meta"))) == ()
     only_large = gains_of(made_up(absent=lambda row: row["scale"] == 0.1))

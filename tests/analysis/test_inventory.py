@@ -43,3 +43,14 @@ def test_a_failure_without_words_still_has_some(made_up) -> None:
     study = made_up(scales=(1.0,), overrides={"status": "failed"})
     assert inventory_of(study).failures[0].name == "ce-None-0-0"
     assert inventory_of(study).failures[0].error == "no error on record"
+
+
+def test_a_study_is_open_until_every_trial_has_finished_or_failed(made_up) -> None:
+    study = made_up(scales=(1.0,), absent=lambda row: row["seed"] == 3)
+    inventory = inventory_of(study)
+    assert inventory.is_open
+    assert inventory.not_run == inventory.planned - inventory.finished == 12
+    assert inventory.missing_pairs == 2
+    done = inventory_of(made_up(), lambda row: fail(row) if row["seed"] == 3 else row)
+    assert not done.is_open
+    assert done.not_run == 0

@@ -3,8 +3,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from metakd.analysis.claims import crossed_p_value
 from metakd.analysis.contrasts import best_before_last, drop
-from metakd.analysis.crossed_test import crossed_p_value
 from metakd.analysis.grid import choose
 from metakd.analysis.intervals import crossed_interval
 from metakd.analysis.level_gaps import level_gaps

@@ -67,3 +67,12 @@ def test_shares_are_exact_however_many_pairs(losses) -> None:
 def test_without_a_grid_there_is_no_best(made_up) -> None:
     assert profiles_of(made_up(strategies=("fixed", "meta"))) == {}
     assert profiles_of(made_up(absent=lambda row: row["tau_s_init"] == 1.0)) == {}
+
+
+@given(st.lists(st.floats(-5, 5), min_size=1, max_size=500))
+def test_a_loss_at_a_share_is_the_least_that_so_many_do_not_exceed(losses) -> None:
+    ordered = np.sort(np.array(losses))
+    profile = _profile("meta", ordered)
+    for share, loss in zip(profile.at_shares, profile.loss_at_share_pp, strict=True):
+        assert (ordered <= loss).mean() >= share - 1e-9
+        assert (ordered < loss).mean() < share

@@ -44,7 +44,7 @@ def test_the_move_costs_what_the_other_temperature_costs(made_up) -> None:
         assert moves.worst_pp == pytest.approx(3.0)
         assert {moves.worst_source, moves.worst_target} == {"100 % · none", "100 % · strong"}
     assert found.tuning_runs == 4
-    assert found.learned_runs == pytest.approx(1.6)
+    assert found.reusing_runs == 5
 
 
 def test_moves_are_those_that_change_one_factor_alone(made_up) -> None:
@@ -142,7 +142,6 @@ def test_what_did_not_run_is_not_compared(made_up) -> None:
     for moves in found.moves:
         assert moves.learned.mean_pp is moves.default.mean_pp is moves.share_ahead is None
         assert moves.learned_verdict == "no data"
-    assert found.learned_runs is None
     one_seed = reuse_of(made_up(seeds=1)).moves[0]
     assert one_seed.regret_verdict == "no data"
     assert one_seed.learned_claim == "no clear gap"

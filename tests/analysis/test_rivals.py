@@ -5,15 +5,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
-from hypothesis.extra.numpy import arrays
 from made_up_study import MadeUpLeg, MadeUpSearch
 from rich.console import Console
 
-from metakd.analysis.claims import crossed_p_value, holm
+from metakd.analysis.claims import holm
 from metakd.analysis.grid import choose
-from metakd.analysis.intervals import crossed_interval
 from metakd.analysis.reached import reached_by_strategy
 from metakd.analysis.rivals import compare_rivals, found_at_equal_cost, legs_paid_for
 from metakd.analysis.summarise import read_summary, summarise, write_summary
@@ -195,25 +191,3 @@ def test_the_terminal_lists_them(made_up, tmp_path: Path) -> None:
     assert "…" not in console.file.getvalue()
     bare = summarise(made_up(strategies=("grid", "meta"), scales=(1.0,)).write(tmp_path / "bare"))
     assert rivals_table(bare) is None
-
-
-@given(
-    arrays(np.float64, st.tuples(st.integers(1, 4), st.integers(2, 5)), elements=st.floats(-3, 3))
-)
-def test_p_is_below_5_percent_where_the_interval_leaves_zero_out(differences) -> None:
-    interval, p = crossed_interval(differences), crossed_p_value(differences)
-    assert (p is None) == (interval.low_pp is None)
-    if p is None or interval.high_pp - interval.low_pp < 1e-6:
-        return
-    distance = min(abs(interval.low_pp), abs(interval.high_pp))
-    if distance > 1e-9:
-        assert (p < 0.05) == (interval.low_pp > 0 or interval.high_pp < 0)
-
-
-def test_equal_differences_prove_no_more_than_their_number() -> None:
-    assert crossed_p_value(np.full((4, 3), 1.0)) == 0.25
-    assert crossed_p_value(np.full((1, 5), 1.0)) == 2 / 32
-    assert crossed_p_value(np.zeros((4, 3))) == 1.0
-    # Rows and columns that all have one mean leave no spread either.
-    assert crossed_p_value(np.array([[2.0, 0.0], [0.0, 2.0]])) == 0.5
-    assert crossed_p_value(np.full((3, 1), 1.0)) is None

@@ -71,10 +71,8 @@ def test_what_was_put_in_comes_out(made_up, tmp_path: Path) -> None:
     for curve in summary.responses:
         assert curve.taus == (1.0, 2.0, 4.0, 8.0)
         assert curve.mean_pp == pytest.approx((86, 87, 88, 90))
-        assert (curve.best_tau, curve.ce_pp, curve.learned_pp) == (
-            8.0,
-            *map(pytest.approx, (80, 91)),
-        )
+        assert curve.minus_best_pp == pytest.approx((-4, -3, -2, 0))
+        assert curve.learned_minus_best_pp == pytest.approx(1)
     full = summary.comparisons[0]
     assert (full.cost_verdict, full.cost_factor) == ("cheaper", pytest.approx(2.5))
     assert summary.spec["temperatures"] == "1, 2, 4, 8"

@@ -27,7 +27,7 @@ BOUNDS = {
     "slightly worse": (-0.5, -0.1),
     "worse": (-0.5, -0.3),
 }
-WHOLE = Inventory(60, 60, 0, 12, 12, 1.0, 1.0)
+WHOLE = Inventory(60, 60, 0, 0, 12, 12, 0, 1.0, 1.0)
 
 
 def interval(word) -> Interval:
@@ -258,6 +258,6 @@ def test_failed_runs_are_said_to_be_charged() -> None:
 
 def test_what_is_missing_is_said() -> None:
     rivals = tuple(replace(comparison(r, "not worse"), missing_pairs=3) for r in RIVALS)
-    partial = Inventory(60, 55, 2, 12, 9, 1.0, 1.0)
+    partial = Inventory(60, 55, 2, 3, 12, 9, 3, 1.0, 1.0)
     last = make_verdict(evidence(comparisons=rivals, inventory=partial)).sentences[-1]
     assert last == "Missing pairs: 3 of 12. Finished: 55 of 60 planned trials, 2 failed."

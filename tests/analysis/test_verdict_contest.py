@@ -131,7 +131,7 @@ def parts(draw) -> Part:
     st.lists(parts(), max_size=6),
 )
 def test_words_claim_no_more_than_intervals_and_corrected_tests(found, told) -> None:
-    inventory = Inventory(10, 10, 0, 8, 8, 1.0, 1.0)
+    inventory = Inventory(10, 10, 0, 0, 8, 8, 0, 1.0, 1.0)
     evidence = Evidence(
         ("mmkd", "mean_losses", "single", "camkd"), (), 4.0, MARGIN, (), (), inventory, found,
         Contest("mmkd", "mean_losses"),

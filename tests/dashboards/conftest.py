@@ -31,16 +31,21 @@ from metakd.analysis.curves import (
     TransferRegret,
     WallClock,
 )
+from metakd.analysis.degradation import level_changes
+from metakd.analysis.findings import GainsOverScales, TauSpans
 from metakd.analysis.intervals import Interval
+from metakd.analysis.loss_profile import SHARES
 from metakd.analysis.summarise import summarise
 from metakd.analysis.summary import (
     SUMMARY_VERSION,
     Comparison,
+    Corrections,
     Counts,
     Failure,
     Inventory,
     LabelUse,
     Rival,
+    SettingCounts,
     SettingResult,
     StrategyScore,
     Summary,
@@ -118,10 +123,12 @@ def gain(scale: float, learned: float, runs_to_match: int | None) -> SearchGain:
         learned=around(learned, 0.3, 6),
         learned_runs=1.6,
         runs_to_match=runs_to_match,
+        is_apart=False,
     )
 
 
 def degradation(factor: str, held: str, strategy: str, *means: float | None) -> DegradationCurve:
+    first, last = means[0], means[-1]
     levels = ("none", "strong") if factor == "augmentation" else ("small", "medium", "large")
     return DegradationCurve(
         factor=factor,
@@ -131,7 +138,16 @@ def degradation(factor: str, held: str, strategy: str, *means: float | None) -> 
         mean_pp=means,
         low_pp=tuple(None if mean is None else mean - 0.4 for mean in means),
         high_pp=tuple(None if mean is None else mean + 0.4 for mean in means),
+        change_pp=None if first is None or last is None else last - first,
     )
+
+
+def profile(strategy: str, losses: tuple[float, ...], share: float) -> LossProfile:
+    """Four pairs' losses, each three times."""
+    first, second, third, last = losses
+    at_shares = (first, first, second, third, last, last)
+    quarters = (0.25, 0.5, 0.75, 1.0)
+    return LossProfile(strategy, losses, quarters, share, 12, SHARES, at_shares)
 
 
 def strategy_gap(name: str, drop: float, verdict: str, mended: str | None) -> StrategyGap:
@@ -206,7 +222,7 @@ def start_range() -> StartRange:
         learned_wrong=around(1.0, 0.4, 12), saved=around(5.0, 1.0, 12),
         beyond_quarter=around(-0.5, 0.3, 12), regret=around(0.5, 0.2, 12),
         aligned_regret=around(0.3, 0.2, 12), verdict="forgets", wide_settings=4,
-        forgetting_settings=4, learned_runs=1.6,
+        forgetting_settings=4,
     )  # fmt: skip
 
 
@@ -219,8 +235,9 @@ def weights_curve(key: str, of: str) -> WeightsCurve:
         return WeightBand(means, lows, highs)
 
     return WeightsCurve(
-        "meta", key, of, ("small", "large"), 3, (0, 1, 2), band(1.0), means, means[::-1], band(2.0)
-    )
+        "meta", key, of, ("small", "large"), 50.0, 3, (0, 1, 2), band(1.0), means, means[::-1],
+        band(2.0),
+    )  # fmt: skip
 
 
 def final_weights(of: str) -> FinalWeights:
@@ -231,11 +248,12 @@ def final_weights(of: str) -> FinalWeights:
             preferred=word, right=around(50 + 9 * sign, 1.0), wrong=around(50 + 12 * sign, 1.0),
             wrong_minus_right=around(3 * sign, 1.0), leaning=word,
             by_class_pp=(50 + 15 * sign, 50.0, None),
+            class_minus_overall_pp=(5.0 * sign, -10.0 * sign, None),
             class_leaning=(word, "not shown", "not shown"),
         )  # fmt: skip
 
     teachers = (weight("small", 1), weight("large", -1))
-    return FinalWeights("meta", of, "digits", "small+large", 4, 1, (0, 1, 2), teachers)
+    return FinalWeights("meta", of, "digits", "small+large", 4, 1, (0, 1, 2), 50.0, teachers)
 
 
 def teaching_curve(key: str) -> TeachingCurve:
@@ -248,6 +266,17 @@ def teaching_curve(key: str) -> TeachingCurve:
     )  # fmt: skip
 
 
+DEGRADATIONS = (
+    degradation("teacher", "100 % of the data · none", "meta", 90.0, 91.0, 91.2),
+    degradation("teacher", "100 % of the data · none", "grid", 89.9, 90.7, 90.3),
+    degradation("teacher", "100 % of the data · none", "fixed", 89.5, 90.0, 88.9),
+    degradation("augmentation", "10 % of the data", "meta", 85.0, 84.5),
+    degradation("augmentation", "10 % of the data", "grid", 85.2, None),
+    degradation("augmentation", "100 % of the data", "meta", 91.0, 91.4),
+    degradation("augmentation", "100 % of the data", "grid", 91.1, 91.2),
+)
+
+
 @pytest.fixture
 def summary() -> Summary:
     return Summary(
@@ -258,6 +287,7 @@ def summary() -> Summary:
         fixed_tau=4.0,
         temperatures=TAUS,
         strategies=("ce", "fixed", "grid", "meta"),
+        learned_runs=1.6,
         verdict=Verdict("Undecided, 1.5 times cheaper", "It is open.", ("One.", "Two.")),
         comparisons=(
             comparison("full_grid", "Full grid", -0.1),
@@ -270,10 +300,12 @@ def summary() -> Summary:
             setting(KEYS[2], 0.8, "better"),
             setting(KEYS[3], 0.1, "not worse"),
         ),
+        counts=SettingCounts(4, 12, 4, 1, 2, 1),
+        corrections=Corrections(1, 1, 0, 0),
         responses=tuple(
             ResponseCurve(
-                key, TAUS, (88.0, 90.0, 89.0), (87.0, 89.0, None), (89.0, 91.0, None), 4.0,
-                85.0, 3.0, 5.0, 90.2,
+                key, TAUS, (88.0, 90.0, 89.0), (87.0, 89.0, None), (89.0, 91.0, None),
+                (-2.0, 0.0, -1.0), (-3.0, -1.0, None), (-1.0, 1.0, None), 0.2,
             )
             for key in KEYS
         ),
@@ -299,7 +331,7 @@ def summary() -> Summary:
             for key in KEYS
         ),
         inventory=Inventory(
-            84, 83, 1, 12, 12, 100.0, 120.0, (Failure("abc123", "OSError: no space left"),)
+            84, 83, 1, 0, 12, 12, 0, 100.0, 120.0, (Failure("abc123", "OSError: no space left"),)
         ),
         provenance={"command": "python studies/grid_vs_meta.py", "torch": "2"},
         spec={"scales": "0.1, 1", "seeds": "3"},
@@ -310,38 +342,35 @@ def summary() -> Summary:
             ),
             AnytimeCurve(
                 "grid", (0.5, 1.0, 2.0, 3.0), (78.0, 88.5, 90.2, 90.8), (70.0, 86.0, 89.0, 90.8),
-                (81.0, 90.1, 90.7, 90.8),
+                (81.0, 90.1, 90.7, 90.8), None,
             ),
             AnytimeCurve("fixed", (0.5, 1.0), (79.0, 90.0), (79.0, 90.0), (79.0, 90.0)),
             AnytimeCurve("ce", (0.5, 1.0), (75.0, 86.5), (75.0, 86.5), (75.0, 86.5)),
         ),
-        degradations=(
-            degradation("teacher", "100 % of the data · none", "meta", 90.0, 91.0, 91.2),
-            degradation("teacher", "100 % of the data · none", "grid", 89.9, 90.7, 90.3),
-            degradation("teacher", "100 % of the data · none", "fixed", 89.5, 90.0, 88.9),
-            degradation("augmentation", "10 % of the data", "meta", 85.0, 84.5),
-            degradation("augmentation", "10 % of the data", "grid", 85.2, None),
-            degradation("augmentation", "100 % of the data", "meta", 91.0, 91.4),
-            degradation("augmentation", "100 % of the data", "grid", 91.1, 91.2),
-        ),
+        degradations=DEGRADATIONS,
         profiles=(
-            LossProfile("meta", (-0.6, -0.1, 0.0, 0.4), (0.25, 0.5, 0.75, 1.0), 0.75, 12),
-            LossProfile("grid", (-0.3, 0.0, 0.2, 0.5), (0.25, 0.5, 0.75, 1.0), 0.5, 12),
-            LossProfile("fixed", (-0.2, 0.1, 0.5, 1.1), (0.25, 0.5, 0.75, 1.0), 0.25, 12),
-            LossProfile("ce", (1.0, 3.0, 4.0, 6.0), (0.25, 0.5, 0.75, 1.0), 0.0, 12),
+            profile("meta", (-0.6, -0.1, 0.0, 0.4), 0.75),
+            profile("grid", (-0.3, 0.0, 0.2, 0.5), 0.5),
+            profile("fixed", (-0.2, 0.1, 0.5, 1.1), 0.25),
+            profile("ce", (1.0, 3.0, 4.0, 6.0), 0.0),
         ),
         optimism=SelectionOptimism((1, 2, 3), (0.0, 0.2, 0.31), (0.0, 0.1, 0.17), 12),
         detectable=DetectableDifference(
             (2, 3, 5, 10), (9.0, 1.6, 0.9, 0.6), (1.4, 0.62, 0.5, 0.45), (0.8, 0.4, 0.35, 0.3),
-            4, 3, 0.62, True,
+            4, 8, 3, 0.62, True,
         ),
-        wall_clock=WallClock((1, 2, 3), (3.0, 2.0, 1.0), (1.6, 1.6, 1.6)),
+        wall_clock=WallClock(
+            (1, 2, 3), (3.0, 2.0, 1.0), (1.6, 1.6, 1.6), ("learned", "learned", "grid")
+        ),
+        tau_spans=TauSpans(4.0, 4.0, 3.0, 3.0, 4, 4),
+        level_changes=level_changes(DEGRADATIONS),
+        gains_over_scales=GainsOverScales(2, 1, 3, 3, 3),
         rivals=(rival("ce", 5.0, "ahead"),),
         protagonist="meta",
         main_rival="grid",
         question="grid_vs_meta",
         gaps=(level_gap("teacher", "accuracy"), level_gap("augmentation", "gain")),
-        reuse=Reuse((moves("any"), moves("scale"), moves("augmentation")), 3, 1.6),
+        reuse=Reuse((moves("any"), moves("scale"), moves("augmentation")), 3, 4),
         starts=start_range(),
         ensemble=None,
         weights=tuple(weights_curve(key, of) for of in ("logits", "features") for key in KEYS),

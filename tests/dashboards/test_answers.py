@@ -15,6 +15,7 @@ from dashboards.hero_levels import LINE, WIDTH, apart, levels_plot
 from dashboards.hero_reuse import reuse_plot
 from dashboards.report import render
 from metakd.analysis.answers import GapLevel, LevelGap
+from metakd.analysis.findings import LevelChange
 from metakd.analysis.intervals import Interval
 from metakd.analysis.summary import Summary, Verdict
 
@@ -145,10 +146,10 @@ def test_names_are_escaped_and_told_to_who_does_not_see(summary: Summary) -> Non
     assert "<script" not in svg
     assert "meta 89.00, 90.00, 90.00" in svg
     assert summary.reuse is not None
-    assert "learned there, 1.6 runs +0.50" in str(reuse_plot(summary.reuse, 0.2, 4.0))
+    assert "learned there, 1.6 runs +0.50" in str(reuse_plot(summary.reuse, 0.2, 4.0, 1.6))
     overall = summary.reuse.moves[0]
     bare = replace(overall, regret=NOTHING, learned=NOTHING, default=NOTHING)
-    assert reuse_plot(replace(summary.reuse, moves=(bare,)), 0.2, 4.0) is None
+    assert reuse_plot(replace(summary.reuse, moves=(bare,)), 0.2, 4.0, 1.6) is None
 
 
 @given(st.lists(st.floats(0, 300), min_size=1, max_size=3))
@@ -183,25 +184,27 @@ def test_names_of_levels_do_not_touch(summary: Summary, levels: int, letters: in
 @pytest.mark.parametrize("letters", [5, 30])
 def test_better_teachers_stand_to_the_right(summary: Summary, letters: int) -> None:
     gap = teacher_gap(summary)
+    small, medium, large = (
+        replace(level, name=level.name.ljust(letters, "_")) for level in gap.levels
+    )
+    turned = replace(gap, levels=(large, small, medium))
+    names = tuple(level.name for level in turned.levels)
     curves = tuple(
-        replace(curve, levels=tuple(name.ljust(letters, "_") for name in curve.levels))
+        replace(curve, levels=names, mean_pp=(curve.mean_pp[2], *curve.mean_pp[:2]))
         for curve in summary.degradations
         if curve.factor == "teacher"
     )
-    small, medium, large = (
-        replace(level, name=name) for level, name in zip(gap.levels, curves[0].levels, strict=True)
-    )
-    turned = replace(gap, levels=(large, small, medium))
-    figure = FIGURES["teachers"](replace(summary, degradations=curves, gaps=(turned,)))
+    changes = (LevelChange("teacher", "meta", -0.2, -0.2),)
+    made = replace(summary, degradations=curves, gaps=(turned,), level_changes=changes)
+    figure = FIGURES["teachers"](made)
     assert figure is not None
     learned = next(trace for trace in figure.traces if trace.get("name") == "learned")
     assert learned["y"] == [91.2, 90.0, 91.0]
     ticks = figure.layout["xaxis"]["ticktext"]
     assert [tick[:5] for tick in ticks] == ["large", "small", "mediu"]
     assert [tick[-6:] for tick in ticks] == ["93.0 %", "90.0 %", "92.0 %"]
-    # From the worst teacher of these to the best: 91.2 to 91.0.
     assert "-0.2" in figure.title.replace("−", "-")
-    assert figure.columns[2:] == tuple(level.name for level in turned.levels)
+    assert figure.columns[2:] == names
     unordered = FIGURES["teachers"](replace(summary, degradations=curves, gaps=()))
     assert unordered is not None
     assert "in the study's order" in unordered.subtitle

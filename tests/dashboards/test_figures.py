@@ -26,6 +26,8 @@ from dashboards.looks import looks_in
 from dashboards.theme import SEARCH_LOOKS, THEMES, Theme
 from metakd.analysis.answers import StartRange
 from metakd.analysis.curves import AnytimeCurve, Trajectory, TransferRegret
+from metakd.analysis.findings import GainsOverScales
+from metakd.analysis.settings import setting_counts
 from metakd.analysis.summary import Summary
 from metakd.analysis.weight_curves import WeightBand, WeightsCurve
 
@@ -207,7 +209,12 @@ def test_a_column_of_panels_is_one_augmentation_or_teacher(
 def test_a_profile_frames_most_pairs_and_tells_of_the_rest(summary: Summary) -> None:
     losses = (-30.0, *(0.01 * index for index in range(98)), 40.0)
     shares = tuple((index + 1) / 100 for index in range(100))
-    far = replace(summary.profiles[0], loss_pp=losses, share=shares)
+    far = replace(
+        summary.profiles[0],
+        loss_pp=losses,
+        share=shares,
+        loss_at_share_pp=(0.03, 0.23, 0.48, 0.73, 0.93, 40.0),
+    )
     figure = FIGURES["profiles"](replace(summary, profiles=(far,)))
     assert figure is not None
     low, high = figure.layout["xaxis"]["range"]
@@ -248,7 +255,8 @@ def huge(summary: Summary) -> Summary:
         ),
         responses=tuple(
             replace(summary.responses[0], key=key, taus=taus, mean_pp=taus, low_pp=taus,
-                    high_pp=tuple(t + 1 for t in taus), best_tau=4.0)
+                    high_pp=tuple(t + 1 for t in taus), minus_best_pp=taus,
+                    low_minus_best_pp=taus, high_minus_best_pp=taus)
             for key in keys
         ),
         trajectories=tuple(
@@ -261,6 +269,7 @@ def huge(summary: Summary) -> Summary:
             (0.1,) * 100, (0.2,) * 100,
         ),
         gains=tuple(replace(summary.gains[0], label=f"{i} %", scale=i / 100) for i in range(50)),
+        gains_over_scales=GainsOverScales(50, 0, 3, 3, 3),
         anytime=tuple(
             AnytimeCurve(name, runs, runs, runs, tuple(r + 1 for r in runs))
             for name in SEARCH_LOOKS
@@ -278,6 +287,7 @@ def huge(summary: Summary) -> Summary:
         final_weights=tuple(
             replace(found, ensemble=f"ensemble {index}", classes=tuple(range(1000)), teachers=tuple(
                 replace(found.teachers[0], teacher=f"teacher {k}", by_class_pp=(20.0,) * 1000,
+                        class_minus_overall_pp=(-40.0,) * 1000,
                         class_leaning=("not shown",) * 1000)
                 for k in range(8)
             ))
@@ -329,7 +339,9 @@ def test_what_the_title_counts_is_among_the_drawn(huge: Summary) -> None:
     *others, last = huge.settings
     flat = replace(last, claim="behind", versus_main=replace(last.versus_main, mean_pp=-0.01))
     loud = [replace(s, versus_main=replace(s.versus_main, mean_pp=9.0)) for s in others]
-    figure = FIGURES["differences"](replace(huge, settings=(*loud, flat)))
+    settings = (*loud, flat)
+    counted = replace(huge, settings=settings, counts=setting_counts(settings))
+    figure = FIGURES["differences"](counted)
     assert figure is not None
     assert figure.title == f"Learning is behind in one of 100 settings: {shortened(last.key)}"
     assert [row[0] for row in figure.rows if row[4] == "behind"] == [last.key]

@@ -86,7 +86,7 @@ def test_studies_stand_beside_others(taught: Summary, whole: Summary) -> None:
 
 def teacher(changed: str, mean: float | None = -0.5) -> LearningTeacher:
     test = Interval(95.0, 94.0, 96.0, 8, "")
-    return LearningTeacher("metadistil", test, Interval(mean, None, None, 8, ""), changed)
+    return LearningTeacher("metadistil", test, Interval(mean, None, None, 8, ""), 0.01, changed)
 
 
 @pytest.mark.parametrize(

@@ -23,7 +23,8 @@ def test_an_unknown_strategy_is_everywhere_on_the_page(many: Summary) -> None:
     # In the table of settings, and in the data of the three figures that show all strategies.
     assert rows.count(UNKNOWN) >= 4
     assert "open – no data" in rows
-    assert f"{len(many.rivals)} strategies" in rows
+    # The one that still runs has no p value to correct.
+    assert f"correction over {len(many.rivals) - 1} strategies;" in rows
     # Twelve of thirteen strategies beside the four, in two settings of three seeds.
     assert "are there; 72 of 78 searches have ended" in rows
     assert "72 of 78 ended" in rows
@@ -49,6 +50,7 @@ def test_figures_of_many_strategies_name_each_once(many: Summary, name: str) -> 
 def test_what_is_not_done_at_equal_cost_is_said(many: Summary) -> None:
     nothing = replace(many.rivals[0].equal_cost, mean_pp=None, low_pp=None, high_pp=None, pairs=0)
     late = replace(many.rivals[0], equal_cost=nothing, equal_cost_unready=6)
-    page = Page(render(replace(many, rivals=(late,))))
+    counts = replace(many.corrections, strategies=1, equal_cost=0)
+    page = Page(render(replace(many, rivals=(late,), corrections=counts)))
     assert "– no run done by then in 6" in page.words
-    assert "1 strategy;" in page.words
+    assert "1 strategy, 0 at equal cost;" in page.words

@@ -187,6 +187,7 @@ def test_failures_are_listed_with_their_errors(summary: Summary) -> None:
         summary.inventory,
         finished=80,
         failed=3,
+        is_open=True,
         failures=(Failure("digits-seed0", "OutOfMemoryError: <b>2 GiB</b>"),),
     )
     page = Page(render(replace(summary, inventory=failed)))
@@ -200,7 +201,7 @@ def test_a_finished_study_has_no_notice(summary: Summary) -> None:
 
 
 def test_a_watched_page_reloads_itself_and_says_so(summary: Summary) -> None:
-    running = replace(summary, inventory=replace(summary.inventory, finished=40))
+    running = replace(summary, inventory=replace(summary.inventory, finished=40, is_open=True))
     page = Page(render(running, refresh_s=7))
     assert [a["content"] for a in page.all("meta") if a.get("http-equiv") == "refresh"] == ["7"]
     assert "reloads by itself every 7 seconds" in page.words
@@ -218,7 +219,10 @@ def test_a_watched_page_reloads_itself_and_says_so(summary: Summary) -> None:
 def test_the_wall_clock_title_claims_what_the_table_shows(
     summary: Summary, workers: tuple, grid: tuple, learned: tuple, title: str
 ) -> None:
-    wall = WallClock(workers, grid, learned)
+    first = tuple(
+        "grid" if spent < alone else "learned" for spent, alone in zip(grid, learned, strict=True)
+    )
+    wall = WallClock(workers, grid, learned, first)
     assert title in wall_clock_title(wall)
     assert title in Page(render(replace(summary, wall_clock=wall))).words
 

@@ -138,12 +138,12 @@ def interval(mean: float) -> Interval:
 def ended(of: str, *words: str, leanings: str = "not shown", by_class: str = "not shown"):
     shares = {"above": 60.0, "below": 10.0, "not shown": 100 / len(words)}
     return FinalWeights(
-        "mmkd", of, "digits", ENSEMBLE, 2, 3, (4, 7),
+        "mmkd", of, "digits", ENSEMBLE, 2, 3, (4, 7), 100 / len(words),
         tuple(
             FinalWeight(
                 f"t{k}", interval(shares[word]), interval(shares[word] - 100 / len(words)), word,
                 interval(50.0), interval(53.0), interval(3.0), leanings if k == 0 else "not shown",
-                (shares[word], shares[word] + 8 - k), ("not shown", by_class),
+                (shares[word], shares[word] + 8 - k), (0.0, 8.0 - k), ("not shown", by_class),
             )
             for k, word in enumerate(words)
         ),

@@ -149,14 +149,13 @@ class Reuse:
 
     Attributes:
         moves: Over all moves ("any"), then along each factor that varies.
-        tuning_runs: What the tuning costs, in plain runs: the size of the grid. Using its result
-            costs one run more.
-        learned_runs: What learning costs there, in plain runs; None where unknown.
+        tuning_runs: What the tuning costs, in plain runs: the size of the grid.
+        reusing_runs: The same with the run that uses its result.
     """
 
     moves: tuple[Moves, ...]
     tuning_runs: int
-    learned_runs: float | None
+    reusing_runs: int
 
 
 @dataclass(frozen=True)
@@ -214,7 +213,6 @@ class StartRange:
             wrong fixed temperature is not shown to cost anything) or "no data".
         wide_settings: Settings whose fixed range is above 2 points.
         forgetting_settings: Those of them whose learned range is at most a quarter of it.
-        learned_runs: What one learned run costs, in plain runs; None where unknown.
     """
 
     starts: tuple[float, ...]
@@ -228,4 +226,3 @@ class StartRange:
     verdict: str
     wide_settings: int
     forgetting_settings: int
-    learned_runs: float | None

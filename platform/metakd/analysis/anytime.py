@@ -1,6 +1,8 @@
 """How good the best model so far is, if a strategy were stopped after some compute."""
 
 import zlib
+from collections.abc import Sequence
+from dataclasses import replace
 from functools import cache
 from itertools import permutations
 from pathlib import Path
@@ -89,7 +91,20 @@ def anytime_curves(out: Path, table: StudyTable, study: str) -> tuple[AnytimeCur
         else:
             cost = _learned_cost(table)[pairs] if name == "meta" else np.ones(len(best[0]))
             curves.append(_of_one_run(name, best[0], cost))
-    return tuple(curves)
+    return matched(curves)
+
+
+def matched(curves: Sequence[AnytimeCurve]) -> tuple[AnytimeCurve, ...]:
+    """Returns the curves with the compute at which they have what learning ends with."""
+    end = next((c.mean_pp[-1] for c in curves if c.strategy == "meta" and c.runs), None)
+    if end is None:
+        return tuple(curves)
+
+    def first(curve: AnytimeCurve) -> float | None:
+        reached = (run for run, mean in zip(curve.runs, curve.mean_pp, strict=True) if mean >= end)
+        return None if curve.strategy == "meta" else next(reached, None)
+
+    return tuple(replace(curve, runs_to_match=first(curve)) for curve in curves)
 
 
 def _evaluated(arm: Arm, has_curve: NDArray[np.bool_]) -> NDArray[np.bool_]:

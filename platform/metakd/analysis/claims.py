@@ -1,7 +1,7 @@
 """Which settings, or which strategies, show a difference, corrected for looking at all of them."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,9 +17,7 @@ SIGNIFICANT = 0.05
 def paired_p_value(differences: NDArray[np.float64]) -> float | None:
     """Returns the two-sided p of the paired t test against 0; None below three pairs.
 
-    Equal differences have no spread to test against. They get the smallest p that exchanging signs
-    can give, 2 / 2^N: a few seeds that agree by chance, as accuracies of few test samples do, prove
-    no more than that.
+    Of equal differences it is what exchanging the signs of pairs can give at least, 2 / 2^N.
 
     Args:
         differences: One for each seed of a setting, complete, in percentage points (N,).
@@ -27,21 +25,31 @@ def paired_p_value(differences: NDArray[np.float64]) -> float | None:
     pairs = len(differences)
     if pairs < MIN_PAIRS:
         return None
-    mean = float(differences.mean())
-    if np.ptp(differences) <= ROUNDING_PP:
-        return 2.0 ** (1 - pairs) if abs(mean) > ROUNDING_PP else 1.0
-    standard_error = float(differences.std(ddof=1)) / math.sqrt(pairs)
-    return 2 * float(stdtr(pairs - 1, -abs(mean) / standard_error))
+    variance = float(differences.var(ddof=1)) / pairs
+    return _p_value(float(differences.mean()), variance, pairs - 1, pairs)
 
 
 def crossed_p_value(differences: Matrix) -> float | None:
-    """Returns the two-sided p against 0 of ``crossed_interval``'s t; None where it has no interval.
+    """Returns the two-sided p against 0 of the mean over settings and seeds, both seen as samples.
 
-    Differences without a spread get the smallest p that exchanging signs can give, of all settings
-    or of all seeds at once, whichever are fewer.
+    It is the t test of :func:`~metakd.analysis.intervals.crossed_interval`: below 5 % where that
+    interval leaves out 0.
+
+    Differences without any spread have no t. They get the smallest p that exchanging signs can
+    give, 2 / 2^units, where a unit is what is independent of the others. Cells are not: those of a
+    setting share its data, those of a seed its initial weights and batches. Signs may be exchanged
+    setting by setting only if seeds have no effect of their own, and seed by seed only if settings
+    have none; equal differences do not show which of the two holds. The units are therefore those
+    of the smaller factor, which also bounds the interval's degrees of freedom: two settings that
+    agree prove no more than two coins that fall alike, p = 0.5, however many seeds each has.
 
     Args:
-        differences: Percentage points, ``[setting, seed]``, NaN where a pair is missing.
+        differences: Percentage points, ``[setting, seed]``, NaN where a pair is missing. Of an
+            incomplete matrix the settings and seeds of
+            :func:`~metakd.analysis.intervals.complete_block` are used.
+
+    Returns:
+        None where there is no interval either.
     """
     rows, columns = complete_block(differences)
     block = differences[np.ix_(rows, columns)]
@@ -50,10 +58,17 @@ def crossed_p_value(differences: Matrix) -> float | None:
         return paired_p_value(block.ravel())
     if seeds < 2:
         return None
-    mean = float(block.mean())
     variance, freedom = mean_squares(block).variance_of_mean(settings, seeds)
+    return _p_value(float(block.mean()), variance, freedom, min(settings, seeds))
+
+
+def _p_value(mean: float, variance: float, freedom: float, units: int) -> float:
+    """Returns the p of a mean of so many independent units, by t or, without a spread, by signs.
+
+    A few units that agree by chance, as accuracies of few test samples do, prove no more than that.
+    """
     if variance <= ROUNDING_PP**2:
-        return 2.0 ** (1 - min(settings, seeds)) if abs(mean) > ROUNDING_PP else 1.0
+        return 2.0 ** (1 - units) if abs(mean) > ROUNDING_PP else 1.0
     return 2 * float(stdtr(freedom, -abs(mean) / math.sqrt(variance)))
 
 
@@ -69,6 +84,11 @@ def holm(p_values: Sequence[float | None]) -> list[float | None]:
         so_far = max(so_far, min(1.0, (len(known) - rank) * p))
         corrected[index] = so_far
     return corrected
+
+
+def looks(p_values: Iterable[float | None]) -> int:
+    """Returns for how many p values ``holm`` corrects."""
+    return sum(p is not None for p in p_values)
 
 
 def claim(mean_pp: float | None, p_holm: float | None) -> str:

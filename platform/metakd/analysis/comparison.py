@@ -4,7 +4,12 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from metakd.analysis.cost import equal_cost_grid_size, plain_cost, total_ratio
+from metakd.analysis.cost import (
+    equal_cost_grid_size,
+    learned_cost_ratios,
+    plain_cost,
+    total_ratio,
+)
 from metakd.analysis.grid import Grid
 from metakd.analysis.intervals import crossed_interval
 from metakd.analysis.reached import Reached, failure_surcharge, reached_by_strategy
@@ -18,7 +23,7 @@ def compare(table: StudyTable, grid: Grid | None) -> tuple[Comparison, ...]:
     """Compares learning with the full grid, a grid of equal cost, and the default temperature."""
     reached = reached_by_strategy(table, grid)
     learned = reached.get("meta")
-    size = equal_cost_grid_size(table)
+    size = None if grid is None else equal_cost_grid_size(learned_cost_ratios(table), grid.size)
     all_of_it = counted(len(table.temperatures), "temperature")
     rivals = [
         ("full_grid", f"Full grid ({all_of_it})", reached.get("grid")),

@@ -95,12 +95,15 @@ class LearningTeacher:
         strategy: The strategy.
         test: The teacher's own test accuracy, over settings and seeds.
         change: That minus its test accuracy before, paired.
-        changed: "gains", "loses" or "not shown": the change against 0.
+        p_holm: Two-sided t test of the change against 0, after Holm's correction; None where it has
+            no interval.
+        changed: "gains", "loses" or "not shown", by that.
     """
 
     strategy: str
     test: Interval
     change: Interval
+    p_holm: float | None
     changed: str
 
 

@@ -10,8 +10,11 @@ from metakd.analysis.arms import Arm
 from metakd.analysis.contest import SINGLE
 from metakd.analysis.curves import CostPoint
 from metakd.analysis.grid import Grid
-from metakd.analysis.reached import Reached, common_pairs, failure_surcharge, reached_by_strategy
+from metakd.analysis.reached import Reached, common_pairs, of_runs, reached_by_strategy
 from metakd.analysis.table import COSTS, Matrix, Runs, StudyTable
+
+# 2.0000001 plain runs pay for two.
+ROUNDING = 1e-6
 
 
 def plain_cost(table: StudyTable, currency: str) -> NDArray[np.float64]:
@@ -26,19 +29,19 @@ def plain_cost(table: StudyTable, currency: str) -> NDArray[np.float64]:
     """
     settings = range(len(table.settings))
 
-    def of_runs(kinds: tuple[Runs | None, ...]) -> NDArray[np.float64]:
+    def cost_of(kinds: tuple[Runs | None, ...]) -> NDArray[np.float64]:
         # A failed run may have stopped early: it is not what a run costs.
         finished = [np.where(r.complete, getattr(r, currency), np.nan) for r in kinds if r]
         by_setting = [[cost[..., setting, :].ravel() for cost in finished] for setting in settings]
         return np.array([median(np.concatenate([*costs, [np.nan]])) for costs in by_setting])
 
     if table.grid or table.fixed:
-        return of_runs((table.grid, table.fixed))
+        return cost_of((table.grid, table.fixed))
     alone = [arm for arm in table.arms if arm.strategy == SINGLE]
     if not alone:
-        return of_runs((table.ce,))
+        return cost_of((table.ce,))
     known = np.array([median(_whole_runs(alone[0], setting, currency)) for setting in settings])
-    return np.where(np.isfinite(known), known, of_runs((table.ce,)))
+    return np.where(np.isfinite(known), known, cost_of((table.ce,)))
 
 
 def _whole_runs(arm: Arm, setting: int, currency: str) -> NDArray[np.float64]:
@@ -54,20 +57,10 @@ def _whole_runs(arm: Arm, setting: int, currency: str) -> NDArray[np.float64]:
     )
 
 
-def learned_cost_ratios(table: StudyTable) -> Matrix:
-    """Returns what learned runs cost in plain runs of their setting, ``[currency, setting, seed]``.
-
-    Learned runs that failed are shared among those with a result. NaN where nothing is known.
-    """
-    if table.meta is None:
-        return np.full((len(COSTS), *table.shape), np.nan)
+def cost_in_plain_runs(table: StudyTable, strategy: Reached) -> Matrix:
+    """Returns what results cost in plain runs of their setting, ``[currency, setting, seed]``."""
     return np.stack(
-        [
-            np.where(table.meta.complete, getattr(table.meta, currency), np.nan)
-            * failure_surcharge(table.meta, currency)
-            / plain_cost(table, currency)[:, None]
-            for currency in COSTS
-        ]
+        [getattr(strategy, currency) / plain_cost(table, currency)[:, None] for currency in COSTS]
     )
 
 
@@ -75,10 +68,20 @@ def dearer_median(ratios: Matrix) -> float | None:
     """Returns the median of the dearer currency, in the rival's favour; None if none is known.
 
     Args:
-        ratios: As :func:`learned_cost_ratios` gives them, of some settings or of all.
+        ratios: As :func:`cost_in_plain_runs` gives them, of some settings or of all.
     """
     known = [middle for middle in map(median, ratios) if np.isfinite(middle)]
     return max(known) if known else None
+
+
+def learned_cost_ratios(table: StudyTable) -> Matrix:
+    """Returns what learned runs cost in plain runs of their setting, ``[currency, setting, seed]``.
+
+    Learned runs that failed are shared among those with a result. NaN where nothing is known.
+    """
+    if table.meta is None:
+        return np.full((len(COSTS), *table.shape), np.nan)
+    return cost_in_plain_runs(table, of_runs(table.meta))
 
 
 def learned_cost_in_plain_runs(table: StudyTable) -> float | None:
@@ -86,13 +89,15 @@ def learned_cost_in_plain_runs(table: StudyTable) -> float | None:
     return dearer_median(learned_cost_ratios(table))
 
 
-def equal_cost_grid_size(table: StudyTable) -> int | None:
-    """Returns how many grid runs the cost of a learned run pays for, rounded up, 1 to K."""
-    cost = learned_cost_in_plain_runs(table)
-    if cost is None or table.grid is None:
-        return None
-    # 2.0000001 plain runs pay for two.
-    return min(max(ceil(cost - 1e-6), 1), len(table.temperatures))
+def equal_cost_grid_size(ratios: Matrix, most: int) -> int | None:
+    """Returns how many runs of a grid a cost pays for, rounded up, 1 to ``most``; None if unknown.
+
+    Args:
+        ratios: The cost, as :func:`cost_in_plain_runs` gives it, of one setting or of all.
+        most: The size of the grid.
+    """
+    cost = dearer_median(ratios)
+    return None if cost is None else min(max(ceil(cost - ROUNDING), 1), most)
 
 
 def total_ratio(rival: Matrix, learned: Matrix, where: NDArray[np.bool_]) -> float | None:

@@ -11,9 +11,18 @@ from metakd.analysis.intervals import Interval
 
 @dataclass(frozen=True)
 class ResponseCurve:
-    """Test accuracy against a fixed temperature, mean over seeds with a paired-free t band.
+    """Test accuracy against a fixed temperature, in one setting.
 
-    ``learned_*`` is where the learned temperature ended (median) and what it reached (mean).
+    Attributes:
+        key: The setting.
+        taus: Temperatures with results, ascending.
+        mean_pp: Mean over seeds, by temperature.
+        low_pp: Lower end of the mean's 95 % t interval; None below 3 seeds.
+        high_pp: Upper end, likewise.
+        minus_best_pp: ``mean_pp`` minus that at the setting's ``best_tau``; empty without one.
+        low_minus_best_pp: ``low_pp`` minus the same.
+        high_minus_best_pp: ``high_pp`` minus the same.
+        learned_minus_best_pp: What learned temperatures reach, minus the same; None without.
     """
 
     key: str
@@ -21,11 +30,10 @@ class ResponseCurve:
     mean_pp: tuple[float, ...]
     low_pp: tuple[float | None, ...]
     high_pp: tuple[float | None, ...]
-    best_tau: float | None
-    ce_pp: float | None
-    learned_tau_s: float | None
-    learned_tau_t: float | None
-    learned_pp: float | None
+    minus_best_pp: tuple[float, ...]
+    low_minus_best_pp: tuple[float | None, ...]
+    high_minus_best_pp: tuple[float | None, ...]
+    learned_minus_best_pp: float | None
 
 
 @dataclass(frozen=True)
@@ -94,6 +102,7 @@ class SearchGain:
         learned_runs: What a learned run costs, in plain runs, failed ones shared among those with
             a result; steps or seconds, whichever is dearer. None where unknown.
         runs_to_match: The smallest k whose mean gain reaches learning's; None if no k does.
+        is_apart: Whether learning's interval lies above those of all k.
     """
 
     label: str
@@ -103,6 +112,7 @@ class SearchGain:
     learned: Interval | None
     learned_runs: float | None
     runs_to_match: int | None
+    is_apart: bool
 
 
 @dataclass(frozen=True)
@@ -120,6 +130,8 @@ class AnytimeCurve:
         mean_pp: Accuracy in percent.
         low_pp: 10 % of the orders lie below; equal to the mean where there is one order.
         high_pp: 10 % of the orders lie above.
+        runs_to_match: The first of ``runs`` at which the mean is what a learned run ends with; None
+            if there is none, and of learned runs.
     """
 
     strategy: str
@@ -127,6 +139,7 @@ class AnytimeCurve:
     mean_pp: tuple[float, ...]
     low_pp: tuple[float, ...]
     high_pp: tuple[float, ...]
+    runs_to_match: float | None = None
 
 
 @dataclass(frozen=True)
@@ -137,10 +150,11 @@ class DegradationCurve:
         factor: "teacher" or "augmentation".
         held: What is held, in words, for example "100 % of the data".
         strategy: The strategy.
-        levels: Names along the factor, in the study's order.
+        levels: Names along the factor, in the order of its ``LevelGap``, or else the study's.
         mean_pp: Mean test accuracy by level; None where there is no run.
         low_pp: Lower end of the mean's 95 % t interval over seeds; None below 3 seeds.
         high_pp: Upper end, likewise.
+        change_pp: The last level's mean minus the first one's; None if either is unknown.
     """
 
     factor: str
@@ -150,6 +164,7 @@ class DegradationCurve:
     mean_pp: tuple[float | None, ...]
     low_pp: tuple[float | None, ...]
     high_pp: tuple[float | None, ...]
+    change_pp: float | None
 
 
 @dataclass(frozen=True)
@@ -164,6 +179,8 @@ class LossProfile:
         share: By loss: the share of pairs that lose at most that, in (0, 1].
         share_not_behind: Share of pairs that lose nothing.
         pairs: How many pairs.
+        at_shares: Some shares, ascending, ...
+        loss_at_share_pp: ... and the least loss that so many of the pairs do not exceed.
     """
 
     strategy: str
@@ -171,6 +188,8 @@ class LossProfile:
     share: tuple[float, ...]
     share_not_behind: float
     pairs: int
+    at_shares: tuple[float, ...]
+    loss_at_share_pp: tuple[float, ...]
 
 
 @dataclass(frozen=True)
@@ -205,6 +224,7 @@ class DetectableDifference:
         average_pp: Over this study's number of settings (two-way t); empty below 2 settings.
         average_doubled_pp: Over twice as many settings; likewise.
         settings_now: This study's settings with complete pairs.
+        settings_doubled: Twice as many.
         seeds_now: Its seeds, likewise.
         now_pp: What it can show overall; None with fewer than 2 settings or seeds.
         more_settings_help_more: Whether doubling settings lowers it more than doubling seeds.
@@ -215,6 +235,7 @@ class DetectableDifference:
     average_pp: tuple[float, ...]
     average_doubled_pp: tuple[float, ...]
     settings_now: int
+    settings_doubled: int
     seeds_now: int
     now_pp: float | None
     more_settings_help_more: bool
@@ -230,8 +251,10 @@ class WallClock:
         workers: p.
         grid_s: ceil(K / p) plain runs.
         learned_s: One learned run.
+        done_first: "grid", "learned" or "both".
     """
 
     workers: tuple[int, ...]
     grid_s: tuple[float, ...]
     learned_s: tuple[float, ...]
+    done_first: tuple[str, ...]

@@ -44,6 +44,7 @@ def detectable_difference(differences: Matrix) -> DetectableDifference | None:
         average_pp=tuple(parts.shown(C, n) for n in seeds) if parts else (),
         average_doubled_pp=tuple(parts.shown(2 * C, n) for n in seeds) if parts else (),
         settings_now=C,
+        settings_doubled=2 * C,
         seeds_now=S,
         now_pp=parts.shown(C, S) if parts else None,
         more_settings_help_more=parts is not None and parts.shown(2 * C, S) < parts.shown(C, 2 * S),

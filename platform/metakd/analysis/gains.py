@@ -1,10 +1,13 @@
 """What searching the temperature gains over the default one, by how many runs it takes."""
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from metakd.analysis.comparison import paired_differences_pp
 from metakd.analysis.cost import dearer_median, learned_cost_ratios
 from metakd.analysis.curves import SearchGain
+from metakd.analysis.findings import GainsOverScales
 from metakd.analysis.grid import Grid
 from metakd.analysis.intervals import Interval, crossed_interval
 from metakd.analysis.table import Matrix, StudyTable
@@ -44,6 +47,21 @@ def search_gains(table: StudyTable, grid: Grid | None) -> tuple[SearchGain, ...]
     return tuple(found)
 
 
+def gains_over_scales(gains: Sequence[SearchGain]) -> GainsOverScales | None:
+    """Returns how many runs the grid needs, over all scales; None where nothing was learned."""
+    learned = [gain for gain in gains if gain.learned and gain.learned.mean_pp is not None]
+    if not learned:
+        return None
+    needed = [gain.runs_to_match for gain in learned if gain.runs_to_match is not None]
+    return GainsOverScales(
+        scales=len(learned),
+        unmatched=len(learned) - len(needed),
+        low_runs=min(needed, default=None),
+        high_runs=max(needed, default=None),
+        most_runs=max(gain.runs[-1] for gain in learned),
+    )
+
+
 def _gain(
     scale: float,
     best_of: list[Matrix],
@@ -61,7 +79,13 @@ def _gain(
         learned=gain,
         learned_runs=learned_runs,
         runs_to_match=None if gain is None else _runs_to_match(by_size, gain),
+        is_apart=gain is not None and _is_above(gain, by_size),
     )
+
+
+def _is_above(learned: Interval, by_size: tuple[Interval, ...]) -> bool:
+    low = learned.low_pp
+    return low is not None and all(i.high_pp is not None and i.high_pp < low for i in by_size)
 
 
 def _runs_to_match(by_size: tuple[Interval, ...], learned: Interval) -> int | None:

@@ -22,18 +22,27 @@ def make_inventory(record: StudyRecord, table: StudyTable, grid: Grid | None) ->
     complete += [arm.complete for arm in table.arms]
     pairs = np.logical_and.reduce(complete) if complete else np.zeros(table.shape, bool)
     failures = sorted((_failure(row) for row in failed), key=lambda failure: failure.name)
+    planned = len({*record.planned_trials, *table.asked})
+    planned_pairs, complete_pairs = len(table.settings) * len(table.seeds), int(pairs.sum())
+    searches = len(table.arms) * planned_pairs
+    ended, blocked = (
+        sum(int(getattr(arm, state).sum()) for arm in table.arms) for state in ("ended", "blocked")
+    )
     return Inventory(
-        planned=len({*record.planned_trials, *table.asked}),
+        planned=planned,
         finished=len(finished),
         failed=len(failed),
-        planned_pairs=len(table.settings) * len(table.seeds),
-        complete_pairs=int(pairs.sum()),
+        not_run=planned - len(finished) - len(failed),
+        planned_pairs=planned_pairs,
+        complete_pairs=complete_pairs,
+        missing_pairs=planned_pairs - complete_pairs,
         student_compute_s=_total(row["student_compute_s"] for row in table.rows),
         trial_wall_s=_total(row["wall_s"] for row in table.rows),
         failures=tuple(failures[:SHOWN_FAILURES]),
-        searches=len(table.arms) * len(table.settings) * len(table.seeds),
-        ended_searches=sum(int(arm.ended.sum()) for arm in table.arms),
-        blocked_searches=sum(int(arm.blocked.sum()) for arm in table.arms),
+        searches=searches,
+        ended_searches=ended,
+        blocked_searches=blocked,
+        is_open=len(finished) + len(failed) < planned or ended + blocked < searches,
     )
 
 

@@ -17,12 +17,12 @@ import numpy as np
 
 from metakd.analysis.along import Along, along
 from metakd.analysis.answers import GapLevel, LevelGap, StrategyGap
-from metakd.analysis.claims import SIGNIFICANT, holm
+from metakd.analysis.claims import SIGNIFICANT, crossed_p_value, holm
 from metakd.analysis.contrasts import best_before_last, drop, slope
-from metakd.analysis.crossed_test import crossed_p_value
 from metakd.analysis.gap_rule import drop_verdict, gain_verdict, mending_verdict
 from metakd.analysis.grid import Grid
 from metakd.analysis.intervals import Interval, crossed_interval, paired_interval
+from metakd.analysis.own_accuracy import own_accuracy
 from metakd.analysis.reached import reached_by_strategy
 from metakd.analysis.table import Matrix, StudyTable
 from metakd.results.teachers import TeacherScore
@@ -93,17 +93,9 @@ def _ordered(
 
 def _level(level: str | None, settings: Along, teachers: Sequence[TeacherScore]) -> GapLevel:
     name = str(level)
-    wanted = set(settings.datasets)
-    if settings.factor != "teacher":
-        return GapLevel(name)
-    known = [s for s in teachers if s.name == name and s.dataset in wanted]
-    if {score.dataset for score in known} != wanted:
-        return GapLevel(name)
-    return GapLevel(
-        name,
-        parameters=max(score.parameters for score in known),
-        val_pp=100 * sum(score.val_acc for score in known) / len(known),
-        test_pp=100 * sum(score.test_acc for score in known) / len(known),
+    own = own_accuracy(name, settings.datasets, teachers) if settings.factor == "teacher" else None
+    return (
+        GapLevel(name) if own is None else GapLevel(name, own.parameters, own.val_pp, own.test_pp)
     )
 
 

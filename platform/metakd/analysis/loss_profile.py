@@ -1,5 +1,7 @@
 """How often a strategy loses how much against the best fixed temperature."""
 
+from math import ceil
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -11,6 +13,8 @@ from metakd.analysis.table import StudyTable
 QUANTILES = 200
 # Points: accuracies are whole samples, so that losses that differ by less are ties.
 DIGITS = 9
+# Where the table reads a profile.
+SHARES = (0.05, 0.25, 0.5, 0.75, 0.95, 1.0)
 
 
 def loss_profiles(table: StudyTable, grid: Grid | None) -> tuple[LossProfile, ...]:
@@ -46,4 +50,6 @@ def _profile(strategy: str, losses: NDArray[np.float64]) -> LossProfile:
         share=tuple(share.tolist()),
         share_not_behind=float((losses <= 0).mean()),
         pairs=pairs,
+        at_shares=SHARES,
+        loss_at_share_pp=tuple(float(losses[ceil(at * pairs - 1e-9) - 1]) for at in SHARES),
     )

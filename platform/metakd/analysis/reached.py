@@ -32,11 +32,24 @@ class Reached:
 def reached_by_strategy(table: StudyTable, grid: Grid | None) -> dict[str, Reached]:
     """Returns the results of every strategy that the study asks for, in its order."""
     single = {"ce": table.ce, "fixed": table.fixed, "meta": table.meta}
-    reached = {name: _single(runs) for name, runs in single.items() if runs is not None}
+    reached = {name: of_runs(runs) for name, runs in single.items() if runs is not None}
     if grid is not None:
         reached["grid"] = best_of_grid(grid)
     reached |= {arm.strategy: found_by_arm(arm) for arm in table.arms}
     return {name: reached[name] for name in table.strategies if name in reached}
+
+
+def of_runs(runs: Runs) -> Reached:
+    """Returns what runs of one configuration reached, each charged with its share of failures."""
+    last, selected = (
+        np.where(runs.complete, test, np.nan)
+        for test in (runs.test_acc_last, runs.test_acc_selected)
+    )
+    steps, seconds = (
+        np.where(runs.complete, getattr(runs, name), np.nan) * failure_surcharge(runs, name)
+        for name in COSTS
+    )
+    return Reached(last, selected, steps, seconds)
 
 
 def best_of_grid(grid: Grid) -> Reached:
@@ -111,15 +124,3 @@ def shared_pairs(
             pairs = pairs & there[name]
             chosen.add(name)
     return [name for name in there if name in chosen], np.asarray(pairs)
-
-
-def _single(runs: Runs) -> Reached:
-    last, selected = (
-        np.where(runs.complete, test, np.nan)
-        for test in (runs.test_acc_last, runs.test_acc_selected)
-    )
-    steps, seconds = (
-        np.where(runs.complete, getattr(runs, name), np.nan) * failure_surcharge(runs, name)
-        for name in COSTS
-    )
-    return Reached(last, selected, steps, seconds)

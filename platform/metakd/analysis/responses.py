@@ -1,13 +1,17 @@
-"""How test accuracy responds to a temperature that stays fixed."""
+"""How test accuracy responds to a temperature that stays fixed, and where the best ones lie."""
 
 from collections.abc import Sequence
 
 import numpy as np
 
 from metakd.analysis.accuracy_band import accuracy_band
-from metakd.analysis.curves import ResponseCurve
+from metakd.analysis.curves import ResponseCurve, Trajectory
+from metakd.analysis.findings import TauSpans
 from metakd.analysis.summary import SettingResult
 from metakd.analysis.table import Matrix, StudyTable
+
+# Temperatures within this factor of each other count as near.
+NEAR = 2.0
 
 
 def response_curves(
@@ -37,16 +41,39 @@ def _curve(setting: SettingResult, temperatures: tuple[float, ...], test: Matrix
         for mean, low, high in [accuracy_band(accuracies)]
         if mean is not None
     }
-    reached = {score.strategy: score.test_pp for score in setting.scores}
+    means, lows, highs = zip(*bands.values(), strict=True)
+    learned = [score.test_pp for score in setting.scores if score.strategy == "meta"]
+    # What is the best on validation has a test accuracy, too.
+    best = None if setting.best_tau is None else bands[setting.best_tau][0]
+
+    def minus_best(values: Sequence[float | None]) -> tuple[float | None, ...]:
+        if best is None:
+            return ()
+        return tuple(None if value is None else value - best for value in values)
+
     return ResponseCurve(
         key=setting.key,
         taus=tuple(bands),
-        mean_pp=tuple(mean for mean, _, _ in bands.values()),
-        low_pp=tuple(low for _, low, _ in bands.values()),
-        high_pp=tuple(high for _, _, high in bands.values()),
-        best_tau=setting.best_tau,
-        ce_pp=reached.get("ce"),
-        learned_tau_s=setting.learned_tau_s,
-        learned_tau_t=setting.learned_tau_t,
-        learned_pp=reached.get("meta"),
+        mean_pp=means,
+        low_pp=lows,
+        high_pp=highs,
+        minus_best_pp=() if best is None else tuple(mean - best for mean in means),
+        low_minus_best_pp=minus_best(lows),
+        high_minus_best_pp=minus_best(highs),
+        learned_minus_best_pp=next(iter(minus_best(learned)), None),
+    )
+
+
+def tau_spans(settings: Sequence[SettingResult], learned: Sequence[Trajectory]) -> TauSpans:
+    """Returns where the grid's best temperatures and the learned ones lie over the settings."""
+    best = {s.key: s.best_tau for s in settings if s.best_tau is not None}
+    ends = {trajectory.key: trajectory.tau_s_median[-1] for trajectory in learned}
+    ratios = [ends[key] / best[key] for key in ends if key in best]
+    return TauSpans(
+        best_low=min(best.values(), default=None),
+        best_high=max(best.values(), default=None),
+        learned_low=min(ends.values(), default=None),
+        learned_high=max(ends.values(), default=None),
+        compared=len(ratios),
+        near=sum(1 / NEAR <= ratio <= NEAR for ratio in ratios),
     )

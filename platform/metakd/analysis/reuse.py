@@ -6,10 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from metakd.analysis.answers import Moves, Reuse
-from metakd.analysis.claims import claim, holm
+from metakd.analysis.claims import claim, crossed_p_value, holm
 from metakd.analysis.comparison import paired_differences_pp
-from metakd.analysis.cost import learned_cost_in_plain_runs
-from metakd.analysis.crossed_test import crossed_p_value
 from metakd.analysis.grid import Grid
 from metakd.analysis.intervals import crossed_interval
 from metakd.analysis.selection import best_on_average
@@ -56,7 +54,7 @@ def reuse(table: StudyTable, grid: Grid | None) -> Reuse | None:
             *map(_claimed, by_factor, regret_holm, learned_holm),
         ),
         tuning_runs=grid.size,
-        learned_runs=learned_cost_in_plain_runs(table),
+        reusing_runs=grid.size + 1,
     )
 
 

@@ -7,7 +7,13 @@ import numpy as np
 from metakd.analysis.arms import Arm
 from metakd.analysis.claims import claim, crossed_p_value, holm
 from metakd.analysis.comparison import against, no_data, paired_differences_pp
-from metakd.analysis.cost import mean_over_settings, median, plain_cost
+from metakd.analysis.cost import (
+    ROUNDING,
+    cost_in_plain_runs,
+    equal_cost_grid_size,
+    mean_over_settings,
+    median,
+)
 from metakd.analysis.grid import Grid
 from metakd.analysis.intervals import crossed_interval
 from metakd.analysis.reached import Reached, reached_by_strategy
@@ -16,8 +22,6 @@ from metakd.analysis.table import COSTS, Matrix, StudyTable
 
 # With the learned temperature two of the strategies that a plan knows are compared elsewhere.
 COMPARED_ELSEWHERE = {"meta": ("fixed", "grid")}
-# 2.0000001 runs pay for two.
-ROUNDING = 1e-6
 
 
 def compare_rivals(
@@ -112,13 +116,10 @@ def grid_at_equal_cost(table: StudyTable, grid: Grid, learned: Reached) -> Matri
         learned: What learning reached, and cost.
     """
     found = np.full(table.shape, np.nan)
-    ratios = [
-        np.array([median(costs) for costs in getattr(learned, name)]) / plain_cost(table, name)
-        for name in COSTS
-    ]
-    for setting, paid in enumerate(np.fmax(*ratios)):
-        if np.isfinite(paid):
-            size = min(max(int(np.ceil(paid - ROUNDING)), 1), grid.size)
+    ratios = cost_in_plain_runs(table, learned)
+    for setting in range(len(found)):
+        size = equal_cost_grid_size(ratios[:, setting], grid.size)
+        if size is not None:
             found[setting] = grid.best_of(size)[setting]
     return found
 
@@ -172,5 +173,5 @@ def runs_charged(table: StudyTable, strategy: Reached | None) -> float | None:
     """Returns what a strategy costs in plain runs, mean over settings of the mean over seeds."""
     if strategy is None:
         return None
-    unit = plain_cost(table, "step_equivalents")[:, None]
-    return mean_or_none(strategy.step_equivalents / unit)
+    in_steps = cost_in_plain_runs(table, strategy)[COSTS.index("step_equivalents")]
+    return mean_or_none(in_steps)

@@ -1,20 +1,21 @@
 """What each strategy reached in each setting."""
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from metakd.analysis.claims import claim, holm, paired_p_value
+from metakd.analysis.claims import claim, holm, looks, paired_p_value
 from metakd.analysis.comparison import minus_pp
 from metakd.analysis.contest import TEMPERATURES, Contest
-from metakd.analysis.cost import plain_cost
+from metakd.analysis.cost import cost_in_plain_runs, median
 from metakd.analysis.grid import Grid
 from metakd.analysis.intervals import paired_interval
 from metakd.analysis.reached import Reached, reached_by_strategy
-from metakd.analysis.summary import SettingResult, StrategyScore
-from metakd.analysis.table import StudyTable
+from metakd.analysis.summary import SettingCounts, SettingResult, StrategyScore
+from metakd.analysis.table import COSTS, StudyTable
 from metakd.analysis.verdict_rule import accuracy_verdict
 
 
@@ -23,13 +24,12 @@ def setting_results(
 ) -> tuple[SettingResult, ...]:
     """Returns the results of every setting, in the study's order."""
     reached = reached_by_strategy(table, grid)
-    plain_steps = plain_cost(table, "step_equivalents")
     to_main = minus_pp(table, reached, contest.protagonist, contest.main_rival)
     to_fixed = minus_pp(table, reached, "meta", "fixed")
     has_fixed = {"meta", "fixed"} <= set(reached)
     results = [
-        _setting_result(table, grid, index, to_main[index], _scores(reached, index, plain))
-        for index, plain in enumerate(plain_steps)
+        _setting_result(table, grid, index, to_main[index], _scores(table, reached, index))
+        for index in range(len(table.settings))
     ]
     p_values = [paired_p_value(np.asarray(result.differences_pp)) for result in results]
     return tuple(
@@ -43,6 +43,20 @@ def setting_results(
         for index, (result, p_value, corrected) in enumerate(
             zip(results, p_values, holm(p_values), strict=True)
         )
+    )
+
+
+def setting_counts(settings: Sequence[SettingResult]) -> SettingCounts:
+    """Counts the settings by what they show."""
+    paired = [setting for setting in settings if setting.differences_pp]
+    claims = Counter(setting.claim for setting in paired)
+    return SettingCounts(
+        paired=len(paired),
+        pairs=sum(len(setting.differences_pp) for setting in paired),
+        tested=looks(setting.p_value for setting in settings),
+        ahead=claims["ahead"],
+        no_clear_gap=claims["no clear gap"],
+        behind=claims["behind"],
     )
 
 
@@ -74,29 +88,30 @@ def _setting_result(
         verdict=accuracy_verdict(versus_main, table.margin_pp),
         best_tau=None if best is None else table.temperatures[best],
         best_tau_by_seed=tuple(float(tau) for tau in chosen[np.isfinite(chosen)]),
-        learned_tau_s=_median(table.meta.tau_s_last[index]) if table.meta else None,
-        learned_tau_t=_median(table.meta.tau_t_last[index]) if table.meta else None,
+        learned_tau_s=_median_or_none(table.meta.tau_s_last[index]) if table.meta else None,
+        learned_tau_t=_median_or_none(table.meta.tau_t_last[index]) if table.meta else None,
     )
 
 
-def _median(values: NDArray[np.float64]) -> float | None:
-    return float(np.nanmedian(values)) if np.isfinite(values).any() else None
+def _median_or_none(values: NDArray[np.float64]) -> float | None:
+    return median(values) if np.isfinite(values).any() else None
 
 
 def _scores(
-    reached: Mapping[str, Reached], index: int, plain_steps: float
+    table: StudyTable, reached: Mapping[str, Reached], index: int
 ) -> tuple[StrategyScore, ...]:
     return tuple(
-        _score(name, result, index, plain_steps)
+        _score(table, name, result, index)
         for name, result in reached.items()
         if np.isfinite(result.test_last[index]).any()
     )
 
 
-def _score(strategy: str, result: Reached, index: int, plain_steps: float) -> StrategyScore:
+def _score(table: StudyTable, strategy: str, result: Reached, index: int) -> StrategyScore:
     known = np.isfinite(result.test_last[index])
     last, selected = result.test_last[index, known], result.test_selected[index, known]
-    charged = float(result.step_equivalents[index, known].mean()) / plain_steps
+    in_steps = cost_in_plain_runs(table, result)[COSTS.index("step_equivalents")]
+    charged = float(in_steps[index, known].mean())
     seeds = int(known.sum())
     return StrategyScore(
         strategy=strategy,

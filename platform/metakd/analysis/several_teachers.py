@@ -1,7 +1,6 @@
 """What a study of several teachers answers beside its comparisons."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 import numpy as np
 
@@ -12,6 +11,7 @@ from metakd.analysis.contest_answers import Ensemble, SingleTeacher
 from metakd.analysis.contest_parts import parts
 from metakd.analysis.grid import Grid
 from metakd.analysis.intervals import crossed_interval
+from metakd.analysis.own_accuracy import own_accuracy
 from metakd.analysis.reached import Reached, reached_by_strategy
 from metakd.analysis.rivals import mean_or_none, runs_charged
 from metakd.analysis.rows import Matrix
@@ -68,17 +68,19 @@ def _alone(
             if learned is not None:
                 ahead = paired_differences_pp(learned.test_last[where], test[k])
             known = np.isfinite(is_chosen[k])
-            alone = SingleTeacher(
-                ensemble=ensemble,
-                name=name,
-                parameters=None,
-                own_val_pp=None,
-                own_test_pp=None,
-                student=crossed_interval(100 * test[k]),
-                learned_minus=crossed_interval(ahead),
-                chosen=float(is_chosen[k][known].mean()) if known.any() else None,
+            own = own_accuracy(name, datasets, scores)
+            found.append(
+                SingleTeacher(
+                    ensemble=ensemble,
+                    name=name,
+                    parameters=None if own is None else own.parameters,
+                    own_val_pp=None if own is None else own.val_pp,
+                    own_test_pp=None if own is None else own.test_pp,
+                    student=crossed_interval(100 * test[k]),
+                    learned_minus=crossed_interval(ahead),
+                    chosen=float(is_chosen[k][known].mean()) if known.any() else None,
+                )
             )
-            found.append(_with_own(alone, datasets, scores))
     return found
 
 
@@ -104,18 +106,3 @@ def _students(
                 best = int(np.argmax(validation))
                 is_chosen[:, row, seed] = np.arange(len(models)) == best
     return test, is_chosen
-
-
-def _with_own(
-    alone: SingleTeacher, datasets: set[str], scores: Sequence[TeacherScore]
-) -> SingleTeacher:
-    """Fills in how good the teacher itself is, where that is known for all datasets."""
-    known = [s for s in scores if s.name == alone.name and s.dataset in datasets]
-    if {score.dataset for score in known} != datasets:
-        return alone
-    return replace(
-        alone,
-        parameters=max(score.parameters for score in known),
-        own_val_pp=100 * sum(score.val_acc for score in known) / len(known),
-        own_test_pp=100 * sum(score.test_acc for score in known) / len(known),
-    )

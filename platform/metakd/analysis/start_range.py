@@ -11,12 +11,11 @@ from numpy.typing import NDArray
 
 from metakd.analysis.answers import StartRange, StartsOfSetting
 from metakd.analysis.arms import Arm
-from metakd.analysis.cost import total_ratio
 from metakd.analysis.grid import Grid
 from metakd.analysis.intervals import Interval, crossed_interval, paired_interval
 from metakd.analysis.reached import found_by_arm
 from metakd.analysis.reuse import UNKNOWN, chosen_by_others
-from metakd.analysis.rows import COSTS, NO_RUN, Matrix
+from metakd.analysis.rows import NO_RUN, Matrix
 from metakd.analysis.table import StudyTable
 from metakd.analysis.verdict_rule import ROUNDING_PP
 
@@ -78,7 +77,6 @@ def start_range(table: StudyTable, grid: Grid | None) -> StartRange | None:
         verdict=_verdict(fixed_wrong, saved, beyond),
         wide_settings=len(wide),
         forgetting_settings=len(forgetting),
-        learned_runs=_learned_runs(arm, grid, there),
     )
 
 
@@ -189,12 +187,3 @@ def _setting(
         learned_wrong=learned_wrong,
         regret=regret,
     )
-
-
-def _learned_runs(arm: Arm, grid: Grid, there: NDArray[np.bool_]) -> float | None:
-    """Returns what a learned run costs over a fixed one, in the dearer of steps and seconds."""
-    ratios = [
-        total_ratio(arm.total(currency), getattr(grid.runs, currency).sum(axis=0), there)
-        for currency in COSTS
-    ]
-    return max((ratio for ratio in ratios if ratio is not None), default=None)

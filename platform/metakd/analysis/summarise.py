@@ -1,15 +1,17 @@
 """From a study's folder to its Summary."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from metakd.analysis.anytime import anytime_curves
+from metakd.analysis.claims import looks
 from metakd.analysis.comparison import compare, minus_pp
 from metakd.analysis.contest import contest_of
 from metakd.analysis.contest_answers import Ensemble, Teaching
-from metakd.analysis.cost import cost_points
-from metakd.analysis.degradation import degradation_curves
+from metakd.analysis.cost import cost_points, learned_cost_in_plain_runs
+from metakd.analysis.degradation import degradation_curves, level_changes
 from metakd.analysis.detectable import detectable_difference
-from metakd.analysis.gains import search_gains
+from metakd.analysis.gains import gains_over_scales, search_gains
 from metakd.analysis.grid import choose
 from metakd.analysis.inventory import make_inventory
 from metakd.analysis.label_use import label_use
@@ -19,13 +21,13 @@ from metakd.analysis.loss_profile import loss_profiles
 from metakd.analysis.optimism import selection_optimism
 from metakd.analysis.questions import answer, contest_answer, question_of
 from metakd.analysis.reached import reached_by_strategy
-from metakd.analysis.responses import response_curves
+from metakd.analysis.responses import response_curves, tau_spans
 from metakd.analysis.reuse import reuse
 from metakd.analysis.rivals import compare_rivals
-from metakd.analysis.settings import setting_results
+from metakd.analysis.settings import setting_counts, setting_results
 from metakd.analysis.spec_in_words import spec_in_words
 from metakd.analysis.start_range import start_range
-from metakd.analysis.summary import SUMMARY_VERSION, Summary
+from metakd.analysis.summary import SUMMARY_VERSION, Corrections, Rival, Summary
 from metakd.analysis.summary_file import read_summary, write_summary
 from metakd.analysis.table import StudyTable, read_table
 from metakd.analysis.teacher_weights import teacher_weights
@@ -59,6 +61,7 @@ def summarise(out: Path) -> Summary:
     settings = setting_results(table, grid, contest)
     inventory = make_inventory(record, table, grid)
     rivals = compare_rivals(table, grid, contest.protagonist)
+    learned_runs = learned_cost_in_plain_runs(table)
     evidence = Evidence(
         table.strategies,
         table.temperatures,
@@ -69,6 +72,7 @@ def summarise(out: Path) -> Summary:
         inventory,
         rivals,
         contest,
+        learned_runs,
     )
     teachers = read_teachers(out)
     gaps = level_gaps(table, grid, teachers)
@@ -77,6 +81,9 @@ def summarise(out: Path) -> Summary:
     contested = contest_answer(question, table, grid, contest, teachers)
     weights, final_weights = teacher_weights(out, table)
     teaching_curves, quiz_falls = logged_teaching(out, table)
+    gains = search_gains(table, grid)
+    degradations = degradation_curves(table, grid, gaps)
+    learned = trajectories(out, table)
     return Summary(
         summary_version=SUMMARY_VERSION,
         study=record.study,
@@ -85,25 +92,31 @@ def summarise(out: Path) -> Summary:
         fixed_tau=table.fixed_tau,
         temperatures=table.temperatures,
         strategies=table.strategies,
+        learned_runs=learned_runs,
         verdict=answer(question, evidence, gaps, reused, contested, starts),
         comparisons=comparisons,
         settings=settings,
+        counts=setting_counts(settings),
+        corrections=_corrections(rivals, contested),
         responses=response_curves(table, settings),
         costs=cost_points(table, grid),
         transfer=transfer_regret(table, grid),
-        trajectories=trajectories(out, table),
+        trajectories=learned,
         inventory=inventory,
         provenance=_provenance(record, table),
         spec=spec_in_words(record.spec),
-        gains=search_gains(table, grid),
+        gains=gains,
         anytime=anytime_curves(out, table, record.study),
-        degradations=degradation_curves(table, grid),
+        degradations=degradations,
         profiles=loss_profiles(table, grid),
         optimism=selection_optimism(grid),
         detectable=detectable_difference(
             minus_pp(table, reached, contest.protagonist, contest.main_rival)
         ),
         wall_clock=wall_clock(table),
+        tau_spans=tau_spans(settings, learned),
+        level_changes=level_changes(degradations),
+        gains_over_scales=gains_over_scales(gains),
         rivals=rivals,
         protagonist=contest.protagonist,
         main_rival=contest.main_rival,
@@ -118,6 +131,16 @@ def summarise(out: Path) -> Summary:
         teaching_curves=teaching_curves,
         quiz_falls=quiz_falls,
         label_use=label_use(table),
+    )
+
+
+def _corrections(rivals: Sequence[Rival], contested: Ensemble | Teaching | None) -> Corrections:
+    teachers = contested.teachers if isinstance(contested, Teaching) else ()
+    return Corrections(
+        strategies=looks(rival.p_holm for rival in rivals),
+        equal_cost=looks(rival.equal_cost_p_holm for rival in rivals),
+        parts=looks(part.p_holm for part in (contested.parts if contested else ())),
+        teachers=looks(teacher.p_holm for teacher in teachers),
     )
 
 

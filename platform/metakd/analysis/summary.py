@@ -23,6 +23,7 @@ from metakd.analysis.curves import (
     TransferRegret,
     WallClock,
 )
+from metakd.analysis.findings import GainsOverScales, LevelChange, TauSpans
 from metakd.analysis.intervals import Interval
 from metakd.analysis.teaching_curves import QuizFall, TeachingCurve
 from metakd.analysis.weight_curves import FinalWeights, WeightsCurve
@@ -157,6 +158,44 @@ class SettingResult:
 
 
 @dataclass(frozen=True)
+class SettingCounts:
+    """How many settings show a difference to the main rival.
+
+    Attributes:
+        paired: Settings with a complete pair.
+        pairs: Their pairs.
+        tested: Settings with a p value, over which they are corrected (Holm).
+        ahead: Those of ``paired`` in which the protagonist is claimed to be ahead.
+        no_clear_gap: Those without a claim.
+        behind: Those in which it is behind.
+    """
+
+    paired: int
+    pairs: int
+    tested: int
+    ahead: int
+    no_clear_gap: int
+    behind: int
+
+
+@dataclass(frozen=True)
+class Corrections:
+    """Over how many p values each table's Holm correction is.
+
+    Attributes:
+        strategies: Of ``rivals``, each as a whole.
+        equal_cost: Of ``rivals`` at equal cost.
+        parts: Of the parts of a method.
+        teachers: Of the teachers that learned.
+    """
+
+    strategies: int
+    equal_cost: int
+    parts: int
+    teachers: int
+
+
+@dataclass(frozen=True)
 class Verdict:
     """The study's answer in words, computed from the numbers by fixed rules.
 
@@ -213,32 +252,43 @@ class Inventory:
         planned: Trials of the plan, and those that searches have asked for so far.
         finished: Those committed, those that a search stopped among them.
         failed: Those whose last attempt failed.
+        not_run: The others.
         planned_pairs: Settings times seeds.
         complete_pairs: Pairs in which every strategy is complete.
+        missing_pairs: The others.
         student_compute_s: What students computed, as measured; of failed trials what is on record.
         trial_wall_s: What trials took.
         failures: The failed trials, the first 50 by name.
         searches: Strategies whose runs are not known before, times settings, times seeds.
         ended_searches: Those that ask for no more runs.
         blocked_searches: Those that cannot go on before a trial that failed is run again.
+        is_open: Whether trials are to be run, or searches to go on.
     """
 
     planned: int
     finished: int
     failed: int
+    not_run: int
     planned_pairs: int
     complete_pairs: int
+    missing_pairs: int
     student_compute_s: float
     trial_wall_s: float
     failures: tuple[Failure, ...] = ()
     searches: int = 0
     ended_searches: int = 0
     blocked_searches: int = 0
+    is_open: bool = False
 
 
 @dataclass(frozen=True)
 class Summary:
-    """Everything that a study found; written to ``summary.json``."""
+    """Everything that a study found; written to ``summary.json``.
+
+    Attributes:
+        learned_runs: What a learned run costs, in plain runs of its setting: the median, in steps
+            or seconds, whichever is dearer; failed runs shared. None where unknown.
+    """
 
     summary_version: int
     study: str
@@ -247,9 +297,12 @@ class Summary:
     fixed_tau: float
     temperatures: tuple[float, ...]
     strategies: tuple[str, ...]
+    learned_runs: float | None
     verdict: Verdict
     comparisons: tuple[Comparison, ...]
     settings: tuple[SettingResult, ...]
+    counts: SettingCounts
+    corrections: Corrections
     responses: tuple[ResponseCurve, ...]
     costs: tuple[CostPoint, ...]
     transfer: TransferRegret | None
@@ -264,6 +317,9 @@ class Summary:
     optimism: SelectionOptimism | None
     detectable: DetectableDifference | None
     wall_clock: WallClock | None
+    tau_spans: TauSpans
+    level_changes: tuple[LevelChange, ...]
+    gains_over_scales: GainsOverScales | None
     rivals: tuple[Rival, ...]
     protagonist: str
     main_rival: str

@@ -55,6 +55,7 @@ def teaching(
                 strategy=name,
                 test=crossed_interval(found),
                 change=crossed_interval(change),
+                p_holm=p_holm,
                 changed=CHANGES[claim(crossed_interval(change).mean_pp, p_holm)],
             )
             for (name, found), change, p_holm in zip(after.items(), changes, corrected, strict=True)

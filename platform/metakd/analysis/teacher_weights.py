@@ -1,6 +1,6 @@
 """How much each of several teachers counted, over the training and at its end."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -162,6 +162,7 @@ class _Weighed:
                     settings=int((runs != NO_RUN).any(axis=1).sum()),
                     epochs=last_epochs(here),
                     classes=tuple(classes.tolist()),
+                    equal_share_pp=equal_share_pp(labels),
                     teachers=final_weights(
                         labels,
                         {name: found[at] for at, name in enumerate(GROUPS)},
@@ -190,6 +191,7 @@ def _curve(
         key=key,
         of=of,
         teachers=labels,
+        equal_share_pp=equal_share_pp(labels),
         seeds=int((runs != NO_RUN).sum()),
         epochs=tuple(epochs.tolist()),
         overall=band(by_group[OVERALL]),
@@ -197,6 +199,11 @@ def _curve(
         wrong_pp=band(by_group[WRONG]).mean_pp,
         wrong_minus_right=band(by_group[WRONG] - by_group[RIGHT]),
     )
+
+
+def equal_share_pp(labels: Sequence[str]) -> float:
+    """Returns the weight in percent that each teacher would have if all counted alike."""
+    return 100 / len(labels)
 
 
 def final_weights(
@@ -210,10 +217,11 @@ def final_weights(
         by_class: The same by class, ``[class, setting, seed, teacher]``.
     """
     overall = by_group[OVERALL]
-    preference = overall - 100 / len(labels)
+    preference = overall - equal_share_pp(labels)
     leaning = by_group[WRONG] - by_group[RIGHT]
     preferred, leanings = _words(preference[None])[0], _words(leaning[None])[0]
-    class_leanings = _words(by_class - overall)
+    by_class_minus = by_class - overall
+    class_leanings = _words(by_class_minus)
     return tuple(
         FinalWeight(
             teacher=label,
@@ -227,6 +235,9 @@ def final_weights(
             by_class_pp=tuple(
                 float(np.nanmean(values)) if np.isfinite(values).any() else None
                 for values in by_class[..., k]
+            ),
+            class_minus_overall_pp=tuple(
+                crossed_interval(values).mean_pp for values in by_class_minus[..., k]
             ),
             class_leaning=tuple(words[k] for words in class_leanings),
         )

@@ -48,6 +48,7 @@ class Evidence:
     inventory: Inventory
     rivals: tuple[Rival, ...] = ()
     contest: Contest = TEMPERATURES
+    learned_runs: float | None = None
 
 
 def make_verdict(evidence: Evidence) -> Verdict:

@@ -5,6 +5,7 @@ That is: of several teachers, and of a teacher that learns to teach.
 
 from collections.abc import Sequence
 
+from metakd.analysis.claims import looks
 from metakd.analysis.contest import CONTENDERS, LEARNING_TO_TEACH, MULTI_TEACHER, SINGLE
 from metakd.analysis.contest_answers import ContestAnswer, Part, Teaching
 from metakd.analysis.strategy_names import at_start, strategy_name
@@ -213,8 +214,9 @@ def _teacher_sentence(answer: ContestAnswer, protagonist: str) -> str | None:
     interval, corrected = change.method, ""
     if change.low_pp is not None and change.high_pp is not None:
         interval = f"95 % interval {signed_pp(change.low_pp)} to {signed_pp(change.high_pp)}"
-        if len(teachers) > 1:
-            corrected = f", corrected for {len(teachers)} strategies (Holm)"
+        tested = looks(each.p_holm for each in teachers)
+        if tested > 1:
+            corrected = f", corrected for {tested} strategies (Holm)"
     told = f"{signed_pp(change.mean_pp)} points ({interval}){corrected}"
     before, own = after - change.mean_pp, "The teacher’s own test accuracy"
     if found.changed in CHANGES:

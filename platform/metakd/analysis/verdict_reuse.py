@@ -71,19 +71,19 @@ def reuse_verdict(evidence: Evidence, reuse: Reuse | None) -> Verdict:
         _regret_sentence(overall),
         _factors_sentence(reuse),
         _default_sentence(evidence, overall),
-        cost_sentence(reuse),
+        cost_sentence(reuse, evidence.learned_runs),
         comparisons_sentence(evidence.comparisons),
         missing_sentence(evidence.inventory),
     ]
     return Verdict(badge, f"{headline}.", tuple(sentence for sentence in sentences if sentence))
 
 
-def cost_sentence(reuse: Reuse) -> str:
+def cost_sentence(reuse: Reuse, learned_runs: float | None) -> str:
     """Says what each way costs where the temperature is used."""
-    learned = "" if reuse.learned_runs is None else f", learning there {reuse.learned_runs:.2g}"
+    learned = "" if learned_runs is None else f", learning there {learned_runs:.2g}"
     return (
         "Where it is used, a temperature from elsewhere costs 1 run, or "
-        f"{reuse.tuning_runs + 1} with its tuning; tuning there costs {reuse.tuning_runs}{learned}."
+        f"{reuse.reusing_runs} with its tuning; tuning there costs {reuse.tuning_runs}{learned}."
     )
 
 

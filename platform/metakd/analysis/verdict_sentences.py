@@ -135,7 +135,7 @@ def missing_sentence(inventory: Inventory, missing_pairs: int | None = None) -> 
         missing_pairs: Those of a comparison; None for those in which any strategy is missing.
     """
     if missing_pairs is None:
-        missing_pairs = inventory.planned_pairs - inventory.complete_pairs
+        missing_pairs = inventory.missing_pairs
     if missing_pairs:
         of_all = f"{missing_pairs} of {inventory.planned_pairs}"
         return f"Missing pairs: {of_all}. {progress(inventory)}."

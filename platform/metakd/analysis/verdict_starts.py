@@ -49,7 +49,7 @@ def starts_verdict(evidence: Evidence, starts: StartRange | None) -> Verdict:
         _wrong_sentence(starts),
         _ranges_sentence(starts),
         _regret_sentence(starts),
-        _cost_sentence(starts),
+        _cost_sentence(evidence.learned_runs),
         missing_sentence(evidence.inventory),
     ]
     return Verdict(
@@ -96,10 +96,8 @@ def _regret_sentence(starts: StartRange) -> str | None:
     )
 
 
-def _cost_sentence(starts: StartRange) -> str | None:
-    if starts.learned_runs is None:
-        return None
-    return f"A learned run costs {starts.learned_runs:.2f} fixed ones."
+def _cost_sentence(learned_runs: float | None) -> str | None:
+    return None if learned_runs is None else f"A learned run costs {learned_runs:.2g} fixed ones."
 
 
 def _no_answer(evidence: Evidence) -> Verdict:

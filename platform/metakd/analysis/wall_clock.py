@@ -5,6 +5,7 @@ from math import ceil
 import numpy as np
 from numpy.typing import NDArray
 
+from metakd.analysis.cost import median
 from metakd.analysis.curves import WallClock
 from metakd.analysis.table import Runs, StudyTable
 
@@ -23,19 +24,19 @@ def wall_clock(table: StudyTable) -> WallClock | None:
         return None
     K = len(table.temperatures)
     workers = [*(2**n for n in range(K.bit_length()) if 2**n < K), K]
-    plain_s, learned_s = float(np.median(plain[both])), float(np.median(learned[both]))
+    plain_s, learned_s = median(plain[both]), median(learned[both])
+    grid_s = tuple(ceil(K / p) * plain_s for p in workers)
     return WallClock(
         workers=tuple(workers),
-        grid_s=tuple(ceil(K / p) * plain_s for p in workers),
+        grid_s=grid_s,
         learned_s=tuple(learned_s for _ in workers),
+        done_first=tuple(
+            "learned" if learned_s < spent else "grid" if spent < learned_s else "both"
+            for spent in grid_s
+        ),
     )
 
 
 def _median_by_setting(runs: Runs) -> NDArray[np.float64]:
     timed = np.moveaxis(np.where(runs.complete, runs.wall_s, np.nan), -2, 0)
-    return np.array(
-        [
-            np.median(known) if known.size else np.nan
-            for known in (setting[np.isfinite(setting)] for setting in timed)
-        ]
-    )
+    return np.array([median(setting) for setting in timed])

@@ -32,6 +32,7 @@ class WeightsCurve:
         key: The setting.
         of: "logits" or "features".
         teachers: Their names, in the order in which they are asked.
+        equal_share_pp: What each would have if all counted alike.
         seeds: How many runs.
         epochs: Epochs, from 0.
         overall: Among all samples.
@@ -45,6 +46,7 @@ class WeightsCurve:
     key: str
     of: str
     teachers: tuple[str, ...]
+    equal_share_pp: float
     seeds: int
     epochs: tuple[int, ...]
     overall: WeightBand
@@ -70,7 +72,9 @@ class FinalWeight:
         wrong_minus_right: The difference.
         leaning: "above", "below" or "not shown": that difference against 0.
         by_class_pp: Its mean weight among the samples of each class; None where there are none.
-        class_leaning: By class, likewise: that minus its weight among all samples, against 0.
+        class_minus_overall_pp: By class: the mean difference to its weight among all samples, over
+            the settings and seeds that have both.
+        class_leaning: By class, likewise: that difference against 0.
     """
 
     teacher: str
@@ -82,6 +86,7 @@ class FinalWeight:
     wrong_minus_right: Interval
     leaning: str
     by_class_pp: tuple[float | None, ...]
+    class_minus_overall_pp: tuple[float | None, ...]
     class_leaning: tuple[str, ...]
 
 
@@ -97,6 +102,7 @@ class FinalWeights:
         settings: Over how many settings.
         epochs: Over how many of the last epochs, each counted by its samples.
         classes: Labels.
+        equal_share_pp: What each teacher would have if all counted alike.
         teachers: One for each teacher.
     """
 
@@ -107,4 +113,5 @@ class FinalWeights:
     settings: int
     epochs: int
     classes: tuple[int, ...]
+    equal_share_pp: float
     teachers: tuple[FinalWeight, ...]
