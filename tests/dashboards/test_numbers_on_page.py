@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from made_up_study import MadeUpStudy, Row
+from made_up_study import MadeUpLeg, MadeUpSearch, MadeUpStudy, Row
 from page_numbers import (
     LASTING,
     Known,
@@ -58,6 +58,16 @@ MADE_UP = {
         question="augmentation_gap", seeds=3, augmentations=("none", "standard", "strong")
     ),
     "transfer": MadeUpStudy(question="transfer", seeds=3, learned_cost=1.83),
+    "start_range": MadeUpStudy(
+        question="start_range",
+        seeds=3,
+        strategies=("fixed", "grid", "meta"),
+        temperatures=(1.0, 4.0),
+        searches=(
+            MadeUpSearch("meta-starts", (MadeUpLeg(1.0, "mkd"), MadeUpLeg(4.0, "mkd"))),
+            MadeUpSearch("align", (MadeUpLeg(None, "align"),)),
+        ),
+    ),
 }
 PAGES = (*MADE_UP, "multi_teacher", "learning_to_teach", "many searches")
 
