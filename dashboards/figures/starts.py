@@ -76,7 +76,7 @@ def starts_figure(summary: Summary) -> Figure | None:
             "range, points", "ends at τ_s, τ_t", "seeds",
         ),
         rows=tuple(row for each in drawn for row in _rows(each)),
-        foot="Means over the seeds in which all starts have run. A range of means is above 0 by "
+        foot="Means over the seeds in which all starts have run. A range of means is positive by "
         "noise alone; what the wrong start costs, in the title, is not: validation of other seeds "
         "ranks the starts, test reads the first and the last."
         + left_out(len(drawn), len(settings), "settings", "evenly over the study"),
