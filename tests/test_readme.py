@@ -67,7 +67,6 @@ def test_the_loop(capsys: pytest.CaptureFixture[str]) -> None:
             "teacher": teacher.eval(),
             "optimiser": torch.optim.AdamW(student.parameters(), lr=1e-3),
             "loader": list(itertools.islice(batches(0), STEPS)),
-            "held_out": batches(1000),
         },
     )
     assert names["temps"].temperatures != (4.0, 4.0)

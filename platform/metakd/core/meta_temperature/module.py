@@ -77,12 +77,12 @@ class MetaTemperature(nn.Module):
     Example:
         >>> temps = MetaTemperature(init=4.0).watch(student, optimiser)  # doctest: +SKIP
         >>> for x, y in batches:  # doctest: +SKIP
+        ...     if temps.is_due:  # the step behind is judged by samples of the next batch
+        ...         temps.meta_step(x[:16], y[:16])
         ...     loss = temps.loss(student(x), teacher(x), y)
         ...     optimiser.zero_grad()
         ...     loss.backward()
         ...     optimiser.step()
-        ...     if temps.is_due:
-        ...         temps.meta_step(*upcoming_batch)  # or held-out samples
 
     Save and load it with ``state_dict`` beside the student and the optimiser: a resumed run is the
     same run, to the bit on a CPU.
