@@ -113,8 +113,11 @@ SEARCH_LOOKS = {
     "meta-shared": Look("learned, one τ", "@ember", "diamond-open", "dash"),
     "align": Look("aligned τ", "@indigo", "diamond", "dot"),
 }
-# The same method, run once from each start.
-START_LOOKS = {"meta-starts": Look("learned, each start", "@meta", "diamond-open", "dot")}
+# The same methods with one thing changed, which a study of starts tells apart.
+START_LOOKS = {
+    "meta-starts": Look("learned, each start", "@meta", "diamond-open", "dot"),
+    "grid-scale-free": Look("grid, one gradient size", "@grid", "circle-open", "dot"),
+}
 # Of several teachers at once: hues come again, as no usual study has both.
 ENSEMBLE_LOOKS = {
     "mmkd": Look("MMKD", "@ember", "diamond", "solid"),

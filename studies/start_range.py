@@ -1,7 +1,9 @@
 """Does a learned temperature forget where it starts?
 
-Every temperature of the grid is once kept (``fixed``), and once the start of learned ones
-(``meta-starts``); the alignment rule (``align``), which has no start, stands beside them. Run it as
+Every temperature of the grid is once kept (``grid``), and once the start of learned ones
+(``meta-starts``). Learned ones have a teacher's gradient that is as large at any τ as at τ = 4, so
+the grid is run at that scale, too (``grid-scale-free``); the alignment rule (``align``), which has
+no start, stands beside them. Run it as
 ``python studies/start_range.py --cluster auto``; ``--help`` lists the factors, and
 ``--temperatures`` sets the starts.
 """
@@ -17,7 +19,7 @@ STUDY = StudySpec(
     question="start_range",
     scales=(0.1, 0.3),
     augmentations=("none", "strong"),
-    strategies=("fixed", "grid", "meta", "meta-starts", "align"),
+    strategies=("fixed", "grid", "grid-scale-free", "meta", "meta-starts", "align"),
     seeds=12,
 )
 

@@ -60,6 +60,12 @@ def starts_figure(summary: Summary) -> Figure | None:
         title=title,
         subtitle="Mean test accuracy by start. Blue: the temperature is kept. Orange: both "
         "temperatures are learned from there."
+        + (
+            " Open circles: kept, the teacher’s gradient as large at any τ as at τ = 4, the "
+            "scale of learned ones."
+            if any(each.scale_free_pp for each in drawn)
+            else ""
+        )
         + (" Dotted: the alignment rule, which has no start." if has_aligned else "")
         + " A flat line has forgotten its start.",
         description=f"{title}. One panel for each of {counted(len(drawn), 'setting')}, accuracy "
@@ -105,6 +111,9 @@ def _traces(
         line(LOOKS[LEARNED], "learned from there", setting.learned_pp),
         line(LOOKS["grid"], "kept", setting.fixed_pp),
     ]
+    if setting.scale_free_pp:
+        name = "kept, one gradient size"
+        traces.append(line(LOOKS["grid-scale-free"], name, setting.scale_free_pp))
     if setting.aligned_pp is not None:
         level = [setting.aligned_pp] * len(starts)
         traces.append(line(LOOKS["align"], "aligned, no start", level, "lines"))
@@ -112,7 +121,7 @@ def _traces(
 
 
 def _reach(setting: StartsOfSetting) -> list[float]:
-    values = [*setting.fixed_pp, *setting.learned_pp]
+    values = [*setting.fixed_pp, *setting.learned_pp, *setting.scale_free_pp]
     values += [] if setting.aligned_pp is None else [setting.aligned_pp]
     low, high = min(values), max(values)
     pad = 0.08 * max(high - low, 0.4)
@@ -131,6 +140,11 @@ def _rows(setting: StartsOfSetting) -> list[tuple[str, ...]]:
         (setting.key, "learned", *map(plain, setting.learned_pp),
          plain(setting.learned_range_pp), ends, seeds),
     ]  # fmt: skip
+    if setting.scale_free_pp:
+        rows.append(
+            (setting.key, "kept, one gradient size", *map(plain, setting.scale_free_pp),
+             plain(setting.scale_free_range_pp), "–", seeds)
+        )  # fmt: skip
     if setting.aligned_pp is not None:
         blank = ["–"] * (len(setting.fixed_pp) - 1)
         rows.append((setting.key, "aligned", plain(setting.aligned_pp), *blank, "–", "–", seeds))

@@ -15,6 +15,7 @@ from metakd.analysis.summary import Summary
 
 TAUS = (1.0, 4.0, 16.0)
 FROM_EACH = MadeUpSearch("meta-starts", tuple(MadeUpLeg(tau, "mkd") for tau in TAUS))
+SCALE_FREE = MadeUpSearch("grid-scale-free", tuple(MadeUpLeg(tau, "kd_scale_free") for tau in TAUS))
 ALIGNED = MadeUpSearch("align", (MadeUpLeg(None, "align"),))
 
 Means = Callable[[str, float], float]
@@ -172,6 +173,29 @@ def test_what_is_missing_is_said(change: dict[str, Any], badge: str, tmp_path: P
     found = summarised(study(peaked, **change), tmp_path)
     assert found.starts is None
     assert found.verdict.badge == badge
+
+
+def scaled(method: str, tau: float) -> float:
+    """At the learned scale the wrong temperature costs 2 points, and τ = 1 is the best."""
+    found = {1.0: 0.92, 4.0: 0.90, 16.0: 0.91}
+    return found[tau] if method == "kd_scale_free" else peaked(method, tau)
+
+
+def test_the_loss_factor_is_told_from_the_temperatures(tmp_path: Path) -> None:
+    made = study(scaled, searches=(FROM_EACH, SCALE_FREE))
+    found = summarised(made, tmp_path)
+    starts = found.starts
+    assert starts is not None
+    assert starts.settings[0].scale_free_pp == pytest.approx((92, 90, 91))
+    assert starts.settings[0].scale_free_range_pp == pytest.approx(2)
+    assert starts.scale_free_wrong is not None
+    assert starts.scale_free_regret is not None
+    assert starts.scale_free_wrong.mean_pp == pytest.approx(2)
+    assert starts.scale_free_regret.mean_pp == pytest.approx(92 - 269 / 3)
+    assert "the wrong fixed temperature costs +2.00 points" in " ".join(found.verdict.sentences)
+    without = starts_of(study(peaked), tmp_path / "without")
+    assert (without.scale_free_wrong, without.scale_free_regret) == (None, None)
+    assert without.settings[0].scale_free_pp == ()
 
 
 def test_without_the_alignment_rule_nothing_is_said_of_it(tmp_path: Path) -> None:

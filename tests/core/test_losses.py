@@ -4,6 +4,8 @@ import torch.nn.functional as F
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from metakd.core.batches import Batch
+from metakd.core.distillers import KDConfig, ScaleFreeKDConfig
 from metakd.core.losses import Scale, distillation_loss, tempered_divergence
 
 taus = st.floats(0.25, 64)
@@ -128,3 +130,23 @@ def test_scale_free_stays_finite_where_both_sides_agree(gap: float, certainty: f
     assert kd.isfinite()
     assert slope.isfinite().all()
     assert curvature.isfinite()
+
+
+@pytest.mark.parametrize(("tau_s", "tau_t"), [(1.0, 1.0), (2.0, 8.0), (16.0, 16.0)])
+def test_scale_free_distillation_has_the_gradient_size_of_tau_4(tau_s: float, tau_t: float) -> None:
+    generator = torch.Generator().manual_seed(0)
+    student, teacher = 3 * torch.randn(2, 32, 10, generator=generator, dtype=torch.float64)
+    batch = Batch(torch.zeros(32, 1), torch.zeros(32, dtype=torch.int64), teacher)
+
+    def gradient(config: KDConfig) -> torch.Tensor:
+        z = student.clone().requires_grad_()
+        kd = config.build().loss(z, batch).kd
+        assert kd is not None
+        return torch.autograd.grad(kd, z)[0]
+
+    at_4 = gradient(KDConfig(4.0, 4.0))
+    free = gradient(ScaleFreeKDConfig(tau_s, tau_t))
+    assert float(free.norm()) == pytest.approx(float(at_4.norm()), rel=1e-9)
+    plain = gradient(KDConfig(tau_s, tau_t))
+    torch.testing.assert_close(free / free.norm(), plain / plain.norm())
+    torch.testing.assert_close(gradient(ScaleFreeKDConfig(4.0, 4.0)), at_4)

@@ -29,6 +29,7 @@ from metakd.core.distillers import (
     MetaDistilConfig,
     MKDConfig,
     MMKDConfig,
+    ScaleFreeKDConfig,
     SeveralTeachersConfig,
 )
 from metakd.core.distillers.metadistil import MetaDistil
@@ -43,6 +44,7 @@ RECIPE = Recipe(epochs=2, batch_size=BATCH, lr=0.1)
 THREE_STEPS = replace(MMKDConfig.reference(), feature_input="pooled", buffer_size=20, meta_lr=0.03)
 DISTILLERS: dict[str, DistillerConfig] = {
     "kd": KDConfig(),
+    "kd_scale_free": ScaleFreeKDConfig(tau_s=2.0, tau_t=8.0),
     "mkd": MKDConfig(interval=4),
     "align": AlignConfig(interval=4),
     "mkd two steps": MKDConfig(interval=4, horizon=2),
@@ -71,6 +73,7 @@ class Alone(CTKDConfig):
 CHECKED: dict[str, DistillerConfig] = {
     "ce": CrossEntropyConfig(),
     "kd": KDConfig(),
+    "kd_scale_free": ScaleFreeKDConfig(tau_s=2.0, tau_t=8.0),
     "kd_schedule": KDScheduleConfig(((0, 4.0), (2, 8.0))),
     "logit_std": LogitStdConfig(),
     "dkd": DKDConfig(),

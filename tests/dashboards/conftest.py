@@ -211,8 +211,9 @@ def start_range() -> StartRange:
     settings = tuple(
         StartsOfSetting(
             key=key, seeds=3, fixed_pp=(84.0, 90.0, 88.0), learned_pp=(89.0, 90.0, 89.5),
-            learned_tau_s=(2.0, 4.0, 9.0), learned_tau_t=(3.0, 5.0, 11.0), aligned_pp=89.7,
-            fixed_range_pp=6.0, learned_range_pp=1.0, fixed_wrong=around(6.0, 1.0),
+            learned_tau_s=(2.0, 4.0, 9.0), learned_tau_t=(3.0, 5.0, 11.0),
+            scale_free_pp=(87.0, 90.0, 89.0), aligned_pp=89.7, fixed_range_pp=6.0,
+            learned_range_pp=1.0, scale_free_range_pp=3.0, fixed_wrong=around(6.0, 1.0),
             learned_wrong=around(1.0, 0.5), regret=around(0.5, 0.3),
         )
         for key in KEYS
@@ -221,7 +222,8 @@ def start_range() -> StartRange:
         starts=TAUS, settings=settings, fixed_wrong=around(6.0, 1.0, 12),
         learned_wrong=around(1.0, 0.4, 12), saved=around(5.0, 1.0, 12),
         beyond_quarter=around(-0.5, 0.3, 12), regret=around(0.5, 0.2, 12),
-        aligned_regret=around(0.3, 0.2, 12), verdict="forgets", wide_settings=4,
+        aligned_regret=around(0.3, 0.2, 12), scale_free_wrong=around(3.0, 1.0, 12),
+        scale_free_regret=around(0.1, 0.3, 12), verdict="forgets", wide_settings=4,
         forgetting_settings=4,
     )  # fmt: skip
 

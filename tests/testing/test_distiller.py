@@ -29,6 +29,7 @@ from metakd.core.distillers import (
     MetaDistilConfig,
     MKDConfig,
     MMKDConfig,
+    ScaleFreeKDConfig,
 )
 from metakd.core.distillers.kd import KD
 from metakd.core.losses import Losses
@@ -38,6 +39,7 @@ from metakd.testing.distiller import Run
 DISTILLERS: list[DistillerConfig] = [
     CrossEntropyConfig(),
     KDConfig(),
+    ScaleFreeKDConfig(tau_s=2.0, tau_t=8.0),
     LogitStdConfig(),
     LogitStdConfig.reference(),
     DKDConfig(),

@@ -27,6 +27,7 @@ from metakd.core.distillers import (
     MetaDistilConfig,
     MKDConfig,
     MMKDConfig,
+    ScaleFreeKDConfig,
     SeveralTeachersConfig,
 )
 from metakd.core.recipe import Recipe
@@ -48,6 +49,7 @@ TOLERANCE = 1e-3
 RECIPE = Recipe(epochs=2, batch_size=32)
 CONFIGURED: dict[str, DistillerConfig] = {
     **{name: config() for name, config in CONFIGS.items() if name != "kd_schedule"},
+    "kd_scale_free from 1": ScaleFreeKDConfig(1.0, 1.0),
     "kd_schedule": KDScheduleConfig(((0, 4.0), (1, 8.0))),
     "mkd from 1, per sample": MKDConfig(tau_s=1.0, tau_t=1.0, form="per_sample", interval=2),
     "mkd, product, 2 steps": MKDConfig(scale="product", horizon=2, interval=2),

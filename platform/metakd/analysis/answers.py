@@ -169,9 +169,12 @@ class StartsOfSetting:
         learned_pp: Of temperatures that are learned from there, likewise.
         learned_tau_s: Median student temperature at the end, by start.
         learned_tau_t: Median teacher temperature at the end, likewise.
+        scale_free_pp: Of fixed temperatures whose teacher's gradient is as large as at τ = 4, as
+            that of learned ones is; empty without.
         aligned_pp: Mean test accuracy of the alignment rule, which has no start; None without.
         fixed_range_pp: Largest minus smallest of ``fixed_pp``.
         learned_range_pp: Largest minus smallest of ``learned_pp``.
+        scale_free_range_pp: Of ``scale_free_pp``; None without.
         fixed_wrong: What the wrong fixed temperature costs, see ``StartRange``.
         learned_wrong: What the wrong start of a learned one costs.
         regret: The fixed temperature that validation chooses minus the mean over learned starts.
@@ -183,9 +186,11 @@ class StartsOfSetting:
     learned_pp: tuple[float, ...]
     learned_tau_s: tuple[float, ...]
     learned_tau_t: tuple[float, ...]
+    scale_free_pp: tuple[float, ...]
     aligned_pp: float | None
     fixed_range_pp: float
     learned_range_pp: float
+    scale_free_range_pp: float | None
     fixed_wrong: Interval
     learned_wrong: Interval
     regret: Interval
@@ -209,6 +214,9 @@ class StartRange:
             three quarters or more.
         regret: The fixed temperature that validation chooses minus the mean over learned starts.
         aligned_regret: The same, minus the alignment rule; None without it.
+        scale_free_wrong: What the wrong fixed temperature costs at the learned ones' scale; None
+            without.
+        scale_free_regret: ``regret`` against fixed temperatures at that scale; None without.
         verdict: "forgets", "depends less", "depends more", "undecided", "nothing to forget" (the
             wrong fixed temperature is not shown to cost anything) or "no data".
         wide_settings: Settings whose fixed range is above 2 points.
@@ -223,6 +231,8 @@ class StartRange:
     beyond_quarter: Interval
     regret: Interval
     aligned_regret: Interval | None
+    scale_free_wrong: Interval | None
+    scale_free_regret: Interval | None
     verdict: str
     wide_settings: int
     forgetting_settings: int

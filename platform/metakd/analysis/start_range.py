@@ -19,7 +19,7 @@ from metakd.analysis.rows import NO_RUN, Matrix
 from metakd.analysis.table import StudyTable
 from metakd.analysis.verdict_rule import ROUNDING_PP
 
-LEARNED, ALIGNED = "meta-starts", "align"
+LEARNED, SCALE_FREE, ALIGNED = "meta-starts", "grid-scale-free", "align"
 WIDE_PP = 2.0
 QUARTER = 0.25
 
@@ -40,22 +40,21 @@ class ByStart:
 
 def start_range(table: StudyTable, grid: Grid | None) -> StartRange | None:
     """Returns how much the start decides; None without fixed and learned runs of two starts."""
-    arm = next((arm for arm in table.arms if arm.strategy == LEARNED), None)
-    if grid is None or arm is None or grid.size < 2:
+    arms = {arm.strategy: arm for arm in table.arms}
+    if grid is None or LEARNED not in arms or grid.size < 2:
         return None
-    fixed, learned = _common(_fixed(grid), _learned(arm, table))
+    fixed, learned = _common(_fixed(grid), _of_arm(arms[LEARNED], table))
     there = np.asarray(np.isfinite(learned.test).all(axis=0))
     if not there.any():
         return None
     wrong = [runs.wrong_pp(*_ends(runs.validation)) for runs in (fixed, learned)]
-    chosen = _picked(
-        fixed.test, chosen_by_others(fixed.validation, table.temperatures, table.fixed_tau)
-    )
+    chosen = _chosen(fixed, table)
     regret = 100 * (chosen - learned.test.mean(axis=0))
+    scale_free = _of_arm(arms[SCALE_FREE], table) if SCALE_FREE in arms else None
     aligned = _aligned(table)
     aligned_regret = None if aligned is None else 100 * (chosen - aligned)
     settings = [
-        _setting(table.keys[index], index, fixed, learned, aligned, (*wrong, regret))
+        _setting(table.keys[index], index, fixed, learned, scale_free, aligned, (*wrong, regret))
         for index in range(len(table.settings))
         if there[index].any()
     ]
@@ -74,6 +73,12 @@ def start_range(table: StudyTable, grid: Grid | None) -> StartRange | None:
         beyond_quarter=beyond,
         regret=crossed_interval(regret),
         aligned_regret=None if aligned_regret is None else crossed_interval(aligned_regret),
+        scale_free_wrong=None
+        if scale_free is None
+        else crossed_interval(scale_free.wrong_pp(*_ends(scale_free.validation))),
+        scale_free_regret=None
+        if scale_free is None
+        else crossed_interval(100 * (_chosen(scale_free, table) - learned.test.mean(axis=0))),
         verdict=_verdict(fixed_wrong, saved, beyond),
         wide_settings=len(wide),
         forgetting_settings=len(forgetting),
@@ -99,7 +104,14 @@ def _fixed(grid: Grid) -> ByStart:
     return ByStart(grid.runs.val_acc_last, grid.runs.test_acc_last, *taus)
 
 
-def _learned(arm: Arm, table: StudyTable) -> ByStart:
+def _chosen(runs: ByStart, table: StudyTable) -> Matrix:
+    """Returns the test accuracy of the temperature that the other seeds' validation chooses."""
+    chosen = chosen_by_others(runs.validation, table.temperatures, table.fixed_tau)
+    return _picked(runs.test, chosen)
+
+
+def _of_arm(arm: Arm, table: StudyTable) -> ByStart:
+    """Returns the runs of a strategy that has one at each temperature of the grid."""
     shape = (len(table.temperatures), *table.shape)
     found = {name: np.full(shape, np.nan) for name in ("val", "test", "tau_s", "tau_t")}
     place = {tau: index for index, tau in enumerate(table.temperatures)}
@@ -161,6 +173,7 @@ def _setting(
     index: int,
     fixed: ByStart,
     learned: ByStart,
+    scale_free: ByStart | None,
     aligned: Matrix | None,
     differences: Sequence[Matrix],
 ) -> StartsOfSetting:
@@ -172,6 +185,8 @@ def _setting(
     fixed_pp, learned_pp = means(fixed.test), means(learned.test)
     taus = [np.median(t[:, index, seeds], axis=1) for t in (learned.tau_s, learned.tau_t)]
     known = [] if aligned is None else aligned[index][np.isfinite(aligned[index])]
+    scaled = means(scale_free.test) if scale_free is not None else np.array([])
+    has_scaled = bool(scaled.size and np.isfinite(scaled).all())
     fixed_wrong, learned_wrong, regret = (paired_interval(each[index]) for each in differences)
     return StartsOfSetting(
         key=key,
@@ -180,9 +195,11 @@ def _setting(
         learned_pp=tuple(learned_pp.tolist()),
         learned_tau_s=tuple(taus[0].tolist()),
         learned_tau_t=tuple(taus[1].tolist()),
+        scale_free_pp=tuple(scaled.tolist()) if has_scaled else (),
         aligned_pp=100 * float(np.mean(known)) if len(known) else None,
         fixed_range_pp=float(np.ptp(fixed_pp)),
         learned_range_pp=float(np.ptp(learned_pp)),
+        scale_free_range_pp=float(np.ptp(scaled)) if has_scaled else None,
         fixed_wrong=fixed_wrong,
         learned_wrong=learned_wrong,
         regret=regret,

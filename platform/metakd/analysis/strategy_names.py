@@ -7,6 +7,7 @@ STRATEGY_NAMES = {
     "meta": "the learned temperature",
     "meta-starts": "the learned temperature, best of its starts",
     "align": "the aligned temperature",
+    "grid-scale-free": "the grid at one gradient size",
     "single": "the best single teacher",
     "mean_losses": "the mean of losses",
     "mean_logits": "the mean of logits",

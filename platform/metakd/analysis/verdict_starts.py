@@ -49,6 +49,7 @@ def starts_verdict(evidence: Evidence, starts: StartRange | None) -> Verdict:
         _wrong_sentence(starts),
         _ranges_sentence(starts),
         _regret_sentence(starts),
+        _scale_sentence(starts),
         _cost_sentence(evidence.learned_runs),
         missing_sentence(evidence.inventory),
     ]
@@ -93,6 +94,18 @@ def _regret_sentence(starts: StartRange) -> str | None:
     return (
         "The fixed temperature that validation chooses minus the mean over all learned starts is "
         f"{interval_words(starts.regret)}{aligned}."
+    )
+
+
+def _scale_sentence(starts: StartRange) -> str | None:
+    """Says what of it is due to the loss's factor, which learned temperatures do not have."""
+    wrong, regret = starts.scale_free_wrong, starts.scale_free_regret
+    if wrong is None or regret is None or regret.mean_pp is None:
+        return None
+    return (
+        "With the teacher’s gradient as large at any fixed temperature as at τ = 4, which is the "
+        f"scale of learned ones, the wrong fixed temperature costs {interval_words(wrong)}, and "
+        f"the best one minus the mean over learned starts is {interval_words(regret)}."
     )
 
 

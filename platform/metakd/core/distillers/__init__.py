@@ -1,23 +1,24 @@
 """How a student is taught: one method a file, behind one interface.
 
-===========  ============================================================  =================
-name         what it does                                                  configuration
-===========  ============================================================  =================
-ce           cross-entropy on the labels, no teacher                       CrossEntropyConfig
-kd           distillation at fixed temperatures (Hinton et al. 2015)       KDConfig
-kd_schedule  the same at temperatures that change with the epoch           KDScheduleConfig
-logit_std    KD of logits standardised per sample (arXiv 2403.01427)       LogitStdConfig
-dkd          target and other classes taught apart (arXiv 2203.08679)      DKDConfig
-ctkd         a temperature learned against the student (arXiv 2211.16231)  CTKDConfig
-mkd          temperatures that descend the hypergradient (MKD-style,       MKDConfig
-             after the abstract of arXiv 2202.07940)
-align        temperatures by their mean alignment score                    AlignConfig
-mean_losses  several teachers that count alike                             MeanLossesConfig
-mean_logits  one teacher, the mean of several                              MeanLogitsConfig
-camkd        several, by their confidence (arXiv 2201.00007)               CAMKDConfig
-mmkd         several, by learned weights (arXiv 2306.06634)                MMKDConfig
-metadistil   a teacher that learns to teach (arXiv 2106.04570)             MetaDistilConfig
-===========  ============================================================  =================
+=============  ============================================================  =================
+name           what it does                                                  configuration
+=============  ============================================================  =================
+ce             cross-entropy on the labels, no teacher                       CrossEntropyConfig
+kd             distillation at fixed temperatures (Hinton et al. 2015)       KDConfig
+kd_scale_free  the same, the gradient as large at any τ as at τ = 4         ScaleFreeKDConfig
+kd_schedule    the same at temperatures that change with the epoch           KDScheduleConfig
+logit_std      KD of logits standardised per sample (arXiv 2403.01427)       LogitStdConfig
+dkd            target and other classes taught apart (arXiv 2203.08679)      DKDConfig
+ctkd           a temperature learned against the student (arXiv 2211.16231)  CTKDConfig
+mkd            temperatures that descend the hypergradient (MKD-style,       MKDConfig
+               after the abstract of arXiv 2202.07940)
+align          temperatures by their mean alignment score                    AlignConfig
+mean_losses    several teachers that count alike                             MeanLossesConfig
+mean_logits    one teacher, the mean of several                              MeanLogitsConfig
+camkd          several, by their confidence (arXiv 2201.00007)               CAMKDConfig
+mmkd           several, by learned weights (arXiv 2306.06634)                MMKDConfig
+metadistil     a teacher that learns to teach (arXiv 2106.04570)             MetaDistilConfig
+=============  ============================================================  =================
 
 ``metakd.testing.check_distiller`` says whether a further one keeps to the interface.
 """
@@ -26,7 +27,7 @@ from metakd.core.distillers.base import Distiller, DistillerConfig
 from metakd.core.distillers.ce import CrossEntropyConfig
 from metakd.core.distillers.ctkd import CTKDConfig
 from metakd.core.distillers.dkd import DKDConfig
-from metakd.core.distillers.kd import KDConfig
+from metakd.core.distillers.kd import KDConfig, ScaleFreeKDConfig
 from metakd.core.distillers.kd_schedule import KDScheduleConfig, scheduled
 from metakd.core.distillers.logit_std import LogitStdConfig
 from metakd.core.distillers.metadistil import MetaDistilConfig
@@ -42,6 +43,7 @@ from metakd.core.distillers.several import (
 _CONFIGS: tuple[type[DistillerConfig], ...] = (
     CrossEntropyConfig,
     KDConfig,
+    ScaleFreeKDConfig,
     KDScheduleConfig,
     LogitStdConfig,
     DKDConfig,
@@ -73,6 +75,7 @@ __all__ = [
     "MeanLogitsConfig",
     "MeanLossesConfig",
     "MetaDistilConfig",
+    "ScaleFreeKDConfig",
     "SeveralTeachersConfig",
     "scheduled",
 ]

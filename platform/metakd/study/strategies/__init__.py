@@ -11,6 +11,7 @@ _PLACES = {
     "ce": "ce:CE",
     "fixed": "fixed:FIXED",
     "grid": "grid:GRID",
+    "grid-scale-free": "grid:SCALE_FREE",
     "grid2d": "grid2d:GRID2D",
     "random": "random_search:RANDOM",
     "optuna": "tpe:OPTUNA",
