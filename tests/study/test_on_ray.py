@@ -20,6 +20,7 @@ from metakd.core.training import Recipe
 from metakd.data.bank import open_answers
 from metakd.data.datasets import open_dataset
 from metakd.results.reader import finished_trials, read_steps, read_trials
+from metakd.study import tuning
 from metakd.study.board import AnyJob, Board
 from metakd.study.cases import Job
 from metakd.study.cluster import Cluster
@@ -144,6 +145,27 @@ def stopped(job: Job, after: int) -> Job:
 
 
 @pytest.mark.slow
+@pytest.mark.slow
+def test_a_second_actor_starts_beside_trials_that_are_shorter_than_its_start(
+    cluster: Cluster, planned: tuple[StudyFolder, Plan], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder, plan = planned
+    monkeypatch.setattr(tuning, "LOOK_INTERVAL_S", 0.5)
+    jobs = [learning(plan, epochs=1, seed=seed) for seed in range(100, 400)]
+    started = time.monotonic()
+    heard = Heard(folder)
+    board = Board(Curves(folder, ()), jobs)
+    # As where all trials wait for one teacher: when the second may start, short ones are running.
+    run_jobs(
+        Orders(folder, ONE, git_commit="abc"),
+        board,
+        lambda: 1 if time.monotonic() < started + 8 else 2,
+        heard,
+    )
+    assert len(heard.done_ids) == len(jobs)
+    assert heard.at_once == 2
+
+
 def test_teachers_are_trained_side_by_side_and_found_again(
     cluster: Cluster, tmp_path: Path
 ) -> None:

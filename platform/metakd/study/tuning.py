@@ -13,6 +13,7 @@ import ray
 from ray import tune
 from ray.tune import Callback, Stopper
 from ray.tune.experiment import Trial as TuneTrial
+from ray.tune.schedulers import FIFOScheduler
 from ray.tune.search import Searcher
 from ray.tune.search.search_generator import SearchGenerator
 
@@ -88,6 +89,7 @@ def run_jobs(
         ),
         tune_config=tune.TuneConfig(
             search_alg=_UnsavedQueue(queue),
+            scheduler=_NewestFirst(),
             # As many as the board has.
             num_samples=-1,
             reuse_actors=True,
@@ -188,6 +190,19 @@ class _UnsavedQueue(SearchGenerator):  # type: ignore[misc]
 
     def save_to_dir(self, dirpath: str, session_str: str) -> None:
         pass
+
+
+class _NewestFirst(FIFOScheduler):  # type: ignore[misc]
+    """Gives an actor that is free the newest of the trials that wait.
+
+    Tune starts an actor for the oldest one. Given that trial to a free actor, it stops the one that
+    is starting, and starts another for the next: trials shorter than an actor's start would all
+    run on the first actor.
+    """
+
+    def choose_trial_to_run(self, tune_controller: Any) -> TuneTrial | None:  # noqa: ANN401 - Tune's own
+        waiting = (t for t in reversed(tune_controller.get_trials()) if t.status == t.PENDING)
+        return next(waiting, None)
 
 
 class _Relay(Callback):  # type: ignore[misc]
