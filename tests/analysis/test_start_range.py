@@ -95,7 +95,7 @@ def more_dependent(method: str, tau: float) -> float:
         (peaked, "forgets", "Forgets its start"),
         (less, "depends less", "Depends less on its start"),
         (more_dependent, "depends more", "Depends more on its start"),
-        (lambda method, tau: 0.9, "nothing to forget", "No wrong temperature here"),
+        (lambda method, tau: 0.9, "nothing to forget", "No cost of a start shown"),
     ],
 )
 def test_each_verdict_is_given_where_it_holds(

@@ -13,7 +13,7 @@ BADGES = {
     "depends less": "Depends less on its start",
     "depends more": "Depends more on its start",
     "undecided": "Undecided",
-    "nothing to forget": "No wrong temperature here",
+    "nothing to forget": "No cost of a start shown",
     "no data": "No complete seed",
 }
 HEADLINES = {
@@ -24,8 +24,8 @@ HEADLINES = {
     "depends more": "A learned temperature depends more on its start than fixed ones differ: the "
     "wrong start costs {learned}, a wrong fixed temperature {fixed}",
     "undecided": "These runs leave open whether a learned temperature forgets its start",
-    "nothing to forget": "Here no fixed temperature is shown to be wrong, so there is no start to "
-    "forget",
+    "nothing to forget": "These runs do not show that a wrong fixed temperature costs anything, so "
+    "they cannot show that a learned one forgets its start",
     "no data": "No seed has all starts yet, with those of another seed to choose by",
 }
 
