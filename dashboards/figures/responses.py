@@ -4,7 +4,7 @@ import math
 from collections.abc import Sequence
 
 from dashboards.figures.bands import band, margin_band
-from dashboards.figures.figure import AT_ZERO, Figure, Trace
+from dashboards.figures.figure import AT_ZERO, Figure, Layout, Trace
 from dashboards.figures.limits import MAX_PANELS, evenly, left_out
 from dashboards.figures.panels import Heading, Panel, columns_of, lay_out
 from dashboards.numbers import from_to, plain, tau
@@ -40,18 +40,11 @@ def responses_figure(summary: Summary) -> Figure | None:
         return None
     shown = [settings[index] for index in evenly(len(settings), MAX_PANELS)]
     drawn = [curves[setting.key] for setting in shown]
-    ticks = apart(summary.temperatures)
     panels, layout, height_px = lay_out(
         [Heading(curve.key) for curve in drawn],
         columns_of(shown),
         PANEL_PX,
-        x={
-            "name": "temperature τ",
-            "type": "log",
-            "tickvals": ticks,
-            "ticktext": [f"{value:g}" for value in ticks],
-            "showgrid": False,
-        },
+        x=tau_axis("temperature τ", summary.temperatures),
         y={"name": "points vs ring", **AT_ZERO},
         ranges=[_reach(curve) for curve in drawn],
     )
@@ -83,6 +76,18 @@ def responses_figure(summary: Summary) -> Figure | None:
         f"of ±{summary.margin_pp:.2f} points."
         + left_out(len(drawn), len(settings), "settings", "evenly over the study"),
     )
+
+
+def tau_axis(name: str, taus: Sequence[float]) -> Layout:
+    """Returns a logarithmic axis of temperatures, with those ticks whose names do not touch."""
+    ticks = apart(taus)
+    return {
+        "name": name,
+        "type": "log",
+        "tickvals": ticks,
+        "ticktext": [f"{value:g}" for value in ticks],
+        "showgrid": False,
+    }
 
 
 def apart(taus: Sequence[float]) -> list[float]:

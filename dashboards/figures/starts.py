@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dashboards.figures.figure import Figure, Trace
 from dashboards.figures.limits import MAX_PANELS, evenly, left_out
 from dashboards.figures.panels import Heading, Panel, columns_of, lay_out
-from dashboards.figures.responses import apart
+from dashboards.figures.responses import tau_axis
 from dashboards.numbers import plain, tau
 from dashboards.theme import LOOKS, Look
 from metakd.analysis.answers import StartRange, StartsOfSetting
@@ -38,18 +38,11 @@ def starts_figure(summary: Summary) -> Figure | None:
         return None
     shown = [settings[index] for index in evenly(len(settings), MAX_PANELS)]
     drawn = [by_key[setting.key] for setting in shown]
-    ticks = apart(starts.starts)
     panels, layout, height_px = lay_out(
         [Heading(each.key) for each in drawn],
         columns_of(shown),
         PANEL_PX,
-        x={
-            "name": "start τ",
-            "type": "log",
-            "tickvals": ticks,
-            "ticktext": [f"{value:g}" for value in ticks],
-            "showgrid": False,
-        },
+        x=tau_axis("start τ", starts.starts),
         y={"name": "test accuracy, %"},
         ranges=[_reach(each) for each in drawn],
     )
