@@ -1,4 +1,5 @@
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -12,6 +13,7 @@ from metakd.analysis.intervals import (
     crossed_interval,
     mean_squares,
     paired_interval,
+    seeds_interval,
 )
 
 SIMULATIONS = 10_000
@@ -177,3 +179,40 @@ def test_it_moves_with_the_differences_and_mirrors_with_their_sign(table, shift)
     assert crossed_interval(table + shift).mean_pp == pytest.approx(interval.mean_pp + shift)
     mirrored = crossed_interval(-table)
     assert math.isclose(mirrored.low_pp, -interval.high_pp, abs_tol=1e-9)
+
+
+def test_over_seeds_the_settings_means_are_one_sample() -> None:
+    differences = np.random.default_rng(3).normal(0.5, 1.0, (4, 9))
+    found = seeds_interval(differences)
+    by_hand = paired_interval(differences.mean(axis=0))
+    assert (found.mean_pp, found.low_pp, found.high_pp) == (
+        by_hand.mean_pp,
+        by_hand.low_pp,
+        by_hand.high_pp,
+    )
+    assert found.pairs == 36
+    assert found.method == "t over the means of 9 seeds in these 4 settings"
+    one = seeds_interval(differences[:1])
+    assert one == replace(paired_interval(differences[0]), pairs=9)
+
+
+def test_over_seeds_settings_may_differ_without_widening_the_interval() -> None:
+    differences = np.random.default_rng(4).normal(0.0, 1.0, (3, 8))
+    moved = seeds_interval(differences + np.array([[-9.0], [0.0], [9.0]]))
+    still = seeds_interval(differences)
+    assert moved.low_pp == pytest.approx(still.low_pp)
+    assert moved.high_pp == pytest.approx(still.high_pp)
+    wide = crossed_interval(differences + np.array([[-9.0], [0.0], [9.0]]))
+    assert wide.high_pp is not None
+    assert still.high_pp is not None
+    assert wide.high_pp > 5 * still.high_pp
+
+
+def test_over_seeds_missing_pairs_leave_the_complete_block() -> None:
+    differences = np.ones((2, 5)) * np.array([1.0, 2.0, 3.0, 4.0, 5.0])
+    differences[1, 4] = np.nan
+    found = seeds_interval(differences)
+    assert found.mean_pp == pytest.approx(2.5)
+    assert found.method.endswith("; 1 pairs outside this complete block left out")
+    assert seeds_interval(np.full((2, 3), np.nan)).mean_pp is None
+    assert seeds_interval(np.ones((2, 2))).low_pp is None

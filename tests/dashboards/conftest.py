@@ -221,7 +221,8 @@ def start_range() -> StartRange:
     return StartRange(
         starts=TAUS, settings=settings, fixed_wrong=around(6.0, 1.0, 12),
         learned_wrong=around(1.0, 0.4, 12), saved=around(5.0, 1.0, 12),
-        beyond_quarter=around(-0.5, 0.3, 12), regret=around(0.5, 0.2, 12),
+        saved_elsewhere=around(5.0, 2.0, 12), beyond_quarter=around(-0.5, 0.3, 12),
+        regret=around(0.5, 0.2, 12),
         aligned_regret=around(0.3, 0.2, 12), scale_free_wrong=around(3.0, 1.0, 12),
         scale_free_regret=around(0.1, 0.3, 12), verdict="forgets", wide_settings=4,
         forgetting_settings=4,

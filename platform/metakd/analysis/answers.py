@@ -207,9 +207,12 @@ class StartRange:
     Attributes:
         starts: The temperatures.
         settings: Those that have a result.
-        fixed_wrong: What the wrong fixed temperature costs, over settings and seeds.
+        fixed_wrong: What the wrong fixed temperature costs, the mean over these settings; this
+            and the next ones with the interval over seeds (``seeds_interval``).
         learned_wrong: What the wrong start of a learned one costs, likewise.
         saved: The first minus the second.
+        saved_elsewhere: The same with an interval for other settings like these: two-way, settings
+            and seeds as samples of more.
         beyond_quarter: The second minus a quarter of the first: below 0 where learning removes
             three quarters or more.
         regret: The fixed temperature that validation chooses minus the mean over learned starts.
@@ -228,6 +231,7 @@ class StartRange:
     fixed_wrong: Interval
     learned_wrong: Interval
     saved: Interval
+    saved_elsewhere: Interval
     beyond_quarter: Interval
     regret: Interval
     aligned_regret: Interval | None

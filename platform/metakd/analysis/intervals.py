@@ -88,6 +88,30 @@ def crossed_interval(differences: Matrix, level: float = LEVEL) -> Interval:
     return Interval(interval.mean_pp, interval.low_pp, interval.high_pp, interval.pairs, method)
 
 
+def seeds_interval(differences: Matrix, level: float = LEVEL) -> Interval:
+    """Returns the interval of the mean over these settings, with seeds as the only chance.
+
+    It speaks of no other settings: ``crossed_interval`` does.
+
+    Args:
+        differences: Percentage points, ``[setting, seed]``, NaN where a pair is missing; of an
+            incomplete matrix the block is used that ``crossed_interval`` uses.
+        level: How often the interval covers.
+    """
+    rows, columns = complete_block(differences)
+    block = differences[np.ix_(rows, columns)]
+    if not block.size:
+        return paired_interval(block.ravel(), level)
+    found = paired_interval(block.mean(axis=0), level)
+    left_out = int(np.isfinite(differences).sum()) - block.size
+    method = found.method
+    if len(rows) > 1 and found.low_pp is not None:
+        method = f"t over the means of {len(columns)} seeds in these {len(rows)} settings"
+    if left_out:
+        method += f"; {left_out} pairs outside this complete block left out"
+    return Interval(found.mean_pp, found.low_pp, found.high_pp, block.size, method)
+
+
 @dataclass(frozen=True)
 class MeanSquares:
     """How much settings, seeds and the rest vary: the two-way table's mean squares, in pp²."""

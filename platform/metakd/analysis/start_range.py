@@ -12,7 +12,12 @@ from numpy.typing import NDArray
 from metakd.analysis.answers import StartRange, StartsOfSetting
 from metakd.analysis.arms import Arm
 from metakd.analysis.grid import Grid
-from metakd.analysis.intervals import Interval, crossed_interval, paired_interval
+from metakd.analysis.intervals import (
+    Interval,
+    crossed_interval,
+    paired_interval,
+    seeds_interval,
+)
 from metakd.analysis.reached import found_by_arm
 from metakd.analysis.reuse import UNKNOWN, chosen_by_others
 from metakd.analysis.rows import NO_RUN, Matrix
@@ -59,7 +64,7 @@ def start_range(table: StudyTable, grid: Grid | None) -> StartRange | None:
         if there[index].any()
     ]
     fixed_wrong, learned_wrong, saved, beyond = (
-        crossed_interval(differences)
+        seeds_interval(differences)
         for differences in (*wrong, wrong[0] - wrong[1], wrong[1] - QUARTER * wrong[0])
     )
     wide = [setting for setting in settings if setting.fixed_range_pp > WIDE_PP]
@@ -70,15 +75,16 @@ def start_range(table: StudyTable, grid: Grid | None) -> StartRange | None:
         fixed_wrong=fixed_wrong,
         learned_wrong=learned_wrong,
         saved=saved,
+        saved_elsewhere=crossed_interval(wrong[0] - wrong[1]),
         beyond_quarter=beyond,
-        regret=crossed_interval(regret),
-        aligned_regret=None if aligned_regret is None else crossed_interval(aligned_regret),
+        regret=seeds_interval(regret),
+        aligned_regret=None if aligned_regret is None else seeds_interval(aligned_regret),
         scale_free_wrong=None
         if scale_free is None
-        else crossed_interval(scale_free.wrong_pp(*_ends(scale_free.validation))),
+        else seeds_interval(scale_free.wrong_pp(*_ends(scale_free.validation))),
         scale_free_regret=None
         if scale_free is None
-        else crossed_interval(100 * (_chosen(scale_free, table) - learned.test.mean(axis=0))),
+        else seeds_interval(100 * (_chosen(scale_free, table) - learned.test.mean(axis=0))),
         verdict=_verdict(fixed_wrong, saved, beyond),
         wide_settings=len(wide),
         forgetting_settings=len(forgetting),

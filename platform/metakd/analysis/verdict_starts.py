@@ -64,10 +64,11 @@ def _wrong_sentence(starts: StartRange) -> str | None:
     if starts.saved.mean_pp is None:
         return None
     return (
-        "The start that other seeds' validation ranks first minus the one it ranks last, on test: "
-        f"fixed {interval_words(starts.fixed_wrong)}, learned "
+        "The start that other seeds' validation ranks first minus the one it ranks last, on test, "
+        f"in these settings: fixed {interval_words(starts.fixed_wrong)}, learned "
         f"{interval_words(starts.learned_wrong)}; the difference is "
-        f"{interval_words(starts.saved)}."
+        f"{interval_words(starts.saved)}, and for other settings like these "
+        f"{interval_words(starts.saved_elsewhere)}."
     )
 
 
