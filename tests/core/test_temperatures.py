@@ -17,7 +17,7 @@ def batch() -> tuple[Tensor, Tensor, Tensor]:
 
 
 def make(form: Form, tau_s: float = 2.0, tau_t: float = 2.0) -> Temperatures:
-    return make_temperatures(form, tau_s, tau_t, num_classes=C)
+    return make_temperatures(form, tau_s, tau_t, C if form == "per_class" else None)
 
 
 @pytest.mark.parametrize("form", FORMS)
@@ -98,3 +98,5 @@ def test_a_form_that_is_not_there_or_lacks_its_classes_is_refused() -> None:
         make_temperatures("cosmic", 4.0, 4.0)  # type: ignore[arg-type]
     with pytest.raises(ValueError, match="need num_classes"):
         make_temperatures("per_class", 4.0, 4.0)
+    with pytest.raises(ValueError, match="num_classes is for per_class alone"):
+        make_temperatures("shared", 4.0, 4.0, num_classes=C)

@@ -68,8 +68,9 @@ def loop(
 
 
 @pytest.mark.parametrize("opt", ["adamw", "sgd"])
-def test_one_class_switched_learns_the_temperatures(opt: str) -> None:
-    task = make(MetaTemperatureTask, meta={"interval": 2, "confidence": 2.0})
+@pytest.mark.parametrize("rule", ["gradient", "alignment"])
+def test_one_class_switched_learns_the_temperatures(opt: str, rule: str) -> None:
+    task = make(MetaTemperatureTask, meta={"interval": 2, "rule": rule})
     losses = loop(task, 24, opt=opt)
     assert losses[-1] < losses[0]
     assert task.temperatures.steps == 23  # the first step is the one that shows the optimiser
