@@ -76,8 +76,10 @@ def answers(port: int) -> bool:
         return client.connect_ex(("127.0.0.1", port)) == 0
 
 
+BASIC = ("ce", "fixed", "grid", "meta")
 SPEC = StudySpec(
     name="grid_vs_meta",
+    strategies=BASIC,
     scales=(0.3,),
     augmentations=("none",),
     temperatures=(1.0, 4.0),
@@ -86,8 +88,8 @@ SPEC = StudySpec(
     epochs=100,
 )
 WORDS = """
---scales 0.3 --augmentations none --temperatures 1 4 --seeds 2 --teacher digit_mlp
---epochs 100 --save-interval 0.2 --no-report --out
+--strategies ce fixed grid meta --scales 0.3 --augmentations none --temperatures 1 4 --seeds 2
+--teacher digit_mlp --epochs 100 --save-interval 0.2 --no-report --out
 """
 
 
@@ -160,6 +162,7 @@ def test_a_trial_that_always_fails_is_recorded_and_the_study_goes_on(
 ) -> None:
     spec = StudySpec(
         name="grid_vs_meta",
+        strategies=BASIC,
         scales=(0.3,),
         augmentations=("none",),
         temperatures=(4.0, 1e-45),
@@ -170,7 +173,7 @@ def test_a_trial_that_always_fails_is_recorded_and_the_study_goes_on(
     with_teacher(tmp_path / "out", spec)
     tau = "--temperatures 4 1e-45 --seeds 1 --teacher digit_mlp --epochs 2 --no-report --out out"
     words = ["--cluster", running.address, "--scales", "0.3", "--augmentations", "none"]
-    words += tau.split()
+    words += ["--strategies", *BASIC, *tau.split()]
     first = run(*words, cwd=tmp_path, extra=running.secrets)
     assert first.returncode == 1, first.stderr
     assert first.stderr == ""
