@@ -5,7 +5,8 @@ import pytest
 
 from metakd.analysis.grid import choose
 from metakd.analysis.intervals import crossed_interval
-from metakd.analysis.reuse import chosen_by_others, reuse
+from metakd.analysis.reuse import reuse
+from metakd.analysis.selection import chosen_by_others
 from metakd.analysis.table import FACTORS, make_table
 from metakd.analysis.transfer import transfer_regret
 

@@ -54,7 +54,7 @@ def test_trials_of_older_algorithms_are_counted_and_stay_apart(tmp_path: Path) -
 
     def older() -> str:
         text = io.StringIO()
-        announce_older(Console(file=text, width=200), tmp_path, plan)
+        announce_older(Console(file=text, width=200), tmp_path)
         return text.getvalue()
 
     def store(trial_id: str, content: str) -> None:

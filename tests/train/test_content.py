@@ -81,7 +81,7 @@ def test_a_raised_version_makes_other_ids_and_older_rows(
 ) -> None:
     before = trial(KDConfig())
     old_id, stored = before.id, before.config_json
-    assert outdated(stored) == {}
+    assert outdated(stored, current_versions()) == {}
     if owner is KDConfig:
         monkeypatch.setattr(KDConfig, "version", 99)
     elif owner is RECIPES:
@@ -89,9 +89,10 @@ def test_a_raised_version_makes_other_ids_and_older_rows(
     else:
         monkeypatch.setattr(owner, "versions", {name: 99})
     assert trial(KDConfig()).id != old_id
-    assert set(outdated(stored)) == {name}
-    assert outdated(trial(KDConfig()).config_json) == {}
+    assert set(outdated(stored, current_versions())) == {name}
+    assert outdated(trial(KDConfig()).config_json, current_versions()) == {}
 
 
 def test_a_row_from_before_versions_is_of_an_older_algorithm() -> None:
-    assert outdated('{"distiller":{"method":"mkd","rule":null},"seed":0}') == {"mkd": None}
+    content = '{"distiller":{"method":"mkd","rule":null},"seed":0}'
+    assert outdated(content, current_versions()) == {"mkd": None}

@@ -41,11 +41,11 @@ def anytime_curves(out: Path, table: StudyTable, study: str) -> tuple[AnytimeCur
     Raises:
         StoreError: If a file of the store is damaged.
     """
-    kinds = {"ce": table.ce, "fixed": table.fixed, "grid": table.grid, "meta": table.meta}
+    planned = table.planned
     rows = {
-        name: np.where(runs.complete, runs.row, NO_RUN)
+        name: np.where(planned[name].complete, planned[name].row, NO_RUN)
         for name in table.strategies
-        if (runs := kinds.get(name)) is not None
+        if name in planned
     }
     arms = {arm.strategy: arm for arm in table.arms}
     finished = {row for found in rows.values() for row in found[found != NO_RUN].tolist()}

@@ -6,7 +6,7 @@ cases; the tests simulate them.
 """
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -71,7 +71,6 @@ def crossed_interval(differences: Matrix, level: float = LEVEL) -> Interval:
     rows, columns = complete_block(differences)
     block = differences[np.ix_(rows, columns)]
     settings, seeds = block.shape
-    left_out = int(np.isfinite(differences).sum()) - block.size
     if settings < 2 or not seeds:
         interval = paired_interval(block.ravel(), level)
     elif seeds < 2:
@@ -82,10 +81,7 @@ def crossed_interval(differences: Matrix, level: float = LEVEL) -> Interval:
         mean, half = float(block.mean()), half_width(*spread, level)
         method = f"two-way t over {settings} settings × {seeds} seeds"
         interval = Interval(mean, mean - half, mean + half, block.size, method)
-    if not left_out:
-        return interval
-    method = f"{interval.method}; {left_out} pairs outside this complete block left out"
-    return Interval(interval.mean_pp, interval.low_pp, interval.high_pp, interval.pairs, method)
+    return _with_left_out(interval, int(np.isfinite(differences).sum()) - block.size)
 
 
 def seeds_interval(differences: Matrix, level: float = LEVEL) -> Interval:
@@ -102,14 +98,19 @@ def seeds_interval(differences: Matrix, level: float = LEVEL) -> Interval:
     block = differences[np.ix_(rows, columns)]
     if not block.size:
         return paired_interval(block.ravel(), level)
-    found = paired_interval(block.mean(axis=0), level)
-    left_out = int(np.isfinite(differences).sum()) - block.size
-    method = found.method
-    if len(rows) > 1 and found.low_pp is not None:
+    interval = replace(paired_interval(block.mean(axis=0), level), pairs=block.size)
+    if len(rows) > 1 and interval.low_pp is not None:
         method = f"t over the means of {len(columns)} seeds in these {len(rows)} settings"
-    if left_out:
-        method += f"; {left_out} pairs outside this complete block left out"
-    return Interval(found.mean_pp, found.low_pp, found.high_pp, block.size, method)
+        interval = replace(interval, method=method)
+    return _with_left_out(interval, int(np.isfinite(differences).sum()) - block.size)
+
+
+def _with_left_out(interval: Interval, pairs: int) -> Interval:
+    """Returns an interval that says how many pairs it leaves out, if any."""
+    if not pairs:
+        return interval
+    method = f"{interval.method}; {pairs} pairs outside this complete block left out"
+    return replace(interval, method=method)
 
 
 @dataclass(frozen=True)

@@ -43,8 +43,7 @@ def _counts(values: Iterable[int]) -> Counts:
 def _known_runs(table: StudyTable, strategy: str) -> Mapping[Cell, list[Row]]:
     """Returns the runs of a strategy in each setting and seed that say what they learned from."""
     rows: dict[Cell, set[int]] = {}
-    planned = {"ce": table.ce, "fixed": table.fixed, "grid": table.grid, "meta": table.meta}
-    runs = planned.get(strategy)
+    runs = table.planned.get(strategy)
     if runs is not None:
         for place, row in np.ndenumerate(runs.row):
             rows.setdefault((place[-2], place[-1]), set()).add(int(row))

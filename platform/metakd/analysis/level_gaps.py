@@ -68,11 +68,10 @@ def level_gaps(
 
 def _validation(table: StudyTable, grid: Grid | None) -> dict[str, Matrix]:
     """Returns by which validation accuracies a strategy's levels can be ranked."""
-    single = {"ce": table.ce, "fixed": table.fixed, "meta": table.meta}
     found = {
         name: np.where(runs.complete, runs.val_acc_last, np.nan)
-        for name, runs in single.items()
-        if runs is not None
+        for name, runs in table.planned.items()
+        if name != "grid"
     }
     if grid is not None:
         found["grid"] = np.where(grid.complete, grid.runs.val_acc_last.max(axis=0), np.nan)

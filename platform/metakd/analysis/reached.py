@@ -31,8 +31,7 @@ class Reached:
 
 def reached_by_strategy(table: StudyTable, grid: Grid | None) -> dict[str, Reached]:
     """Returns the results of every strategy that the study asks for, in its order."""
-    single = {"ce": table.ce, "fixed": table.fixed, "meta": table.meta}
-    reached = {name: of_runs(runs) for name, runs in single.items() if runs is not None}
+    reached = {name: of_runs(runs) for name, runs in table.planned.items() if name != "grid"}
     if grid is not None:
         reached["grid"] = best_of_grid(grid)
     reached |= {arm.strategy: found_by_arm(arm) for arm in table.arms}

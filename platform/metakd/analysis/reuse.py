@@ -10,13 +10,12 @@ from metakd.analysis.claims import claim, crossed_p_value, holm
 from metakd.analysis.comparison import paired_differences_pp
 from metakd.analysis.grid import Grid
 from metakd.analysis.intervals import crossed_interval
-from metakd.analysis.selection import best_on_average
+from metakd.analysis.selection import chosen_by_others, picked
 from metakd.analysis.table import FACTORS, Matrix, Runs, StudyTable
 from metakd.analysis.transfer import mean_loss_pp
 from metakd.analysis.verdict_rule import ROUNDING_PP, accuracy_verdict
 
 ANY = "any"
-UNKNOWN = -1
 # What a factor is called where source and target differ in it alone.
 FACTOR_WORDS = {
     "any": "anything",
@@ -58,31 +57,6 @@ def reuse(table: StudyTable, grid: Grid | None) -> Reuse | None:
     )
 
 
-def chosen_by_others(
-    validation: Matrix, temperatures: tuple[float, ...], fixed_tau: float
-) -> NDArray[np.intp]:
-    """Returns for each seed the temperature that the other seeds' mean validation puts first.
-
-    A seed whose own validation counted would choose what it was lucky with, and be read as better
-    than a temperature from elsewhere where all are equal.
-
-    Args:
-        validation: ``[tau, setting, seed]``, NaN where a seed is incomplete.
-        temperatures: The grid, ascending.
-        fixed_tau: The default temperature.
-
-    Returns:
-        Indices, ``[setting, seed]``; −1 where no other seed is complete.
-    """
-    seeds = validation.shape[2]
-    by_seed = [
-        best_on_average(np.delete(validation, seed, axis=2), temperatures, fixed_tau)
-        for seed in range(seeds)
-    ]
-    chosen = [[UNKNOWN if best is None else best for best in column] for column in by_seed]
-    return np.array(chosen, dtype=np.intp).reshape(seeds, validation.shape[1]).T
-
-
 @dataclass(frozen=True)
 class _Tuned:
     """Test accuracies in the settings that have a tuned temperature; [setting, seed] or as said.
@@ -115,7 +89,6 @@ def _tuned(table: StudyTable, grid: Grid, tuned: list[int]) -> _Tuned:
     )
     best = np.array([grid.best_on_average[index] for index in tuned], dtype=np.intp)
     choice = chosen_by_others(validation, table.temperatures, table.fixed_tau)
-    own = np.take_along_axis(test, choice[None], axis=0)[0]
 
     def of(runs: Runs | None) -> Matrix:
         known = np.full(table.shape, np.nan)
@@ -128,7 +101,7 @@ def _tuned(table: StudyTable, grid: Grid, tuned: list[int]) -> _Tuned:
         margin_pp=table.margin_pp,
         best=best,
         moved=test[best],
-        own=np.where(choice == UNKNOWN, np.nan, own),
+        own=picked(test, choice),
         learned=of(table.meta),
         default=of(table.fixed),
     )

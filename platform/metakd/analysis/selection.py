@@ -5,6 +5,9 @@ from numpy.typing import NDArray
 
 from metakd.analysis.table import Matrix
 
+UNKNOWN = -1
+"""The place of a temperature that nothing chooses."""
+
 
 def rank_by_validation(
     validation: NDArray[np.float64], temperatures: tuple[float, ...], fixed_tau: float
@@ -45,3 +48,49 @@ def best_on_average(
         else:
             chosen.append(None)
     return chosen
+
+
+def mean_of_others(validation: Matrix) -> Matrix:
+    """Returns for each seed the mean over the other seeds, NaN where no other is complete.
+
+    A seed whose own validation counted would choose what it was lucky with, and be read as better
+    than a temperature from elsewhere where all are equal.
+
+    Args:
+        validation: ``[tau, setting, seed]``, NaN where a seed is incomplete.
+    """
+    there = np.isfinite(validation).all(axis=0)
+    known = np.where(there, validation, 0.0)
+    others = there.sum(axis=1, keepdims=True) - there
+    means = (known.sum(axis=2, keepdims=True) - known) / np.maximum(others, 1)
+    # Rounded: equal accuracies must not be ranked by the last bit of a sum.
+    return np.where(others > 0, np.round(means, 9), np.nan)
+
+
+def chosen_by_others(
+    validation: Matrix, temperatures: tuple[float, ...], fixed_tau: float
+) -> NDArray[np.intp]:
+    """Returns for each seed the temperature that the other seeds' mean validation puts first.
+
+    Args:
+        validation: As ``mean_of_others`` takes it.
+        temperatures: The grid, ascending.
+        fixed_tau: The default temperature.
+
+    Returns:
+        Indices, ``[setting, seed]``; ``UNKNOWN`` where no other seed is complete.
+    """
+    means = mean_of_others(validation)
+    best = rank_by_validation(means, temperatures, fixed_tau)[0]
+    return np.where(np.isfinite(means).all(axis=0), best, UNKNOWN)
+
+
+def picked(values: Matrix, chosen: NDArray[np.intp]) -> Matrix:
+    """Returns the value at the chosen temperature, NaN where none is chosen.
+
+    Args:
+        values: ``[tau, setting, seed]``.
+        chosen: Indices, ``[setting, seed]``.
+    """
+    found = np.take_along_axis(values, np.maximum(chosen, 0)[None], axis=0)[0]
+    return np.where(chosen == UNKNOWN, np.nan, found)

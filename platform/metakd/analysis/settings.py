@@ -15,7 +15,7 @@ from metakd.analysis.grid import Grid
 from metakd.analysis.intervals import paired_interval
 from metakd.analysis.reached import Reached, reached_by_strategy
 from metakd.analysis.summary import SettingCounts, SettingResult, StrategyScore
-from metakd.analysis.table import COSTS, StudyTable
+from metakd.analysis.table import COSTS, Matrix, StudyTable
 from metakd.analysis.verdict_rule import accuracy_verdict
 
 
@@ -27,8 +27,12 @@ def setting_results(
     to_main = minus_pp(table, reached, contest.protagonist, contest.main_rival)
     to_fixed = minus_pp(table, reached, "meta", "fixed")
     has_fixed = {"meta", "fixed"} <= set(reached)
+    in_steps = COSTS.index("step_equivalents")
+    charged = {
+        name: cost_in_plain_runs(table, result)[in_steps] for name, result in reached.items()
+    }
     results = [
-        _setting_result(table, grid, index, to_main[index], _scores(table, reached, index))
+        _setting_result(table, grid, index, to_main[index], _scores(reached, charged, index))
         for index in range(len(table.settings))
     ]
     p_values = [paired_p_value(np.asarray(result.differences_pp)) for result in results]
@@ -98,20 +102,21 @@ def _median_or_none(values: NDArray[np.float64]) -> float | None:
 
 
 def _scores(
-    table: StudyTable, reached: Mapping[str, Reached], index: int
+    reached: Mapping[str, Reached], charged: Mapping[str, Matrix], index: int
 ) -> tuple[StrategyScore, ...]:
     return tuple(
-        _score(table, name, result, index)
+        _score(name, result, charged[name][index], index)
         for name, result in reached.items()
         if np.isfinite(result.test_last[index]).any()
     )
 
 
-def _score(table: StudyTable, strategy: str, result: Reached, index: int) -> StrategyScore:
+def _score(
+    strategy: str, result: Reached, runs_charged: NDArray[np.float64], index: int
+) -> StrategyScore:
     known = np.isfinite(result.test_last[index])
     last, selected = result.test_last[index, known], result.test_selected[index, known]
-    in_steps = cost_in_plain_runs(table, result)[COSTS.index("step_equivalents")]
-    charged = float(in_steps[index, known].mean())
+    charged = float(runs_charged[known].mean())
     seeds = int(known.sum())
     return StrategyScore(
         strategy=strategy,

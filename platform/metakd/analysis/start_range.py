@@ -19,8 +19,8 @@ from metakd.analysis.intervals import (
     seeds_interval,
 )
 from metakd.analysis.reached import found_by_arm
-from metakd.analysis.reuse import UNKNOWN, chosen_by_others
 from metakd.analysis.rows import NO_RUN, Matrix
+from metakd.analysis.selection import UNKNOWN, chosen_by_others, mean_of_others, picked
 from metakd.analysis.table import StudyTable
 from metakd.analysis.verdict_rule import ROUNDING_PP
 
@@ -38,9 +38,21 @@ class ByStart:
     tau_s: Matrix
     tau_t: Matrix
 
-    def wrong_pp(self, first: NDArray[np.intp], last: NDArray[np.intp]) -> Matrix:
-        """Returns the test accuracy of one start minus another's, points, ``[setting, seed]``."""
-        return 100 * (_picked(self.test, first) - _picked(self.test, last))
+    def best_fixed(self, table: StudyTable) -> Matrix:
+        """Returns the test accuracy where other seeds' validation chooses, ``[setting, seed]``."""
+        chosen = chosen_by_others(self.validation, table.temperatures, table.fixed_tau)
+        return picked(self.test, chosen)
+
+    def wrong_pp(self) -> Matrix:
+        """Returns what the wrong start costs, in points, ``[setting, seed]``.
+
+        Of starts that other seeds' validation ranks alike the lowest is first, the highest last.
+        """
+        means = mean_of_others(self.validation)
+        is_known = np.isfinite(means).all(axis=0)
+        ends = means.argmax(axis=0), len(means) - 1 - means[::-1].argmin(axis=0)
+        first, last = (picked(self.test, np.where(is_known, end, UNKNOWN)) for end in ends)
+        return 100 * (first - last)
 
 
 def start_range(table: StudyTable, grid: Grid | None) -> StartRange | None:
@@ -52,12 +64,16 @@ def start_range(table: StudyTable, grid: Grid | None) -> StartRange | None:
     there = np.asarray(np.isfinite(learned.test).all(axis=0))
     if not there.any():
         return None
-    wrong = [runs.wrong_pp(*_ends(runs.validation)) for runs in (fixed, learned)]
-    chosen = _chosen(fixed, table)
-    regret = 100 * (chosen - learned.test.mean(axis=0))
+    wrong = [runs.wrong_pp() for runs in (fixed, learned)]
+    best, mean_of_starts = fixed.best_fixed(table), learned.test.mean(axis=0)
+    regret = 100 * (best - mean_of_starts)
+    aligned = found_by_arm(arms[ALIGNED]).test_last if ALIGNED in arms else None
+    aligned_regret = None if aligned is None else seeds_interval(100 * (best - aligned))
     scale_free = _of_arm(arms[SCALE_FREE], table) if SCALE_FREE in arms else None
-    aligned = _aligned(table)
-    aligned_regret = None if aligned is None else 100 * (chosen - aligned)
+    scale_free_wrong = scale_free_regret = None
+    if scale_free is not None:
+        scale_free_wrong = seeds_interval(scale_free.wrong_pp())
+        scale_free_regret = seeds_interval(100 * (scale_free.best_fixed(table) - mean_of_starts))
     settings = [
         _setting(table.keys[index], index, fixed, learned, scale_free, aligned, (*wrong, regret))
         for index in range(len(table.settings))
@@ -78,13 +94,9 @@ def start_range(table: StudyTable, grid: Grid | None) -> StartRange | None:
         saved_elsewhere=crossed_interval(wrong[0] - wrong[1]),
         beyond_quarter=beyond,
         regret=seeds_interval(regret),
-        aligned_regret=None if aligned_regret is None else seeds_interval(aligned_regret),
-        scale_free_wrong=None
-        if scale_free is None
-        else seeds_interval(scale_free.wrong_pp(*_ends(scale_free.validation))),
-        scale_free_regret=None
-        if scale_free is None
-        else seeds_interval(100 * (_chosen(scale_free, table) - learned.test.mean(axis=0))),
+        aligned_regret=aligned_regret,
+        scale_free_wrong=scale_free_wrong,
+        scale_free_regret=scale_free_regret,
         verdict=_verdict(fixed_wrong, saved, beyond),
         wide_settings=len(wide),
         forgetting_settings=len(forgetting),
@@ -106,14 +118,8 @@ def _verdict(fixed_wrong: Interval, saved: Interval, beyond_quarter: Interval) -
 
 
 def _fixed(grid: Grid) -> ByStart:
-    taus = np.array(grid.runs.tau_s_last), np.array(grid.runs.tau_t_last)
-    return ByStart(grid.runs.val_acc_last, grid.runs.test_acc_last, *taus)
-
-
-def _chosen(runs: ByStart, table: StudyTable) -> Matrix:
-    """Returns the test accuracy of the temperature that the other seeds' validation chooses."""
-    chosen = chosen_by_others(runs.validation, table.temperatures, table.fixed_tau)
-    return _picked(runs.test, chosen)
+    runs = grid.runs
+    return ByStart(runs.val_acc_last, runs.test_acc_last, runs.tau_s_last, runs.tau_t_last)
 
 
 def _of_arm(arm: Arm, table: StudyTable) -> ByStart:
@@ -140,38 +146,6 @@ def _common(*runs: ByStart) -> Sequence[ByStart]:
         return np.where(there, values, np.nan)
 
     return [ByStart(kept(r.validation), kept(r.test), kept(r.tau_s), kept(r.tau_t)) for r in runs]
-
-
-def _aligned(table: StudyTable) -> Matrix | None:
-    arms = (found_by_arm(arm).test_last for arm in table.arms if arm.strategy == ALIGNED)
-    return next(arms, None)
-
-
-def _ends(validation: Matrix) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-    """Returns the starts that the other seeds' mean validation ranks first and last.
-
-    Args:
-        validation: ``[start, setting, seed]``.
-
-    Returns:
-        Two arrays of indices, ``[setting, seed]``; −1 where no other seed is complete. Of equals
-        the lowest start is first, and the highest last.
-    """
-    there = np.isfinite(validation).all(axis=0)
-    known = np.where(there, validation, 0.0)
-    others = there.sum(axis=1, keepdims=True) - there
-    # Rounded: equal accuracies must not be ranked by the last bit of a sum.
-    means = np.round((known.sum(axis=2, keepdims=True) - known) / np.maximum(others, 1), 9)
-    first = means.argmax(axis=0)
-    last = len(means) - 1 - means[::-1].argmin(axis=0)
-    is_known = there & (others > 0)
-    return np.where(is_known, first, UNKNOWN), np.where(is_known, last, UNKNOWN)
-
-
-def _picked(values: Matrix, chosen: NDArray[np.intp]) -> Matrix:
-    """Returns the value of the chosen start, ``[setting, seed]``, NaN where none is chosen."""
-    found = np.take_along_axis(values, np.maximum(chosen, 0)[None], axis=0)[0]
-    return np.where(chosen == UNKNOWN, np.nan, found)
 
 
 def _setting(

@@ -119,6 +119,12 @@ class StudyTable:
     asked: frozenset[str]
 
     @property
+    def planned(self) -> dict[str, Runs]:
+        """Runs of the strategies that a plan knows, by name; without those that were not asked."""
+        runs = {"ce": self.ce, "fixed": self.fixed, "grid": self.grid, "meta": self.meta}
+        return {name: found for name, found in runs.items() if found is not None}
+
+    @property
     def shape(self) -> tuple[int, int]:
         """How many settings and seeds."""
         return len(self.settings), len(self.seeds)

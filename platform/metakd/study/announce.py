@@ -186,22 +186,14 @@ def announce_failures(console: Console, failures: list[Failure]) -> None:
         console.print(f"  {failure.name}: {failure.reason}")
 
 
-def announce_older(console: Console, out: Path, plan: Plan) -> None:
+def announce_older(console: Console, out: Path) -> None:
     """Says how many trials of the store were made by older versions of an algorithm."""
-    rows = read_trials(out, columns=["config_json"]) if out.exists() else None
-    if rows is None:
+    if not out.exists():
         return
-    planned = set(plan.trial_ids)
-    ids, contents = rows["trial_id"].to_pylist(), rows["config_json"].to_pylist()
-    older = [
-        changed
-        for trial_id, content in zip(ids, contents, strict=True)
-        if content and trial_id not in planned
-        for changed in [outdated(content)]
-        if changed
-    ]
+    now = current_versions()
+    contents = read_trials(out, columns=["config_json"])["config_json"].to_pylist()
+    older = [changed for content in contents if content and (changed := outdated(content, now))]
     if older:
-        now = current_versions()
         merged = {name: was for changed in older for name, was in changed.items()}
         words = [
             f"{name} {'unversioned' if was is None else was}, now {now.get(name, 'gone')}"

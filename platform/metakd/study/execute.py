@@ -84,7 +84,7 @@ def execute(
         plan = _plan(spec, options, folder)
         board = _board(plan, folder)
         _announce(plan, board, options, folder, console)
-        announce_older(console, folder.out, plan)
+        announce_older(console, folder.out)
         if options.dry_run:
             return 0
         failures = _run(plan, board, options, folder, console)

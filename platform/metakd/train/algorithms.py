@@ -5,6 +5,7 @@ under ids that no plan names any more.
 """
 
 import json
+from collections.abc import Mapping
 from typing import Any
 
 from metakd.core.distillers import CONFIGS
@@ -22,11 +23,12 @@ def current_versions() -> dict[str, int]:
     return {**versions, **Recipe.versions, **DataSpec.versions}
 
 
-def outdated(config_json: str) -> dict[str, int | None]:
+def outdated(config_json: str, now: Mapping[str, int]) -> dict[str, int | None]:
     """Returns the algorithms of a stored trial that have another version now.
 
     Args:
         config_json: The trial's content.
+        now: As ``current_versions`` gives them.
 
     Returns:
         The version that the trial was made with, by name; its method without a version where the
@@ -36,7 +38,6 @@ def outdated(config_json: str) -> dict[str, int | None]:
     stored = versions_in(content)
     if not stored:
         return {str(content.get("distiller", {}).get("method")): None}
-    now = current_versions()
     return {name: version for name, version in stored.items() if now.get(name) != version}
 
 

@@ -5,7 +5,7 @@ name           what it does                                                  con
 =============  ============================================================  =================
 ce             cross-entropy on the labels, no teacher                       CrossEntropyConfig
 kd             distillation at fixed temperatures (Hinton et al. 2015)       KDConfig
-kd_scale_free  the same, the gradient as large at any τ as at τ = 4         ScaleFreeKDConfig
+kd_scale_free  the same, the gradient as large at any τ as at τ = 4          ScaleFreeKDConfig
 kd_schedule    the same at temperatures that change with the epoch           KDScheduleConfig
 logit_std      KD of logits standardised per sample (arXiv 2403.01427)       LogitStdConfig
 dkd            target and other classes taught apart (arXiv 2203.08679)      DKDConfig
