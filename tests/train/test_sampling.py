@@ -1,5 +1,6 @@
 """Which samples are held out at each scale."""
 
+from dataclasses import replace
 from itertools import pairwise
 from typing import Any
 
@@ -9,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from metakd.data.splits import make_splits
+from metakd.train.content import content_id
 from metakd.train.samples import open_samples
 from metakd.train.sampling import HELD_OUT_PER_CLASS, Sampling
 
@@ -44,6 +46,21 @@ def test_at_full_scale_all_of_validation_is_held_out_whatever_was_chosen() -> No
     assert np.array_equal(np.sort(scaled), SPLITS.validation)
     little = Sampling(0.01, "none", validation="full").held_out_ids(SPLITS, LABELS, 5)
     assert np.array_equal(little, full)
+
+
+@pytest.mark.parametrize("per_class", [None, 3])
+@pytest.mark.parametrize("scale", [0.5, 1.0])
+def test_a_choice_is_part_of_the_id_wherever_it_may_decide(
+    scale: float, per_class: int | None
+) -> None:
+    scaled, full = (
+        Sampling(scale, "none", images_per_class=per_class, validation=each)
+        for each in ("scaled", "full")
+    )
+    one, other = (s.held_out_ids(SPLITS, LABELS, 5).tolist() for s in (scaled, full))
+    assert (content_id(scaled) == content_id(full)) == (one == other)
+    by_steps = replace(scaled, match="steps")
+    assert (content_id(by_steps) == content_id(scaled)) == (scale == 1)
 
 
 def test_the_seed_decides_which_are_held_out() -> None:

@@ -51,7 +51,10 @@ class Sampling:
     @property
     def unused_fields(self) -> Collection[str]:
         """What makes no difference where all samples are shown."""
-        return {"validation", "match"} if self.scale == 1 else set()
+        if self.scale < 1:
+            return set()
+        # So many of each class may hold out fewer than the whole validation split.
+        return {"match"} if self.images_per_class is not None else {"match", "validation"}
 
     @property
     def label(self) -> str:
