@@ -20,9 +20,9 @@ def starts_plot(starts: StartRange, margin_pp: float) -> Markup | None:
     """Draws what the wrong start costs, kept and learned, and what learning loses."""
     return intervals_plot(
         [
-            Effect("grid", "wrong fixed temperature", starts.fixed_wrong),
-            Effect("meta", "wrong start of a learned one", starts.learned_wrong),
-            Effect("fixed", "learned, against the best fixed", starts.regret),
+            Effect("grid", "wrong fixed τ", starts.fixed_wrong),
+            Effect("meta", "wrong start, learned", starts.learned_wrong),
+            Effect("fixed", "best fixed − learned", starts.regret),
         ],
         margin_pp,
         zero="nothing lost",

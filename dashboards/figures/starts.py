@@ -45,6 +45,7 @@ def starts_figure(summary: Summary) -> Figure | None:
         x=tau_axis("start τ", starts.starts),
         y={"name": "test accuracy, %"},
         ranges=[_reach(each) for each in drawn],
+        rows_share_y=False,
     )
     title = starts_title(starts)
     has_aligned = any(each.aligned_pp is not None for each in drawn)
@@ -54,13 +55,14 @@ def starts_figure(summary: Summary) -> Figure | None:
         subtitle="Mean test accuracy by start. Blue: the temperature is kept. Orange: both "
         "temperatures are learned from there."
         + (
-            " Open circles: kept, the teacher’s gradient as large at any τ as at τ = 4, the "
-            "scale of learned ones."
+            " Open circles: kept, the teacher’s gradient equally large at any τ, as that of "
+            "learned ones."
             if any(each.scale_free_pp for each in drawn)
             else ""
         )
         + (" Dotted: the alignment rule, which has no start." if has_aligned else "")
-        + " A flat line has forgotten its start.",
+        + " A flat line has forgotten its start."
+        + (" Each panel has its own scale." if len(drawn) > 1 else ""),
         description=f"{title}. One panel for each of {counted(len(drawn), 'setting')}, accuracy "
         "against the start on a log axis.",
         traces=tuple(

@@ -113,7 +113,7 @@ def test_a_study_of_starts_opens_with_what_the_wrong_one_costs(summary: Summary)
     shown = opening(asked)
     assert shown.tone == "good"
     assert [key.number for key in shown.keys] == ["+6.00", "+1.00", "+0.50", "4 of 4"]
-    assert "wrong fixed temperature +6.00" in str(shown.hero)
+    assert "wrong fixed τ +6.00" in str(shown.hero)
     page = Page(render(asked))
     assert "How much the start decides" in page.words
     assert (
