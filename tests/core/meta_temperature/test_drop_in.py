@@ -281,12 +281,6 @@ def test_what_cannot_be_watched_is_refused_with_the_reason() -> None:
         temps.meta_step(torch.zeros(2, D), torch.zeros(2, dtype=torch.int64))
 
 
-def test_a_student_with_other_arguments_is_told_how_to_be_watched() -> None:
-    loop = Loop()
-    with pytest.raises(TypeError, match=r"got 0 and the keywords \['input'\]: wrap it"):
-        loop.student(input=torch.zeros(B, D))
-
-
 def test_bad_input_is_named() -> None:
     with pytest.raises(ValueError, match=r"got tau_s=0\.0"):
         MetaTemperature(init=0.0)

@@ -21,7 +21,7 @@ Use it around the ordinary step::
 """
 
 from metakd.core.hypergradient.linearised import Linearised
-from metakd.core.hypergradient.optimiser_step import UnknownOptimiserError
+from metakd.core.hypergradient.optimiser_step import UnknownOptimiserError, inner_optimiser
 from metakd.core.hypergradient.sweep import (
     ESTIMATORS,
     Estimator,
@@ -32,7 +32,13 @@ from metakd.core.hypergradient.sweep import (
     hypergradient,
     look_ahead,
 )
-from metakd.core.hypergradient.taken_step import LossOfLogits, NoStepError, TakenStep, bare
+from metakd.core.hypergradient.taken_step import (
+    LogitsOf,
+    LossOfLogits,
+    NoStepError,
+    TakenStep,
+    bare,
+)
 
 __all__ = [
     "ESTIMATORS",
@@ -40,6 +46,7 @@ __all__ = [
     "Forward",
     "Hypergradient",
     "Linearised",
+    "LogitsOf",
     "LookAhead",
     "LossOfLogits",
     "MetaLoss",
@@ -48,5 +55,6 @@ __all__ = [
     "UnknownOptimiserError",
     "bare",
     "hypergradient",
+    "inner_optimiser",
     "look_ahead",
 ]

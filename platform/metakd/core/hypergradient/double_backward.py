@@ -16,7 +16,7 @@ def by_double_backward(step: TakenStep, direction: Direction, with_hessian: bool
     theta = {name: value.detach().requires_grad_() for name, value in step.theta.items()}
     leaves = list(theta.values())
     with torch.enable_grad(), repeated(step):
-        logits = at_least_float32(logits_at(step.student, theta, step.inputs))
+        logits = at_least_float32(logits_at(step, theta))
         slope = (
             torch.autograd.grad(step.loss(logits), logits, create_graph=True)[0]
             if with_hessian

@@ -24,9 +24,11 @@ def by_finite_difference(step: TakenStep, direction: Direction, with_hessian: bo
     product = {
         name: (slopes_plus[name] - slopes_minus[name]) / (2 * epsilon) for name in slopes_plus
     }
+    # The logits of masked classes are −inf on both sides.
+    tangent = torch.where(plus == minus, 0.0, (plus - minus) / (2 * epsilon))
     return Linearised(
         logits=(plus + minus) / 2,
-        tangent=(plus - minus) / (2 * epsilon),
+        tangent=tangent,
         hessian_product=product if with_hessian else None,
     )
 
@@ -38,10 +40,10 @@ def _pass(
     theta = {name: value + epsilon * direction[name] for name, value in step.theta.items()}
     if not with_slopes:
         with torch.no_grad(), repeated(step):
-            return at_least_float32(logits_at(step.student, theta, step.inputs)), {}
+            return at_least_float32(logits_at(step, theta)), {}
     leaves = {name: value.requires_grad_() for name, value in theta.items()}
     with torch.enable_grad(), repeated(step):
-        logits = at_least_float32(logits_at(step.student, leaves, step.inputs))
+        logits = at_least_float32(logits_at(step, leaves))
         slopes = torch.autograd.grad(
             step.loss(logits), list(leaves.values()), allow_unused=True, materialize_grads=True
         )

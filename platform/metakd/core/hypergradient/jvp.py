@@ -27,7 +27,7 @@ def by_jvp(step: TakenStep, direction: Direction, with_hessian: bool) -> Lineari
         dual = {
             name: forward_ad.make_dual(theta, direction[name]) for name, theta in step.theta.items()
         }
-        logits, tangent = forward_ad.unpack_dual(logits_at(step.student, dual, step.inputs))
+        logits, tangent = forward_ad.unpack_dual(logits_at(step, dual))
         if tangent is None:
             tangent = torch.zeros_like(logits)
     return Linearised(at_least_float32(logits), at_least_float32(tangent), None)
@@ -44,7 +44,7 @@ def _load_rules() -> None:
 
 def _forward_over_reverse(step: TakenStep, direction: Direction) -> Linearised:
     def loss_and_logits(theta: Direction) -> tuple[Tensor, Tensor]:
-        logits = at_least_float32(logits_at(step.student, theta, step.inputs))
+        logits = at_least_float32(logits_at(step, theta))
         return step.loss(logits), logits
 
     slope = torch.func.grad(loss_and_logits, has_aux=True)

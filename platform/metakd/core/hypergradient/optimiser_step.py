@@ -17,6 +17,8 @@ from metakd.core.optimisers import EAGER
 
 State = dict[str, Tensor]
 KNOWN_OPTIMISERS = (SGD, Adam, AdamW)
+WRAPPING = ("accelerate", "lightning", "pytorch_lightning")
+"""Libraries whose wrapped optimisers take the very step of the one inside."""
 
 
 class UnknownOptimiserError(ValueError):
@@ -46,13 +48,34 @@ class StepRule(Protocol):
 
 def require_known(optimiser: Optimizer) -> None:
     """Raises ``UnknownOptimiserError`` unless the optimiser's step can be differentiated."""
+    if _is_known(optimiser):
+        return
+    names = ", ".join(kind.__name__ for kind in KNOWN_OPTIMISERS)
+    inside = [
+        f"{name}, {type(value).__name__}"
+        for name, value in vars(optimiser).items()
+        if isinstance(value, Optimizer) and _is_known(value)
+    ]
+    remedy = f"train the student with one of torch.optim's {names}"
+    if inside:
+        remedy += f", or hand over the optimiser inside it ({inside[0]}) if that moves the student"
+    raise UnknownOptimiserError(
+        f"the look-ahead cannot differentiate a step of {type(optimiser).__name__}; {remedy}"
+    )
+
+
+def inner_optimiser(optimiser: Optimizer) -> Optimizer:
+    """Returns the optimiser that steps where a training library's wrapper only passes it on."""
+    for name in ("optimizer", "_optimizer"):
+        inner = vars(optimiser).get(name)
+        if type(optimiser).__module__.split(".")[0] in WRAPPING and isinstance(inner, Optimizer):
+            return inner_optimiser(inner)
+    return optimiser
+
+
+def _is_known(optimiser: Optimizer) -> bool:
     steps = [kind.step for kind in (*KNOWN_OPTIMISERS, *EAGER)]
-    if type(optimiser).step not in steps:
-        names = ", ".join(kind.__name__ for kind in KNOWN_OPTIMISERS)
-        raise UnknownOptimiserError(
-            f"the look-ahead cannot differentiate a step of {type(optimiser).__name__}; "
-            f"train the student with one of torch.optim's {names}"
-        )
+    return type(optimiser).step in steps
 
 
 def rule_of_step(
@@ -81,10 +104,7 @@ def rule_of_step(
     state = optimiser.state[parameter]
     sign = -1.0 if group["maximize"] else 1.0
     decoupled = bool(group.get("decoupled_weight_decay", isinstance(optimiser, AdamW)))
-    used = sign * parameter.grad.detach()
-    scale = getattr(optimiser, "grad_scale", None)
-    if scale is not None:  # a fused step under a GradScaler divides by it inside
-        used = used / scale
+    used = sign * parameter.grad.detach()  # a fused step under a GradScaler has unscaled it
     if not decoupled:
         used = used + group["weight_decay"] * theta
     beta1, beta2 = (float(beta) for beta in group["betas"])

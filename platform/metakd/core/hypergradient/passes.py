@@ -1,20 +1,65 @@
 """Passes through the student at parameters of one's choice, as its training pass was."""
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 
 import torch
-from torch import Tensor, nn
+import torch.utils.checkpoint
+from torch import Tensor
 from torch.func import functional_call
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
+from metakd.core.hypergradient.batchnorm import frozen_running_statistics
 from metakd.core.hypergradient.taken_step import TakenStep
 
 
-def logits_at(student: nn.Module, theta: Mapping[str, Tensor], inputs: object) -> Tensor:
-    """Returns the student's logits (B, C) with some parameters replaced by ``theta``."""
-    logits: Tensor = functional_call(student, dict(theta), (inputs,))
-    return logits
+def logits_at(step: TakenStep, theta: Mapping[str, Tensor]) -> Tensor:
+    """Returns the student's logits (B, C) on the step's inputs, at other parameters.
+
+    Buffers that passes move are those before the step's own pass; what moves is a copy.
+    """
+    buffers = {name: buffer.clone() for name, buffer in step.buffers.items()}
+    return step.logits_of(functional_call(step.student, {**theta, **buffers}, (step.inputs,)))
+
+
+@contextmanager
+def extra_passes(step: TakenStep) -> Iterator[None]:
+    """Lets passes through the student move nothing of it, each module in its mode of the step.
+
+    Gradient checkpointing is off inside: PyTorch's reentrant kind knows neither forward mode nor
+    gradients of chosen tensors.
+    """
+    student = step.student
+    present = {module: module.training for module in student.modules()}
+    kept = [(buffer, buffer._version, buffer.clone()) for buffer in student.buffers()]
+    with ExitStack() as stack:
+        stack.callback(_restore, kept)
+        for module, training in step.modes.items():
+            if present.get(module, training) != training:
+                stack.callback(setattr, module, "training", not training)
+                module.training = training
+        stack.enter_context(frozen_running_statistics(student))
+        checkpoint = torch.utils.checkpoint
+        stack.callback(setattr, checkpoint, "CheckpointFunction", checkpoint.CheckpointFunction)
+        checkpoint.CheckpointFunction = _Uncheckpointed  # type: ignore[misc,assignment]
+        yield
+
+
+@torch.no_grad()
+def _restore(kept: list[tuple[Tensor, int, Tensor]]) -> None:
+    for buffer, version, value in kept:
+        if buffer._version != version:
+            buffer.copy_(value)
+
+
+class _Uncheckpointed:
+    """Stands in for PyTorch's reentrant checkpoint, and keeps the activations."""
+
+    @staticmethod
+    def apply(
+        function: Callable[..., object], preserve_rng_state: bool, *arguments: object
+    ) -> object:
+        return function(*arguments)
 
 
 @contextmanager

@@ -8,12 +8,12 @@ import torch
 import torch.distributed as dist
 from torch import Tensor
 
-from metakd.core.hypergradient.batchnorm import frozen_running_statistics
 from metakd.core.hypergradient.double_backward import by_double_backward
 from metakd.core.hypergradient.finite_difference import by_finite_difference
 from metakd.core.hypergradient.jvp import by_jvp
 from metakd.core.hypergradient.linearised import Direction, Estimate, Linearised
 from metakd.core.hypergradient.optimiser_step import State
+from metakd.core.hypergradient.passes import extra_passes
 from metakd.core.hypergradient.taken_step import NoStepError, TakenStep
 from metakd.core.ranks import mean_over_ranks
 
@@ -81,8 +81,8 @@ def look_ahead(
 ) -> LookAhead:
     """Looks back from the meta loss of the student, which has just taken the steps.
 
-    It moves nothing: no parameter, no gradient, no running statistic, no random state but what the
-    meta loss itself draws.
+    It moves nothing: no parameter, no gradient, no buffer, no random state but what the meta loss
+    itself draws. Each module is in the mode that it had in the last step.
 
     Args:
         steps: Consecutive completed steps, oldest first; one is the usual look-ahead. With more,
@@ -101,7 +101,7 @@ def look_ahead(
         raise NoStepError("a look-ahead needs completed steps: call TakenStep.complete first")
     student, parameters = steps[-1].student, steps[-1].parameters
     passes: list[Linearised] = []
-    with frozen_running_statistics(student):
+    with extra_passes(steps[-1]):
         with torch.enable_grad():
             value = meta_loss(student)
             slopes = torch.autograd.grad(

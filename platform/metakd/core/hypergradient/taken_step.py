@@ -1,10 +1,12 @@
 """A step that the student takes anyway, remembered so that it can be differentiated."""
 
-import weakref
 from collections.abc import Callable
+from typing import Any
+from weakref import WeakKeyDictionary, WeakSet
 
 import torch
 from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _NormBase
 from torch.nn.parallel import DistributedDataParallel
 from torch.optim import Optimizer
 
@@ -12,6 +14,7 @@ from metakd.core.hypergradient.optimiser_step import StepRule, require_known, ru
 from metakd.core.hypergradient.random_state import RandomState
 
 LossOfLogits = Callable[[Tensor], Tensor]
+LogitsOf = Callable[[Any], Tensor]
 
 
 class NoStepError(RuntimeError):
@@ -32,8 +35,8 @@ class TakenStep:
     """One step of the student: θ before it, how the optimiser moved θ, and what it trained on.
 
     Create it right before the training forward pass, and ``complete`` it after the optimiser's
-    step. In between it listens to the optimiser, so that clipping, gradient scaling or an early
-    ``zero_grad`` cannot make it remember another step than the real one.
+    step. In between it listens to the optimiser, so that clipping, gradient scaling, an early
+    ``zero_grad`` or a closure cannot make it remember another step than the real one.
 
     Args:
         student: The student; wrappers of DDP and ``torch.compile`` are looked through.
@@ -48,7 +51,11 @@ class TakenStep:
         theta: The parameters before the step that it moved, by name.
         parameters: The same parameters as they stand in the student.
         rules: How the optimiser moved each.
+        modes: Whether each module of the student trains in this step, or evaluates.
+        buffers: What modules keep beside the parameters and move in their passes, such as the
+            vectors of spectral norm, before the pass; BatchNorm's statistics are not among them.
         inputs: The batch of the step, (B, ...).
+        logits_of: Takes what the student returns to its logits (B, C).
         loss: The step's loss as a function of its logits (B, C).
         batch_size: Samples of the whole batch, None where nobody said.
     """
@@ -58,10 +65,15 @@ class TakenStep:
         self.student = bare(student)
         self.device = next(self.student.parameters()).device
         self.random_state = RandomState.now(self.device)
+        self.modes = {module: module.training for module in self.student.modules()}
+        self.buffers = {
+            name: buffer.detach().clone() for name, buffer in _moving_buffers(self.student)
+        }
         self.theta: dict[str, Tensor] = {}
         self.parameters: dict[str, Tensor] = {}
         self.rules: dict[str, StepRule] = {}
         self.inputs: object = None
+        self.logits_of: LogitsOf = as_it_is
         self.loss: LossOfLogits = _incomplete
         self.batch_size: int | None = None
         self._names = {
@@ -75,21 +87,26 @@ class TakenStep:
                 "from it: unfreeze parameters of the student, or hand over the student's optimiser"
             )
         self._new: set[Tensor] = set()
-        self._hooks = [
-            optimiser.register_step_pre_hook(_weakly(self._before)),
-            optimiser.register_step_post_hook(_weakly(self._after)),
-        ]
-
-    def __del__(self) -> None:
-        self._forget_hooks()
+        listeners = _listeners_of(optimiser)
+        listeners.steps.add(self)
+        if listeners.is_stepping:  # the pass is inside optimiser.step(closure)
+            self._before(optimiser, has_gradients=False)
 
     @property
     def is_complete(self) -> bool:
         """Whether ``complete`` was called."""
         return self.inputs is not None
 
+    @property
+    def is_taken(self) -> bool:
+        """Whether the optimiser has moved parameters of the student since this was created."""
+        return bool(self.rules)
+
     def complete(
-        self, inputs: object, loss: LossOfLogits, batch_size: int | None = None
+        self,
+        inputs: object,
+        loss: LossOfLogits,
+        batch_size: int | None = None,
     ) -> "TakenStep":
         """Adds what the step trained on.
 
@@ -103,63 +120,112 @@ class TakenStep:
         Raises:
             NoStepError: If the optimiser has not stepped since this was created.
         """
-        if not self.rules:
+        if not self.is_taken:
             raise NoStepError(
                 "the optimiser has not stepped since the look-ahead began: create TakenStep before "
                 "the forward pass and complete it after optimiser.step()"
             )
-        self._forget_hooks()
         self.inputs = inputs
         self.loss = loss
         self.batch_size = batch_size
         return self
 
     @torch.no_grad()
-    def _before(self, optimiser: Optimizer) -> None:
-        if self.rules:
+    def _before(self, optimiser: Optimizer, has_gradients: bool = True) -> None:
+        if self.is_taken:
             return
         for group in optimiser.param_groups:
             for parameter in group["params"]:
-                if parameter in self._names and parameter.grad is not None:
+                is_moved = parameter.grad is not None or not has_gradients
+                if parameter in self._names and is_moved:
                     name = self._names[parameter]
                     self.theta[name] = parameter.detach().clone()
-                    self.parameters[name] = parameter
                     if _is_new(optimiser, parameter):
                         self._new.add(parameter)
 
-    # The hooks stay until later: the optimiser is going through its list of them.
     @torch.no_grad()
     def _after(self, optimiser: Optimizer) -> None:
-        if self.rules:
+        if self.is_taken or _has_overflowed(optimiser):
             return
         for group in optimiser.param_groups:
             for parameter in group["params"]:
                 name = self._names.get(parameter)
-                if name in self.theta:
+                if name in self.theta and parameter.grad is not None:
+                    self.parameters[name] = parameter
                     self.rules[name] = rule_of_step(
                         optimiser, parameter, group, self.theta[name], parameter in self._new
                     )
+        self.theta = {name: self.theta[name] for name in self.rules}
 
-    def _forget_hooks(self) -> None:
-        for hook in self.__dict__.pop("_hooks", ()):
-            hook.remove()
+
+class _Listeners:
+    """The steps that an optimiser's next step belongs to, behind one pair of hooks that stays.
+
+    Hooks that come and go while the optimiser steps would change the table it walks through.
+
+    Attributes:
+        steps: Those that have not been forgotten.
+        is_stepping: Whether the optimiser is inside its step.
+    """
+
+    def __init__(self, optimiser: Optimizer) -> None:
+        self.steps: WeakSet[TakenStep] = WeakSet()
+        self.is_stepping = False
+        optimiser.register_step_pre_hook(self._before)
+        optimiser.register_step_post_hook(self._after)
+
+    def _before(self, optimiser: Optimizer, args: object, kwargs: object) -> None:
+        self.is_stepping = True
+        for step in list(self.steps):
+            step._before(optimiser)
+
+    def _after(self, optimiser: Optimizer, args: object, kwargs: object) -> None:
+        self.is_stepping = False
+        for step in list(self.steps):
+            step._after(optimiser)
+            if step.is_taken:
+                self.steps.discard(step)
+
+
+_all_listeners: WeakKeyDictionary[Optimizer, _Listeners] = WeakKeyDictionary()
+
+
+def _listeners_of(optimiser: Optimizer) -> _Listeners:
+    if optimiser not in _all_listeners:
+        _all_listeners[optimiser] = _Listeners(optimiser)
+    return _all_listeners[optimiser]
+
+
+def _moving_buffers(student: nn.Module) -> list[tuple[str, Tensor]]:
+    """Returns what passes may move beside BatchNorm's statistics, by name."""
+    of_norms = {
+        id(buffer)
+        for module in student.modules()
+        if isinstance(module, _NormBase)
+        for buffer in module.buffers(recurse=False)
+    }
+    return [
+        (name, buffer)
+        for name, buffer in student.named_buffers()
+        if buffer.is_floating_point() and id(buffer) not in of_norms
+    ]
+
+
+def _has_overflowed(optimiser: Optimizer) -> bool:
+    """Says whether a fused step left everything as it was: its GradScaler found an overflow."""
+    found = getattr(optimiser, "found_inf", None)
+    return found is not None and bool(found)
+
+
+def as_it_is(outputs: Any) -> Tensor:  # noqa: ANN401 - what a student returns
+    """Returns a student's outputs as its logits."""
+    logits: Tensor = outputs
+    return logits
 
 
 def _is_new(optimiser: Optimizer, parameter: Tensor) -> bool:
     # SGD without momentum, and a fused SGD before its first step, may hold an empty entry.
     return not any(value is not None for value in optimiser.state.get(parameter, {}).values())
-
-
-def _weakly(method: Callable[[Optimizer], None]) -> Callable[..., None]:
-    """Returns a hook that does not keep a forgotten step alive."""
-    reference = weakref.WeakMethod(method)
-
-    def hook(optimiser: Optimizer, args: object, kwargs: object) -> None:
-        listener = reference()
-        if listener is not None:
-            listener(optimiser)
-
-    return hook
 
 
 def _incomplete(logits: Tensor) -> Tensor:

@@ -1,8 +1,8 @@
 """Learned temperatures as a module: the loss, the look-ahead, the move."""
 
 import logging
-from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from collections.abc import Callable, Sequence
+from dataclasses import fields, replace
 from typing import Any, Self
 
 import torch
@@ -11,11 +11,13 @@ from torch.nn import functional as F
 from torch.optim import Optimizer
 
 from metakd.core.batches import Inputs, changed
-from metakd.core.hypergradient import MetaLoss, TakenStep
+from metakd.core.hypergradient import Forward, LogitsOf, MetaLoss, TakenStep
+from metakd.core.hypergradient.linearised import at_least_float32
 from metakd.core.look_aheads import MetaStep, require_one_of
-from metakd.core.losses import Losses, TaskLoss
+from metakd.core.losses import Losses, TaskLoss, require_same_classes
 from metakd.core.meta_gradient import meta_gradient
 from metakd.core.meta_temperature.alignment import AlignmentRule
+from metakd.core.meta_temperature.batch_loss import BatchLoss
 from metakd.core.meta_temperature.config import (
     CONFIG_OF_RULE,
     AlignmentConfig,
@@ -24,35 +26,14 @@ from metakd.core.meta_temperature.config import (
     RuleName,
 )
 from metakd.core.meta_temperature.gradient import GradientRule
-from metakd.core.meta_temperature.rule import MetaRule, SeenStep
+from metakd.core.meta_temperature.rows import rows_of
+from metakd.core.meta_temperature.rule import MetaRule
 from metakd.core.meta_temperature.tempered_loss import TemperedLoss
 from metakd.core.meta_temperature.watch import Watch
 from metakd.core.ranks import ranks_of
 from metakd.core.temperatures import make_temperatures
 
 _logger = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class BatchLoss:
-    """A batch's loss as a function of the student's logits (B, C), with the graph to φ.
-
-    Attributes:
-        tempered: L(·; φ).
-        teacher_logits: z_t, (B, C).
-        labels: Class indices (B,), or probabilities (B, C).
-        shift: See ``TemperedLoss.forward``.
-    """
-
-    tempered: TemperedLoss
-    teacher_logits: Tensor
-    labels: Tensor
-    shift: Tensor
-
-    def __call__(self, student_logits: Tensor) -> Tensor:
-        """Returns the scalar batch mean."""
-        losses: Losses = self.tempered(student_logits, self.teacher_logits, self.labels, self.shift)
-        return losses.total
 
 
 def _learned(config: LearnedTemperatureConfig) -> tuple[TemperedLoss, MetaRule]:
@@ -87,11 +68,19 @@ class MetaTemperature(nn.Module):
     Save and load it with ``state_dict`` beside the student and the optimiser: a resumed run is the
     same run, to the bit on a CPU.
 
+    Logits are (B, C), or have further dimensions, such as (B, T, V) of tokens or (B, C, H, W) of
+    pixels: each position is then a sample of its own. Half precision is computed in float32; −inf,
+    of classes that are masked on both sides, counts as probability 0.
+
     Args:
         init: Where the gradient rule starts the temperature, or one for the student and one for the
             teacher; 4 unless it is given. The alignment rule has no start.
         rule: ``gradient`` descends the look-ahead hypergradient (MKD-style); ``alignment`` scores
             all temperatures of a range at each look-ahead.
+        class_dim: The dimension of the classes in logits of three dimensions or more, where their
+            shape and the labels' leave it open.
+        ignore_index: The label of samples, or positions, that are left out of the whole loss, such
+            as −100 of padding; None: the teacher's term has all of them.
         **settings: Further fields of ``GradientConfig`` or ``AlignmentConfig``.
 
     Raises:
@@ -100,6 +89,7 @@ class MetaTemperature(nn.Module):
     Attributes:
         config: The settings.
         steps: How many steps of the student were seen.
+        meta_steps: How many look-aheads moved the temperatures.
         skipped: How many look-aheads moved nothing because they were not finite.
     """
 
@@ -107,19 +97,31 @@ class MetaTemperature(nn.Module):
         self,
         init: float | tuple[float, float] | None = None,
         rule: RuleName = "gradient",
+        class_dim: int | None = None,
+        ignore_index: int | None = None,
         **settings: Any,  # noqa: ANN401 - fields of the rule's configuration
     ) -> None:
         super().__init__()
         require_one_of("rule", rule, tuple(CONFIG_OF_RULE))
         if init is not None:
+            twice = [name for name in ("tau_s", "tau_t") if name in settings]
+            if twice:
+                raise ValueError(f"init={init} is the start of both, got {twice[0]} beside it")
             if rule != "gradient":
                 raise ValueError(f"rule={rule!r} has no start, got init={init}: leave it out")
             settings["tau_s"], settings["tau_t"] = init if isinstance(init, tuple) else (init, init)
         self.config: LearnedTemperatureConfig = CONFIG_OF_RULE[rule](**settings)
         self.steps = 0
+        self.meta_steps = 0
         self.skipped = 0
+        self._class_dim = class_dim
+        self._ignore_index = ignore_index
+        self._task_loss: TaskLoss = F.cross_entropy
         self._tempered, self._rule = _learned(self.config)
         self._watch: Watch | None = None
+        self._is_attached = False
+        self._unwatched = 0
+        self._is_checked = False
 
     @classmethod
     def of(cls, config: LearnedTemperatureConfig) -> Self:
@@ -131,25 +133,43 @@ class MetaTemperature(nn.Module):
         """Returns the loss that the student descends, at the temperatures as they stand; scalar.
 
         Args:
-            student_logits: z_s, (B, C).
-            teacher_logits: z_t, (B, C); no gradient flows back into them.
-            labels: Class indices (B,), or probabilities (B, C).
+            student_logits: z_s, (B, C), or with further dimensions.
+            teacher_logits: z_t, of the same shape; no gradient flows back into them.
+            labels: Class indices, of the logits' shape without the classes, or class probabilities.
 
         Raises:
-            ValueError: If the logits differ in shape.
+            ValueError: If the logits differ in shape, have fewer than two classes or more than the
+                temperatures are for, or leave open where the classes are.
         """
         return self.losses(student_logits, teacher_logits, labels).total
 
     def losses(self, student_logits: Tensor, teacher_logits: Tensor, labels: Tensor) -> Losses:
         """Returns ``loss`` with its parts."""
-        losses: Losses = self._tempered(student_logits, teacher_logits.detach(), labels)
-        if self._watch is not None:
-            self._watch.saw_answers(teacher_logits.detach(), labels)
+        # Autograd keeps no tensors of inference mode.
+        teacher_logits, labels = (
+            tensor.clone() if tensor.is_inference() else tensor
+            for tensor in (teacher_logits.detach(), labels)
+        )
+        batch_loss = self._batch_loss(student_logits, teacher_logits, labels)
+        require_same_classes(student_logits, teacher_logits)
+        c = self.config
+        if isinstance(c, GradientConfig) and c.num_classes is not None:
+            classes = student_logits.shape[batch_loss.rows.class_dim]
+            batch_loss.require_classes(c.num_classes, classes)
+        if not self._is_checked:
+            self._is_checked = True
+            batch_loss.check(student_logits)
+        losses = batch_loss.losses(student_logits)
+        if student_logits.requires_grad and torch.is_grad_enabled():
+            if self._watch is not None:
+                self._watch.saw_loss(student_logits, teacher_logits, labels)
+            elif not self._is_attached:
+                self._say_when_unwatched()
         return losses
 
     def use_task_loss(self, task_loss: TaskLoss) -> None:
-        """Puts another loss of logits and labels in the place of cross-entropy."""
-        self._tempered.task_loss = task_loss
+        """Puts another loss of logits and labels, as they are, in the place of cross-entropy."""
+        self._task_loss = task_loss
 
     @property
     def temperatures(self) -> tuple[float, float]:
@@ -161,13 +181,26 @@ class MetaTemperature(nn.Module):
         """The present weight of the teacher's term."""
         return self._tempered.alpha
 
-    def watch(self, student: nn.Module, optimiser: Optimizer) -> Self:
+    def watch(
+        self, student: nn.Module, optimiser: Optimizer, output: LogitsOf | None = None
+    ) -> Self:
         """Remembers, from now on, the student's steps that look-aheads need; moves to its device.
+
+        A look-ahead repeats the pass whose logits entered the loss. They are found in what the
+        student returned: a tensor, or a tuple, mapping or dataclass that holds them. The student's
+        copies and saved files know nothing of it.
+
+        The step is differentiated as the optimiser took it, from the gradients that it found. What
+        scaled them before, such as clipping, is held constant: see
+        ``metakd.core.meta_temperature``. So are parameters that another optimiser moves.
 
         Args:
             student: The module that the loop calls, wrapped by DDP or ``torch.compile`` or not. It
-                maps one argument to logits (B, C).
-            optimiser: The optimiser that moves it.
+                takes one argument, a tensor (B, ...) or a mapping of them.
+            optimiser: The optimiser that moves it; wrappers of Accelerate and Lightning are looked
+                into.
+            output: Takes what the student returns to the logits of the loss, where the loop
+                computes these from it, for example ``lambda returned: returned[:, :10]``.
 
         Raises:
             UnknownOptimiserError: If the optimiser's step cannot be differentiated.
@@ -175,11 +208,12 @@ class MetaTemperature(nn.Module):
         """
         if self._watch is not None:
             self._watch.end()
-        self._watch = Watch(self, student, optimiser)
+        self._watch = Watch(self, student, optimiser, output)
         return self.attach(student)
 
     def attach(self, student: nn.Module) -> Self:
         """Moves to the student's device and, where that is a DDP module, learns with its ranks."""
+        self._is_attached = True
         self._tempered.group = ranks_of(student)
         return self.to(next(student.parameters()).device)
 
@@ -190,16 +224,17 @@ class MetaTemperature(nn.Module):
 
     def meta_step(
         self,
-        inputs: Tensor,
+        inputs: Inputs,
         labels: Tensor,
-        objective: TaskLoss = F.cross_entropy,
+        objective: Callable[[Any, Tensor], Tensor] = F.cross_entropy,
     ) -> MetaStep | None:
         """Moves the temperatures after the student's step, if a look-ahead is due.
 
         Args:
             inputs: Held-out samples that judge the step, (B', ...), or the next training batch.
             labels: Their classes, (B',).
-            objective: The meta loss of logits and labels, a scalar.
+            objective: The meta loss of what the student returns and of the labels, a scalar;
+                cross-entropy is taken of its logits.
 
         Returns:
             What was seen, or None when none is due.
@@ -212,29 +247,45 @@ class MetaTemperature(nn.Module):
         if not self._watch.is_due:
             return None
         steps = self._watch.take()
+        logits_of = steps[-1].logits_of
+
+        def meta_loss(forward: Forward) -> Tensor:
+            outputs = forward(inputs)
+            if objective is not F.cross_entropy:
+                return objective(outputs, labels)
+            logits = at_least_float32(logits_of(outputs))
+            rows = rows_of(logits, labels, self._class_dim, self._ignore_index)
+            return F.cross_entropy(rows.of(logits), rows.of_labels(labels))
+
         with self._watch.looking_back():
-            return self.learn(
-                steps,
-                lambda forward: objective(forward(inputs), labels),
-                meta_samples=len(labels),
-            )
+            return self.learn(steps, meta_loss, meta_samples=len(labels))
 
     def complete(
         self, step: TakenStep, inputs: Inputs, teacher_logits: Tensor, labels: Tensor
     ) -> TakenStep:
         """Completes a remembered step with the part of its batch that the look-ahead passes again.
 
+        It is the whole batch where inputs, logits and labels do not correspond sample by sample.
+
         Args:
             step: The step, just taken.
             inputs: Its whole batch, (B, ...).
-            teacher_logits: z_t, (B, C).
-            labels: (B,), or (B, C).
+            teacher_logits: z_t, (B, C), or with further dimensions.
+            labels: Class indices, or class probabilities.
         """
-        rows = self.config.samples_of(len(labels))
-        shift = torch.zeros(2, device=teacher_logits.device, dtype=self._dtype, requires_grad=True)
-        loss = BatchLoss(self._tempered, teacher_logits[:rows].detach(), labels[:rows], shift)
-        passed = changed(inputs, lambda tensor: tensor[:rows])
-        return step.complete(passed, loss, batch_size=len(labels))
+        batch_size = len(teacher_logits)
+        named = [inputs] if isinstance(inputs, Tensor) else list(inputs.values())
+        rows = batch_size
+        if all(tensor.dim() > 0 and len(tensor) == batch_size for tensor in (*named, labels)):
+            rows = self.config.samples_of(batch_size)
+        loss = self._batch_loss(
+            teacher_logits[:rows],
+            teacher_logits[:rows].detach(),
+            labels if rows == batch_size else labels[:rows],
+            torch.zeros(2, device=teacher_logits.device, dtype=self._dtype, requires_grad=True),
+        )
+        passed = inputs if rows == batch_size else changed(inputs, lambda tensor: tensor[:rows])
+        return step.complete(passed, loss, batch_size)
 
     def learn(
         self,
@@ -254,30 +305,41 @@ class MetaTemperature(nn.Module):
         """
         phi, group = self._tempered.phi, self._tempered.group
         losses = [step.loss for step in steps]
-        shifts = [loss.shift for loss in losses if isinstance(loss, BatchLoss)]
+        shifts = [
+            loss.shift for loss in losses if isinstance(loss, BatchLoss) and loss.shift is not None
+        ]
         found = meta_gradient(steps, meta_loss, phi, shifts, self.config.estimator, group)
         seen_loss = found.look_ahead.meta_loss
         if found.is_finite:
             seen = [
-                SeenStep(linearised, loss.teacher_logits)
+                loss.seen(linearised)
                 for linearised, loss in zip(found.look_ahead.passes, losses, strict=True)
                 if isinstance(loss, BatchLoss)
             ]
             self._rule.move(phi, found.of_phi, seen, group)
             self._tempered.clamp_()
+            self.meta_steps += 1
         else:
             self._skip(float(seen_loss))
         batch_size = steps[-1].batch_size or meta_samples
-        cost = self.config.step_equivalents(batch_size, meta_samples)
+        last, config = losses[-1], self.config
+        if isinstance(last, BatchLoss) and len(last.teacher_logits) == batch_size:
+            config = replace(config, meta_fraction=1.0)
+        cost = config.step_equivalents(batch_size, meta_samples)
         return MetaStep(seen_loss, found.common, cost, is_skipped=not found.is_finite)
 
     def get_extra_state(self) -> dict[str, int]:
         """Returns the counters, for the state dict."""
-        return {"steps": self.steps, "skipped": self.skipped}
+        return {"steps": self.steps, "meta_steps": self.meta_steps, "skipped": self.skipped}
 
     def set_extra_state(self, state: dict[str, int]) -> None:
         """Takes the counters from a state dict."""
         self.steps, self.skipped = state["steps"], state["skipped"]
+        self.meta_steps = state.get("meta_steps", 0)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Leaves the student and its optimiser out of copies and saved files."""
+        return {**self.__dict__, "_watch": None}
 
     @property
     def _dtype(self) -> torch.dtype:
@@ -291,4 +353,25 @@ class MetaTemperature(nn.Module):
                 "temperatures stay, and training goes on; MetaTemperature.skipped counts further "
                 "ones",
                 meta_loss,
+            )
+
+    def _batch_loss(
+        self,
+        like: Tensor,
+        teacher_logits: Tensor,
+        labels: Tensor,
+        shift: Tensor | None = None,
+    ) -> BatchLoss:
+        """Returns the loss of a batch whose logits have a shape ``like`` those."""
+        rows = rows_of(like, labels, self._class_dim, self._ignore_index)
+        return BatchLoss(self._tempered, rows, teacher_logits, labels, self._task_loss, shift)
+
+    def _say_when_unwatched(self) -> None:
+        self._unwatched += 1
+        if self._unwatched == self.config.interval + 1:
+            _logger.warning(
+                "the temperatures are not being learned: after %d losses nothing is watched, so "
+                "they stay at %.3g and %.3g; call watch(student, optimiser) before the loop",
+                self._unwatched,
+                *self.temperatures,
             )

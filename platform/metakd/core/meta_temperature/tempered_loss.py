@@ -23,18 +23,14 @@ class TemperedLoss(nn.Module):
         scale: What keeps the size of the teacher's gradient; see ``distillation_loss``.
 
     Attributes:
-        task_loss: What the labels contribute; cross-entropy, unless somebody puts another there.
         group: The ranks of a DDP student, None without.
     """
-
-    task_loss: TaskLoss
 
     def __init__(
         self, temperatures: Temperatures, alpha: float, learn_alpha: bool, scale: Scale
     ) -> None:
         super().__init__()
         self.temperatures = temperatures
-        self.task_loss = F.cross_entropy
         self.group: dist.ProcessGroup | None = None
         self._scale = scale
         self._alpha = alpha
@@ -49,6 +45,7 @@ class TemperedLoss(nn.Module):
         teacher_logits: Tensor,
         labels: Tensor,
         shift: Tensor | None = None,
+        task_loss: TaskLoss = F.cross_entropy,
     ) -> Losses:
         """Returns the batch's loss and its parts.
 
@@ -58,6 +55,7 @@ class TemperedLoss(nn.Module):
             labels: Class indices (B,), or probabilities (B, C).
             shift: (2,), added to log τ_s and log τ_t; its gradient at zero is that of a common
                 relative change of all temperatures, in whatever form they are learned.
+            task_loss: What the labels contribute.
         """
         tau_s, tau_t = self.temperatures(student_logits.detach(), teacher_logits, labels)
         if shift is not None:
@@ -72,7 +70,7 @@ class TemperedLoss(nn.Module):
             tau_t,
             alpha,
             self._scale,
-            self.task_loss,
+            task_loss,
             self.group,
         )
 
