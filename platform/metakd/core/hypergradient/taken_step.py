@@ -41,6 +41,7 @@ class TakenStep:
     Args:
         student: The student; wrappers of DDP and ``torch.compile`` are looked through.
         optimiser: The optimiser that takes the step.
+        listens: Whether it listens from now on, or when ``listen`` is called.
 
     Raises:
         UnknownOptimiserError: If the optimiser's step cannot be differentiated.
@@ -58,9 +59,11 @@ class TakenStep:
         logits_of: Takes what the student returns to its logits (B, C).
         loss: The step's loss as a function of its logits (B, C).
         batch_size: Samples of the whole batch, None where nobody said.
+        is_displaced: Whether parameters changed before the optimiser moved them: the gradient was
+            taken elsewhere then.
     """
 
-    def __init__(self, student: nn.Module, optimiser: Optimizer) -> None:
+    def __init__(self, student: nn.Module, optimiser: Optimizer, listens: bool = True) -> None:
         require_known(optimiser)
         self.student = bare(student)
         self.device = next(self.student.parameters()).device
@@ -87,10 +90,21 @@ class TakenStep:
                 "from it: unfreeze parameters of the student, or hand over the student's optimiser"
             )
         self._new: set[Tensor] = set()
-        listeners = _listeners_of(optimiser)
-        listeners.steps.add(self)
-        if listeners.is_stepping:  # the pass is inside optimiser.step(closure)
-            self._before(optimiser, has_gradients=False)
+        self._versions = {parameter: parameter._version for parameter in self._names}
+        self.is_displaced = False
+        self._listeners = _listeners_of(optimiser)
+        if listens:
+            self.listen()
+
+    def listen(self) -> None:
+        """Takes the optimiser's next step, or the one that it is in, for its own."""
+        self._listeners.steps.add(self)
+        if self._listeners.stepping is not None:  # the pass is inside optimiser.step(closure)
+            self._before(self._listeners.stepping, has_gradients=False)
+
+    def ignore(self) -> None:
+        """Listens no longer."""
+        self._listeners.steps.discard(self)
 
     @property
     def is_complete(self) -> bool:
@@ -140,6 +154,7 @@ class TakenStep:
                 if parameter in self._names and is_moved:
                     name = self._names[parameter]
                     self.theta[name] = parameter.detach().clone()
+                    self.is_displaced |= parameter._version != self._versions[parameter]
                     if _is_new(optimiser, parameter):
                         self._new.add(parameter)
 
@@ -165,22 +180,22 @@ class _Listeners:
 
     Attributes:
         steps: Those that have not been forgotten.
-        is_stepping: Whether the optimiser is inside its step.
+        stepping: The optimiser while it is inside its step.
     """
 
     def __init__(self, optimiser: Optimizer) -> None:
         self.steps: WeakSet[TakenStep] = WeakSet()
-        self.is_stepping = False
+        self.stepping: Optimizer | None = None
         optimiser.register_step_pre_hook(self._before)
         optimiser.register_step_post_hook(self._after)
 
     def _before(self, optimiser: Optimizer, args: object, kwargs: object) -> None:
-        self.is_stepping = True
+        self.stepping = optimiser
         for step in list(self.steps):
             step._before(optimiser)
 
     def _after(self, optimiser: Optimizer, args: object, kwargs: object) -> None:
-        self.is_stepping = False
+        self.stepping = None
         for step in list(self.steps):
             step._after(optimiser)
             if step.is_taken:
