@@ -10,8 +10,8 @@ from rich.console import Console
 from metakd.analysis.intervals import MIN_PAIRS
 from metakd.analysis.wording import counted
 from metakd.data.datasets import ImageDataset
-from metakd.models.create import create_model
-from metakd.models.names import SMALL_SIDE, without_weights
+from metakd.models.names import SMALL_SIDE
+from metakd.models.outline import parameters_of
 from metakd.results.reader import read_trials
 from metakd.study.banks import BankSpec
 from metakd.study.board import Board
@@ -234,5 +234,5 @@ def _teaching(teachers: Sequence[TeacherSpec], dataset: ImageDataset) -> str:
 
 
 def _sized(model: str, dataset: ImageDataset) -> str:
-    built = create_model(without_weights(model), dataset.image_shape, dataset.num_classes, seed=0)
-    return f"{model} ({sum(p.numel() for p in built.parameters()):,} parameters)"
+    parameters = parameters_of(model, dataset.image_shape, dataset.num_classes)
+    return f"{model} ({parameters:,} parameters)"
