@@ -113,7 +113,7 @@ def parse(defaults: StudySpec, argv: Sequence[str] | None) -> tuple[StudySpec, R
     """
     argv = sys.argv[1:] if argv is None else argv
     _require_plain(argv)
-    parser = _parser(defaults)
+    parser = study_parser(defaults)
     preset = PRESETS[parser.parse_args(argv).preset]
     parser.set_defaults(**preset.run)
     given = vars(parser.parse_args(argv))
@@ -196,7 +196,8 @@ def _place(out: str, scratch: Path | None) -> "tuple[Path, ObjectStore | None]":
     return expanded(str(scratch or SCRATCH)).absolute() / store.id, store
 
 
-def _parser(defaults: StudySpec) -> _Parser:
+def study_parser(defaults: StudySpec) -> _Parser:
+    """Returns the parser of a study's words, whose help shows the study's own defaults."""
     parser = _Parser(
         description="Search for the distillation temperature, or learn it? Runs what is missing of "
         "the study on Ray, then prints the verdict and writes the report. Running the same command "
