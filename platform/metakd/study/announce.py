@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from rich.console import Console
 
 from metakd.analysis.intervals import MIN_PAIRS
+from metakd.analysis.made_with import COLUMNS, GIT_COMMIT, others_than, trials_by_version
 from metakd.analysis.wording import counted
 from metakd.data.datasets import ImageDataset
 from metakd.models.names import SMALL_SIDE
@@ -18,9 +19,11 @@ from metakd.study.board import Board
 from metakd.study.cost import estimate_s
 from metakd.study.plan import Opened, Plan
 from metakd.study.progress import duration
+from metakd.study.record import git_commit
 from metakd.study.spec import Question
 from metakd.study.strategies import STRATEGIES
 from metakd.train.algorithms import current_versions, outdated
+from metakd.train.commit import package_versions
 from metakd.train.trial import TeacherSpec
 
 if TYPE_CHECKING:
@@ -202,6 +205,23 @@ def announce_older(console: Console, out: Path) -> None:
         console.print(
             f"older        {counted(len(older), 'trial')} in the store of older algorithms "
             f"({'; '.join(words)}): they stay there, and are not compared with new ones"
+        )
+
+
+def announce_versions(console: Console, out: Path) -> None:
+    """Says which trials of the store were made with other packages, Python or code than these."""
+    if not out.exists():
+        return
+    rows = read_trials(out, columns=COLUMNS).to_pylist()
+    now = {**package_versions(), GIT_COMMIT: git_commit()}
+    words = []
+    for what, counts in others_than(now, trials_by_version(rows)).items():
+        were = [f"{version} ({counted(trials, 'trial')})" for version, trials in counts.items()]
+        words.append(f"{what} {', '.join(were)}, now {now[what]}")
+    if words:
+        console.print(
+            f"versions     changed since trials of the store were made: {'; '.join(words)}. They "
+            "count like new ones; the report says which made how many"
         )
 
 

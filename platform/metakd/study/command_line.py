@@ -169,7 +169,8 @@ def _require_plain(words: Sequence[str]) -> None:
     for word in words:
         if word.startswith("--"):
             option = word.partition("=")[0]
-        if not word.strip() or word == f"{option}=":
+        # argparse takes what is only two hyphens for no value.
+        if not word.strip() or word in (f"{option}=", f"{option}=--"):
             raise SpecError(f"{option or 'a word'} must not be empty, got {word!r}")
         if UNPRINTABLE.search(word):
             raise SpecError(

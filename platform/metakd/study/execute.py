@@ -27,6 +27,7 @@ from metakd.study.announce import (
     announce_plan,
     announce_skipped,
     announce_verdict,
+    announce_versions,
 )
 from metakd.study.banks import check_room, free_bytes
 from metakd.study.board import Board
@@ -86,6 +87,7 @@ def execute(
         board = _board(plan, folder)
         _announce(plan, board, options, folder, console)
         announce_older(console, folder.out)
+        announce_versions(console, folder.out)
         if options.dry_run:
             return 0
         failures = _run(plan, board, options, folder, console)
