@@ -35,6 +35,7 @@ from metakd.analysis.degradation import level_changes
 from metakd.analysis.findings import GainsOverScales, TauSpans
 from metakd.analysis.intervals import Interval
 from metakd.analysis.loss_profile import SHARES
+from metakd.analysis.made_with import MadeWith
 from metakd.analysis.summarise import summarise
 from metakd.analysis.summary import (
     SUMMARY_VERSION,
@@ -385,6 +386,7 @@ def summary() -> Summary:
             LabelUse(("ce", "fixed", "meta"), Counts(94, 1069), None, None),
             LabelUse(("grid",), Counts(94, 1069), Counts(20, 189), None),
         ),
+        made_with=(MadeWith("torch", "2.9.1", 41), MadeWith("torch", "2.10.0", 42)),
     )  # fmt: skip
 
 

@@ -1,12 +1,20 @@
 import io
+import json
 from dataclasses import replace
 from pathlib import Path
 
+import pytest
 from rich.console import Console
 
 from metakd.data.datasets import ImageDataset, open_dataset
 from metakd.results.writer import write_trial
-from metakd.study.announce import announce_older, announce_plan, announce_skipped
+from metakd.study import announce
+from metakd.study.announce import (
+    announce_older,
+    announce_plan,
+    announce_skipped,
+    announce_versions,
+)
 from metakd.study.board import Board
 from metakd.study.curves import Curves
 from metakd.study.options import BankPolicy
@@ -72,6 +80,43 @@ def test_trials_of_older_algorithms_are_counted_and_stay_apart(tmp_path: Path) -
         "older        2 trials in the store of older algorithms (kd 0, now 1; mkd unversioned, now "
         "2): they stay there, and are not compared with new ones\n"
     )
+
+
+def test_versions_that_changed_since_trials_were_made_are_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = {"torch": "2.10.0", "numpy": "2.1", "python": "3.12.1"}
+    monkeypatch.setattr(announce, "package_versions", lambda: now)
+    monkeypatch.setattr(announce, "git_commit", lambda: "def")
+
+    def said() -> str:
+        text = io.StringIO()
+        announce_versions(Console(file=text, width=400), tmp_path)
+        return text.getvalue()
+
+    def store(trial_id: str, status: str = "done", **choice: str) -> None:
+        versions = {name: version for name, version in choice.items() if name != "commit"}
+        write_trial(
+            tmp_path,
+            {
+                "trial_id": trial_id,
+                "pair_id": "p",
+                "status": status,
+                "versions_json": json.dumps(versions),
+                "git_commit": choice.get("commit", ""),
+            },
+            [],
+        )
+
+    assert said() == ""
+    store("a", **now, commit="def")
+    # An older store does not say everything.
+    store("b", torch="2.10.0")
+    assert said() == ""
+    store("c", **{**now, "torch": "2.9.1"}, commit="abc")
+    store("d", "stopped", **{**now, "torch": "2.9.1"}, commit="abc")
+    assert "torch 2.9.1 (2 trials), now 2.10.0; git commit abc (2 trials), now def." in said()
+    assert "numpy" not in said()
 
 
 def test_the_plan_says_who_teaches_at_once(tmp_path: Path) -> None:

@@ -48,12 +48,30 @@ def fails(words: list[str], capsys: pytest.CaptureFixture[str]) -> str:
         ("--scales 0", "(0, 1], got 0"),
         ("--validation half", "--validation: invalid choice: 'half' (choose from"),
         ("--scales 1.5", "(0, 1], got 1.5"),
+        ("--scales 1e-6", "fewer than its 10 classes: give --scales 0.0094 or more"),
+        ("--scales 0.3 0.3000001", "keep the same 321 training samples"),
+        ("--seeds 1000000", "1,000,000 trials or more, and a plan holds at most 20,000"),
+        ("--seeds 6000 --strategies grid", "this study has 30,000 trials, and a plan holds"),
+        ("--budget 1e9", "budget must be at most 1,000 student runs"),
+        ("--epochs 1000000000000", "epochs must be at most 100,000"),
+        ("--temperatures 1e-300", "in [0.01, 10000], got 1e-300"),
+        ("--temperatures nan", "--temperatures: a finite number is expected"),
+        ("--seeds ٣", "--seeds: a whole number is expected"),
+        ("--bank-gib nan", "--bank-gib: a finite number is expected"),
+        ("--cpus-per-trial 1e-300", "a part of a CPU (0.0001 or more)"),
+        ("--max-concurrent 99999999999999999999", "at most 100,000"),
+        ("--tau=--", "--tau must not be empty"),
+        ("--temp 4", "did you mean --temperatures?"),
+        ("—seeds 4", "did you mean --seeds?"),
+        ("--teacher timm:resnet18,num_classes=3", "comes from the dataset, which has 10"),
+        ("--teacher timm:resnet18,checkpoint_path=/nowhere.pth", "no checkpoint /nowhere.pth"),
+        ("--student timm:inception_v4 --strategies ce", "cannot take images of (1, 8, 8)"),
+        ("--cluster moon", "auto, local or HOST:PORT"),
         ("--cluster 127.0.0.1:9", "no Ray cluster answers"),
         ("--cluster ray://h:1", "Ray Client"),
         ("--dry-run --cluster ray://h:1", "Ray Client"),
         ("--dry-run --cluster 127.0.0.1:9", "no Ray cluster answers"),
         ("--strategies all ce", "'all' stands alone"),
-        ("--cluster moon", "auto, local or HOST:PORT"),
     ],
 )
 def test_it_is_named_in_one_line(
@@ -80,6 +98,26 @@ def test_a_folder_of_something_else_is_left_alone(
 def test_a_file_is_no_folder(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "file").write_text("")
     assert "is a file" in fails(["--out", str(tmp_path / "file")], capsys)
+
+
+@pytest.mark.parametrize(
+    ("out", "message"),
+    [
+        ("", "--out must not be empty"),
+        (" ", "--out must not be empty"),
+        ("file://", "write --out file:///FOLDER"),
+        ("a\nb", "without control characters"),
+        ("\udcff", "must be UTF-8 text"),
+        ("/proc/x", "no folder can be made in /proc"),
+        ("/dev/null", "/dev/null is a file"),
+        ("x" * 300, "cannot be used: File name too long"),
+        ("~nobody-here/x", "stands for no folder"),
+    ],
+)
+def test_results_go_to_a_folder_that_can_be_made(
+    out: str, message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert message in fails(["--dry-run", "--out", out], capsys)
 
 
 def test_banks_that_the_disk_does_not_hold(

@@ -65,6 +65,35 @@ def test_every_word_reaches_its_place() -> None:
     assert not options.report
 
 
+def test_a_tilde_is_the_home_folder_where_no_shell_expands_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert parse(STUDY, ["--out=~/here"])[1].out == tmp_path / "here"
+    assert parse(STUDY, ["--out", "file://~/here"])[1].out == tmp_path / "here"
+    assert parse(STUDY, ["--data-dir=~/down"])[1].data.data_dir == tmp_path / "down"
+    model = "timm:resnet18,checkpoint_path={}/a.pth"
+    teachers = [f"digit_cnn+{model.format('~')}", model.format("/x~")]
+    spec, _ = parse(STUDY, ["--teachers", *teachers, "--students", model.format("~")])
+    assert spec.teachers == (f"digit_cnn+{model.format(tmp_path)}", model.format("/x~"))
+    assert spec.students == (model.format(tmp_path),)
+
+
+def test_the_last_of_an_option_counts_and_the_plan_says_so() -> None:
+    assert parse(STUDY, ["--seeds", "3"])[1].notes == ()
+    words = ["--seeds", "3", "--teacher", "digit_mlp", "--seeds=4", "--teachers", "digit_cnn"]
+    spec, options = parse(STUDY, words)
+    assert (spec.seeds, spec.teachers) == (4, ("digit_cnn",))
+    assert options.notes == (
+        "--seeds is given more than once: the last one counts",
+        "--teacher is given more than once: the last one counts",
+    )
+
+
+def test_minus_zero_is_zero() -> None:
+    assert str(parse(STUDY, ["--alpha", "-0.0"])[0].alpha) == "0.0"
+
+
 def test_scales_are_fractions_or_images_of_each_class() -> None:
     spec, _ = parse(STUDY, ["--images-per-class", "5", "20"])
     assert spec.images_per_class == (5, 20)

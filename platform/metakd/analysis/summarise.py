@@ -18,6 +18,7 @@ from metakd.analysis.label_use import label_use
 from metakd.analysis.level_gaps import level_gaps
 from metakd.analysis.logged_teaching import logged_teaching
 from metakd.analysis.loss_profile import loss_profiles
+from metakd.analysis.made_with import Trials, changed_between_runs, trials_by_version
 from metakd.analysis.optimism import selection_optimism
 from metakd.analysis.questions import answer, contest_answer, question_of
 from metakd.analysis.reached import reached_by_strategy
@@ -84,6 +85,7 @@ def summarise(out: Path) -> Summary:
     gains = search_gains(table, grid)
     degradations = degradation_curves(table, grid, gaps)
     learned = trajectories(out, table)
+    versions = trials_by_version(table.rows)
     return Summary(
         summary_version=SUMMARY_VERSION,
         study=record.study,
@@ -103,7 +105,7 @@ def summarise(out: Path) -> Summary:
         transfer=transfer_regret(table, grid),
         trajectories=learned,
         inventory=inventory,
-        provenance=_provenance(record, table),
+        provenance=_provenance(record, table, versions),
         spec=spec_in_words(record.spec),
         gains=gains,
         anytime=anytime_curves(out, table, record.study),
@@ -131,6 +133,7 @@ def summarise(out: Path) -> Summary:
         teaching_curves=teaching_curves,
         quiz_falls=quiz_falls,
         label_use=label_use(table),
+        made_with=changed_between_runs(versions),
     )
 
 
@@ -144,7 +147,7 @@ def _corrections(rivals: Sequence[Rival], contested: Ensemble | Teaching | None)
     )
 
 
-def _provenance(record: StudyRecord, table: StudyTable) -> dict[str, str]:
+def _provenance(record: StudyRecord, table: StudyTable, versions: Trials) -> dict[str, str]:
     devices = sorted({row["device"] for row in table.rows if row["device"]})
     commits = sorted({row["git_commit"] for row in table.rows if row["git_commit"]})
     return {
@@ -152,5 +155,8 @@ def _provenance(record: StudyRecord, table: StudyTable) -> dict[str, str]:
         "created": record.created,
         "git commit": ", ".join(commits) or record.git_commit,
         "device": ", ".join(devices),
-        **dict(sorted(record.versions.items())),
+        **{
+            package: ", ".join(versions.get(package, [first]))
+            for package, first in sorted(record.versions.items())
+        },
     }

@@ -25,10 +25,11 @@ from metakd.analysis.curves import (
 )
 from metakd.analysis.findings import GainsOverScales, LevelChange, TauSpans
 from metakd.analysis.intervals import Interval
+from metakd.analysis.made_with import MadeWith
 from metakd.analysis.teaching_curves import QuizFall, TeachingCurve
 from metakd.analysis.weight_curves import FinalWeights, WeightsCurve
 
-SUMMARY_VERSION = 6
+SUMMARY_VERSION = 7
 
 
 @dataclass(frozen=True)
@@ -288,6 +289,7 @@ class Summary:
     Attributes:
         learned_runs: What a learned run costs, in plain runs of its setting: the median, in steps
             or seconds, whichever is dearer; failed runs shared. None where unknown.
+        made_with: What changed between runs: each version of it, and how many trials it made.
     """
 
     summary_version: int
@@ -337,3 +339,4 @@ class Summary:
     quiz_falls: tuple[QuizFall, ...]
 
     label_use: tuple[LabelUse, ...]
+    made_with: tuple[MadeWith, ...]

@@ -70,7 +70,8 @@ class Runs:
 MEASURED = tuple(field.name for field in fields(Runs) if field.name != "row")
 # What is read of each trial.
 COLUMNS = (
-    *("trial_id", "name", "status", "error", "method", "seed", "device", "git_commit"),
+    *("trial_id", "name", "status", "error", "method", "seed", "device"),
+    *("ended", "versions_json", "git_commit"),
     *(*FACTORS, "train_samples", "validation_samples", "test_samples"),
     "validation_samples_learned",
     *("tau_s_init", "tau_t_init", "epochs", "teacher_test_acc_last", *MEASURED),

@@ -2,6 +2,9 @@
 
 TAU_MIN = 0.25
 TAU_MAX = 64.0
+FIXED_TAU_MIN = 0.01
+FIXED_TAU_MAX = 10_000.0
+"""Of a temperature that a study fixes: beyond these float32 leaves nothing of softened classes."""
 
 
 def require_start(name: str, tau: float) -> None:

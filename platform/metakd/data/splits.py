@@ -2,8 +2,9 @@
 
 import heapq
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields
+from functools import lru_cache
 from itertools import combinations
 
 import numpy as np
@@ -185,7 +186,9 @@ def _shuffled_classes(ids: Ids, labels: NDArray[np.int64], seed: int) -> list[Id
     keys = random_bits(seed, torch.from_numpy(np.asarray(ids, dtype=np.int64))).numpy()
     shuffled = ids[np.argsort(keys, kind="stable")]
     classes = labels[shuffled]
-    return [shuffled[classes == label] for label in np.unique(classes)]
+    by_class = np.argsort(classes, kind="stable")
+    _, starts = np.unique(classes[by_class], return_index=True)
+    return np.split(shuffled[by_class], starts[1:]) if len(ids) else []
 
 
 def _in_turn(members: list[Ids], rounds: int) -> Ids:
@@ -197,13 +200,23 @@ def _in_turn(members: list[Ids], rounds: int) -> Ids:
 
 def _balanced_order(members: list[Ids], size: int) -> Ids:
     """Returns ``size`` ids such that every prefix holds each class within one of its share."""
-    remaining = [iter(ids) for ids in members]
-    classes = _balanced_classes([len(ids) for ids in members], size)
-    return np.fromiter((next(remaining[k]) for k in classes), dtype=np.int64, count=size)
+    classes = _balanced_classes(tuple(len(ids) for ids in members), size)
+    counts = np.bincount(classes, minlength=len(members))
+    order = np.empty(size, dtype=np.int64)
+    taken = [ids[:count] for ids, count in zip(members, counts, strict=True)]
+    order[np.argsort(classes, kind="stable")] = np.concatenate([order[:0], *taken])
+    return order
 
 
-def _balanced_classes(counts: list[int], size: int) -> Iterator[int]:
-    """Yields classes such that after m of them class k came within one of m·counts[k]/n times.
+# The same for all seeds of a scale, and most of what a plan of many images takes.
+@lru_cache(maxsize=16)
+def _balanced_classes(counts: tuple[int, ...], size: int) -> NDArray[np.int32]:
+    """Returns ``size`` classes: after m of them class k came within one of m·counts[k]/n times."""
+    return np.fromiter(_classes_in_turn(counts, size), dtype=np.int32, count=size)
+
+
+def _classes_in_turn(counts: Sequence[int], size: int) -> Iterator[int]:
+    """Yields ``size`` classes as ``_balanced_classes`` has them.
 
     Tijdeman's solution of the chairman assignment problem (1980, doi 10.1016/0012-365X(80)90269-1):
     with ε = 1 / (2K − 2), the j-th sample of class k may come once its share m·counts[k]/n has

@@ -1,12 +1,17 @@
 """One function makes every model: our own by name, any other as ``timm:NAME``."""
 
-from pathlib import Path
-
 import torch
 from torch import nn
 
 from metakd.models.catalogue import CATALOGUE
-from metakd.models.names import TIMM_PREFIX, ImageShape, ModelError, split_name, unknown_model
+from metakd.models.names import (
+    TIMM_PREFIX,
+    ImageShape,
+    ModelError,
+    require_checkpoint,
+    split_name,
+    unknown_model,
+)
 
 
 def create_model(name: str, image_shape: ImageShape, num_classes: int, seed: int) -> nn.Module:
@@ -38,14 +43,14 @@ def _create_by_timm(name: str, image_shape: ImageShape, num_classes: int) -> nn.
     timm_name = model.removeprefix(TIMM_PREFIX)
     if not name.startswith(TIMM_PREFIX) or not is_timm_model(timm_name):
         raise unknown_model(name)
-    options = {
-        "in_chans": image_shape[0],
-        "num_classes": num_classes,
-        **chosen,
-    }
-    checkpoint = options.get("checkpoint_path")
-    if checkpoint is not None and not Path(str(checkpoint)).is_file():
-        raise ModelError(f"there is no checkpoint {checkpoint}, which {name!r} asks for")
+    of_data = {"in_chans": image_shape[0], "num_classes": num_classes}
+    for option, value in of_data.items():
+        if chosen.get(option, value) != value:
+            raise ModelError(
+                f"{option} of {name!r} comes from the dataset, which has {value}: leave it out"
+            )
+    options = {**of_data, **chosen}
+    require_checkpoint(name)
     try:
         return build_timm_model(timm_name, image_shape, options)
     except (TypeError, ValueError, RuntimeError, AssertionError, OSError) as error:

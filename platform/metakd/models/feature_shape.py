@@ -5,8 +5,8 @@ from functools import lru_cache
 import torch
 
 from metakd.core.features import FeatureError, MapShape, map_shape
-from metakd.models.create import create_model
-from metakd.models.names import ImageShape, without_weights
+from metakd.models.names import ImageShape
+from metakd.models.outline import outline_of
 
 
 @lru_cache(maxsize=64)
@@ -22,8 +22,8 @@ def feature_shape(name: str, image_shape: ImageShape, num_classes: int) -> MapSh
         ModelError: If there is no such model.
         FeatureError: If it shows no features.
     """
-    model = create_model(without_weights(name), image_shape, num_classes, seed=0)
+    model = outline_of(name, image_shape, num_classes)
     try:
-        return map_shape(model, torch.zeros(1, *image_shape))
+        return map_shape(model, torch.zeros(1, *image_shape, device="meta"))
     except FeatureError as error:
         raise FeatureError(f"{name}: {error}") from error

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from metakd.errors import UserError
+from metakd.home import expanded
 from metakd.models.catalogue import CATALOGUE
 
 MODEL_NAMES = tuple(CATALOGUE)
@@ -22,7 +23,10 @@ TINY_SIDE, SMALL_SIDE = 16, 64
 """Images below so many pixels a side get the models for 8×8 and for 32×32 by default."""
 BETWEEN_TEACHERS = "+"
 """Stands between the models of several teachers at once."""
-WEIGHT_OPTIONS = ("pretrained", "checkpoint_path")
+CHECKPOINT = "checkpoint_path"
+WEIGHT_OPTIONS = ("pretrained", CHECKPOINT)
+LARGEST_OPTION, MOST_BLOCKS = 100_000, 256
+"""No whole number among a model's options is larger, and no model is deeper."""
 
 ImageShape = tuple[int, int, int]
 Choice = TypeVar("Choice")
@@ -39,9 +43,14 @@ def require_known_model(name: str) -> None:
         name: As ``create_model`` takes it.
 
     Raises:
-        ModelError: If there is no such model, or an option is not written key=value.
+        ModelError: If there is no such model, or an option is not written key=value, stands there
+            twice, or is too large a number.
     """
-    model, _ = split_name(name)
+    model, options = split_name(name)
+    for option, value in options.items():
+        most = MOST_BLOCKS if option == "depth" else LARGEST_OPTION
+        if isinstance(value, int) and abs(value) > most:
+            raise ModelError(f"{option} of a model must be at most {most:,}, got {name!r}")
     if name in CATALOGUE:
         return
     if model.startswith(TIMM_PREFIX) and _may_be_timm_model(model.removeprefix(TIMM_PREFIX)):
@@ -107,15 +116,60 @@ def split_name(name: str) -> tuple[str, dict[str, Any]]:
     """Returns a model's name without its options, and the options.
 
     Raises:
-        ModelError: If an option is not written key=value.
+        ModelError: If an option is not written key=value, or stands there twice.
     """
     model, *words = name.split(",")
-    return model, dict(_parse_option(name, word) for word in words)
+    options: dict[str, Any] = {}
+    for key, value in (_parse_option(name, word) for word in words):
+        if key in options:
+            raise ModelError(f"option {key} stands twice in {name!r}: leave one of them out")
+        options[key] = value
+    return model, options
 
 
 def join_name(model: str, options: Mapping[str, Any]) -> str:
     """Returns a model's name with options, as ``split_name`` takes it apart."""
     return ",".join([model, *(f"{key}={value}" for key, value in options.items())])
+
+
+def at_home(level: str) -> str:
+    """Returns the name of a model, or of several at once, with ``~`` in its checkpoint expanded.
+
+    Raises:
+        HomeError: If there is no such home folder.
+    """
+    written = f"{CHECKPOINT}=~"
+    models = [
+        [
+            f"{CHECKPOINT}={expanded(word.removeprefix(written[:-1]))}"
+            if word.startswith(written)
+            else word
+            for word in model.split(",")
+        ]
+        for model in level.split(BETWEEN_TEACHERS)
+    ]
+    return BETWEEN_TEACHERS.join(",".join(words) for words in models)
+
+
+def require_checkpoint(name: str) -> None:
+    """Refuses a model whose name brings weights from a file that is not there, or not readable.
+
+    Raises:
+        ModelError: If so.
+    """
+    checkpoint = split_name(name)[1].get(CHECKPOINT)
+    if not checkpoint:
+        return
+    try:
+        with expanded(str(checkpoint)).open("rb"):
+            return
+    except FileNotFoundError as error:
+        raise ModelError(f"there is no checkpoint {checkpoint}, which {name!r} asks for") from error
+    except OSError as error:
+        raise ModelError(
+            f"the checkpoint {checkpoint}, which {name!r} asks for, cannot be read: "
+            f"{error.strerror}"
+        ) from error
 
 
 def brings_weights(name: str) -> bool:
@@ -151,7 +205,7 @@ def _parse_option(name: str, option: str) -> tuple[str, Any]:
         raise ModelError(f"model options are written key=value, got {option!r} in {name!r}")
     try:
         return key, ast.literal_eval(value)
-    except (ValueError, SyntaxError):
+    except (ValueError, SyntaxError, RecursionError, MemoryError):
         return key, value
 
 

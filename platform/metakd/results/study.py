@@ -2,11 +2,13 @@
 
 import json
 import os
+import tempfile
 from collections.abc import Collection
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, TypedDict
 
+from metakd.atomic import DISK_IS_FULL
 from metakd.errors import UserError
 
 SCHEMA_VERSION = 1
@@ -18,6 +20,8 @@ SCHEMES = ("s3", "gs", "gcs", "abfs", "abfss")
 
 # What a study may have left before it could write study.json, beside drafts and locks, whose names
 # start with a dot: a dry run keeps decoded datasets.
+LONGEST_NAME = "x" * 200
+"""As long as the path of a file below the results folder gets."""
 OWN_NAMES = frozenset(
     {"datasets", "teachers", "banks", "checkpoints", "ray", "trials", "steps", "failed"}
 )
@@ -95,17 +99,32 @@ def read_study(out: Path) -> StudyRecord:
 
 
 def check_out(out: Path) -> None:
-    """Checks that a folder can take a study's results; makes nothing.
+    """Checks that a folder can take a study's results; leaves nothing there.
 
     Raises:
         StoreError: If ``out`` is a file, cannot be written, holds something else, or holds results
             of another schema version.
+        OSError: If the disk is full.
     """
-    place = nearest_existing(out)
+    try:
+        place = nearest_existing(out)
+        # A path too long for the files below it is found out here.
+        (out.absolute() / LONGEST_NAME).exists()
+    except OSError as error:
+        raise StoreError(f"{out} cannot be used: {error.strerror}: choose another --out") from error
     if not place.is_dir():
         raise StoreError(f"results need a folder, but {place} is a file: choose another --out")
     if not os.access(place, os.W_OK | os.X_OK):
         raise StoreError(f"{place} cannot be written: mend its permissions or choose another --out")
+    try:
+        # Some file systems have no room for folders, whoever asks.
+        Path(tempfile.mkdtemp(prefix=".", dir=place)).rmdir()
+    except OSError as error:
+        if error.errno in DISK_IS_FULL:
+            raise
+        raise StoreError(
+            f"no folder can be made in {place} ({error.strerror}): choose another --out"
+        ) from error
     if not out.exists():
         return
     if (out / STUDY_FILE).exists():

@@ -8,19 +8,22 @@ from typing import TYPE_CHECKING, NamedTuple
 from rich.console import Console
 
 from metakd.analysis.intervals import MIN_PAIRS
+from metakd.analysis.made_with import COLUMNS, GIT_COMMIT, others_than, trials_by_version
 from metakd.analysis.wording import counted
 from metakd.data.datasets import ImageDataset
-from metakd.models.create import create_model
-from metakd.models.names import SMALL_SIDE, without_weights
+from metakd.models.names import SMALL_SIDE
+from metakd.models.outline import parameters_of
 from metakd.results.reader import read_trials
 from metakd.study.banks import BankSpec
 from metakd.study.board import Board
 from metakd.study.cost import estimate_s
 from metakd.study.plan import Opened, Plan
 from metakd.study.progress import duration
+from metakd.study.record import git_commit
 from metakd.study.spec import Question
 from metakd.study.strategies import STRATEGIES
 from metakd.train.algorithms import current_versions, outdated
+from metakd.train.commit import package_versions
 from metakd.train.trial import TeacherSpec
 
 if TYPE_CHECKING:
@@ -205,6 +208,23 @@ def announce_older(console: Console, out: Path) -> None:
         )
 
 
+def announce_versions(console: Console, out: Path) -> None:
+    """Says which trials of the store were made with other packages, Python or code than these."""
+    if not out.exists():
+        return
+    rows = read_trials(out, columns=COLUMNS).to_pylist()
+    now = {**package_versions(), GIT_COMMIT: git_commit()}
+    words = []
+    for what, counts in others_than(now, trials_by_version(rows)).items():
+        were = [f"{version} ({counted(trials, 'trial')})" for version, trials in counts.items()]
+        words.append(f"{what} {', '.join(were)}, now {now[what]}")
+    if words:
+        console.print(
+            f"versions     changed since trials of the store were made: {'; '.join(words)}. They "
+            "count like new ones; the report says which made how many"
+        )
+
+
 def announce_skipped(console: Console, out: Path, trial_ids: Collection[str]) -> None:
     """Prints how many look-aheads moved nothing, if any: their gradient was not finite."""
     skipped = read_trials(out, trial_ids).column("meta_steps_skipped").to_pylist()
@@ -234,5 +254,5 @@ def _teaching(teachers: Sequence[TeacherSpec], dataset: ImageDataset) -> str:
 
 
 def _sized(model: str, dataset: ImageDataset) -> str:
-    built = create_model(without_weights(model), dataset.image_shape, dataset.num_classes, seed=0)
-    return f"{model} ({sum(p.numel() for p in built.parameters()):,} parameters)"
+    parameters = parameters_of(model, dataset.image_shape, dataset.num_classes)
+    return f"{model} ({parameters:,} parameters)"

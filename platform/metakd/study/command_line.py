@@ -2,6 +2,9 @@
 
 import argparse
 import difflib
+import math
+import sys
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -9,6 +12,9 @@ from typing import TYPE_CHECKING, Any, NoReturn, get_args
 
 from metakd.core.recipe import Match
 from metakd.data.catalogue import RECIPES, SOURCES, AnswerType, DatasetOptions, Validation
+from metakd.errors import UNPRINTABLE, one_line
+from metakd.home import expanded
+from metakd.models.names import at_home
 from metakd.results.study import SCHEMES
 from metakd.study.defaults import RECIPES as TRAINING_RECIPES
 from metakd.study.options import MODES, BankPolicy, RunOptions, Wanted
@@ -21,6 +27,9 @@ if TYPE_CHECKING:
     from metakd.results.object_store import ObjectStore
 
 SCRATCH = Path("~/.cache/metakd")
+MOST_BANK_GIB = 1e9
+MOST_MEANT = 3
+"""So many options at most are named where one was perhaps meant."""
 
 
 class _Parser(argparse.ArgumentParser):
@@ -29,12 +38,61 @@ class _Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         """Raises it, with the option that was perhaps meant."""
         if message.startswith("unrecognized arguments: "):
-            known = [option for action in self._actions for option in action.option_strings]
-            words = [word for word in message.split() if word.startswith("--")]
-            for word in words:
-                for close in difflib.get_close_matches(word, known, n=1, cutoff=0.75):
-                    message += f"; did you mean {close}?"
+            for word in message.removeprefix("unrecognized arguments: ").split():
+                close = self._meant_by(word)
+                if close:
+                    message += f"; did you mean {' or '.join(close)}?"
         raise SpecError(f"{message} (--help lists all options)")
+
+    def given_twice(self, words: Sequence[str]) -> list[str]:
+        """Returns the options with a value that stand more than once among some words."""
+        actions = {
+            option: action
+            for action in self._actions
+            for option in action.option_strings
+            if action.nargs != 0
+        }
+        names = (word.partition("=")[0] for word in words)
+        found = Counter(actions[name].dest for name in names if name in actions)
+        written = {action.dest: action.option_strings[0] for action in actions.values()}
+        return [written[dest] for dest, times in found.items() if times > 1]
+
+    def _meant_by(self, word: str) -> list[str]:
+        """Returns the options that a word abbreviates, or the one that it resembles."""
+        known = [option for action in self._actions for option in action.option_strings]
+        # Text that was copied from a page has dashes for hyphens.
+        word = "--" + word.partition("=")[0].lstrip("-–—").replace("_", "-")
+        longer = [option for option in known if option.startswith(word)]
+        if 0 < len(longer) <= MOST_MEANT:
+            return longer
+        return difflib.get_close_matches(word, known, n=1, cutoff=0.75)
+
+
+def _number(text: str) -> float:
+    try:
+        value = float(_plain_digits(text))
+    except ValueError:
+        value = math.nan
+    if not math.isfinite(value):
+        raise argparse.ArgumentTypeError(f"a finite number is expected, such as 0.5, got {text!r}")
+    # Minus zero is another content than zero, and means the same.
+    return value + 0.0
+
+
+def _whole_number(text: str) -> int:
+    try:
+        return int(_plain_digits(text))
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(
+            f"a whole number is expected, such as 3, got {text!r}"
+        ) from error
+
+
+def _plain_digits(text: str) -> str:
+    """Refuses what Python reads as a number and nobody else: 1_000, digits of other scripts."""
+    if not text.isascii() or "_" in text:
+        raise ValueError(text)
+    return text
 
 
 def parse(defaults: StudySpec, argv: Sequence[str] | None) -> tuple[StudySpec, RunOptions]:
@@ -46,17 +104,28 @@ def parse(defaults: StudySpec, argv: Sequence[str] | None) -> tuple[StudySpec, R
 
     Raises:
         SpecError: If a word is not understood, or a value makes no sense.
+        HomeError: If a path begins with ``~`` and there is no such home folder.
+        ModelError: If a model does not exist.
+        PlanSizeError: If the study is too large.
         StoreError: If ``--out`` names a store that is not known.
         ResourceError: If what a trial is to be given makes no sense.
         SystemExit: With code 0 after ``--help``.
     """
-    parser = _parser(defaults)
+    argv = sys.argv[1:] if argv is None else argv
+    _require_plain(argv)
+    parser = study_parser(defaults)
     preset = PRESETS[parser.parse_args(argv).preset]
     parser.set_defaults(**preset.run)
     given = vars(parser.parse_args(argv))
     del given["preset"]
     scratch = given.pop("scratch")
     out, store = _place(given.pop("out") or f"results/{defaults.name}", scratch)
+    bank_gib = given.pop("bank_gib")
+    if bank_gib <= 0:
+        raise SpecError(f"bank-gib must be above 0, got {bank_gib:g}")
+    if bank_gib > MOST_BANK_GIB:
+        raise SpecError(f"bank-gib must be at most {MOST_BANK_GIB:g}, got {bank_gib:g}")
+    twice = parser.given_twice(argv)
     options = RunOptions(
         cluster=given.pop("cluster"),
         out=out,
@@ -69,7 +138,7 @@ def parse(defaults: StudySpec, argv: Sequence[str] | None) -> tuple[StudySpec, R
         ),
         banks=BankPolicy(
             mode=None if given["bank"] == "auto" else given["bank"],
-            limit_bytes=round(given.pop("bank_gib") * 2**30),
+            limit_bytes=max(1, round(bank_gib * 2**30)),
         ),
         wanted=Wanted(
             workers=given.pop("workers_per_trial"),
@@ -81,19 +150,33 @@ def parse(defaults: StudySpec, argv: Sequence[str] | None) -> tuple[StudySpec, R
         save_interval_s=given.pop("save_interval"),
         dry_run=given.pop("dry_run"),
         report=not given.pop("no_report"),
+        notes=tuple(f"{name} is given more than once: the last one counts" for name in twice),
     )
     del given["bank"]
-    if not options.banks.limit_bytes > 0:
-        raise SpecError(f"bank-gib must be above 0, got {options.banks.limit_bytes / 2**30:g}")
-    if not options.save_interval_s >= 0:
-        raise SpecError(f"save-interval must be at least 0, got {options.save_interval_s:g}")
-    if options.max_failures < 0:
-        raise SpecError(f"max-failures must be at least 0, got {options.max_failures}")
     if "scales" in given and "images_per_class" in given:
         raise SpecError("give --scales or --images-per-class, not both")
+    for side in ("teachers", "students"):
+        if side in given:
+            given[side] = [at_home(level) for level in given[side]]
     chosen: dict[str, Any] = dict(preset.spec)
     chosen.update({k: tuple(v) if isinstance(v, list) else v for k, v in given.items()})
     return replace(defaults, **chosen), options
+
+
+def _require_plain(words: Sequence[str]) -> None:
+    """Refuses words that are empty, or that are no plain text."""
+    option = ""
+    for word in words:
+        if word.startswith("--"):
+            option = word.partition("=")[0]
+        # argparse takes what is only two hyphens for no value.
+        if not word.strip() or word in (f"{option}=", f"{option}=--"):
+            raise SpecError(f"{option or 'a word'} must not be empty, got {word!r}")
+        if UNPRINTABLE.search(word):
+            raise SpecError(
+                f"{option or 'a word'} must be UTF-8 text without control characters, got "
+                f"{one_line(ascii(word))}: rename what it names"
+            )
 
 
 def _place(out: str, scratch: Path | None) -> "tuple[Path, ObjectStore | None]":
@@ -101,17 +184,21 @@ def _place(out: str, scratch: Path | None) -> "tuple[Path, ObjectStore | None]":
     if "://" not in out:
         if scratch is not None:
             raise SpecError("--scratch is for results in an object store, such as --out s3://...")
-        return Path(out), None
+        return expanded(out), None
     if out.startswith("file://"):
-        return Path(out.removeprefix("file://")), None
+        path = out.removeprefix("file://")
+        if not path:
+            raise SpecError("write --out file:///FOLDER, got file://")
+        return expanded(path), None
     # Only an object store needs pyarrow this early.
     from metakd.results.object_store import ObjectStore
 
     store = ObjectStore(out)
-    return (scratch or SCRATCH).expanduser().absolute() / store.id, store
+    return expanded(str(scratch or SCRATCH)).absolute() / store.id, store
 
 
-def _parser(defaults: StudySpec) -> _Parser:
+def study_parser(defaults: StudySpec) -> _Parser:
+    """Returns the parser of a study's words, whose help shows the study's own defaults."""
     parser = _Parser(
         description="Search for the distillation temperature, or learn it? Runs what is missing of "
         "the study on Ray, then prints the verdict and writes the report. Running the same command "
@@ -133,14 +220,14 @@ def _parser(defaults: StudySpec) -> _Parser:
     asks.add_argument(
         "--scales",
         nargs="+",
-        type=float,
+        type=_number,
         metavar="F",
         help=f"fractions of the training split; {_shown(defaults.scales)}",
     )
     asks.add_argument(
         "--images-per-class",
         nargs="+",
-        type=int,
+        type=_whole_number,
         metavar="N",
         help="instead of --scales: so many training images of each class",
     )
@@ -170,21 +257,21 @@ def _parser(defaults: StudySpec) -> _Parser:
     asks.add_argument(
         "--temperatures",
         nargs="+",
-        type=float,
+        type=_number,
         metavar="TAU",
         help=f"the grid; {_shown(defaults.temperatures)}",
     )
     asks.add_argument(
         "--tau",
         dest="fixed_tau",
-        type=float,
+        type=_number,
         metavar="TAU",
         help="temperature of strategies that do not search, where hypergradients start, too "
         f"(default: {defaults.fixed_tau:g})",
     )
     asks.add_argument(
         "--alpha",
-        type=float,
+        type=_number,
         metavar="A",
         help="weight of the teacher's term, but of dkd, logit_std and mmkd-reference, which have "
         f"their published weights (default: {defaults.alpha:g})",
@@ -192,20 +279,20 @@ def _parser(defaults: StudySpec) -> _Parser:
     asks.add_argument(
         "--margin",
         dest="margin_pp",
-        type=float,
+        type=_number,
         metavar="PP",
         help="differences inside ± this many points count as equal "
         f"(default: {defaults.margin_pp:g})",
     )
     asks.add_argument(
         "--budget",
-        type=float,
+        type=_number,
         metavar="N",
         help="student runs that each searcher spends in a setting and seed (default: as the grid)",
     )
     asks.add_argument(
         "--seeds",
-        type=int,
+        type=_whole_number,
         metavar="N",
         help=f"seeds in every setting (default: {defaults.seeds})",
     )
@@ -224,10 +311,15 @@ def _parser(defaults: StudySpec) -> _Parser:
         choices=sorted(TRAINING_RECIPES),
         help="optimiser and schedule of students and teachers (default: by the size of the images)",
     )
-    asks.add_argument("--epochs", type=int, metavar="N", help="epochs of each student")
-    asks.add_argument("--teacher-epochs", type=int, metavar="N", help="epochs of the teachers")
+    asks.add_argument("--epochs", type=_whole_number, metavar="N", help="epochs of each student")
     asks.add_argument(
-        "--views", type=int, metavar="N", help="views of each sample (default: new ones each pass)"
+        "--teacher-epochs", type=_whole_number, metavar="N", help="epochs of the teachers"
+    )
+    asks.add_argument(
+        "--views",
+        type=_whole_number,
+        metavar="N",
+        help="views of each sample (default: new ones each pass)",
     )
     asks.add_argument(
         "--logits",
@@ -264,7 +356,11 @@ def _parser(defaults: StudySpec) -> _Parser:
         help=f"with an object store: where each machine keeps its copies, by default {SCRATCH}",
     )
     runs.add_argument(
-        "--data-dir", type=Path, default=None, metavar="DIR", help="where downloaded datasets lie"
+        "--data-dir",
+        type=expanded,
+        default=None,
+        metavar="DIR",
+        help="where downloaded datasets lie",
     )
     runs.add_argument(
         "--image-column",
@@ -293,49 +389,49 @@ def _parser(defaults: StudySpec) -> _Parser:
     )
     runs.add_argument(
         "--bank-gib",
-        type=float,
+        type=_number,
         default=BankPolicy.limit_bytes / 2**30,
         metavar="GIB",
         help="room that auto may take (default: %(default)g)",
     )
     runs.add_argument(
         "--workers-per-trial",
-        type=int,
+        type=_whole_number,
         default=1,
         metavar="N",
         help="Ray Train workers that share each student's batches by DDP (default: %(default)s)",
     )
     runs.add_argument(
         "--cpus-per-trial",
-        type=float,
+        type=_number,
         default=None,
         metavar="C",
         help="over all its workers (default: one each, or its GPU's part of the machine)",
     )
     runs.add_argument(
         "--gpus-per-trial",
-        type=float,
+        type=_number,
         default=None,
         metavar="G",
         help="over all its workers; a fraction lets trials share one (default: one each, if any)",
     )
     runs.add_argument(
         "--max-concurrent",
-        type=int,
+        type=_whole_number,
         default=None,
         metavar="N",
         help="trials at once (default: as many as fit)",
     )
     runs.add_argument(
         "--max-failures",
-        type=int,
+        type=_whole_number,
         default=1,
         metavar="N",
         help="how often a trial that failed is tried again (default: %(default)s)",
     )
     runs.add_argument(
         "--save-interval",
-        type=float,
+        type=_number,
         default=SAVE_INTERVAL_S,
         metavar="S",
         help="seconds between two kept states of a running trial (default: %(default)g)",

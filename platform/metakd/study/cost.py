@@ -3,7 +3,8 @@
 import math
 import time
 from collections.abc import Iterator, Sequence
-from functools import partial
+from contextlib import contextmanager
+from functools import cache, partial
 
 import torch
 import torch.nn.functional as F
@@ -11,7 +12,8 @@ import torch.nn.functional as F
 from metakd.core.distillers import KDConfig, MetaDistilConfig
 from metakd.core.look_aheads import LookAheads
 from metakd.models.create import create_model
-from metakd.models.names import brings_weights, without_weights
+from metakd.models.names import SMALL_SIDE, ImageShape, brings_weights, without_weights
+from metakd.models.outline import parameters_of, taking_images
 from metakd.study.board import Board
 from metakd.study.cases import Case, Job
 from metakd.study.plan import Opened, Plan
@@ -20,6 +22,11 @@ from metakd.train.trial import TeacherSpec
 
 WARM_UP_STEPS, TIMED_STEPS = 2, 4
 TIMED_VALUES = 2**20
+TIMED_FLOPS = 20e9
+"""Of a step that is timed: a plan is a matter of seconds."""
+FEW_PARAMETERS = 10**7
+"""So few are timed on small images at once: to count FLOPs takes imports of seconds."""
+PRODUCT_SIDE = 1024
 FORWARD = 1 / 3
 """A forward pass, in steps."""
 # What a step takes beside its passes: the optimiser, the batch, its share of evaluation.
@@ -42,8 +49,13 @@ def steps_of_learning(job: Job) -> int:
     if not isinstance(distiller, MetaDistilConfig):
         return job.steps
     epochs = range(job.from_epoch, job.trial.epochs)
-    learning = [not distiller.is_frozen(epoch, job.trial.recipe.epochs) for epoch in epochs]
-    return job.steps * sum(learning) // max(len(learning), 1)
+    learning = _learning_epochs(distiller, epochs, job.trial.recipe.epochs)
+    return job.steps * learning // max(len(epochs), 1)
+
+
+@cache
+def _learning_epochs(distiller: MetaDistilConfig, epochs: range, of: int) -> int:
+    return sum(not distiller.is_frozen(epoch, of) for epoch in epochs)
 
 
 def live_answers(job: Job) -> float:
@@ -63,11 +75,52 @@ def seconds_per_step(
 ) -> float:
     """Measures a forward and a backward pass of a model on this machine, on one thread.
 
-    Of large pictures a part of the batch stands for all of it, which might not fit.
+    Of large pictures a part of the batch stands for all of it, which might not fit. A model that
+    is too large for that takes as long as its arithmetic would in one matrix product.
+
+    Raises:
+        ModelError: If there is no such model, or it cannot take such images.
     """
-    timed = max(1, min(batch_size, TIMED_VALUES // math.prod(image_shape)))
+    flops = 0.0
+    is_small = parameters_of(model, image_shape, num_classes) < FEW_PARAMETERS
+    if not is_small or max(image_shape[1:]) >= SMALL_SIDE:
+        from metakd.study.gpu_work import BACKWARD, work_of
+
+        work = work_of(model, image_shape, num_classes)
+        flops = (1 + BACKWARD) * (work.convolutions + work.products)
+    with _one_thread(), taking_images(model, image_shape):
+        if flops > TIMED_FLOPS:
+            return batch_size * flops / _flops_per_second()
+        most = min(TIMED_VALUES // math.prod(image_shape), int(TIMED_FLOPS / max(flops, 1)))
+        return _timed_step(
+            model, batch_size, max(1, min(batch_size, most)), image_shape, num_classes
+        )
+
+
+@contextmanager
+def _one_thread() -> Iterator[None]:
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
+
+
+@cache
+def _flops_per_second() -> float:
+    one, other = torch.rand(2, PRODUCT_SIDE, PRODUCT_SIDE)
+    for step in range(WARM_UP_STEPS + TIMED_STEPS):
+        if step == WARM_UP_STEPS:
+            started = time.perf_counter()
+        one @ other
+    return TIMED_STEPS * 2 * PRODUCT_SIDE**3 / (time.perf_counter() - started)
+
+
+def _timed_step(
+    model: str, batch_size: int, timed: int, image_shape: ImageShape, num_classes: int
+) -> float:
+    """Returns the seconds of a step on a batch, as some of its images take them."""
     built = create_model(without_weights(model), image_shape, num_classes, seed=0)
     inputs = torch.zeros(timed, *image_shape)
     labels = torch.zeros(timed, dtype=torch.int64)
@@ -75,9 +128,7 @@ def seconds_per_step(
         if step == WARM_UP_STEPS:
             started = time.perf_counter()
         F.cross_entropy(built(inputs), labels).backward()
-    seconds = (time.perf_counter() - started) / TIMED_STEPS * batch_size / timed
-    torch.set_num_threads(threads)
-    return seconds
+    return (time.perf_counter() - started) / TIMED_STEPS * batch_size / timed
 
 
 def plain_run(case: Case) -> Job:

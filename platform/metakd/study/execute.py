@@ -13,6 +13,7 @@ import torch
 from rich.console import Console
 
 from metakd.data.datasets import open_dataset
+from metakd.models.names import require_checkpoint
 from metakd.models.pretrained import require_classes
 from metakd.results.compaction import compact, is_due
 from metakd.results.mirror import check_store, fetch_results, push_compaction, push_stragglers
@@ -26,6 +27,7 @@ from metakd.study.announce import (
     announce_plan,
     announce_skipped,
     announce_verdict,
+    announce_versions,
 )
 from metakd.study.banks import check_room, free_bytes
 from metakd.study.board import Board
@@ -85,6 +87,7 @@ def execute(
         board = _board(plan, folder)
         _announce(plan, board, options, folder, console)
         announce_older(console, folder.out)
+        announce_versions(console, folder.out)
         if options.dry_run:
             return 0
         failures = _run(plan, board, options, folder, console)
@@ -138,8 +141,12 @@ def _announce(
         # A run finds out when it connects.
         address_of(options.cluster)
     untrained = [teacher for teacher in plan.teachers if read_report(teacher, folder) is None]
+    for model in (*(t.model for t in untrained), *(job.trial.student for job in board.known())):
+        require_checkpoint(model)
     cpus, free = os.cpu_count() or 1, free_bytes(folder.banks)
     announce_plan(console, plan, board, untrained, cpus, free, options.wanted.workers)
+    for note in options.notes:
+        console.print(f"note         {note}")
     for job in board.known():
         require_same_result(job.trial, job.samples, job.held_out, options.wanted.workers)
     needed = board.bank_ids()

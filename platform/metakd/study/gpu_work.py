@@ -17,8 +17,8 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 from torch.utils.flop_counter import FlopCounterMode
 
-from metakd.models.create import create_model
-from metakd.models.names import ImageShape, without_weights
+from metakd.models.names import ImageShape
+from metakd.models.outline import outline_of, taking_images
 
 BACKWARD = 2
 """A backward pass is two forward passes."""
@@ -94,14 +94,13 @@ def work_of(model: str, image_shape: ImageShape, num_classes: int) -> Work:
         num_classes: Classes K.
 
     Raises:
-        ModelError: If there is no such model.
+        ModelError: If there is no such model, or it cannot take such images.
     """
-    with torch.device("meta"):
-        built = create_model(without_weights(model), image_shape, num_classes, seed=0).eval()
-        images = torch.empty(1, *image_shape)
+    built = outline_of(model, image_shape, num_classes).eval()
+    images = torch.empty(1, *image_shape, device="meta")
     flops = FlopCounterMode(display=False)
     written = _Written()
-    with torch.no_grad(), flops, written:
+    with taking_images(model, image_shape), torch.no_grad(), flops, written:
         built(images)
     by_operation = flops.get_flop_counts()["Global"]
     convolutions = sum(n for operation, n in by_operation.items() if "conv" in str(operation))

@@ -1,5 +1,6 @@
 """How a study is run: what the user wants of the machines. Nothing here changes a result."""
 
+import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -12,6 +13,11 @@ if TYPE_CHECKING:
 
 Mode = Literal["full", "logits", "live"]
 MODES: tuple[Mode, ...] = ("full", "logits", "live")
+MOST_AT_ONCE = 100_000
+"""More workers or trials at once no cluster of Ray has."""
+MOST_FAILURES = 1000
+LEAST_PART = 1e-4
+"""Ray counts CPUs and GPUs in ten-thousandths."""
 
 
 @dataclass(frozen=True)
@@ -46,29 +52,36 @@ class Wanted:
     """How many trials may run at once."""
 
     def __post_init__(self) -> None:
-        if self.workers < 1:
-            raise ResourceError(f"workers-per-trial must be at least 1, got {self.workers}")
-        if self.max_concurrent is not None and self.max_concurrent < 1:
-            raise ResourceError(f"max-concurrent must be at least 1, got {self.max_concurrent}")
-        if self.cpus is not None:
-            each = self.cpus / self.workers
-            if not each > 0 or (each > 1 and each != int(each)):
-                raise ResourceError(
-                    f"cpus-per-trial must give each of {self.workers} workers a part of a CPU or "
-                    f"whole ones, got {self.cpus:g}"
-                )
+        for name, count in (
+            ("workers-per-trial", self.workers),
+            ("max-concurrent", self.max_concurrent),
+        ):
+            if count is not None and count < 1:
+                raise ResourceError(f"{name} must be at least 1, got {count}")
+            if count is not None and count > MOST_AT_ONCE:
+                raise ResourceError(f"{name} must be at most {MOST_AT_ONCE:,}, got {count}")
+        if self.cpus is not None and not _is_share(self.cpus / self.workers):
+            raise ResourceError(
+                f"cpus-per-trial must give each of {self.workers} workers a part of a CPU "
+                f"({LEAST_PART:g} or more) or whole ones, got {self.cpus:g}"
+            )
         if self.gpus is not None:
             each = self.gpus / self.workers
-            if each < 0 or (each > 1 and each != int(each)):
+            if each != 0 and not _is_share(each):
                 raise ResourceError(
                     f"gpus-per-trial must give each of {self.workers} workers none, a part of a "
-                    f"GPU, or whole ones, got {self.gpus:g}"
+                    f"GPU ({LEAST_PART:g} or more), or whole ones, got {self.gpus:g}"
                 )
             if self.workers > 1 and 0 < each < 1:
                 raise ResourceError(
                     f"{self.workers} workers need a GPU each (NCCL has no two of them on one), got "
                     f"gpus-per-trial {self.gpus:g}: give {self.workers}, or 0 to train on CPUs"
                 )
+
+
+def _is_share(each: float) -> bool:
+    """Says whether a worker can have so much of a resource: a part of one, or whole ones."""
+    return LEAST_PART <= each <= 1 or (math.isfinite(each) and each > 1 and each == int(each))
 
 
 @dataclass(frozen=True)
@@ -95,3 +108,17 @@ class RunOptions:
     """Print the plan and its cost, run nothing."""
     report: bool
     """Write the HTML report."""
+    notes: tuple[str, ...] = ()
+    """What the plan is to say of the command line itself."""
+
+    def __post_init__(self) -> None:
+        if self.max_failures < 0:
+            raise ResourceError(f"max-failures must be at least 0, got {self.max_failures}")
+        if self.max_failures > MOST_FAILURES:
+            raise ResourceError(
+                f"max-failures must be at most {MOST_FAILURES:,}, got {self.max_failures}"
+            )
+        if not self.save_interval_s >= 0:
+            raise ResourceError(f"save-interval must be at least 0, got {self.save_interval_s:g}")
+        if self.save_interval_s == math.inf:
+            raise ResourceError("save-interval must be finite, got inf")

@@ -1,5 +1,6 @@
 """From a study's spec to its settings, the trials that answer it, and what they share."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -21,6 +22,7 @@ from metakd.study.cases import Case, Job, Setting
 from metakd.study.defaults import Recipes, recipes_for
 from metakd.study.fit import asked_for_features, fitting
 from metakd.study.options import CHOSEN_BY_SIZE, BankPolicy
+from metakd.study.plan_size import require_samples, require_trials
 from metakd.study.spec import ENSEMBLE, NO_TEACHER, RISING, SpecError, StudySpec
 from metakd.study.strategies import BASIC, STRATEGIES
 from metakd.study.strategies.strategy import first_legs
@@ -105,7 +107,9 @@ def make_plan(
     Raises:
         ModelError: If a teacher or a student is unknown.
         SplitError: If a dataset is too small for a scale.
-        SpecError: If a strategy does not fit, or two datasets have one name.
+        SpecError: If a strategy does not fit, a scale has fewer samples than classes or as many as
+            another one, or two datasets have one name.
+        PlanSizeError: If the study is too large.
     """
     opened = tuple(_open(spec, dataset) for dataset in datasets)
     names = [each.data.dataset for each in opened]
@@ -122,8 +126,12 @@ def make_plan(
         for asked in teachers[each.data]
         for student in _students(spec, each)
     )
-    banks, cases = _cases(spec, opened, settings, teachers, bank_policy)
-    strategies, left_out = fitting(spec, cases)
+    first_seed = range(1)
+    _, firsts = _cases(spec, opened, settings, teachers, bank_policy, first_seed)
+    strategies, left_out = fitting(spec, firsts)
+    require_trials(spec.seeds * sum(_runs(name, spec, c) for name in strategies for c in firsts))
+    seeds = range(spec.seeds)
+    banks, cases = _cases(spec, opened, settings, teachers, bank_policy, seeds)
     spec = replace(
         spec,
         strategies=strategies,
@@ -154,6 +162,14 @@ def make_plan(
         teachers=tuple(dict.fromkeys(t for s in settings for t in s.teachers)),
         banks=tuple(banks),
     )
+
+
+def _runs(name: str, spec: StudySpec, case: Case) -> float:
+    """Returns how many runs a strategy asks for in a case, as far as can be said before."""
+    strategy = STRATEGIES[name]
+    if strategy.is_searcher:
+        return spec.runs_to_spend
+    return len(first_legs(strategy, case.choices(name, spec)))
 
 
 def _open(spec: StudySpec, dataset: ImageDataset) -> Opened:
@@ -209,10 +225,39 @@ def _samplings(spec: StudySpec, opened: Opened) -> list[Sampling]:
         counts = [(count * opened.dataset.num_classes, count) for count in spec.images_per_class]
         train_samples = len(opened.splits.train)
         scales = [(min(1.0, samples / train_samples), count) for samples, count in counts]
+    else:
+        _require_distinct(spec.scales, opened)
     return [
         Sampling(scale, augmentation, k, spec.match, spec.views, spec.logits, spec.validation)
         for (scale, k), augmentation in product(scales, spec.augmentations)
     ]
+
+
+def _require_distinct(scales: Sequence[float], opened: Opened) -> None:
+    """Refuses scales that keep less than a sample of each class, or as many as another one."""
+    name, classes = opened.data.dataset, opened.dataset.num_classes
+    samples = len(opened.splits.train)
+    of_count: dict[int, float] = {}
+    for scale in scales:
+        kept = round(scale * samples)
+        if kept < classes:
+            raise SpecError(
+                f"scale {scale:g} of {name} keeps {kept} of {samples} training samples, fewer "
+                f"than its {classes} classes: give --scales {_up(classes / samples)} or more, or "
+                "--images-per-class 1"
+            )
+        if kept in of_count:
+            raise SpecError(
+                f"scales {of_count[kept]:.9g} and {scale:.9g} of {name} keep the same {kept} "
+                "training samples: leave one of them out"
+            )
+        of_count[kept] = scale
+
+
+def _up(value: float) -> str:
+    """Returns a number above 0 to two digits, rounded up."""
+    unit = 10.0 ** (math.floor(math.log10(value)) - 1)
+    return f"{min(1.0, math.ceil(value / unit) * unit):.2g}"
 
 
 def _cases(
@@ -221,15 +266,18 @@ def _cases(
     settings: Sequence[Setting],
     teachers: Mapping[DataSpec, tuple[tuple[TeacherSpec, ...], ...]],
     policy: BankPolicy,
+    seeds: range,
 ) -> tuple[list[BankSpec], list[Case]]:
-    """Returns the banks, and all settings with all seeds, each with its bank."""
+    """Returns the banks, and all settings with some seeds, each with its bank."""
     by_data = {each.data: each for each in opened}
     largest: dict[Any, BankSpec] = {}
     family: dict[tuple[DataSpec, Sampling, int], Any] = {}
     samples: dict[tuple[DataSpec, Sampling, int], int] = {}
     held_out: dict[tuple[DataSpec, Sampling, int], int] = {}
     sampled = dict.fromkeys((setting.data, setting.sampling) for setting in settings)
-    for (data, sampling), seed in product(sampled, range(spec.seeds)):
+    drawn = sum(round(s.scale * len(by_data[data].splits.train)) for data, s in sampled)
+    require_samples(drawn * len(seeds))
+    for (data, sampling), seed in product(sampled, seeds):
         dataset, _, splits, recipes = by_data[data]
         asked = tuple(dict.fromkeys(t for level in teachers[data] for t in level))
         views = training_views(sampling, recipes.student, seed, dataset, splits.train)
@@ -256,7 +304,7 @@ def _cases(
             held_out=held_out[shown_here],
             train_samples=len(by_data[setting.data].splits.train),
         )
-        for seed in range(spec.seeds)
+        for seed in seeds
         for setting in settings
         for shown_here in [(setting.data, setting.sampling, seed)]
     ]

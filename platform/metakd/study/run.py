@@ -8,8 +8,7 @@ from collections.abc import Sequence
 from rich.console import Console
 
 from metakd.errors import UserError
-from metakd.models.create import create_model
-from metakd.models.names import without_weights
+from metakd.models.outline import parameters_of
 from metakd.results.teachers import TEACHERS_FILE, TeacherScore, write_teachers
 from metakd.study.announce import Failure
 from metakd.study.board import AnyJob, Board
@@ -149,13 +148,10 @@ def report_teachers(plan: Plan, folder: StudyFolder, console: Console) -> None:
 
 def _score(spec: TeacherSpec, report: TeacherReport, plan: Plan) -> TeacherScore:
     dataset = plan.opened_of(spec.data).dataset
-    model = create_model(
-        without_weights(spec.model), dataset.image_shape, dataset.num_classes, seed=0
-    )
     return TeacherScore(
         dataset=spec.data.dataset,
         model=spec.model,
-        parameters=sum(parameter.numel() for parameter in model.parameters()),
+        parameters=parameters_of(spec.model, dataset.image_shape, dataset.num_classes),
         val_acc=report.val_acc,
         test_acc=report.test_acc,
         seed=spec.seed,

@@ -6,11 +6,12 @@ from itertools import pairwise
 from typing import Any, Literal, get_args
 
 from metakd.core.recipe import Match
-from metakd.core.temperature_bounds import TAU_MAX, TAU_MIN
+from metakd.core.temperature_bounds import FIXED_TAU_MAX, FIXED_TAU_MIN, TAU_MAX, TAU_MIN
 from metakd.data.catalogue import RECIPES, AnswerType, Validation, require_known_dataset
 from metakd.errors import UserError
 from metakd.models.names import BETWEEN_TEACHERS, MODEL_NAMES, TIMM_PREFIX, require_known_model
 from metakd.study.defaults import RECIPES as TRAINING_RECIPES
+from metakd.study.plan_size import require_trials
 from metakd.study.strategies import STRATEGIES
 
 Question = Literal[
@@ -27,6 +28,11 @@ NO_TEACHER = "none"
 ALL = "all"
 RISING = "rising"
 ENSEMBLE = "ensemble"
+MOST_EPOCHS = 100_000
+MOST_IMAGES_PER_CLASS = 10**9
+MOST_RUNS = 1000
+"""A searcher's in a setting and seed: what it finds no longer depends on how it searches."""
+MARGINS_PP = (0.001, 100.0)
 
 
 class SpecError(UserError):
@@ -102,12 +108,21 @@ class StudySpec:
         for count in self.images_per_class:
             if count < 1:
                 raise SpecError(f"images_per_class must be at least 1, got {count}")
+            if count > MOST_IMAGES_PER_CLASS:
+                raise SpecError(
+                    f"images_per_class must be at most {MOST_IMAGES_PER_CLASS:,}, got {count}"
+                )
         for scale in self.scales:
             if not 0 < scale <= 1:
                 raise SpecError(f"a scale must be in (0, 1], got {scale:g}")
         for tau in (*self.temperatures, self.fixed_tau):
             if not 0 < tau < math.inf:
                 raise SpecError(f"a temperature must be finite and above 0, got {tau:g}")
+            if not FIXED_TAU_MIN <= tau <= FIXED_TAU_MAX:
+                raise SpecError(
+                    f"a temperature must be in [{FIXED_TAU_MIN:g}, {FIXED_TAU_MAX:g}], got "
+                    f"{tau:g}: beyond it the softened classes are lost in rounding"
+                )
         for tau in self._starts:
             if not TAU_MIN <= tau <= TAU_MAX:
                 raise SpecError(
@@ -149,14 +164,27 @@ class StudySpec:
             raise SpecError("an augmentation gap needs two augmentations or more, got one")
         if self.budget is not None and not self.budget > 0:
             raise SpecError(f"budget must be above 0, got {self.budget:g}")
+        if self.budget is not None and self.budget > MOST_RUNS:
+            raise SpecError(
+                f"budget must be at most {MOST_RUNS:,} student runs in a setting and seed, got "
+                f"{self.budget:g}: that many temperatures lie closer than any test set can tell"
+            )
         if not 0 <= self.alpha <= 1:
             raise SpecError(f"alpha must be in [0, 1], got {self.alpha:g}")
         for name in ("seeds", "epochs", "teacher_epochs", "views"):
             value = getattr(self, name)
             if value is not None and value < 1:
                 raise SpecError(f"{name} must be at least 1, got {value}")
+            if name != "seeds" and value is not None and value > MOST_EPOCHS:
+                raise SpecError(f"{name} must be at most {MOST_EPOCHS:,}, got {value}")
         if not 0 < self.margin_pp < math.inf:
             raise SpecError(f"margin_pp must be above 0 and finite, got {self.margin_pp:g}")
+        if not MARGINS_PP[0] <= self.margin_pp <= MARGINS_PP[1]:
+            raise SpecError(
+                f"margin_pp must be in [{MARGINS_PP[0]:g}, {MARGINS_PP[1]:g}] percentage points, "
+                f"got {self.margin_pp:g}"
+            )
+        require_trials(self._least_trials, at_least=True)
 
     @property
     def chosen(self) -> tuple[str, ...]:
@@ -168,6 +196,13 @@ class StudySpec:
             for name, strategy in STRATEGIES.items()
             if not strategy.asks_teacher or strategy.asks_several == self.has_several_teachers
         )
+
+    @property
+    def _least_trials(self) -> int:
+        """Each setting and seed has a trial at least."""
+        scales = self.images_per_class or self.scales
+        factors = (self.datasets, scales, self.augmentations, self.teachers, self.students)
+        return self.seeds * math.prod(len(values) or 1 for values in factors)
 
     @property
     def _starts(self) -> set[float]:

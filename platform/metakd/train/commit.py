@@ -1,6 +1,7 @@
 """Writes a finished trial into the store: its curve first, then the row that commits it."""
 
 import json
+import platform
 import socket
 from collections.abc import Mapping
 from dataclasses import asdict
@@ -44,8 +45,8 @@ def record_failure(trial: Trial, error: str, folder: StudyFolder, git_commit: st
 
 @cache
 def package_versions() -> Mapping[str, str]:
-    """Returns the installed versions of what decides a result."""
-    found = {}
+    """Returns the installed versions of what decides a result, that of Python among them."""
+    found = {"python": platform.python_version()}
     for package in PACKAGES:
         try:
             found[package] = version(package)
