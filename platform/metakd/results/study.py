@@ -7,6 +7,7 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, TypedDict
 
+from metakd.endings import FAULT_FILE
 from metakd.errors import UserError
 
 SCHEMA_VERSION = 1
@@ -19,7 +20,7 @@ SCHEMES = ("s3", "gs", "gcs", "abfs", "abfss")
 # What a study may have left before it could write study.json, beside drafts and locks, whose names
 # start with a dot: a dry run keeps decoded datasets.
 OWN_NAMES = frozenset(
-    {"datasets", "teachers", "banks", "checkpoints", "ray", "trials", "steps", "failed"}
+    {"datasets", "teachers", "banks", "checkpoints", "ray", "trials", "steps", "failed", FAULT_FILE}
 )
 
 

@@ -22,6 +22,11 @@ def require_address(cluster: str) -> None:
     _named(cluster)
 
 
+def is_named(cluster: str) -> bool:
+    """Says whether the user named a particular cluster, here or in RAY_ADDRESS."""
+    return _named(cluster) is not None
+
+
 def address_of(cluster: str) -> str | None:
     """Returns the address to join, None to start a local cluster.
 
@@ -51,13 +56,19 @@ def _named(cluster: str) -> tuple[str, str] | None:
     """Returns the address that the user named and where, None if no particular one."""
     address, source = cluster, "--cluster"
     if cluster == "auto":
-        address, source = os.environ.get("RAY_ADDRESS") or "auto", "RAY_ADDRESS"
+        address, source = os.environ.get("RAY_ADDRESS", "").strip() or "auto", "RAY_ADDRESS"
     if address in ("auto", "local"):
         return None
     if address.startswith("ray://"):
         raise ClusterError(
             f"{source}={address}: Ray Client (ray://) cannot host Ray Tune and Ray Train drivers; "
             "name the cluster's own HOST:PORT (6379 by default), or submit the study as a job"
+        )
+    if address.startswith(("http://", "https://")):
+        raise ClusterError(
+            f"{source}={address} is the address of a dashboard, where `ray job submit` sends jobs; "
+            "a study joins the cluster itself: name its HOST:PORT (6379 by default), use "
+            "--cluster local, or submit the study as a job"
         )
     host, _, port = address.rpartition(":")
     if not host or not port.isdigit() or not 0 < int(port) < 65536:

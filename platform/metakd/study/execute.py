@@ -1,6 +1,5 @@
 """Executes a study: its plan, what is missing of it, its verdict and report."""
 
-import os
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -13,6 +12,8 @@ import torch
 from rich.console import Console
 
 from metakd.data.datasets import open_dataset
+from metakd.machine import usable_cpus
+from metakd.memory import MemoryRanOutError, tells_of_memory
 from metakd.models.pretrained import require_classes
 from metakd.results.compaction import compact, is_due
 from metakd.results.mirror import check_store, fetch_results, push_compaction, push_stragglers
@@ -30,7 +31,7 @@ from metakd.study.announce import (
 from metakd.study.banks import check_room, free_bytes
 from metakd.study.board import Board
 from metakd.study.cases import Case
-from metakd.study.cluster_address import address_of
+from metakd.study.cluster_address import ClusterError, address_of
 from metakd.study.curves import Curves
 from metakd.study.lease import WATCH_S, only_study_on
 from metakd.study.lock import only_study_in
@@ -43,6 +44,7 @@ from metakd.study.searching import Searching
 from metakd.study.spec import StudySpec
 from metakd.study.storage import require_lasting
 from metakd.study.strategies import STRATEGIES
+from metakd.train.failure_report import reason_of
 from metakd.train.folder import StudyFolder
 from metakd.train.in_flight import sweep_finished
 from metakd.train.share import require_same_result
@@ -138,7 +140,7 @@ def _announce(
         # A run finds out when it connects.
         address_of(options.cluster)
     untrained = [teacher for teacher in plan.teachers if read_report(teacher, folder) is None]
-    cpus, free = os.cpu_count() or 1, free_bytes(folder.banks)
+    cpus, free = usable_cpus(), free_bytes(folder.banks)
     announce_plan(console, plan, board, untrained, cpus, free, options.wanted.workers)
     for job in board.known():
         require_same_result(job.trial, job.samples, job.held_out, options.wanted.workers)
@@ -167,10 +169,17 @@ def _run(
     try:
         console.print("connecting to Ray ...")
         with _importing("metakd.study.run"):
-            cluster = connect(options.cluster)
+            cluster = connect(options.cluster, lambda line: console.print(f"note         {line}"))
         from metakd.study.run import run_on
 
         return run_on(cluster, plan, board, folder, options, console)
+    except (ray.exceptions.RayError, ConnectionError) as error:
+        if tells_of_memory(f"{type(error).__name__}: {error}"):
+            raise MemoryRanOutError("the study", reason_of(str(error)), at_once=1) from error
+        raise ClusterError(
+            f"the Ray cluster failed under the study: {reason_of(str(error))}; the same command "
+            "goes on from here"
+        ) from error
     finally:
         ray.shutdown()
         record_searches(board, folder)
