@@ -7,16 +7,9 @@ REMEDY = (
     "--student or --teacher, or ask for more memory (--mem in Slurm, --memory in docker)"
 )
 SIGNS = (
-    *(
-        "memory ran out",
-        "out of memory",
-        "outofmemory",
-        "out-of-memory",
-        "memoryerror",
-        "bad_alloc",
-    ),
+    *("memory ran out", "out of memory", "out-of-memory", "outofmemory", "memoryerror"),
     *("can't allocate memory", "cannot allocate memory", "unable to allocate", "low on memory"),
-    *("defaultcpuallocator", "cublas_status_alloc_failed"),
+    *("bad_alloc", "defaultcpuallocator", "cublas_status_alloc_failed"),
 )
 """Words of PyTorch, numpy, Arrow, Ray, C++ and the kernel, in lower case."""
 # Ray ends its reports with it.

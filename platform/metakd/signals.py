@@ -70,7 +70,8 @@ def kept_handlers() -> Iterator[None]:
     """Restores the handlers of the ending signals, which a library replaces inside the block.
 
     Raises:
-        StoppedBySignal: If such a handler ended the block: Ray's exits with SIGTERM's number.
+        BaseException: What the handler of SIGTERM raises, if a library's ended the block: Ray's
+            exits with the signal's number.
     """
     if threading.current_thread() is not threading.main_thread():
         yield
@@ -79,9 +80,10 @@ def kept_handlers() -> Iterator[None]:
     try:
         yield
     except SystemExit as ended:
-        if ended.code != signal.SIGTERM:
+        handler = before[signal.SIGTERM]
+        if ended.code != signal.SIGTERM or not callable(handler):
             raise
-        raise StoppedBySignal(signal.SIGTERM) from ended
+        handler(signal.SIGTERM, None)
     finally:
         for number, handler in before.items():
             signal.signal(number, handler or signal.SIG_DFL)

@@ -110,8 +110,8 @@ def _reason(error: Exception) -> str:
     message = first_line(error)
     if "version mismatch" in message.lower():
         return (
-            f"{' '.join(str(error).split())} (run the study with the cluster's versions of Ray and Python, or "
-            "use --cluster local)"
+            f"{' '.join(str(error).split())} (run the study with the cluster's versions of Ray and "
+            "Python, or use --cluster local)"
         )
     if isinstance(error, ray.exceptions.AuthenticationError) or "token" in str(error).lower():
         return (

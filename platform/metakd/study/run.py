@@ -130,7 +130,8 @@ def with_less_at_once(
                 alone.add(error.name)
             at_once = max(1, error.at_once // 2)
             console.print(
-                f"memory       ran out with {error.at_once} at once ({error.name}): on with {at_once}"
+                f"memory       ran out with {error.at_once} at once ({error.name}): "
+                f"it goes on with {at_once} at once"
             )
 
 
