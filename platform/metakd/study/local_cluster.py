@@ -46,7 +46,7 @@ def start_local(tell: Callable[[str], None]) -> "ray.runtime_context.RayContext"
                     include_dashboard=True,
                     log_to_driver=False,
                     logging_level=logging.CRITICAL,
-                    **({} if folder.place is None else {"_temp_dir": str(folder.place)}),
+                    _temp_dir=str(folder.place),
                 )
         except Exception as error:
             ray.shutdown()
@@ -84,11 +84,10 @@ def _object_store_bytes() -> int | None:
 def _reason(error: Exception, folder: RayFolder) -> str:
     if tells_of_memory(f"{type(error).__name__}: {error}"):
         return f"Ray does not start for want of memory ({first_line(error)}): {REMEDY}"
-    temporary = os.environ.get("RAY_TMPDIR") or os.environ.get("TMPDIR") or "/tmp"
-    place = folder.place or Path(temporary) / "ray"
+    logs = folder.place / "session_latest" / "logs"
     return (
-        f"Ray does not start here: {first_line(error)}; its logs are in "
-        f"{place / 'session_latest' / 'logs'}: look for a full disk there (RAY_TMPDIR chooses "
+        f"Ray does not start here: {first_line(error)}; its logs are in {logs}: look for a full "
+        "disk there (RAY_TMPDIR chooses "
         "another), a home folder that cannot be written (HOME), a limit of processes (ulimit -u), "
         "or name a cluster that runs (--cluster HOST:PORT)"
     )

@@ -7,8 +7,8 @@ from pathlib import Path
 from metakd.study.cluster_address import ClusterError
 
 MAX_SOCKET_BYTES = 107
-"""Of a unix socket's path on Linux; one more on no system, three fewer on macOS."""
-SOCKET = "session_2000-01-01_00-00-00_000000_{pid}/sockets/plasma_store.1"
+"""Of a unix socket's path on Linux; three fewer on macOS."""
+SOCKET = "session_2000-01-01_00-00-00_000000_{pid}/sockets/dash_MetricsHead"
 """Below the folder: the longest path of a socket."""
 USUAL = Path("/tmp")
 
@@ -18,16 +18,19 @@ class RayFolder:
     """Where Ray's files go.
 
     Attributes:
-        place: The folder; None where Ray's own choice is as good.
+        place: The folder.
         note: What a user should know of the choice; "" if nothing.
     """
 
-    place: Path | None
+    place: Path
     note: str = ""
 
 
 def ray_folder(usual: Path = USUAL) -> RayFolder:
-    """Chooses the folder: that of RAY_TMPDIR, else of TMPDIR where Ray can use it, else /tmp.
+    """Chooses the folder: in RAY_TMPDIR, else in TMPDIR where Ray can use it, else in /tmp.
+
+    Of a TMPDIR that cannot be used the environment is rid, too: Ray's dashboard and whatever else
+    this process starts has sockets of its own there.
 
     Args:
         usual: What stands for /tmp.
@@ -35,33 +38,34 @@ def ray_folder(usual: Path = USUAL) -> RayFolder:
     Raises:
         ClusterError: If RAY_TMPDIR names a folder that Ray cannot use, or none can be used.
     """
-    named = os.environ.get("RAY_TMPDIR", "")
+    named, given = os.environ.get("RAY_TMPDIR", ""), os.environ.get("TMPDIR", "")
+    # An empty one would mean the working directory to Ray.
+    for name in ("RAY_TMPDIR", "TMPDIR"):
+        if os.environ.get(name) == "":
+            del os.environ[name]
     if named:
         flaw = _flaw(Path(named) / "ray")
         if flaw is not None:
             raise ClusterError(
-                f"Ray cannot start in RAY_TMPDIR={named}: {flaw}; set RAY_TMPDIR to a short path "
-                f"of a folder that can be written, such as {usual}, or unset it"
+                f"Ray cannot start in RAY_TMPDIR={named}: it {flaw}; set RAY_TMPDIR to a short "
+                f"path of a folder that can be written, such as {usual}, or unset it"
             )
-        return RayFolder(None)
-    # An empty one would mean the working directory to Ray.
-    os.environ.pop("RAY_TMPDIR", None)
-    given = os.environ.get("TMPDIR", "")
-    flaw_given = _flaw(Path(given) / "ray") if given else None
-    if given and flaw_given is None:
-        return RayFolder(None)
-    of_user = usual / f"ray-{os.getuid()}"
-    places = {usual / "ray": _flaw(usual / "ray"), of_user: _flaw(of_user)}
-    usable = [place for place, flaw in places.items() if flaw is None]
-    if not usable:
+    flaw = _flaw(Path(given) / "ray") if given else None
+    if named or (given and flaw is None):
+        if flaw is not None:
+            os.environ["TMPDIR"] = named
+        return RayFolder(Path(named or given) / "ray")
+    own = usual / f"ray-{os.getuid()}"
+    place = usual / "ray" if _flaw(usual / "ray") is None else own
+    if place == own and (flaw_of_own := _flaw(own)) is not None:
         raise ClusterError(
-            f"Ray cannot start in {usual}: {places[of_user]}; set RAY_TMPDIR to a short path of a "
+            f"Ray cannot start in {usual}: it {flaw_of_own}; set RAY_TMPDIR to a short path of a "
             "folder that can be written"
         )
-    if given:
-        note = f"Ray's files go to {usable[0]}: TMPDIR={given} {flaw_given}"
-        return RayFolder(usable[0], note)
-    return RayFolder(None) if usable[0] == usual / "ray" else RayFolder(usable[0])
+    if not given:
+        return RayFolder(place)
+    os.environ["TMPDIR"] = str(usual)
+    return RayFolder(place, f"Ray's files go to {place}: TMPDIR={given} {flaw}")
 
 
 def _flaw(place: Path) -> str | None:
