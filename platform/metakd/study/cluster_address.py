@@ -7,6 +7,11 @@ from pathlib import Path
 from metakd.errors import UserError
 
 PROBE_TIMEOUT_S = 3.0
+GREETING_TIMEOUT_S = 10.0
+"""A head that is busy takes its time."""
+GREETING = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + b"\0\0\0\4\0\0\0\0\0"
+"""How HTTP/2, and with it gRPC, begins: its preface, and settings that are empty."""
+SETTINGS_FRAME = 4
 
 
 class ClusterError(UserError):
@@ -48,6 +53,11 @@ def address_of(cluster: str) -> str | None:
         raise ClusterError(
             f"no Ray cluster answers at {address} ({source}): start one with `ray start --head`, "
             "or use --cluster local"
+        )
+    if not _is_grpc(host, int(port)):
+        raise ClusterError(
+            f"what answers at {address} ({source}) is no Ray cluster: name the HOST:PORT of "
+            "`ray start --head`, 6379 by default, or use --cluster local"
         )
     return address
 
@@ -91,7 +101,8 @@ def _running_here() -> str | None:
     except OSError:
         return None
     host, _, port = address.rpartition(":")
-    return address if port.isdigit() and _answers(host, int(port)) else None
+    is_there = port.isdigit() and _answers(host, int(port)) and _is_grpc(host, int(port))
+    return address if is_there else None
 
 
 def _answers(host: str, port: int) -> bool:
@@ -100,3 +111,16 @@ def _answers(host: str, port: int) -> bool:
             return True
     except OSError:
         return False
+
+
+def _is_grpc(host: str, port: int) -> bool:
+    """Says whether a port speaks as the head of a cluster does: Ray would wait for it for ever."""
+    if os.environ.get("RAY_USE_TLS", "0") not in ("", "0"):
+        return True
+    try:
+        with socket.create_connection((host, port), timeout=GREETING_TIMEOUT_S) as connection:
+            connection.sendall(GREETING)
+            header = connection.recv(9)
+    except OSError:
+        return False
+    return len(header) > 3 and header[3] == SETTINGS_FRAME
