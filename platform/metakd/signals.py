@@ -1,6 +1,7 @@
 """Signals that ask a process to end, all of them as Ctrl-C does.
 
-SIGTERM comes from Slurm, Kubernetes and docker stop, SIGHUP from a terminal that is closed.
+SIGTERM comes from Slurm, Kubernetes and docker stop, SIGHUP from a terminal that is closed, SIGUSR1
+from Slurm where a job asks for a warning before its end.
 """
 
 import signal
@@ -10,7 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
 
-ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1)
 GRACE_S = 10.0
 """After a signal further ones count only after that time: what ends must not be torn apart."""
 

@@ -3,6 +3,7 @@
 import errno
 import logging
 import os
+import signal
 import time
 from collections import Counter
 from collections.abc import Callable
@@ -19,6 +20,7 @@ from ray.tune.search.search_generator import SearchGenerator
 
 from metakd.machine import oom_kills
 from metakd.memory import MemoryRanOutError, tells_of_memory
+from metakd.signals import StoppedBySignal, kept_handlers
 from metakd.study.board import AnyJob, Board
 from metakd.study.cases import Job
 from metakd.study.preparation import PreparationJob
@@ -76,6 +78,7 @@ def run_jobs(
 
     Raises:
         MemoryRanOutError: If memory ran out; what ran is on the board again.
+        StoppedBySignal: If a signal ended it.
         Exception: What the board or the watcher raised; it ends the run.
     """
     logging.getLogger("ray").setLevel(logging.CRITICAL)
@@ -112,7 +115,8 @@ def run_jobs(
         ),
     )
     try:
-        tuner.fit()
+        with kept_handlers():
+            tuner.fit()
     except Exception as error:
         # Tune stumbles over its own files where the disk is full, and says so in a page of text.
         is_full = os.strerror(errno.ENOSPC) in str(error) and relay.error is None
@@ -125,6 +129,9 @@ def run_jobs(
         queue.put_back_all()
     if relay.error is not None:
         raise relay.error
+    if not board.is_over:
+        # Tune takes this signal for its own, and ends as if all were done.
+        raise StoppedBySignal(signal.SIGUSR1)
 
 
 class _Queue(Searcher):  # type: ignore[misc]
