@@ -52,6 +52,8 @@ class Ending:
 
     Attributes:
         code: The exit code, set by the block where it comes to its end, by its exception otherwise.
+        is_in_haste: Whether a signal other than Ctrl-C ended the block: whoever sent it waits, but
+            not for long.
         out: The results folder, once it is known: a fault's traceback is written there.
 
     Args:
@@ -61,6 +63,7 @@ class Ending:
     def __init__(self, stopped: str) -> None:
         self.code: int = ExitCode.DONE
         self.out: Path | None = None
+        self.is_in_haste = False
         self._stopped = stopped
         self._signals = EndingSignals()
 
@@ -91,6 +94,7 @@ class Ending:
         if number is not None:
             # What went wrong after the signal is of no interest: a terminal that is gone, mostly.
             self.code = SIGNALLED + number
+            self.is_in_haste = number != signal.SIGINT
             say("")
             say(self._stopped)
         elif isinstance(error, BrokenPipeError):

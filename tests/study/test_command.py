@@ -119,7 +119,8 @@ def test_slurm_and_a_closed_terminal_stop_it_as_ctrl_c_does(
     number: signal.Signals, code: int, tmp_path: Path
 ) -> None:
     out = tmp_path / "out"
-    words = [*TINY, "out", "--strategies", "fixed", "--epochs", "100000", "--save-interval", "1"]
+    words = [*TINY, "out", "--strategies", "fixed", "--augmentations", "none", "--seeds", "1"]
+    words += ["--epochs", "20000", "--save-interval", "1"]
     found = signalled(words, tmp_path, lambda: any(out.glob("checkpoints/*/epoch-*")), number)
     returned, printed, errors = found
     assert (returned, errors) == (code, "")

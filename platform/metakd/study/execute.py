@@ -1,5 +1,6 @@
 """Executes a study: its plan, what is missing of it, its verdict and report."""
 
+import signal
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -19,6 +20,7 @@ from metakd.results.compaction import compact, is_due
 from metakd.results.mirror import check_store, fetch_results, push_compaction, push_stragglers
 from metakd.results.reader import finished_trials
 from metakd.results.study import STUDY_FILE, check_out
+from metakd.signals import StoppedBySignal
 from metakd.study.announce import (
     Failure,
     announce_failures,
@@ -166,6 +168,7 @@ def _run(
 
     from metakd.study.cluster import connect
 
+    is_in_haste = False
     try:
         console.print("connecting to Ray ...")
         with _importing("metakd.study.run"):
@@ -180,8 +183,14 @@ def _run(
             f"the Ray cluster failed under the study: {reason_of(str(error))}; the same command "
             "goes on from here"
         ) from error
+    except StoppedBySignal as stop:
+        is_in_haste = stop.number != signal.SIGINT
+        raise
     finally:
-        ray.shutdown()
+        # Who signals a whole job, as Slurm does, ends Ray's processes, too: Ray would wait for
+        # them, or end this one with a code of its own. They do not outlive it.
+        if not is_in_haste:
+            ray.shutdown()
         record_searches(board, folder)
         folder.remove(folder.ray)
         if folder.store is not None:

@@ -1,5 +1,6 @@
 """A study from its command line to its verdict."""
 
+import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -37,6 +38,9 @@ def main(defaults: StudySpec, render: Render, argv: Sequence[str] | None = None)
         from metakd.study.execute import execute
 
         ending.code = execute(spec, options, render, _console())
+    if ending.is_in_haste:
+        # At its exit Ray would wait for processes that may be gone.
+        os._exit(ending.code)
     return ending.code
 
 
