@@ -69,7 +69,8 @@ def connect(cluster: str, tell: Callable[[str], None] = lambda line: None) -> Cl
             # It is somebody else's, and nobody asked for it.
             tell(f"{error}; a cluster of the study's own is started instead")
     is_own = context is None
-    context = context or start_local(tell)
+    if context is None:
+        context = start_local(tell)
     url = context.dashboard_url
     return Cluster(
         dashboard=f"http://{url}" if url else None,
