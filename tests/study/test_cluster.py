@@ -121,7 +121,7 @@ def test_a_cluster_that_nobody_named_and_that_cannot_be_joined_is_passed_over(
         assert connect("auto", told.append).started_here
         assert "Ray: 2.9.0 (run the study with the cluster's versions" in told[0]
         assert "\n" not in told[0]
-        with pytest.raises(ClusterError, match="cannot be joined: Version mismatch"):
+        with pytest.raises(ClusterError, match="refused the connection: Version mismatch"):
             connect(address)
 
 

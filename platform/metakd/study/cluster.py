@@ -103,7 +103,7 @@ def _join(address: str) -> "ray.runtime_context.RayContext":
     except Exception as error:
         ray.shutdown()
         reason = _reason(error)
-        raise ClusterError(f"the cluster at {address} cannot be joined: {reason}") from error
+        raise ClusterError(f"the cluster at {address} refused the connection: {reason}") from error
 
 
 def _reason(error: Exception) -> str:
