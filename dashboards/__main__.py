@@ -7,28 +7,27 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from metakd.errors import UserError
+from metakd.endings import Ending
 
 if TYPE_CHECKING:
     from dashboards.places import Place
 
 COMPARISON_FILE = "comparison.html"
 WATCH_S = 10
+STOPPED = "Stopped. The last page that was written stays."
 FIGURES_FOLDER = "figures"
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Runs the command; returns 0, or 2 with one line if there is nothing to render."""
-    given = _parser().parse_args(argv)
-    try:
+    """Runs the command and returns its exit code.
+
+    0: done. 2: there is nothing to render, in one line. 3: a fault of its own, likewise.
+    """
+    with Ending(STOPPED) as ending:
+        given = _parser().parse_args(argv)
+        ending.out = Path(given.out)
         _run(given)
-    except KeyboardInterrupt:
-        print()
-        return 130
-    except (UserError, OSError) as error:
-        print(f"error: {_one_line(error)}", file=sys.stderr)
-        return 2
-    return 0
+    return ending.code
 
 
 def _run(given: argparse.Namespace) -> None:
@@ -64,12 +63,6 @@ def _render(place: "Place", given: argparse.Namespace) -> None:
     if given.export:
         for file in export_figures(summary, path.parent / FIGURES_FOLDER, given.export):
             print(place.publish(file))
-
-
-def _one_line(error: Exception) -> str:
-    if isinstance(error, OSError) and error.filename:
-        return f"{error.filename}: {error.strerror}"
-    return " ".join(str(error).split())
 
 
 def _seconds(text: str) -> int:

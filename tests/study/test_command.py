@@ -114,6 +114,46 @@ def test_ctrl_c_stops_cleanly_and_the_command_continues(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGHUP, 129)])
+def test_slurm_and_a_closed_terminal_stop_it_as_ctrl_c_does(
+    number: signal.Signals, code: int, tmp_path: Path
+) -> None:
+    out = tmp_path / "out"
+    words = [*TINY, "out", "--strategies", "fixed", "--augmentations", "none", "--seeds", "1"]
+    words += ["--epochs", "20000", "--save-interval", "1"]
+    found = signalled(words, tmp_path, lambda: any(out.glob("checkpoints/*/epoch-*")), number)
+    returned, printed, errors = found
+    assert (returned, errors) == (code, "")
+    assert printed.endswith(
+        "\nStopped. Finished trials are kept; the same command continues from here.\n"
+    )
+    # Trials in flight keep their states: the same command goes on from them.
+    assert any(out.glob("checkpoints/*/epoch-*"))
+
+
+@pytest.mark.slow
+def test_memory_that_others_use_is_named_and_nothing_hangs(tmp_path: Path) -> None:
+    extra = {"RAY_memory_usage_threshold": "0.01", "RAY_memory_monitor_refresh_ms": "250"}
+    full = run(*TINY, "out", "--seeds", "1", cwd=tmp_path, extra=extra)
+    assert full.returncode == 2
+    assert full.stderr.count("\n") == 1
+    assert "memory ran out" in full.stderr
+    assert "--max-concurrent 1" in full.stderr
+    assert "memory       ran out with" in full.stdout
+
+
+@pytest.mark.slow
+def test_a_long_tmpdir_and_no_home_do_not_keep_ray_from_starting(tmp_path: Path) -> None:
+    long = tmp_path / ("slurm_jobdir_" * 8)
+    long.mkdir()
+    extra = {"TMPDIR": str(long), "HOME": "/nonexistent", "RAY_TMPDIR": ""}
+    words = [*TINY, "out", "--seeds", "1", "--strategies", "fixed", "--no-report"]
+    done = run(*words, cwd=tmp_path, extra=extra)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "is too long for a socket" in done.stdout
+
+
+@pytest.mark.slow
 def test_ctrl_c_while_the_teacher_learns_stops_cleanly_too(tmp_path: Path) -> None:
     teachers = tmp_path / "out" / "teachers"
     words = [*TINY, "out", "--teacher-epochs", "100000"]

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, TypedDict
 
 from metakd.atomic import DISK_IS_FULL
+from metakd.endings import FAULT_FILE
 from metakd.errors import UserError
 
 SCHEMA_VERSION = 1
@@ -23,7 +24,7 @@ SCHEMES = ("s3", "gs", "gcs", "abfs", "abfss")
 LONGEST_NAME = "x" * 200
 """As long as the path of a file below the results folder gets."""
 OWN_NAMES = frozenset(
-    {"datasets", "teachers", "banks", "checkpoints", "ray", "trials", "steps", "failed"}
+    {"datasets", "teachers", "banks", "checkpoints", "ray", "trials", "steps", "failed", FAULT_FILE}
 )
 
 

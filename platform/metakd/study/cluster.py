@@ -2,7 +2,7 @@
 
 import logging
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from http import HTTPStatus
@@ -12,7 +12,10 @@ from urllib.request import urlopen
 
 import ray
 
-from metakd.study.cluster_address import PROBE_TIMEOUT_S, ClusterError, address_of
+from metakd.signals import kept_handlers
+from metakd.study.cluster_address import PROBE_TIMEOUT_S, ClusterError, address_of, is_named
+from metakd.study.local_cluster import first_line, start_local
+from metakd.study.proxies import bypass_proxies
 from metakd.study.resources import Node
 
 
@@ -41,33 +44,38 @@ class Cluster:
         return sum(node.gpus for node in self.nodes)
 
 
-def connect(cluster: str) -> Cluster:
+def connect(cluster: str, tell: Callable[[str], None] = lambda line: None) -> Cluster:
     """Connects to a cluster.
 
     Args:
         cluster: "auto": the cluster of RAY_ADDRESS, else one that runs on this machine, else a new
             local one. "local": a new local one. HOST:PORT: that one.
+        tell: Is told what a user should know, in a line each.
 
     Raises:
         ClusterError: If a cluster that the user named (here or in RAY_ADDRESS) cannot be reached;
-            it never falls back in silence.
+            it never falls back in silence. If none can be started here.
     """
     address = address_of(cluster)
     logging.getLogger("ray").setLevel(logging.CRITICAL)
-    if address is None:
-        context = ray.init(
-            address="local",
-            include_dashboard=True,
-            log_to_driver=False,
-            logging_level=logging.CRITICAL,
-        )
-    else:
-        context = _join(address)
+    bypass_proxies([] if address is None else [address.rpartition(":")[0].strip("[]")])
+    context = None
+    if address is not None:
+        try:
+            context = _join(address)
+        except ClusterError as error:
+            if is_named(cluster):
+                raise
+            # It is somebody else's, and nobody asked for it.
+            tell(f"{error}; a cluster of the study's own is started instead")
+    is_own = context is None
+    if context is None:
+        context = start_local(tell)
     url = context.dashboard_url
     return Cluster(
         dashboard=f"http://{url}" if url else None,
         nodes=present_nodes(),
-        started_here=address is None,
+        started_here=is_own,
     )
 
 
@@ -90,15 +98,32 @@ def present_nodes() -> tuple[Node, ...]:
 
 def _join(address: str) -> "ray.runtime_context.RayContext":
     try:
-        with _without_stderr():
+        with _without_stderr(), kept_handlers():
             return ray.init(address=address, log_to_driver=False, logging_level=logging.CRITICAL)
-    except (ConnectionError, RuntimeError, ValueError) as error:
-        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-        raise ClusterError(
-            f"the cluster at {address} refused the connection: {reason} "
-            "(Ray 2.60 and later ask for a token: set RAY_AUTH_MODE=token and put the cluster's "
-            "token in ~/.ray/auth_token)"
-        ) from error
+    except Exception as error:
+        ray.shutdown()
+        reason = _reason(error)
+        raise ClusterError(f"the cluster at {address} refused the connection: {reason}") from error
+
+
+def _reason(error: Exception) -> str:
+    """Returns why a cluster could not be joined, and what mends it."""
+    message = first_line(error)
+    if "version mismatch" in message.lower():
+        return (
+            f"{' '.join(str(error).split())} (run the study with the cluster's versions of Ray and "
+            "Python, or use --cluster local)"
+        )
+    if isinstance(error, ray.exceptions.AuthenticationError) or "token" in str(error).lower():
+        return (
+            f"{message} (it asks for a token: set RAY_AUTH_MODE=token and put the cluster's token "
+            "in RAY_AUTH_TOKEN or ~/.ray/auth_token)"
+        )
+    return (
+        f"{message} (HOST:PORT must be that of `ray start --head`, 6379 by default; Ray 2.60 and "
+        "later ask for a token: set RAY_AUTH_MODE=token and put the cluster's token in "
+        "~/.ray/auth_token)"
+    )
 
 
 @contextmanager

@@ -7,6 +7,11 @@ from pathlib import Path
 from metakd.errors import UserError
 
 PROBE_TIMEOUT_S = 3.0
+GREETING_TIMEOUT_S = 10.0
+"""A head that is busy takes its time."""
+GREETING = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + b"\0\0\0\4\0\0\0\0\0"
+"""How HTTP/2, and with it gRPC, begins: its preface, and settings that are empty."""
+SETTINGS_FRAME = 4
 
 
 class ClusterError(UserError):
@@ -20,6 +25,11 @@ def require_address(cluster: str) -> None:
         ClusterError: As ``address_of`` does.
     """
     _named(cluster)
+
+
+def is_named(cluster: str) -> bool:
+    """Says whether the user named a particular cluster, here or in RAY_ADDRESS."""
+    return _named(cluster) is not None
 
 
 def address_of(cluster: str) -> str | None:
@@ -44,6 +54,11 @@ def address_of(cluster: str) -> str | None:
             f"no Ray cluster answers at {address} ({source}): start one with `ray start --head`, "
             "or use --cluster local"
         )
+    if not _is_grpc(host, int(port)):
+        raise ClusterError(
+            f"what answers at {address} ({source}) is no Ray cluster: name the HOST:PORT of "
+            "`ray start --head`, 6379 by default, or use --cluster local"
+        )
     return address
 
 
@@ -51,13 +66,19 @@ def _named(cluster: str) -> tuple[str, str] | None:
     """Returns the address that the user named and where, None if no particular one."""
     address, source = cluster, "--cluster"
     if cluster == "auto":
-        address, source = os.environ.get("RAY_ADDRESS") or "auto", "RAY_ADDRESS"
+        address, source = os.environ.get("RAY_ADDRESS", "").strip() or "auto", "RAY_ADDRESS"
     if address in ("auto", "local"):
         return None
     if address.startswith("ray://"):
         raise ClusterError(
             f"{source}={address}: Ray Client (ray://) cannot host Ray Tune and Ray Train drivers; "
             "name the cluster's own HOST:PORT (6379 by default), or submit the study as a job"
+        )
+    if address.startswith(("http://", "https://")):
+        raise ClusterError(
+            f"{source}={address} is the address of a dashboard, where `ray job submit` sends jobs; "
+            "a study joins the cluster itself: name its HOST:PORT (6379 by default), use "
+            "--cluster local, or submit the study as a job"
         )
     host, _, port = address.rpartition(":")
     if not host or not port.isdigit() or not 0 < int(port) < 65536:
@@ -80,7 +101,8 @@ def _running_here() -> str | None:
     except OSError:
         return None
     host, _, port = address.rpartition(":")
-    return address if port.isdigit() and _answers(host, int(port)) else None
+    is_there = port.isdigit() and _answers(host, int(port)) and _is_grpc(host, int(port))
+    return address if is_there else None
 
 
 def _answers(host: str, port: int) -> bool:
@@ -89,3 +111,16 @@ def _answers(host: str, port: int) -> bool:
             return True
     except OSError:
         return False
+
+
+def _is_grpc(host: str, port: int) -> bool:
+    """Says whether a port speaks as the head of a cluster does: Ray would wait for it for ever."""
+    if os.environ.get("RAY_USE_TLS", "0") not in ("", "0"):
+        return True
+    try:
+        with socket.create_connection((host, port), timeout=GREETING_TIMEOUT_S) as connection:
+            connection.sendall(GREETING)
+            header = connection.recv(9)
+    except OSError:
+        return False
+    return len(header) > 3 and header[3] == SETTINGS_FRAME

@@ -1,6 +1,6 @@
 """Executes a study: its plan, what is missing of it, its verdict and report."""
 
-import os
+import signal
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -13,12 +13,15 @@ import torch
 from rich.console import Console
 
 from metakd.data.datasets import open_dataset
+from metakd.machine import usable_cpus
+from metakd.memory import MemoryRanOutError, tells_of_memory
 from metakd.models.names import require_checkpoint
 from metakd.models.pretrained import require_classes
 from metakd.results.compaction import compact, is_due
 from metakd.results.mirror import check_store, fetch_results, push_compaction, push_stragglers
 from metakd.results.reader import finished_trials
 from metakd.results.study import STUDY_FILE, check_out
+from metakd.signals import StoppedBySignal
 from metakd.study.announce import (
     Failure,
     announce_failures,
@@ -32,7 +35,7 @@ from metakd.study.announce import (
 from metakd.study.banks import check_room, free_bytes
 from metakd.study.board import Board
 from metakd.study.cases import Case
-from metakd.study.cluster_address import address_of
+from metakd.study.cluster_address import ClusterError, address_of
 from metakd.study.curves import Curves
 from metakd.study.lease import WATCH_S, only_study_on
 from metakd.study.lock import only_study_in
@@ -45,6 +48,7 @@ from metakd.study.searching import Searching
 from metakd.study.spec import StudySpec
 from metakd.study.storage import require_lasting
 from metakd.study.strategies import STRATEGIES
+from metakd.train.failure_report import reason_of
 from metakd.train.folder import StudyFolder
 from metakd.train.in_flight import sweep_finished
 from metakd.train.share import require_same_result
@@ -143,7 +147,7 @@ def _announce(
     untrained = [teacher for teacher in plan.teachers if read_report(teacher, folder) is None]
     for model in (*(t.model for t in untrained), *(job.trial.student for job in board.known())):
         require_checkpoint(model)
-    cpus, free = os.cpu_count() or 1, free_bytes(folder.banks)
+    cpus, free = usable_cpus(), free_bytes(folder.banks)
     announce_plan(console, plan, board, untrained, cpus, free, options.wanted.workers)
     for note in options.notes:
         console.print(f"note         {note}")
@@ -171,15 +175,29 @@ def _run(
 
     from metakd.study.cluster import connect
 
+    is_in_haste = False
     try:
         console.print("connecting to Ray ...")
         with _importing("metakd.study.run"):
-            cluster = connect(options.cluster)
+            cluster = connect(options.cluster, lambda line: console.print(f"note         {line}"))
         from metakd.study.run import run_on
 
         return run_on(cluster, plan, board, folder, options, console)
+    except (ray.exceptions.RayError, ConnectionError) as error:
+        if tells_of_memory(f"{type(error).__name__}: {error}"):
+            raise MemoryRanOutError("the study", reason_of(str(error)), at_once=1) from error
+        raise ClusterError(
+            f"the Ray cluster failed under the study: {reason_of(str(error))}; the same command "
+            "goes on from here"
+        ) from error
+    except StoppedBySignal as stop:
+        is_in_haste = stop.number != signal.SIGINT
+        raise
     finally:
-        ray.shutdown()
+        # Who signals a whole job, as Slurm does, ends Ray's processes, too: Ray would wait for
+        # them, or end this one with a code of its own. They do not outlive it.
+        if not is_in_haste:
+            ray.shutdown()
         record_searches(board, folder)
         folder.remove(folder.ray)
         if folder.store is not None:

@@ -17,7 +17,7 @@ class StageProgress:
 
     def __init__(self, console: Console) -> None:
         self._console = console
-        self._status = console.status("preparing    ...")
+        self._status = console.status(Text("preparing    ..."))
         self._last_line = time.monotonic()
 
     def __enter__(self) -> "StageProgress":
@@ -32,7 +32,7 @@ class StageProgress:
         """Shows a stage."""
         words = f"preparing    {stage}"
         if self._console.is_terminal:
-            self._status.update(words)
+            self._status.update(Text(words))
         elif time.monotonic() - self._last_line > PLAIN_INTERVAL_S:
             self._last_line = time.monotonic()
             self._console.print(words)
@@ -74,7 +74,7 @@ class TrialProgress:
         self._started = self._last_line = time.monotonic()
         if self.console.is_terminal:
             self._bar = Progress(
-                TextColumn("[progress.description]{task.description}"),
+                TextColumn("{task.description}", markup=False),
                 BarColumn(bar_width=24),
                 _Words(self),
                 console=self.console,

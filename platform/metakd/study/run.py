@@ -3,11 +3,12 @@
 import errno
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from rich.console import Console
 
 from metakd.errors import UserError
+from metakd.memory import MemoryRanOutError
 from metakd.models.outline import parameters_of
 from metakd.results.teachers import TEACHERS_FILE, TeacherScore, write_teachers
 from metakd.study.announce import Failure
@@ -77,18 +78,22 @@ def run_on(
     require_shared(folder)
 
     with StageProgress(console) as stages:
-        untrained = _teach(plan, folder, cluster, stages)
+        untrained = _teach(plan, folder, cluster, stages, console)
     if not untrained:
         report_teachers(plan, folder, console)
     board.prepare(preparation_of(plan.banks, board.bank_ids(), untrained))
 
     def run(board: Board, allotment: Allotment) -> list[Failure]:
-        def begun() -> int:
-            return begun_at_once(allotment.each, present_nodes(), options.wanted.max_concurrent)
-
         orders = Orders(folder, allotment.each, git_commit(), options.save_interval_s)
-        with _Shown(plan, board, orders, console) as shown:
+
+        def run_at_most(at_once: int | None) -> None:
+            def begun() -> int:
+                return begun_at_once(allotment.each, present_nodes(), at_once)
+
             run_jobs(orders, board, begun, shown, options.max_failures)
+
+        with _Shown(plan, board, orders, console) as shown:
+            with_less_at_once(run_at_most, options.wanted.max_concurrent, console)
         return shown.failures
 
     if allotment.each.workers > 1 and not board.is_prepared:
@@ -99,8 +104,38 @@ def run_on(
     return run(board, allotment)
 
 
+def with_less_at_once(
+    run: Callable[[int | None], None], at_once: int | None, console: Console
+) -> None:
+    """Runs trials, and where memory runs out the rest of them again, half as many at once.
+
+    Args:
+        run: Runs what is left, at most so many at once; None: as many as fit.
+        at_once: With how many it begins.
+        console: Where it is said.
+
+    Raises:
+        MemoryRanOutError: If memory ran out twice for one that ran alone.
+    """
+    alone: set[str] = set()
+    while True:
+        try:
+            return run(at_once)
+        except MemoryRanOutError as error:
+            if error.name in alone:
+                raise
+            if error.at_once == 1:
+                # Somebody else may have had the memory.
+                alone.add(error.name)
+            at_once = max(1, error.at_once // 2)
+            console.print(
+                f"memory       ran out with {error.at_once} at once ({error.name}): "
+                f"it goes on with {at_once} at once"
+            )
+
+
 def _teach(
-    plan: Plan, folder: StudyFolder, cluster: Cluster, stages: StageProgress
+    plan: Plan, folder: StudyFolder, cluster: Cluster, stages: StageProgress, console: Console
 ) -> list[TeacherSpec]:
     """Trains missing teachers where they have the whole cluster, and returns those left to train.
 
@@ -115,15 +150,16 @@ def _teach(
     batch = min(spec.recipe.batch_size for spec in missing)
     allotment = allot_teachers(cluster.nodes, len(missing), batch)
     stages.show(teacher_in_words(missing[0], plan.teachers))
-    train_teachers(
-        missing,
-        folder,
-        allotment.each,
-        allotment.at_once,
-        on_epoch=lambda spec, done: stages.show(
+
+    def show(spec: TeacherSpec, done: int) -> None:
+        stages.show(
             f"{teacher_in_words(spec, plan.teachers)}, epoch {done} of {spec.recipe.epochs}"
-        ),
-    )
+        )
+
+    def train_at_most(at_once: int | None) -> None:
+        train_teachers(missing, folder, allotment.each, at_once or allotment.at_once, show)
+
+    with_less_at_once(train_at_most, None, console)
     return []
 
 

@@ -3,6 +3,7 @@
 import errno
 import logging
 import os
+import signal
 import time
 from collections import Counter
 from collections.abc import Callable
@@ -17,15 +18,20 @@ from ray.tune.schedulers import FIFOScheduler
 from ray.tune.search import Searcher
 from ray.tune.search.search_generator import SearchGenerator
 
+from metakd.machine import oom_kills
+from metakd.memory import MemoryRanOutError, tells_of_memory
+from metakd.signals import StoppedBySignal, kept_handlers
 from metakd.study.board import AnyJob, Board
 from metakd.study.cases import Job
 from metakd.study.preparation import PreparationJob
 from metakd.study.trainable import Orders, run_job
 from metakd.train.content import as_json
+from metakd.train.failure_report import is_death, reason_of
 from metakd.train.group_keeper import GroupKeeper
 
 FINISHED = Searcher.FINISHED
 LOOK_INTERVAL_S = 5.0
+KILLED_BY_KERNEL = "memory ran out: the kernel killed its process"
 PENDING_TRIALS = 200
 """As many as Tune allows a search whose trials are known before: it starts new actors faster."""
 
@@ -71,6 +77,8 @@ def run_jobs(
             on from its last kept state.
 
     Raises:
+        MemoryRanOutError: If memory ran out; what ran is on the board again.
+        StoppedBySignal: If a signal ended it.
         Exception: What the board or the watcher raised; it ends the run.
     """
     logging.getLogger("ray").setLevel(logging.CRITICAL)
@@ -107,7 +115,8 @@ def run_jobs(
         ),
     )
     try:
-        tuner.fit()
+        with kept_handlers():
+            tuner.fit()
     except Exception as error:
         # Tune stumbles over its own files where the disk is full, and says so in a page of text.
         is_full = os.strerror(errno.ENOSPC) in str(error) and relay.error is None
@@ -116,8 +125,13 @@ def run_jobs(
         if keeper is not None:
             ray.get(keeper.free_all.remote())
             ray.kill(keeper)
+    if isinstance(relay.error, MemoryRanOutError):
+        queue.put_back_all()
     if relay.error is not None:
         raise relay.error
+    if not board.is_over:
+        # Tune takes this signal for its own, and ends as if all were done.
+        raise StoppedBySignal(signal.SIGUSR1)
 
 
 class _Queue(Searcher):  # type: ignore[misc]
@@ -181,6 +195,12 @@ class _Queue(Searcher):  # type: ignore[misc]
         self._board.put_back(job)
         return True
 
+    def put_back_all(self) -> None:
+        """Puts back whatever was under way when the run ended."""
+        for trial_id in sorted(self._running):
+            self._board.put_back(self._jobs[trial_id])
+        self._running.clear()
+
     def on_trial_complete(self, trial_id: str, result: object = None, error: bool = False) -> None:
         """Does nothing: the relay has heard of it before, and of why."""
 
@@ -216,6 +236,8 @@ class _Relay(Callback):  # type: ignore[misc]
         self._queue = queue
         self._watcher = watcher
         self.error: Exception | None = None
+        self._running = 0
+        self._oom_kills = oom_kills()
 
     def __getstate__(self) -> dict[str, Any]:
         # Tune keeps its callbacks for a restore of its own, which a study never asks for.
@@ -223,6 +245,7 @@ class _Relay(Callback):  # type: ignore[misc]
 
     def on_step_end(self, iteration: int, trials: list[TuneTrial], **info: object) -> None:
         count = sum(trial.status == TuneTrial.RUNNING for trial in trials)
+        self._running = count
         self._tell(lambda: self._watcher.running(count))
 
     def on_trial_result(
@@ -240,6 +263,9 @@ class _Relay(Callback):  # type: ignore[misc]
     def on_trial_complete(
         self, iteration: int, trials: list[TuneTrial], trial: TuneTrial, **info: object
     ) -> None:
+        if self.error is not None:
+            # It was stopped with all others; what becomes of it is not told by its end.
+            return
         is_done = bool(trial.last_result.get("done_with"))
 
         def tell() -> None:
@@ -254,12 +280,24 @@ class _Relay(Callback):  # type: ignore[misc]
     def on_trial_error(
         self, iteration: int, trials: list[TuneTrial], trial: TuneTrial, **info: object
     ) -> None:
+        report = _report(trial)
+
         def tell() -> None:
+            if self._is_of_memory(report):
+                job = self._queue.job(trial.trial_id)
+                reason = reason_of(report) if tells_of_memory(report) else KILLED_BY_KERNEL
+                raise MemoryRanOutError(job.name, reason, max(1, self._running))
             if not self._queue.put_back(trial.trial_id):
                 job = self._queue.end(trial.trial_id, is_done=False)
-                self._watcher.failed(job, _reason(trial))
+                self._watcher.failed(job, reason_of(report))
 
         self._tell(tell)
+
+    def _is_of_memory(self, report: str) -> bool:
+        if tells_of_memory(report):
+            return True
+        before, self._oom_kills = self._oom_kills, oom_kills()
+        return is_death(report) and self._oom_kills > before
 
     def _tell(self, call: Callable[[], None]) -> None:
         try:
@@ -281,12 +319,10 @@ class _Stop(Stopper):  # type: ignore[misc]
         return self._relay.error is not None
 
 
-def _reason(trial: TuneTrial) -> str:
-    """Returns the last line that Tune wrote of a failure: that of the exception in the worker."""
+def _report(trial: TuneTrial) -> str:
+    """Returns what Tune wrote of a failure; "" if nothing."""
     try:
         # What Tune itself would read arrives in its storage only later.
-        report = Path(trial.error_file).read_text()
+        return Path(trial.error_file).read_text(encoding="utf-8", errors="replace")
     except (OSError, TypeError):
-        return "Ray left no report of it"
-    lines = [line.strip() for line in report.splitlines() if line.strip()]
-    return lines[-1] if lines else "Ray left no report of it"
+        return ""

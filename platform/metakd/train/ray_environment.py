@@ -15,6 +15,8 @@ SETTINGS = {
     "TUNE_GLOBAL_CHECKPOINT_S": "86400",
     # Ctrl-C is handled by the study, which says how to continue.
     "TUNE_DISABLE_SIGINT_HANDLER": "1",
+    # Ray's handler in C++ answers SIGTERM with a stack trace and a core dump.
+    "RAY_DISABLE_FAILURE_SIGNAL_HANDLER": "1",
     # Ray would start a process for each CPU beforehand, which no actor takes over.
     "RAY_prestart_worker_first_driver": "0",
     "RAY_USAGE_STATS_ENABLED": "0",

@@ -7,6 +7,8 @@ from typing import Any
 import ray.train
 
 from metakd.errors import UserError
+from metakd.memory import MemoryRanOutError, tells_of_memory
+from metakd.train.failure_report import reason_of
 from metakd.train.folder import StudyFolder
 from metakd.train.resources import Resources
 from metakd.train.teacher import TeacherReport, handed_over_report, read_report
@@ -44,6 +46,7 @@ def train_teachers(
 
     Raises:
         TeacherTrainingError: If training failed.
+        MemoryRanOutError: If memory ran out.
         StoreError: If a teacher is not there all the same.
     """
     missing = [spec for spec in specs if read_report(spec, folder) is None]
@@ -53,7 +56,7 @@ def train_teachers(
     def fit_one_after_the_other() -> None:
         for spec in waiting:
             try:
-                _fit(spec, folder, resources)
+                _fit(spec, folder, resources, at_once)
             except BaseException as error:
                 failures.append(error)
 
@@ -75,7 +78,7 @@ def train_teachers(
     return [handed_over_report(spec, folder) for spec in specs]
 
 
-def _fit(spec: TeacherSpec, folder: StudyFolder, resources: Resources) -> None:
+def _fit(spec: TeacherSpec, folder: StudyFolder, resources: Resources, at_once: int) -> None:
     trainer = new_trainer(
         _teach_on_worker,
         {"spec": spec, "folder": folder},
@@ -87,7 +90,9 @@ def _fit(spec: TeacherSpec, folder: StudyFolder, resources: Resources) -> None:
     try:
         trainer.fit()
     except ray.train.TrainingFailedError as error:
-        reason = str(error).strip().splitlines()[-1]
+        reason = reason_of(str(error))
+        if tells_of_memory(reason):
+            raise MemoryRanOutError(f"the teacher {spec.model}", reason, at_once) from error
         raise TeacherTrainingError(
             f"the teacher {spec.model} could not be trained: {reason}"
         ) from error

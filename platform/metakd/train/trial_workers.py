@@ -18,6 +18,7 @@ import ray.train.torch
 from ray.util.placement_group import get_current_placement_group
 
 from metakd.train.commit import commit
+from metakd.train.failure_report import reason_of
 from metakd.train.folder import StudyFolder
 from metakd.train.progress import Epoch
 from metakd.train.resources import Resources
@@ -106,10 +107,9 @@ class TrialWorkers:
             self._failures.append(error)
 
     def _reason(self) -> str:
-        """Returns the last line of the failure: that of the exception in the worker."""
-        lines = [line for error in self._failures for line in str(error).splitlines()]
-        told = [line.strip() for line in lines if line.strip()]
-        return told[-1] if told else "its workers ended before it did"
+        """Returns why they failed, in one line."""
+        told = "\n".join(str(error) for error in self._failures)
+        return reason_of(told) if told.strip() else "its workers ended before it did"
 
 
 class _StoppedError(Exception):

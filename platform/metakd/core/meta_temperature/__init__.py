@@ -74,10 +74,10 @@ it holds the good ones.
 the mean over quarters is 6 % off the whole (median of 10 steps of a small CNN, 4 to 16 % on
 ResNet-20), where one quarter scatters by 40 %.
 
-**Gradient clipping** is not differentiated: how it scales the gradient is held constant, although it
-depends on the temperatures, too. Held against central differences through the clipped step (float64,
-an MLP on digits, ten steps of a run, whole batch; ratio: the gradient's norm over the largest that is
-let through):
+**Gradient clipping** is not differentiated: how it scales the gradient is held constant, although
+it depends on the temperatures, too. Held against central differences through the clipped step
+(float64, an MLP on digits, ten steps of a run, whole batch; ratio: the gradient's norm over the
+largest that is let through):
 
 ==================================  =============  ==============  ==============
 what                                ratio 1.2      ratio 3         ratio 10

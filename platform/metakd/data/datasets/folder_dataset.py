@@ -16,6 +16,7 @@ from metakd.data.catalogue import DatasetError
 from metakd.data.counter_random import derive_seed, random_bits
 from metakd.data.datasets.folder_transforms import find_transform, seeded
 from metakd.data.datasets.image_dataset import ImageDataset, Statistics
+from metakd.machine import usable_cpus
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,7 +55,7 @@ class FolderDataset(ImageDataset):
     def pixels(self, ids: NDArray[np.int64]) -> Tensor:
         """Returns images through the evaluation transform, (n, 3, S, S) uint8."""
         transform = find_transform("none", self.image_size)
-        with ThreadPoolExecutor(os.cpu_count()) as pool:
+        with ThreadPoolExecutor(usable_cpus()) as pool:
             return self._stack(len(ids), pool.map(lambda id_: transform(self._read(id_)), ids))
 
     def views(self, ids: Tensor, numbers: Tensor, recipe: str, seed: int) -> Tensor:

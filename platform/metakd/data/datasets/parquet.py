@@ -1,7 +1,6 @@
 """Images in Parquet files, in the layout of the Hugging Face hub."""
 
 import json
-import os
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
@@ -12,6 +11,7 @@ from numpy.typing import NDArray
 from metakd.data.catalogue import DatasetError, DatasetOptions
 from metakd.data.datasets.parquet_file import DecodedFile, decode_file
 from metakd.data.datasets.source import Decoded, DecodedSource
+from metakd.machine import usable_cpus
 
 
 def parquet_source(argument: str, options: DatasetOptions) -> DecodedSource:
@@ -62,7 +62,7 @@ def _find_files(argument: str) -> list[Path]:
 
 
 def _decode(files: list[Path], options: DatasetOptions) -> Decoded:
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
+    with ThreadPoolExecutor(usable_cpus()) as pool:
         parts = [decode_file(file, pool, options) for file in files]
     skipped = _check_corrupt(parts, options)
     _check_agreement(parts)
