@@ -191,7 +191,7 @@ def test_a_changed_file_is_decoded_again(tmp_path: Path) -> None:
             [0, 1],
             ("img", "label"),
             None,
-            r"one shape.*\(3, 4, 6\) in row 0 and \(3, 5, 5\) in row 1",
+            r"one shape.*\(4, 6\) in row 0 and .* \(5, 5\) in row 1",
         ),
         ([], [], ("img", "label"), None, "no rows"),
     ],
@@ -223,8 +223,8 @@ def test_files_must_agree(tmp_path: Path) -> None:
 
 def test_columns_of_a_wrong_type_are_refused(tmp_path: Path) -> None:
     bad_image = pa.table({"img": [b"x"], "label": [0]})
-    bad_label = pa.table({"img": [{"bytes": b"x", "path": None}], "label": ["cat"]})
-    for table, message in [(bad_image, "struct with a field bytes"), (bad_label, "be integer")]:
+    bad_label = pa.table({"img": [{"bytes": b"x", "path": None}], "label": [[0, 1]]})
+    for table, message in [(bad_image, "struct with a field bytes"), (bad_label, "one class a")]:
         pq.write_table(table, tmp_path / "bad.parquet")
         with pytest.raises(DatasetError, match=message):
             open_dataset(f"parquet:{tmp_path / 'bad.parquet'}", tmp_path / "cache")

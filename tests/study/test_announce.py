@@ -96,9 +96,12 @@ def test_the_plan_says_what_will_be_kept_and_how_much_room_there_is(tmp_path: Pa
 
 def test_the_plan_says_how_many_labels_a_setting_has(tmp_path: Path) -> None:
     digits = open_dataset("digits", tmp_path)
-    whole = "data         digits: 1069 training + 189 held-out samples, "
+    whole = (
+        "data         digits: 10 classes (0, 1, 2, 3, 4, ...), 8×8 grey, 1,069 training + 189 "
+        "held-out samples, test: drawn, 539\n             "
+    )
     scaled = planned(digits, scales=(0.1, 1.0))
-    assert f"{whole}scales 10% (107 + 20), 100% (1069 + 189), augmentations" in scaled
+    assert f"{whole}scales 10% (107 + 20), 100% (1,069 + 189), augmentations" in scaled
     full = planned(digits, scales=(0.1,), validation="full", strategies=("random",))
     assert f"{whole}scales 10% (107 + 189), augmentations" in full
 
