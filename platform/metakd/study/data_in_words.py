@@ -29,7 +29,10 @@ def notes_on_data(dataset: ImageDataset, splits: Splits) -> list[str]:
     """Returns what a reader should know before the numbers: one sentence each."""
     notes = [_printable(note) for note in dataset.notes]
     if dataset.skipped:
-        notes.append(f"{dataset.skipped} images could not be decoded and are left out")
+        notes.append(
+            f"{counted(dataset.skipped, 'image')} could not be decoded and "
+            f"{'is' if dataset.skipped == 1 else 'are'} left out"
+        )
     everywhere = _without_images(dataset, np.arange(len(dataset.labels)))
     if everywhere:
         notes.append(f"{_classes(everywhere)} no images: {_listed(everywhere)}")

@@ -60,7 +60,7 @@ def files_below(root: Path, is_wanted: Callable[[str], bool]) -> FilesBelow:
                 if entry.is_symlink():
                     target = os.path.realpath(entry.path)
                     if target in seen or os.path.commonpath([target, home]) in (target, home):
-                        found.left_out["links to folders that are here already"] += 1
+                        found.left_out["links to folders that are here anyway"] += 1
                         continue
                     seen.add(target)
                 found.folders.add(name)
@@ -78,6 +78,6 @@ def _add_file(found: FilesBelow, entry: "os.DirEntry[str]", name: str) -> None:
     if entry.is_file():
         found.files[name] = entry.stat().st_size
     elif entry.is_symlink():
-        found.left_out["links that lead nowhere"] += 1
+        found.left_out["broken links"] += 1
     else:
-        found.left_out["that are no files"] += 1
+        found.left_out["neither files nor folders"] += 1

@@ -135,26 +135,34 @@ def _of_splits(root: Path, top: _Folder, named: dict[str, Split]) -> Layout:
         )
     order = {"train": 0, "validation": 1, "test": 2}
     pool = sorted((n for n in named if named[n] != test), key=lambda n: (order[named[n]], n))
-    classes = sorted({name for split in pool for name in inner[split].folders})
+    # Classes are those of the first split of the pool: that of training, where there is one.
+    first = named[pool[0]]
+    classes = sorted({n for name in pool if named[name] == first for n in inner[name].folders})
     for name in named:
         _check_no_splits_in(root, inner[name], named[name])
     training: list[Placed] = []
     samples = Counter[Split | None]()
     for name in pool:
+        _check_known(root, inner[name], classes, pool[0])
         placed = _of_classes(root, inner[name], inner[name].folders)
         samples[named[name]] += len(placed)
         training += placed
     tested: list[Placed] = []
     for name in candidates if test else []:
         folder = inner[name]
-        if unknown := sorted(set(folder.filled) - set(classes)):
-            raise DatasetError(
-                f"{_place(root, folder.path)} has the class {unknown[0]} that "
-                f"{' and '.join(str(_place(root, inner[n].path)) for n in pool)} does not have"
-            )
+        _check_known(root, folder, classes, pool[0])
         tested = _of_classes(root, folder, folder.filled)
         samples[test] += len(tested)
     return Layout(training, tested, tuple(classes), [*notes, *notes_on_splits(samples)])
+
+
+def _check_known(root: Path, split: _Folder, classes: Sequence[str], training: str) -> None:
+    if unknown := sorted(set(split.filled) - set(classes)):
+        raise DatasetError(
+            f"{_place(root, split.path)} has the class {unknown[0]} that {training} does not have: "
+            f"expected {_place(root, split.path)}/<class>/ with the classes {_listed(classes)}; "
+            "move it elsewhere if its images have no labels"
+        )
 
 
 def _of_classes(root: Path, split: _Folder, classes: Iterable[str]) -> list[Placed]:
@@ -184,7 +192,7 @@ def _tree(images: Iterable[str], folders: Iterable[str]) -> _Folder:
             known[path] = find(above).folders[name] = _Folder(path)
         return known[path]
 
-    for folder in folders:
+    for folder in sorted(folders):
         find(folder)
     for image in images:
         find(image.rpartition("/")[0]).images.append(image)

@@ -10,7 +10,6 @@ the folders that all files have in common. A file belongs to the split that thei
 - a file names no split beside files that are named train, or looks like a split that is not known.
 """
 
-from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
@@ -21,7 +20,7 @@ from metakd.data.datasets.split_names import (
     Split,
     is_almost_split,
     official_test,
-    split_of,
+    splits_in,
     without_numbers,
 )
 
@@ -83,16 +82,12 @@ def _common_folders(paths: Sequence[PurePosixPath]) -> int:
 
 
 def _named(root: Path, path: PurePosixPath, common: int) -> Named | None:
-    found: list[Named] = []
-    for place in range(common, len(path.parts)):
-        name = path.parts[place]
-        try:
-            split = split_of(name)
-        except DatasetError as error:
-            raise DatasetError(f"{root / path}: {error}") from error
-        if split is not None:
-            found.append(Named(split, "/".join(path.parts[:place]), without_numbers(name)))
-    splits = Counter(each.split for each in found)
+    found = [
+        Named(split, "/".join(path.parts[:place]), without_numbers(path.parts[place]))
+        for place in range(common, len(path.parts))
+        for split in splits_in(path.parts[place])
+    ]
+    splits = {each.split for each in found}
     if len(splits) > 1:
         raise DatasetError(
             f"{root / path} names two splits, {' and '.join(sorted(splits))}: rename the folder or "
@@ -110,10 +105,11 @@ def _check_unnamed(
         if any(is_almost_split(name) for name in PurePosixPath(file).parts[common:])
     ]
     if almost or ("train" in splits and unnamed):
-        found = ", ".join(sorted({split for split in splits if split})) or "no other split"
+        found = ", ".join(sorted({split for split in splits if split}))
+        beside = f", beside {found}" if found else ""
         raise DatasetError(
-            f"{root} holds files of no known split, {_listed(almost or unnamed)}, beside {found}: "
-            f"rename them ({KNOWN_WORDS}), or leave them out by a folder or a glob, as in "
+            f"{root} holds files of no known split, {_listed(almost or unnamed)}{beside}: rename "
+            f"them ({KNOWN_WORDS}), or leave them out by a folder or a glob, as in "
             f"parquet:{root}/GLOB"
         )
 

@@ -127,4 +127,4 @@ def left_out_in_words(left_out: Counter[str]) -> list[str]:
     """Returns one sentence about files that were left out, or none."""
     if not left_out:
         return []
-    return ["left out: " + ", ".join(f"{n:,} {why}" for why, n in sorted(left_out.items()))]
+    return ["left out: " + ", ".join(f"{why} ({n:,})" for why, n in sorted(left_out.items()))]
