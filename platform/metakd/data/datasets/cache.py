@@ -204,7 +204,7 @@ def _store_index(cache_dir: Path, source: FolderSource) -> tuple[str, Sequence[s
     if not (place / "contents.npy").exists():
         contents = contents_of_files(source.root, source.files, source.file_sizes)
         if contents is None:
-            notes.append("not counted: images in training and test alike, too much to read")
+            notes.append("images in training and test both are not counted in so large a folder")
         else:
             with new_file(place / "contents.npy") as draft, draft.open("wb") as stream:
                 np.save(stream, contents)

@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 from metakd.data.catalogue import DatasetError
 
 CHUNK = 4096
-FILES_READ = 2**30
-"""Files are compared where those of equal size are at most so many bytes: ImageNet's 140 GB are
-not read to plan a study."""
+FILES_READ, BYTES_READ = 20_000, 2**30
+"""Files are compared where at most so many are as long as another one: ImageNet's 140 GB are not
+read to plan a study."""
 
 
 def contents_of(images: NDArray[np.uint8]) -> NDArray[np.int64]:
@@ -33,14 +33,14 @@ def contents_of_files(
     """Returns the numbers of files; only those that share their size with another are read.
 
     Returns:
-        None where that are more than ``FILES_READ`` bytes.
+        None where that are too many to read.
 
     Raises:
         DatasetError: If a file cannot be read.
     """
     _, inverse, counts = np.unique(sizes, return_inverse=True, return_counts=True)
     shared = np.flatnonzero(counts[inverse] > 1)
-    if sizes[shared].sum() > FILES_READ:
+    if len(shared) > FILES_READ or sizes[shared].sum() > BYTES_READ:
         return None
     # Below zero: no file that was read has such a number.
     contents = -np.arange(1, len(files) + 1, dtype=np.int64)
