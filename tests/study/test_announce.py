@@ -111,3 +111,11 @@ def test_images_that_were_left_out_are_told_each_time(tmp_path: Path) -> None:
     assert "decoded and are left out" not in planned(digits, BankPolicy())
     told_of = planned(replace(digits, skipped=3), BankPolicy())
     assert "note         3 images could not be decoded and are left out" in told_of
+
+
+def test_names_of_classes_are_no_markup(tmp_path: Path) -> None:
+    digits = open_dataset("digits", tmp_path)
+    names = ("[red]0", "[/]", ":train:", *digits.class_names[3:])
+    told_of = planned(replace(digits, class_names=names, notes=("left out: [/b] (1)",)))
+    assert "10 classes ([red]0, [/], :train:, 3, 4, ...)" in told_of
+    assert "note         left out: [/b] (1)" in told_of

@@ -134,13 +134,15 @@ def _announce_data(console: Console, plan: Plan, opened: Opened) -> None:
         for samples, held_out in [plan.labelled[setting.data, setting.sampling]]
     )
     matched = ", as many steps at each" if spec.match == "steps" else ""
-    console.print(f"data         {data_in_words(dataset, opened.splits)}")
+    # Names from outside are text, no markup.
+    data = data_in_words(dataset, opened.splits)
+    console.print(f"data         {data}", markup=False, emoji=False)
     console.print(
         f"             scales {', '.join(scales)}{matched}, "
         f"augmentations {' '.join(spec.augmentations)}"
     )
     for note in notes_on_data(dataset, opened.splits):
-        console.print(f"note         {note}")
+        console.print(f"note         {note}", markup=False, emoji=False)
     console.print(f"models       {', '.join(models)}, {opened.recipes.student.epochs} epochs")
 
 

@@ -64,10 +64,7 @@ def split_of(name: str) -> Split | None:
 
 
 def is_almost_split(name: str) -> bool:
-    """Returns whether a name looks like a split that is not known, as ``trainset`` or ``holdout``.
-
-    Where it does not, "held-out" is two words, and no split.
-    """
+    """Returns whether a name looks like a split that is not known: ``trainset``, ``held-out``."""
     found = words(name)
     return any(_ALMOST.fullmatch(word) for word in [*found, "".join(found[:2])])
 
