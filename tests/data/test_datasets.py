@@ -17,6 +17,7 @@ from metakd.data.datasets import DecodedDataset, channel_statistics, open_cached
 from metakd.data.datasets import open_dataset as open_any
 
 CIFAR10 = Path(__file__).parents[2].parent / "shared" / "data" / "cifar10"
+CIFAR100 = CIFAR10.with_name("cifar100")
 
 
 def open_dataset(
@@ -191,7 +192,7 @@ def test_a_changed_file_is_decoded_again(tmp_path: Path) -> None:
             [0, 1],
             ("img", "label"),
             None,
-            r"one shape.*\(3, 4, 6\) in row 0 and \(3, 5, 5\) in row 1",
+            r"one shape.*\(4, 6\) in row 0 and .* \(5, 5\) in row 1",
         ),
         ([], [], ("img", "label"), None, "no rows"),
     ],
@@ -223,8 +224,8 @@ def test_files_must_agree(tmp_path: Path) -> None:
 
 def test_columns_of_a_wrong_type_are_refused(tmp_path: Path) -> None:
     bad_image = pa.table({"img": [b"x"], "label": [0]})
-    bad_label = pa.table({"img": [{"bytes": b"x", "path": None}], "label": ["cat"]})
-    for table, message in [(bad_image, "struct with a field bytes"), (bad_label, "be integer")]:
+    bad_label = pa.table({"img": [{"bytes": b"x", "path": None}], "label": [[0, 1]]})
+    for table, message in [(bad_image, "struct with a field bytes"), (bad_label, "one class a")]:
         pq.write_table(table, tmp_path / "bad.parquet")
         with pytest.raises(DatasetError, match=message):
             open_dataset(f"parquet:{tmp_path / 'bad.parquet'}", tmp_path / "cache")
@@ -412,3 +413,67 @@ def test_cifar10_test_file_is_read(tmp_path: Path) -> None:
     assert cifar.images.shape == (10_000, 3, 32, 32)
     assert np.bincount(cifar.labels).tolist() == [1000] * 10
     assert cifar.class_names[:2] == ("airplane", "automobile")
+
+
+def test_test_files_with_hidden_labels_are_left_out(tmp_path: Path) -> None:
+    for split, labels in [("train", [0, 1]), ("validation", [1, 0, 1]), ("test", [-1, -1])]:
+        write_parquet(tmp_path / "set" / f"{split}.parquet", pictures(len(labels)), labels)
+    dataset = open_dataset(f"parquet:{tmp_path / 'set'}", tmp_path / "cache")
+    assert dataset.labels.tolist() == [0, 1, 1, 0, 1]
+    assert dataset.test_ids is not None
+    assert dataset.test_ids.tolist() == [2, 3, 4]
+    assert dataset.notes == (
+        "left out: 2 test samples, whose labels are hidden",
+        "the validation split is the test set, there is no test split",
+    )
+    # The cache knows it too.
+    again = open_dataset(f"parquet:{tmp_path / 'set'}", tmp_path / "cache")
+    assert again.notes == dataset.notes
+    write_parquet(tmp_path / "set" / "train.parquet", pictures(2), [0, -1])
+    with pytest.raises(DatasetError, match="row 1: the label must be a class, it is -1"):
+        open_dataset(f"parquet:{tmp_path / 'set'}", tmp_path / "cache")
+
+
+def test_a_folder_of_parquet_files_is_read_as_the_hub_writes_it(tmp_path: Path) -> None:
+    root = tmp_path / "test set [v2]"
+    for split, label in [("train", 0), ("test", 1)]:
+        write_parquet(root / "default" / split / "0000.parquet", pictures(2, label), [label] * 2)
+    (root / "README.md").touch()
+    write_parquet(root / ".cache" / "train.parquet", pictures(1), [0])
+    for argument in (root, root / "default" / "*" / "*.parquet"):
+        dataset = open_dataset(f"parquet:{argument}", tmp_path / "cache")
+        assert dataset.test_ids is not None
+        assert dataset.labels[dataset.test_ids].tolist() == [1, 1]
+        assert len(dataset.labels) == 4
+    whole = open_dataset(f"parquet:{root}", tmp_path / "cache")
+    assert whole.name == "parquet:test set [v2]"
+    assert whole.notes == ("left out: .md (1), hidden (1)",)
+
+
+def test_a_parquet_path_may_start_at_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    write_parquet(tmp_path / "set.parquet", pictures(2), [0, 1])
+    assert len(open_dataset("parquet:~/set.parquet", tmp_path / "cache").labels) == 2
+
+
+def test_images_that_are_the_same_are_known(tmp_path: Path) -> None:
+    one, two = pictures(2)
+    write_parquet(tmp_path / "set.parquet", [one, two, one], [0, 1, 1])
+    dataset = open_dataset(f"parquet:{tmp_path / 'set.parquet'}", tmp_path / "cache")
+    assert dataset.contents is not None
+    assert dataset.contents[0] == dataset.contents[2] != dataset.contents[1]
+    # What an older cache holds is completed.
+    (tmp_path / "cache" / dataset.fingerprint / "contents.npy").unlink()
+    again = open_dataset(f"parquet:{tmp_path / 'set.parquet'}", tmp_path / "cache")
+    assert again.contents is not None
+    assert np.array_equal(again.contents, dataset.contents)
+
+
+@pytest.mark.skipif(not CIFAR100.is_dir(), reason=f"there is no CIFAR-100 at {CIFAR100}")
+@pytest.mark.slow
+def test_ten_test_images_of_cifar100_are_in_its_training_set(tmp_path: Path) -> None:
+    cifar = open_dataset(f"parquet:{CIFAR100}", tmp_path)
+    assert cifar.contents is not None
+    assert cifar.test_ids is not None
+    training = np.delete(cifar.contents, cifar.test_ids)
+    assert np.isin(cifar.contents[cifar.test_ids], training).sum() == 10

@@ -227,7 +227,7 @@ def test_the_index_is_cached_and_follows_the_folder(tmp_path: Path) -> None:
     write_image(root / "a" / "0.png")
     first = open_folder(root, cache)
     stored = {path.name for path in (cache / first.fingerprint).iterdir()}
-    assert stored == {"files.npy", "labels.npy", "dataset.json"}
+    assert stored == {"files.npy", "labels.npy", "dataset.json", "contents.npy"}
     again = open_cached(cache, first.fingerprint)
     assert torch.equal(again.pixels(np.array([0])), first.pixels(np.array([0])))
 

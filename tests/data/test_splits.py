@@ -157,7 +157,7 @@ def test_more_images_of_a_class_than_there_are_are_refused() -> None:
 
 def test_a_class_that_nothing_is_left_of_to_train_on_is_refused() -> None:
     labels = np.array([0] * 50 + [1] * 50 + [2])
-    with pytest.raises(SplitError, match="class 2 has 1 images and none of them is left to train"):
+    with pytest.raises(SplitError, match="class 2 has 1 image and none is left to train"):
         make_splits(labels, np.array([100, 3, 60]))
 
 

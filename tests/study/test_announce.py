@@ -141,9 +141,12 @@ def test_the_plan_says_what_will_be_kept_and_how_much_room_there_is(tmp_path: Pa
 
 def test_the_plan_says_how_many_labels_a_setting_has(tmp_path: Path) -> None:
     digits = open_dataset("digits", tmp_path)
-    whole = "data         digits: 1069 training + 189 held-out samples, "
+    whole = (
+        "data         digits: 10 classes (0, 1, 2, 3, 4, ...), 8×8 grey, 1,069 training + 189 "
+        "held-out samples, test: drawn, 539\n             "
+    )
     scaled = planned(digits, scales=(0.1, 1.0))
-    assert f"{whole}scales 10% (107 + 20), 100% (1069 + 189), augmentations" in scaled
+    assert f"{whole}scales 10% (107 + 20), 100% (1,069 + 189), augmentations" in scaled
     full = planned(digits, scales=(0.1,), validation="full", strategies=("random",))
     assert f"{whole}scales 10% (107 + 189), augmentations" in full
 
@@ -153,3 +156,11 @@ def test_images_that_were_left_out_are_told_each_time(tmp_path: Path) -> None:
     assert "decoded and are left out" not in planned(digits, BankPolicy())
     told_of = planned(replace(digits, skipped=3), BankPolicy())
     assert "note         3 images could not be decoded and are left out" in told_of
+
+
+def test_names_of_classes_are_no_markup(tmp_path: Path) -> None:
+    digits = open_dataset("digits", tmp_path)
+    names = ("[red]0", "[/]", ":train:", *digits.class_names[3:])
+    told_of = planned(replace(digits, class_names=names, notes=("left out: [/b] (1)",)))
+    assert "10 classes ([red]0, [/], :train:, 3, 4, ...)" in told_of
+    assert "note         left out: [/b] (1)" in told_of

@@ -44,7 +44,7 @@ class DatasetOptions:
     """The column of a Parquet file that holds the labels; None: label or fine_label."""
 
     corrupt_images: Literal["fail", "skip"] = "fail"
-    """What to do about images in a Parquet file that cannot be decoded."""
+    """What to do about images in Parquet files and folders that cannot be decoded."""
 
 
 SOURCES: Registry[Callable[[str, DatasetOptions], "Source"]] = Registry(

@@ -59,6 +59,7 @@ def make_splits(
     seed: int = 0,
     test_fraction: float = 0.3,
     validation_fraction: float = 0.15,
+    class_names: Sequence[str] | None = None,
 ) -> Splits:
     """Splits a dataset; in each part every class has its share, give or take one sample.
 
@@ -68,6 +69,7 @@ def make_splits(
         seed: Seed of what is drawn.
         test_fraction: Share of all samples that is drawn as the test set.
         validation_fraction: Share of the samples outside the test set.
+        class_names: For errors; None calls classes by their numbers.
 
     Raises:
         SplitError: If a fraction is not in [0, 1), validation has a share of the samples and none
@@ -97,9 +99,11 @@ def make_splits(
         )
     untrained = np.setdiff1d(labels, labels[train])
     if len(untrained) > 0:
+        name = untrained[0] if class_names is None else class_names[untrained[0]]
+        count = int(np.sum(labels == untrained[0]))
         raise SplitError(
-            f"class {untrained[0]} has {np.sum(labels == untrained[0])} images and none of them is "
-            "left to train on: give it more, or leave the class out of the dataset"
+            f"class {name} has {count} image{'s' * (count != 1)} and none is left to train on "
+            "beside what tests and is held out: give it more, or leave the class out of the dataset"
         )
     return Splits(train, validation, test)
 

@@ -17,6 +17,7 @@ from metakd.results.reader import read_trials
 from metakd.study.banks import BankSpec
 from metakd.study.board import Board
 from metakd.study.cost import estimate_s
+from metakd.study.data_in_words import data_in_words, notes_on_data
 from metakd.study.plan import Opened, Plan
 from metakd.study.progress import duration
 from metakd.study.record import git_commit
@@ -131,20 +132,20 @@ def _announce_data(console: Console, plan: Plan, opened: Opened) -> None:
     models = [_teaching(teachers, dataset) for teachers in levels]
     models += [f"student {_sized(s, dataset)}" for s in dict.fromkeys(s.student for s in here)]
     scales = dict.fromkeys(
-        f"{100 * setting.sampling.scale:.3g}% ({samples} + {held_out})"
+        f"{100 * setting.sampling.scale:.3g}% ({samples:,} + {held_out:,})"
         for setting in here
         for samples, held_out in [plan.labelled[setting.data, setting.sampling]]
     )
     matched = ", as many steps at each" if spec.match == "steps" else ""
+    # Names from outside are text, no markup.
+    data = data_in_words(dataset, opened.splits)
+    console.print(f"data         {data}", markup=False, emoji=False)
     console.print(
-        f"data         {dataset.name}: {len(opened.splits.train)} training + "
-        f"{len(opened.splits.validation)} held-out samples, scales {', '.join(scales)}{matched}, "
+        f"             scales {', '.join(scales)}{matched}, "
         f"augmentations {' '.join(spec.augmentations)}"
     )
-    if dataset.skipped:
-        console.print(
-            f"note         {dataset.skipped} images could not be decoded and are left out"
-        )
+    for note in notes_on_data(dataset, opened.splits):
+        console.print(f"note         {note}", markup=False, emoji=False)
     console.print(f"models       {', '.join(models)}, {opened.recipes.student.epochs} epochs")
 
 

@@ -7,6 +7,9 @@ from functools import cached_property
 from itertools import product
 from typing import Any, NamedTuple
 
+import numpy as np
+
+from metakd.analysis.wording import counted
 from metakd.data.datasets import ImageDataset
 from metakd.data.splits import Splits, make_splits
 from metakd.models.names import (
@@ -29,6 +32,8 @@ from metakd.study.strategies.strategy import first_legs
 from metakd.train.bank_building import BankContent
 from metakd.train.sampling import Sampling, training_views
 from metakd.train.trial import DataSpec, TeacherSpec
+
+SHOWN_CLASSES = 5
 
 
 class Opened(NamedTuple):
@@ -108,7 +113,8 @@ def make_plan(
         ModelError: If a teacher or a student is unknown.
         SplitError: If a dataset is too small for a scale.
         SpecError: If a strategy does not fit, a scale has fewer samples than classes or as many as
-            another one, or two datasets have one name.
+            another one, two datasets have one name, or one has a single class or classes in its
+            test set alone.
         PlanSizeError: If the study is too large.
     """
     opened = tuple(_open(spec, dataset) for dataset in datasets)
@@ -174,7 +180,10 @@ def _runs(name: str, spec: StudySpec, case: Case) -> float:
 
 def _open(spec: StudySpec, dataset: ImageDataset) -> Opened:
     data = DataSpec(dataset.name, dataset.fingerprint)
-    splits = make_splits(dataset.labels, dataset.test_ids, data.split_seed)
+    _check_classes(dataset)
+    splits = make_splits(
+        dataset.labels, dataset.test_ids, data.split_seed, class_names=dataset.class_names
+    )
     recipes = recipes_for(dataset.image_shape, spec.recipe)
     return Opened(
         dataset,
@@ -185,6 +194,27 @@ def _open(spec: StudySpec, dataset: ImageDataset) -> Opened:
             teacher=recipes.teacher.over(spec.teacher_epochs),
         ),
     )
+
+
+def _check_classes(dataset: ImageDataset) -> None:
+    """Refuses a dataset in which there is nothing to tell apart, or something nobody can learn."""
+    found = np.unique(dataset.labels)
+    if len(found) < 2:
+        raise SpecError(
+            f"{dataset.name} has images of one class only, {dataset.class_names[found[0]]}: there "
+            "is nothing to tell apart; give at least two classes"
+        )
+    if dataset.test_ids is not None:
+        pool = np.delete(dataset.labels, dataset.test_ids)
+        unknown = np.setdiff1d(dataset.labels[dataset.test_ids], pool)
+        if len(unknown) > 0:
+            names = ", ".join(dataset.class_names[number] for number in unknown[:SHOWN_CLASSES])
+            images = int(np.isin(dataset.labels[dataset.test_ids], unknown).sum())
+            raise SpecError(
+                f"{dataset.name} has {counted(len(unknown), 'class', 'classes')} in its test set "
+                f"alone, {names}, which nobody can learn: take the {counted(images, 'image')} out, "
+                "or give some for training"
+            )
 
 
 def _teachers(spec: StudySpec, opened: Opened) -> tuple[tuple[TeacherSpec, ...], ...]:

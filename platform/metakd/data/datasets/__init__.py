@@ -4,12 +4,14 @@ A dataset of your own: write a function that returns a :class:`Source` and add i
 ``SOURCES`` in ``data/catalogue.py``.
 """
 
+from metakd.data.catalogue import DatasetError
 from metakd.data.datasets.cache import open_cached, open_dataset
 from metakd.data.datasets.folder_dataset import FolderDataset
 from metakd.data.datasets.image_dataset import DecodedDataset, ImageDataset, channel_statistics
 from metakd.data.datasets.source import Decoded, DecodedSource, FolderSource, Source
 
 __all__ = [
+    "DatasetError",
     "Decoded",
     "DecodedDataset",
     "DecodedSource",

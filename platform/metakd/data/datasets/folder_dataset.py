@@ -16,6 +16,7 @@ from metakd.data.catalogue import DatasetError
 from metakd.data.counter_random import derive_seed, random_bits
 from metakd.data.datasets.folder_transforms import find_transform, seeded
 from metakd.data.datasets.image_dataset import ImageDataset, Statistics
+from metakd.data.datasets.pictures import UNREADABLE, ValueRange, rgb_of
 from metakd.machine import usable_cpus
 
 
@@ -27,11 +28,13 @@ class FolderDataset(ImageDataset):
         root: The folder.
         files: Names of the files relative to it, (N,) bytes in the file system's encoding.
         image_size: Side of the squares in pixels.
+        value_range: Of the images that have more than 8 bits, if there are any.
     """
 
     root: Path
     files: NDArray[np.bytes_]
     image_size: int
+    value_range: ValueRange | None = None
 
     @property
     def image_shape(self) -> tuple[int, int, int]:
@@ -86,6 +89,9 @@ class FolderDataset(ImageDataset):
         file = self.root / os.fsdecode(self.files[id_])
         try:
             with Image.open(file) as image:
-                return image.convert("RGB")
-        except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-            raise DatasetError(f"{file} cannot be decoded: {error}") from error
+                return rgb_of(image, self.value_range)
+        except UNREADABLE as error:
+            raise DatasetError(
+                f"{file} cannot be decoded: {error}; --corrupt-images skip looks at all files "
+                "first, and leaves such ones out"
+            ) from error

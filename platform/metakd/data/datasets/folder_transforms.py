@@ -4,7 +4,7 @@ import random
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from functools import cache
+from functools import cache, partial
 from typing import Any
 
 import numpy as np
@@ -46,9 +46,26 @@ def find_transform(recipe: str, image_size: int) -> Transform:
     )
     if recipe != "strong":
         return transform
+    _keep_no_bits(transform)
     # create_transform leaves erasing out where it does not normalise.
     erase = RandomErasing(ERASING, device="cpu")
     return lambda image: erase(transform(image))
+
+
+def _keep_no_bits(transform: Any) -> None:  # noqa: ANN401 - torchvision's Compose
+    """Lets RandAugment keep 0 bits of a picture, black then, which Pillow 13 refuses to do."""
+    from timm.data.auto_augment import RandAugment
+
+    for step in transform.transforms:
+        for operation in step.ops if isinstance(step, RandAugment) else ():
+            if operation.name.startswith("Posterize"):
+                operation.aug_fn = partial(_posterized, operation.aug_fn)
+
+
+def _posterized(
+    posterize: Callable[..., Image.Image], image: Image.Image, bits: int, **options: object
+) -> Image.Image:
+    return image.point(lambda _: 0) if bits < 1 else posterize(image, bits, **options)
 
 
 @contextmanager

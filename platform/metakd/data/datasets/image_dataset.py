@@ -28,6 +28,9 @@ class ImageDataset(ABC):
         name: As results show it, for example "digits" or "parquet:cifar10".
         fingerprint: Hash that identifies the images: the same ones at another path have the same.
         skipped: How many images of the source were left out because they are corrupt.
+        notes: What a reader should know about how the source was read, in sentences.
+        contents: (N,) int64, equal where two images are the same byte for byte; None where that is
+            not known.
     """
 
     labels: NDArray[np.int64]
@@ -36,6 +39,8 @@ class ImageDataset(ABC):
     name: str
     fingerprint: str
     skipped: int = 0
+    notes: tuple[str, ...] = ()
+    contents: NDArray[np.int64] | None = None
 
     @property
     def num_classes(self) -> int:

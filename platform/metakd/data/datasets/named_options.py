@@ -1,6 +1,7 @@
 """Options in a dataset's name, written ``key=value`` with commas between."""
 
 import re
+from pathlib import Path
 
 from metakd.data.catalogue import DatasetError
 
@@ -32,3 +33,15 @@ def read_numbers(dataset: str, options: str, defaults: dict[str, int]) -> dict[s
             raise DatasetError(f"{dataset}: {key} must be a whole number, got {value!r}")
         numbers[key] = int(value)
     return numbers
+
+
+def absolute_path(argument: str) -> Path:
+    """Returns a path of a dataset's name as an absolute one; ``~`` is a home folder.
+
+    Raises:
+        DatasetError: If there is no such home folder.
+    """
+    try:
+        return Path(argument).expanduser().absolute()
+    except RuntimeError as error:
+        raise DatasetError(f"{argument}: there is no such home folder") from error

@@ -1,41 +1,79 @@
 """Images in Parquet files, in the layout of the Hugging Face hub."""
 
 import json
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from metakd.data.catalogue import DatasetError, DatasetOptions
-from metakd.data.datasets.parquet_file import DecodedFile, decode_file
+from metakd.data.datasets.class_labels import number_classes
+from metakd.data.datasets.files_below import files_below
+from metakd.data.datasets.named_options import absolute_path
+from metakd.data.datasets.parquet_file import (
+    DecodedFile,
+    LabelledFile,
+    decode_images,
+    open_labels,
+)
+from metakd.data.datasets.pictures import ValueRange, eight_bits, range_in_words, range_of
 from metakd.data.datasets.source import Decoded, DecodedSource
+from metakd.data.datasets.split_files import splits_of_files
+from metakd.data.datasets.split_names import (
+    Split,
+    left_out_in_words,
+    notes_on_splits,
+    official_test,
+)
 from metakd.machine import usable_cpus
+
+VERSION = 2
+"""Raised whenever files are read in another way: what was decoded before is not used."""
+
+SUFFIX = ".parquet"
+CHUNK = 1024
+
+
+class FoundFiles(NamedTuple):
+    """Parquet files below a folder, by names relative to it; what a dataset is called by them."""
+
+    root: Path
+    names: list[str]
+    shown_name: str
+    left_out: Counter[str]
 
 
 def parquet_source(argument: str, options: DatasetOptions) -> DecodedSource:
     """Returns the images of a file, of all files in a folder, or of all that match a glob.
 
-    Files with "test" in their name are the official test set; without any, those with "validation"
-    are it.
+    ``split_files`` says which of them are the official test set.
 
     Args:
         argument: The file, folder or glob.
         options: Names the columns, and says what to do about corrupt images.
 
     Raises:
-        DatasetError: If there are no such files.
+        DatasetError: If there are no such files, or their splits are not clear.
     """
-    files = _find_files(argument)
+    found = _find_files(argument)
+    splits = splits_of_files(found.root, found.names)
+    files = {found.root / name: split for name, split in zip(found.names, splits, strict=True)}
     stats = [(str(file.resolve()), file.stat()) for file in files]
     reading = [options.image_column, options.label_column, options.corrupt_images]
-    key = json.dumps([reading, *([path, stat.st_size, stat.st_mtime_ns] for path, stat in stats)])
-    plain_parts = [part for part in Path(argument).resolve().parts if not _is_glob(part)]
+    key = [
+        [name, split, path, stat.st_size, stat.st_mtime_ns]
+        for name, split, (path, stat) in zip(found.names, splits, stats, strict=True)
+    ]
     return DecodedSource(
-        name=f"parquet:{plain_parts[-1].removesuffix('.parquet')}",
-        key=f"parquet {key}",
-        decode=partial(_decode, files, options),
+        name=f"parquet:{found.shown_name.removesuffix(SUFFIX)}",
+        key=f"parquet {VERSION} {json.dumps([reading, *key])}",
+        decode=partial(_decode, found.root, files, options),
+        notes=tuple(left_out_in_words(found.left_out)),
     )
 
 
@@ -43,41 +81,97 @@ def _is_glob(text: str) -> bool:
     return any(character in text for character in "*?[")
 
 
-def _find_files(argument: str) -> list[Path]:
+def _find_files(argument: str) -> FoundFiles:
     if not argument:
         raise DatasetError("parquet needs a path: parquet:FILE, parquet:FOLDER or parquet:GLOB")
-    path = Path(argument)
+    path = absolute_path(argument)
     if path.is_file():
-        return [path]
+        return FoundFiles(path.parent, [path.name], path.resolve().name, Counter())
     if path.is_dir():
-        found = list(path.rglob("*.parquet"))
+        below = files_below(path, lambda name: name.lower().endswith(SUFFIX))
+        names = sorted(below.files, key=_by_folders)
+        found = FoundFiles(path, names, path.resolve().name, below.left_out)
     elif _is_glob(argument):
-        root = Path(path.absolute().anchor)
-        found = list(root.glob(str(path.absolute().relative_to(root))))
+        found = _match(path)
     else:
         raise DatasetError(f"there is no file or folder {argument}")
-    if not found:
+    if not found.names:
         raise DatasetError(f"there are no Parquet files at {argument}")
-    return sorted(found)
+    return found
 
 
-def _decode(files: list[Path], options: DatasetOptions) -> Decoded:
+def _match(pattern: Path) -> FoundFiles:
+    """Returns what a glob matches, below the folders at its beginning that are there by name."""
+    root = Path(pattern.anchor)
+    parts = list(pattern.parts[1:])
+    # A folder may well be called "data [v2]".
+    while (root / parts[0]).is_dir():
+        root /= parts.pop(0)
+    matched = [path for path in root.glob("/".join(parts)) if path.is_file()]
+    plain = [*root.resolve().parts, *(part for part in parts if not _is_glob(part))]
+    names = [path.relative_to(root).as_posix() for path in matched]
+    return FoundFiles(root, sorted(names, key=_by_folders), plain[-1], Counter())
+
+
+def _by_folders(name: str) -> list[str]:
+    return name.split("/")
+
+
+def _decode(root: Path, files: dict[Path, Split | None], options: DatasetOptions) -> Decoded:
+    labelled, hidden = _without_hidden(files, [open_labels(file, options) for file in files])
+    kept = [each.file for each in labelled]
+    # Without the hidden test set another split may be the test set.
+    splits = splits_of_files(root, [file.relative_to(root).as_posix() for file in kept])
+    for each in labelled:
+        if each.class_names != labelled[0].class_names:
+            raise DatasetError(f"{labelled[0].file} and {each.file} name different classes")
+    labels, class_names = number_classes(
+        [each.labels for each in labelled], labelled[0].class_names
+    )
     with ThreadPoolExecutor(usable_cpus()) as pool:
-        parts = [decode_file(file, pool, options) for file in files]
+        parts = [decode_images(each, pool) for each in labelled]
     skipped = _check_corrupt(parts, options)
-    _check_agreement(parts)
-    filled = [part for part in parts if part.images]
+    _check_shapes(parts)
+    images = [image for part in parts for image in part.images.values()]
+    values = range_of(images)
+    channels = max(1 if image.ndim == 2 else 3 for image in images)
+    sizes = [len(part.images) for part in parts]
+    samples = Counter[Split | None]()
+    for split, size in zip(splits, sizes, strict=True):
+        samples[split] += size
     return Decoded(
-        image_shape=filled[0].images[0].shape,
-        chunks=(np.stack(part.images) for part in filled),
-        labels=np.concatenate([part.labels for part in filled]),
-        class_names=parts[0].class_names or _numbered_classes(filled),
-        test_ids=_official_test_ids(parts),
+        image_shape=(channels, *images[0].shape[:2]),
+        chunks=_chunks(parts, channels, values),
+        labels=np.concatenate(
+            [of_file[list(part.images)] for of_file, part in zip(labels, parts, strict=True)]
+        ),
+        class_names=class_names,
+        test_ids=_official_test_ids(parts, splits),
         skipped=skipped,
+        notes=(*hidden, *notes_on_splits(samples), *_notes_on_images(parts, channels, values)),
     )
 
 
-def _check_corrupt(parts: list[DecodedFile], options: DatasetOptions) -> int:
+def _without_hidden(
+    files: dict[Path, Split | None], labelled: Sequence[LabelledFile]
+) -> tuple[list[LabelledFile], list[str]]:
+    """Leaves out the files of a test or validation split that have no labels at all."""
+    kept, rows = list[LabelledFile](), Counter[Split | None]()
+    for each in labelled:
+        split = files[each.file]
+        if each.labels.is_hidden and split in ("validation", "test"):
+            rows[split] += len(each.labels.codes)
+        else:
+            kept.append(each)
+    if not kept:
+        return list(labelled), []
+    notes = [
+        f"left out: {n:,} {split} samples, whose labels are hidden" for split, n in rows.items()
+    ]
+    return kept, notes
+
+
+def _check_corrupt(parts: Sequence[DecodedFile], options: DatasetOptions) -> int:
     """Returns how many images are corrupt, if that many can be left out."""
     faults = [fault for part in parts for fault in part.faults]
     total = len(faults) + sum(len(part.images) for part in parts)
@@ -91,33 +185,62 @@ def _check_corrupt(parts: list[DecodedFile], options: DatasetOptions) -> int:
     return len(faults)
 
 
-def _check_agreement(parts: list[DecodedFile]) -> None:
-    first = next(part for part in parts if part.images)
+def _check_shapes(parts: Sequence[DecodedFile]) -> None:
+    first: tuple[DecodedFile, int] | None = None
     for part in parts:
-        if part.images and part.images[0].shape != first.images[0].shape:
-            raise DatasetError(
-                f"all images must have one shape, but {first.file} has {first.images[0].shape} "
-                f"and {part.file} has {part.images[0].shape} (channels, height, width)"
-            )
-        if part.class_names != first.class_names:
-            raise DatasetError(f"{first.file} and {part.file} name different classes")
-
-
-def _numbered_classes(parts: list[DecodedFile]) -> tuple[str, ...]:
-    highest = max(int(part.labels.max()) for part in parts)
-    return tuple(str(label) for label in range(highest + 1))
-
-
-def _official_test_ids(parts: list[DecodedFile]) -> NDArray[np.int64] | None:
-    sizes = [len(part.labels) for part in parts]
-    for split in ("test", "validation"):
-        chosen = [split in part.file.name for part in parts]
-        if any(chosen) and not all(chosen):
-            ids = np.flatnonzero(np.repeat(chosen, sizes)).astype(np.int64)
-            if not 0 < len(ids) < sum(sizes):
+        for row, image in part.images.items():
+            first = first or (part, row)
+            expected = first[0].images[first[1]]
+            if image.shape[:2] != expected.shape[:2]:
                 raise DatasetError(
-                    f"without the corrupt images there is nothing left of the {split} files "
-                    f"or of the others around {parts[0].file}"
+                    f"all images must have one shape, but {first[0].file} has "
+                    f"{expected.shape[:2]} in row {first[1]} and {part.file} has "
+                    f"{image.shape[:2]} in row {row} (height, width): give them one size, or store "
+                    "them as image files for imagefolder:PATH,size=SIDE, which resizes them"
                 )
-            return ids
-    return None
+
+
+def _chunks(
+    parts: Sequence[DecodedFile], channels: int, values: ValueRange | None
+) -> Iterator[NDArray[np.uint8]]:
+    for part in parts:
+        images = list(part.images.values())
+        for start in range(0, len(images), CHUNK):
+            bytes_ = [eight_bits(image, values) for image in images[start : start + CHUNK]]
+            yield np.stack([_channels_first(image, channels) for image in bytes_])
+
+
+def _channels_first(image: NDArray[np.uint8], channels: int) -> NDArray[np.uint8]:
+    if image.ndim == 2:
+        return np.broadcast_to(image, (channels, *image.shape))
+    return image.transpose(2, 0, 1)
+
+
+def _official_test_ids(
+    parts: Sequence[DecodedFile], splits: Sequence[Split | None]
+) -> NDArray[np.int64] | None:
+    test = official_test(splits)
+    if test is None:
+        return None
+    sizes = [len(part.images) for part in parts]
+    is_test = [split == test for split in splits]
+    ids = np.flatnonzero(np.repeat(is_test, sizes)).astype(np.int64)
+    if not 0 < len(ids) < sum(sizes):
+        raise DatasetError(
+            f"without the corrupt images there is nothing left of the {test} files or of the "
+            f"others around {parts[0].file}"
+        )
+    return ids
+
+
+def _notes_on_images(
+    parts: Sequence[DecodedFile], channels: int, values: ValueRange | None
+) -> list[str]:
+    images = [image for part in parts for image in part.images.values()]
+    notes = range_in_words(sum(image.dtype != np.uint8 for image in images), values)
+    grey = sum(image.ndim == 2 for image in images)
+    if channels == 3 and grey:
+        notes.append(f"{grey:,} of {len(images):,} images are grey: they became RGB as the others")
+    if see_through := sum(part.see_through for part in parts):
+        notes.append(f"{see_through:,} images are transparent in places: they lie on white now")
+    return notes

@@ -1,8 +1,9 @@
 """What a source of a dataset tells the cache."""
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +21,7 @@ class Decoded:
         class_names: The K names.
         test_ids: Indices of the official test set; None where the splitter has to draw one.
         skipped: How many images were left out because they are corrupt.
+        notes: What a reader should know about how the content was taken, in sentences.
     """
 
     image_shape: tuple[int, ...]
@@ -28,6 +30,7 @@ class Decoded:
     class_names: tuple[str, ...]
     test_ids: NDArray[np.int64] | None
     skipped: int = 0
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -39,11 +42,13 @@ class DecodedSource:
         key: Changes whenever the content may have changed; while it does not, the decoded copy
             in the cache is used.
         decode: Reads the content.
+        notes: What a reader should know about the files, in sentences.
     """
 
     name: str
     key: str
     decode: Callable[[], Decoded]
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -59,6 +64,8 @@ class FolderSource:
         labels: (N,) int64, each in [0, K).
         class_names: The K names.
         test_ids: Indices of the official test set; None where the splitter has to draw one.
+        corrupt_images: What is done about files that cannot be decoded.
+        notes: What a reader should know about the files, in sentences.
     """
 
     name: str
@@ -69,6 +76,22 @@ class FolderSource:
     labels: NDArray[np.int64]
     class_names: tuple[str, ...]
     test_ids: NDArray[np.int64] | None
+    corrupt_images: Literal["fail", "skip"] = "fail"
+    notes: tuple[str, ...] = ()
+
+    def only(self, kept: NDArray[np.bool_]) -> "FolderSource":
+        """Returns the source with some of its files, (N,) true where one stays."""
+        test_ids = self.test_ids
+        if test_ids is not None:
+            place = np.cumsum(kept) - 1
+            test_ids = place[test_ids[kept[test_ids]]]
+        return replace(
+            self,
+            files=self.files[kept],
+            file_sizes=self.file_sizes[kept],
+            labels=self.labels[kept],
+            test_ids=test_ids,
+        )
 
 
 Source = DecodedSource | FolderSource
