@@ -19,10 +19,10 @@ LOCK_FILE = ".lock"
 SCHEMES = ("s3", "gs", "gcs", "abfs", "abfss")
 """Of the object stores that results can go to."""
 
-# What a study may have left before it could write study.json, beside drafts and locks, whose names
-# start with a dot: a dry run keeps decoded datasets.
 LONGEST_NAME = "x" * 200
 """As long as the path of a file below the results folder gets."""
+# What a study may have left before it could write study.json, beside drafts and locks, whose names
+# start with a dot: a dry run keeps decoded datasets.
 OWN_NAMES = frozenset(
     {"datasets", "teachers", "banks", "checkpoints", "ray", "trials", "steps", "failed", FAULT_FILE}
 )
