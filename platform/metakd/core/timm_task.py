@@ -53,7 +53,7 @@ class MetaTemperatureTask(LogitDistillationTask):  # type: ignore[misc]
         settings = {"alpha": self.distill_loss_weight / self._weight, **(meta or {})}
         if settings.get("rule", "gradient") == "gradient":
             settings["init"] = temperature
-        self.temperatures = MetaTemperature(**settings).to(self.device)
+        self.temperatures = MetaTemperature(**settings).attach(self.trainable_module)
         self.temperatures.use_task_loss(self.criterion)
         self._wait_for_optimiser()
 

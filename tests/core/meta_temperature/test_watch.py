@@ -99,6 +99,14 @@ def own_hook(module: nn.Module, args: Any, output: Any) -> None:
     """A hook of the loop's own."""
 
 
+def test_a_watched_student_can_be_exported() -> None:
+    student = Student()
+    MetaTemperature().watch(student, sgd(student))
+    inputs = batch(0)[0]
+    exported = torch.export.export(student.eval(), (inputs,)).module()
+    torch.testing.assert_close(exported(inputs), student(inputs))
+
+
 def test_temperatures_are_copied_and_saved_without_the_student() -> None:
     student = Student()
     temps = MetaTemperature().watch(student, sgd(student))

@@ -195,8 +195,9 @@ class MetaTemperature(nn.Module):
         ``metakd.core.meta_temperature``. So are parameters that another optimiser moves.
 
         Args:
-            student: The module that the loop calls, wrapped by DDP or ``torch.compile`` or not. It
-                takes one argument, a tensor (B, ...) or a mapping of them.
+            student: The module that the loop calls, wrapped by DDP or ``torch.compile`` or not
+                (with ``fullgraph=True``: the compiled one). It takes one argument, a tensor
+                (B, ...) or a mapping of them.
             optimiser: The optimiser that moves it; wrappers of Accelerate and Lightning are looked
                 into.
             output: Takes what the student returns to the logits of the loss, where the loop

@@ -143,7 +143,8 @@ class Watch:
     @torch.compiler.disable
     def _before_forward(self, module: nn.Module, arguments: tuple[Any, ...]) -> None:
         self._begun = None
-        if self._is_looking_back or not torch.is_grad_enabled():
+        is_training = torch.is_grad_enabled() and not torch.compiler.is_exporting()
+        if self._is_looking_back or not is_training:
             return
         self._unseen.passes += 1
         if self._temperature.config.remembers(self._temperature.steps):
