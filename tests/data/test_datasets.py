@@ -246,6 +246,9 @@ def test_paths_and_names_that_lead_nowhere_are_explained(tmp_path: Path) -> None
         (f"parquet:{tmp_path / 'empty' / '*.parquet'}", "no Parquet files"),
         (f"parquet:{tmp_path / 'text.parquet'}", "not a readable Parquet file"),
         ("parquet:", "parquet needs a path"),
+        (f"parquet:{tmp_path / '**x'}", "cannot be matched: .*pattern|no Parquet files"),
+        ("parquet:/a\0b", "cannot be read: embedded null byte"),
+        (f"imagefolder:/{'a' * 5000}", "cannot be read: File name too long"),
     ]:
         with pytest.raises(DatasetError, match=message) as caught:
             open_dataset(name, tmp_path / "cache")

@@ -1,9 +1,12 @@
 """Options in a dataset's name, written ``key=value`` with commas between."""
 
+import contextlib
 import re
 from pathlib import Path
 
 from metakd.data.catalogue import DatasetError
+
+SHOWN = 200
 
 
 def split_options(argument: str) -> tuple[str, str]:
@@ -39,9 +42,15 @@ def absolute_path(argument: str) -> Path:
     """Returns a path of a dataset's name as an absolute one; ``~`` is a home folder.
 
     Raises:
-        DatasetError: If there is no such home folder.
+        DatasetError: If there is no such home folder, or what is there cannot be looked at.
     """
     try:
-        return Path(argument).expanduser().absolute()
+        path = Path(argument).expanduser().absolute()
+        with contextlib.suppress(FileNotFoundError, NotADirectoryError):
+            path.stat()
+        return path
     except RuntimeError as error:
         raise DatasetError(f"{argument}: there is no such home folder") from error
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else error
+        raise DatasetError(f"{argument[:SHOWN]!r} cannot be read: {reason}") from error

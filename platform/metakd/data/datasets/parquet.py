@@ -101,13 +101,20 @@ def _find_files(argument: str) -> FoundFiles:
 
 
 def _match(pattern: Path) -> FoundFiles:
-    """Returns what a glob matches, below the folders at its beginning that are there by name."""
+    """Returns what a glob matches, below the folders at its beginning that are there by name.
+
+    Raises:
+        DatasetError: If it is no glob.
+    """
     root = Path(pattern.anchor)
     parts = list(pattern.parts[1:])
     # A folder may well be called "data [v2]".
     while (root / parts[0]).is_dir():
         root /= parts.pop(0)
-    matched = [path for path in root.glob("/".join(parts)) if path.is_file()]
+    try:
+        matched = [path for path in root.glob("/".join(parts)) if path.is_file()]
+    except (OSError, ValueError) as error:
+        raise DatasetError(f"{pattern} cannot be matched: {error}") from error
     plain = [*root.resolve().parts, *(part for part in parts if not _is_glob(part))]
     names = [path.relative_to(root).as_posix() for path in matched]
     return FoundFiles(root, sorted(names, key=_by_folders), plain[-1], Counter())
