@@ -10,6 +10,8 @@ import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+from metakd.signals import ENDING
+
 ROOT = Path(__file__).parents[1]
 SCRIPT = ROOT / "studies" / "grid_vs_meta.py"
 WORDS = """
@@ -44,6 +46,12 @@ def environment() -> dict[str, str]:
     return {name: value for name, value in os.environ.items() if name != "RAY_ADDRESS"}
 
 
+def default_signals() -> None:
+    """Undoes what nohup, or a shell's background, makes of signals: they would stay ignored."""
+    for number in ENDING:
+        signal.signal(number, signal.SIG_DFL)
+
+
 def signalled(
     words: list[str],
     cwd: Path,
@@ -60,8 +68,7 @@ def signalled(
         stderr=subprocess.PIPE,
         text=True,
         start_new_session=True,
-        # Whoever runs the tests in the background hands down an ignored SIGINT.
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+        preexec_fn=default_signals,
     )
     deadline = time.monotonic() + 240
     while not when():

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from study_command import default_signals
 
 from metakd.endings import FAULT_FILE, Ending, ExitCode
 from metakd.errors import UserError
@@ -132,7 +133,7 @@ def stopped(number: signal.Signals, before: str = "") -> tuple[int, str]:
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+        preexec_fn=default_signals,
     )
     assert process.stdout is not None
     assert process.stdout.readline() == "ready\n"

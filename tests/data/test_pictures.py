@@ -7,6 +7,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from PIL import ExifTags, Image, ImageOps
+from PIL.PngImagePlugin import PngInfo
 
 from metakd.data.catalogue import DatasetError
 from metakd.data.datasets import DecodedDataset, open_dataset
@@ -91,3 +92,39 @@ def test_what_is_transparent_lies_on_white(tmp_path: Path) -> None:
     white, colour = [255] * 3, [10, 20, 30]
     assert dataset.images[..., 0, 0].tolist() == [white, colour, white, colour]
     assert dataset.notes == ("2 images are transparent in places: they lie on white now",)
+
+
+def test_a_folder_of_pictures_that_are_redrawn_is_another_dataset(tmp_path: Path) -> None:
+    """Views and results of before, when they lay on their side, are not those of now."""
+    grey = Image.fromarray(np.arange(64, dtype=np.uint8).reshape(8, 8))
+    found = []
+    for name, is_turned, alpha in (("a", False, 255), ("b", True, 255), ("c", False, 7)):
+        root, exif = tmp_path / name / "d", Image.Exif()
+        exif[ExifTags.Base.Orientation] = 6 if is_turned else 1
+        picture = grey.convert("RGBA")
+        picture.putalpha(alpha)
+        for number in range(24):
+            file = root / "xy"[number % 2] / f"{number}.png"
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_bytes(encoded(picture, exif=exif, pnginfo=_comment(number)))
+        found.append(open_dataset(f"imagefolder:{root},size=8", tmp_path / "cache" / name))
+    assert [[note for note in each.notes if "turned" in note] for each in found] == [
+        [],
+        *[
+            [
+                "24 images are turned as their EXIF orientation says, or lie on white where they "
+                "are transparent"
+            ]
+        ]
+        * 2,
+    ]
+    sizes = {len(file.read_bytes()) for file in tmp_path.rglob("d/*/*.png")}
+    assert len(sizes) == 1, "the size of a file tells of another one, too"
+    assert found[0].fingerprint not in {each.fingerprint for each in found[1:]}
+
+
+def _comment(number: int) -> PngInfo:
+    """Returns what makes files of the same picture as long as each other, and no duplicates."""
+    comment = PngInfo()
+    comment.add_text("number", f"{number:04}")
+    return comment

@@ -174,6 +174,12 @@ def _write_images(content: Decoded, file: Path) -> tuple[str, NDArray[np.int64]]
 def _store_index(cache_dir: Path, source: FolderSource) -> tuple[str, Sequence[str]]:
     checked = _checked(cache_dir, source)
     notes = range_in_words(checked.wide, checked.values)
+    has_range = bool(notes)
+    if checked.redrawn:
+        notes.append(
+            f"{checked.redrawn:,} images are turned as their EXIF orientation says, or lie on "
+            "white where they are transparent"
+        )
     kept = ~np.isin(source.files, np.array([os.fsencode(name) for name in checked.corrupt], "S"))
     skipped = int((~kept).sum())
     if skipped:
@@ -181,8 +187,10 @@ def _store_index(cache_dir: Path, source: FolderSource) -> tuple[str, Sequence[s
     described = _described(source)
     if skipped:
         described.append(skipped)
-    if notes:
+    if has_range:
         described.append(checked.values)
+    if checked.redrawn:
+        described.append(f"{checked.redrawn} redrawn")
     fingerprint = _index_hash(source, described)
     place = cache_dir / fingerprint
     about = {
@@ -216,8 +224,8 @@ def _checked(cache_dir: Path, source: FolderSource) -> Checked:
     described = [str(source.root), source.corrupt_images, *_described(source)]
     place = cache_dir / "sources" / f"{_index_hash(source, described)}.json"
     if place.exists():
-        corrupt, wide, values = json.loads(place.read_text())
-        return Checked(tuple(corrupt), wide, values and ValueRange(*values))
+        corrupt, wide, values, redrawn = json.loads(place.read_text())
+        return Checked(tuple(corrupt), wide, values and ValueRange(*values), redrawn)
     files = [os.fsdecode(name) for name in source.files]
     checked = check_files(source.root, files, decode_all=source.corrupt_images == "skip")
     with new_file(place) as draft:

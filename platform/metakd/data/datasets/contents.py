@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from metakd.data.catalogue import DatasetError
+from metakd.machine import usable_cpus
 
 CHUNK = 4096
 FILES_READ, BYTES_READ = 20_000, 2**30
@@ -49,7 +50,7 @@ def contents_of_files(
         return _number((root / os.fsdecode(name)).read_bytes())
 
     try:
-        with ThreadPoolExecutor(os.cpu_count()) as pool:
+        with ThreadPoolExecutor(usable_cpus()) as pool:
             contents[shared] = list(pool.map(read, files[shared]))
     except OSError as error:
         raise DatasetError(f"{error.filename} cannot be read: {error.strerror}") from error

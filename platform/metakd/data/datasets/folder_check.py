@@ -4,7 +4,6 @@ A look at a file costs 0.1 to 0.3 ms, and more where the disk is far: in large f
 of files that may have more than 8 bits are read. What was found is kept, so that it is paid once.
 """
 
-import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -17,10 +16,12 @@ from metakd.data.datasets.pictures import (
     UNREADABLE,
     WIDE_MODES,
     ValueRange,
+    is_redrawn,
     joint_range,
     pixels_of,
     range_of,
 )
+from metakd.machine import usable_cpus
 
 WIDE_SUFFIXES = (".png", ".tif", ".tiff", ".pgm", ".ppm")
 HEADERS_AT_MOST = 20_000
@@ -33,11 +34,14 @@ class Checked(NamedTuple):
         corrupt: Names of the files that cannot be decoded.
         wide: How many images have more than 8 bits.
         values: The range of these; None where there are none.
+        redrawn: How many images are turned, as their EXIF orientation says, or lie on white where
+            they are transparent.
     """
 
     corrupt: tuple[str, ...]
     wide: int
     values: ValueRange | None
+    redrawn: int
 
 
 def check_files(root: Path, files: Sequence[str], decode_all: bool) -> Checked:
@@ -54,7 +58,7 @@ def check_files(root: Path, files: Sequence[str], decode_all: bool) -> Checked:
     looked_at = files
     if not decode_all and len(files) > HEADERS_AT_MOST:
         looked_at = [name for name in files if name.lower().endswith(WIDE_SUFFIXES)]
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
+    with ThreadPoolExecutor(usable_cpus()) as pool:
         found = list(pool.map(lambda name: _look(root / name, decode_all), looked_at))
     faults = {
         name: fault for name, fault in zip(looked_at, found, strict=True) if isinstance(fault, str)
@@ -68,17 +72,22 @@ def check_files(root: Path, files: Sequence[str], decode_all: bool) -> Checked:
     if len(faults) == len(files):
         raise DatasetError(f"all {len(files)} images of {root} are corrupt, so none are left")
     ranges = [each for each in found if isinstance(each, ValueRange)]
-    return Checked(tuple(faults), len(ranges), joint_range(ranges))
+    redrawn = sum(each is True for each in found)
+    return Checked(tuple(faults), len(ranges), joint_range(ranges), redrawn)
 
 
-def _look(file: Path, decode: bool) -> ValueRange | str | None:
-    """Returns the range of an image of more than 8 bits, or why a file cannot be read."""
+def _look(file: Path, decode: bool) -> ValueRange | str | bool | None:
+    """Returns the range of an image of more than 8 bits, of others whether they are redrawn.
+
+    Returns:
+        Where a file cannot be read: why.
+    """
     try:
         with Image.open(file) as image:
             if image.mode in WIDE_MODES:
                 return range_of([pixels_of(image)[0]])
             if decode:
                 image.load()
-        return None
+            return is_redrawn(image)
     except UNREADABLE as error:
         return str(error)

@@ -100,11 +100,13 @@ def upright(image: Image.Image) -> Image.Image:
 
     Pillow's own function also writes the other tags anew, and fails on damaged ones.
     """
-    try:
-        turn = TURNS.get(image.getexif().get(ExifTags.Base.Orientation, 1))
-    except UNREADABLE:
-        return image
+    turn = _turn(image)
     return image if turn is None else image.transpose(turn)
+
+
+def is_redrawn(image: Image.Image) -> bool:
+    """Returns whether an image is turned, or lies on white where it is transparent."""
+    return _turn(image) is not None or _shines_through(image)
 
 
 def range_of(pictures: Iterable[Pixels]) -> ValueRange | None:
@@ -156,11 +158,23 @@ def range_in_words(count: int, values: ValueRange | None) -> list[str]:
     ]
 
 
+def _turn(image: Image.Image) -> Image.Transpose | None:
+    try:
+        return TURNS.get(image.getexif().get(ExifTags.Base.Orientation, 1))
+    except UNREADABLE:
+        return None
+
+
 def _over_white(image: Image.Image) -> Image.Image:
     """Returns an image with white behind it; the same one where nothing shines through."""
-    if not image.has_transparency_data:
+    if not _shines_through(image):
         return image
     seen = image.convert("RGBA")
-    if seen.getchannel("A").getextrema()[0] == 255:
-        return image
     return Image.alpha_composite(Image.new("RGBA", seen.size, "white"), seen).convert("RGB")
+
+
+def _shines_through(image: Image.Image) -> bool:
+    if not image.has_transparency_data:
+        return False
+    least, _ = image.convert("RGBA").getchannel("A").getextrema()
+    return least != 255
