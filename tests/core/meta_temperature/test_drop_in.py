@@ -2,7 +2,7 @@
 
 import copy
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -206,16 +206,52 @@ def test_training_may_run_in_bfloat16() -> None:
     assert not torch.equal(half, full)
 
 
+class InPlaceBefore(Loop):
+    """Compiled in place, then watched."""
+
+    def __init__(self) -> None:
+        super().__init__(wrap=_compiled_in_place)
+
+
+class InPlaceAfter(Loop):
+    """Watched, then compiled in place."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        _compiled_in_place(self.student)
+
+
+class WatchedInside(Loop):
+    """The bare module is watched, and the compiled one called."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.student = torch.compile(self.student, backend="aot_eager")  # type: ignore[assignment]
+
+
+def _compiled_in_place(student: nn.Module) -> nn.Module:
+    student.compile(backend="aot_eager")
+    return student
+
+
+def _compiled_around() -> Loop:
+    return Loop(wrap=lambda student: torch.compile(student, backend="aot_eager"))
+
+
 @pytest.mark.filterwarnings("ignore")
-def test_a_compiled_student_learns_as_a_plain_one() -> None:
-    plain = Loop()
-    compiled = Loop(wrap=lambda student: torch.compile(student, backend="aot_eager"))
+@pytest.mark.parametrize("make", [_compiled_around, InPlaceBefore, InPlaceAfter, WatchedInside])
+def test_a_compiled_student_learns_as_a_plain_one(make: Callable[[], Loop]) -> None:
+    torch._dynamo.reset()
+    plain, compiled = Loop(), make()
     for loop in (plain, compiled):
         for module in loop.student.modules():
             if isinstance(module, nn.Dropout):
                 module.p = 0.0
     assert len(plain.run(8)) == len(compiled.run(8)) == 4
     assert compiled.temps.temperatures == pytest.approx(plain.temps.temperatures, rel=1e-3)
+    counts = [loop.student.state_dict() for loop in (plain, compiled)]
+    tracked = [[int(v) for n, v in c.items() if "num_batches" in n] for c in counts]
+    assert tracked == [[8], [8]]
 
 
 def test_accumulated_gradients_count_as_one_step() -> None:
