@@ -165,15 +165,20 @@ def test_a_trial_that_always_fails_is_recorded_and_the_study_goes_on(
         strategies=BASIC,
         scales=(0.3,),
         augmentations=("none",),
-        temperatures=(4.0, 1e-45),
+        temperatures=(4.0, 16.0),
         seeds=1,
         teachers=("digit_mlp",),
         epochs=2,
     )
-    with_teacher(tmp_path / "out", spec)
-    tau = "--temperatures 4 1e-45 --seeds 1 --teacher digit_mlp --epochs 2 --no-report --out out"
+    plan = with_teacher(tmp_path / "out", spec)
+    (failing,) = (job.trial for job in plan.jobs if getattr(job.trial.distiller, "tau_s", 0) == 16)
+    # Where its states would lie is a file.
+    kept = tmp_path / "out" / "checkpoints" / failing.id
+    kept.parent.mkdir(exist_ok=True)
+    kept.touch()
+    tau = "--temperatures 4 16 --seeds 1 --teacher digit_mlp --epochs 2 --no-report --out out"
     words = ["--cluster", running.address, "--scales", "0.3", "--augmentations", "none"]
-    words += ["--strategies", *BASIC, *tau.split()]
+    words += ["--strategies", *BASIC, "--save-interval", "0", *tau.split()]
     first = run(*words, cwd=tmp_path, extra=running.secrets)
     assert first.returncode == 1, first.stderr
     assert first.stderr == ""
@@ -181,14 +186,14 @@ def test_a_trial_that_always_fails_is_recorded_and_the_study_goes_on(
     told = " ".join(first.stdout.split())
     assert "Finished: 3 of 4 planned trials, 1 failed" in told
     assert "1 trials failed; the same command tries them again" in told
-    assert "the training loss is nan" in told
+    assert str(kept) in told
     rows = read_trials(tmp_path / "out").to_pylist()
     assert sorted(row["status"] for row in rows) == ["done", "done", "done", "failed"]
     (failed,) = [row for row in rows if row["status"] == "failed"]
-    assert failed["tau_s_init"] == 1e-45
-    assert "the training loss is nan" in failed["error"]
-    plan = run(*words, "--dry-run", cwd=tmp_path)
-    assert "3 finished, 1 to run" in plan.stdout
+    assert failed["tau_s_init"] == 16
+    assert str(kept) in failed["error"]
+    again = run(*words, "--dry-run", cwd=tmp_path)
+    assert "3 finished, 1 to run" in again.stdout
 
 
 TINY_CE = "--strategies ce --scales 0.3 --augmentations none --epochs 1 --no-report"
