@@ -66,15 +66,17 @@ def test_away_from_a_terminal_a_long_run_says_only_what_is_new(
     assert lines == ["0/4 done · 0 running", "0/4 done · 1 running"]
 
 
-def test_away_from_a_terminal_the_end_is_one_line() -> None:
+def test_away_from_a_terminal_beginning_and_end_are_a_line_each() -> None:
     with progress(total=2) as shown:
         shown.finish("id-a", "a", 0.5, 50.0)
         shown.is_over = True
         shown.finish("id-b", "b", 0.6, 50.0)
     assert isinstance(shown.console.file, io.StringIO)
     lines = shown.console.file.getvalue().splitlines()
-    assert len(lines) == 1
-    assert lines[0] == "2/2 done · best validation 60.0 % (b)"
+    assert lines == [
+        "1/2 done · 0 running · best validation 50.0 % (a) · 1 s left",
+        "2/2 done · best validation 60.0 % (b)",
+    ]
 
 
 def test_where_searches_decide_as_they_go_it_counts_work() -> None:

@@ -1,5 +1,6 @@
 """One calm progress display: a live line in a terminal, a line now and then elsewhere."""
 
+import math
 import time
 from dataclasses import dataclass, field
 
@@ -65,13 +66,13 @@ class TrialProgress:
     work_done: float = 0.0
     best: tuple[float, str] | None = None
     _started: float = 0.0
-    _last_line: float = 0.0
+    _last_line: float = -math.inf
     _last_words: str = ""
     _bar: Progress | None = None
     _under_way: dict[str, float] = field(default_factory=dict)
 
     def __enter__(self) -> "TrialProgress":
-        self._started = self._last_line = time.monotonic()
+        self._started = time.monotonic()
         if self.console.is_terminal:
             self._bar = Progress(
                 TextColumn("{task.description}", markup=False),
