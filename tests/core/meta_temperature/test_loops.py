@@ -51,6 +51,19 @@ class Tied(nn.Module):
         return self.last(self.second(self.first(x).tanh()).tanh())
 
 
+class Shared(nn.Module):
+    """One module in two places, as ALBERT repeats its layers."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        again = nn.Linear(D, D)
+        self.layers = nn.Sequential(again, nn.Tanh(), again, nn.Tanh())
+        self.last = nn.Linear(D, C)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.last(self.layers(x))
+
+
 class Frozen(Body):
     """Its first layer is not trained, and its BatchNorm evaluates while the rest trains."""
 
@@ -130,6 +143,7 @@ MODELS = {
     "plain": Case(),
     "spectral norm": Case(Spectral),
     "tied weights": Case(Tied),
+    "shared module": Case(Shared),
     "frozen part, BatchNorm evaluates": Case(Frozen),
     "reentrant checkpoint": Case(Checkpointed),
     "tuple": Case(Pair, lambda returned: returned[1]),
@@ -353,6 +367,7 @@ def test_the_look_ahead_is_the_slope_of_the_loops_own_step(
     expected = slope(loop, optimiser, model)
     bench = after_a_step(loop, optimiser, model, shift=None)
     state = {name: value.clone() for name, value in bench.student.state_dict().items()}
+    parameters = list(bench.student.parameters())
     inputs, _, labels = bench.batch(99)
     torch.manual_seed(9)
     found = bench.temps.meta_step(inputs, labels, *bench_objective(bench))
@@ -362,6 +377,7 @@ def test_the_look_ahead_is_the_slope_of_the_loops_own_step(
     assert found.gradient.tolist() == pytest.approx(expected, rel=2e-4, abs=1e-8)
     for name, value in bench.student.state_dict().items():
         assert torch.equal(value, state[name]), name
+    assert all(a is b for a, b in zip(parameters, bench.student.parameters(), strict=True))
     assert (bench.temps.meta_steps, bench.temps.skipped) == (1, 0)
 
 

@@ -17,7 +17,7 @@ from metakd.core.optimisers import EAGER
 
 State = dict[str, Tensor]
 KNOWN_OPTIMISERS = (SGD, Adam, AdamW)
-WRAPPING = ("accelerate", "lightning", "pytorch_lightning")
+WRAPPING = ("accelerate", "lightning", "lightning_fabric", "pytorch_lightning")
 """Libraries whose wrapped optimisers take the very step of the one inside."""
 
 

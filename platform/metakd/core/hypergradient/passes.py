@@ -5,7 +5,7 @@ from contextlib import ExitStack, contextmanager
 
 import torch
 import torch.utils.checkpoint
-from torch import Tensor
+from torch import Tensor, nn
 from torch.func import functional_call
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
@@ -19,7 +19,27 @@ def logits_at(step: TakenStep, theta: Mapping[str, Tensor]) -> Tensor:
     Buffers that passes move are those before the step's own pass; what moves is a copy.
     """
     buffers = {name: buffer.clone() for name, buffer in step.buffers.items()}
-    return step.logits_of(functional_call(step.student, {**theta, **buffers}, (step.inputs,)))
+    values = _wherever_they_stand(step.student, {**theta, **buffers})
+    # PyTorch's own tying would put the values of a module that stands in two places back wrongly.
+    outputs = functional_call(step.student, values, (step.inputs,), tie_weights=False)
+    return step.logits_of(outputs)
+
+
+def _wherever_they_stand(student: nn.Module, values: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Returns values for all places of tied parameters and buffers, each module once.
+
+    Args:
+        student: The student.
+        values: By the names of ``named_parameters`` and ``named_buffers``.
+    """
+    named = (*student.named_parameters(), *student.named_buffers())
+    of_tensor = {id(tensor): values[name] for name, tensor in named if name in values}
+    return {
+        f"{prefix}.{name}" if prefix else name: of_tensor[id(tensor)]
+        for prefix, module in student.named_modules()
+        for name, tensor in (*module._parameters.items(), *module._buffers.items())
+        if id(tensor) in of_tensor
+    }
 
 
 @contextmanager
