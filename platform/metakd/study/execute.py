@@ -211,8 +211,10 @@ def _importing(module: str) -> Iterator[None]:
     """Imports a module while this thread waits for something else."""
     thread = threading.Thread(target=import_module, args=(module,), daemon=True)
     thread.start()
-    yield
-    thread.join()
+    try:
+        yield
+    finally:
+        thread.join()  # what ends meanwhile must not end in the middle of an import
 
 
 def _conclude(
