@@ -50,12 +50,11 @@ def extra_passes(step: TakenStep) -> Iterator[None]:
     gradients of chosen tensors.
     """
     student = step.student
-    present = {module: module.training for module in student.modules()}
     kept = [(buffer, buffer._version, buffer.clone()) for buffer in student.buffers()]
     with ExitStack() as stack:
         stack.callback(_restore, kept)
         for module, training in step.modes.items():
-            if present.get(module, training) != training:
+            if module.training != training:
                 stack.callback(setattr, module, "training", not training)
                 module.training = training
         stack.enter_context(frozen_running_statistics(student))

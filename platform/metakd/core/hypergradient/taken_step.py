@@ -117,10 +117,7 @@ class TakenStep:
         return bool(self.rules)
 
     def complete(
-        self,
-        inputs: object,
-        loss: LossOfLogits,
-        batch_size: int | None = None,
+        self, inputs: object, loss: LossOfLogits, batch_size: int | None = None
     ) -> "TakenStep":
         """Adds what the step trained on.
 

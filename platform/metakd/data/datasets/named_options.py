@@ -5,6 +5,7 @@ import re
 from pathlib import Path
 
 from metakd.data.catalogue import DatasetError
+from metakd.home import HomeError, expanded
 
 SHOWN = 200
 
@@ -45,11 +46,11 @@ def absolute_path(argument: str) -> Path:
         DatasetError: If there is no such home folder, or what is there cannot be looked at.
     """
     try:
-        path = Path(argument).expanduser().absolute()
+        path = expanded(argument).absolute()
         with contextlib.suppress(FileNotFoundError, NotADirectoryError):
             path.stat()
         return path
-    except RuntimeError as error:
+    except HomeError as error:
         raise DatasetError(f"{argument}: there is no such home folder") from error
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else error
