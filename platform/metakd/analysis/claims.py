@@ -9,7 +9,8 @@ from scipy.special import stdtr
 
 from metakd.analysis.intervals import MIN_PAIRS, complete_block, mean_squares
 from metakd.analysis.rows import Matrix
-from metakd.analysis.verdict_rule import ROUNDING_PP
+from metakd.analysis.statistics.looks import ROUNDING_PP
+from metakd.analysis.strata import Strata, group_means, mean_interval
 
 SIGNIFICANT = 0.05
 
@@ -60,6 +61,26 @@ def crossed_p_value(differences: Matrix) -> float | None:
         return None
     variance, freedom = mean_squares(block).variance_of_mean(settings, seeds)
     return _p_value(float(block.mean()), variance, freedom, min(settings, seeds))
+
+
+def mean_p_value(differences: Matrix, strata: Strata | None) -> float | None:
+    """Returns the two-sided p against 0 of the mean over settings.
+
+    It is the t test of :func:`~metakd.analysis.strata.mean_interval`.
+
+    Args:
+        differences: Percentage points, ``[setting, seed]``, NaN where a pair is missing.
+        strata: How the rows are grouped; None where settings share their seeds.
+
+    Returns:
+        None where there is no interval either.
+    """
+    if strata is None or mean_interval(differences, strata).low_pp is None:
+        return crossed_p_value(differences)
+    found = group_means(differences, strata)
+    estimate = found.mean()
+    units = int((found.counts - 1).sum()) + 1
+    return _p_value(float(estimate.mean), float(estimate.variance), float(estimate.freedom), units)
 
 
 def _p_value(mean: float, variance: float, freedom: float, units: int) -> float:

@@ -13,9 +13,11 @@ from metakd.analysis.cost import (
 from metakd.analysis.grid import Grid
 from metakd.analysis.intervals import crossed_interval
 from metakd.analysis.reached import Reached, failure_surcharge, reached_by_strategy
+from metakd.analysis.statistics.looks import ROUNDING_PP
+from metakd.analysis.strata import mean_interval
 from metakd.analysis.summary import Comparison
 from metakd.analysis.table import COSTS, Matrix, StudyTable
-from metakd.analysis.verdict_rule import ROUNDING_PP, accuracy_verdict, cost_verdict
+from metakd.analysis.verdict_rule import accuracy_verdict, cost_verdict
 from metakd.analysis.wording import counted
 
 
@@ -35,9 +37,7 @@ def compare(table: StudyTable, grid: Grid | None) -> tuple[Comparison, ...]:
         ("no_search", f"No search (τ = {table.fixed_tau:g})", reached.get("fixed")),
     ]
     return tuple(
-        against(name, label, rival, learned, table.margin_pp)
-        if rival and learned
-        else no_data(name, label)
+        against(name, label, rival, learned, table) if rival and learned else no_data(name, label)
         for name, label, rival in rivals
     )
 
@@ -71,13 +71,13 @@ def _smaller_grid(table: StudyTable, grid: Grid, size: int) -> Reached:
 
 
 def against(
-    name: str, label: str, rival: Reached, learned: Reached, margin_pp: float
+    name: str, label: str, rival: Reached, learned: Reached, table: StudyTable
 ) -> Comparison:
     """Compares learning with one rival, over the pairs in which both are complete."""
     last = paired_differences_pp(learned.test_last, rival.test_last)
     selected = paired_differences_pp(learned.test_selected, rival.test_selected)
     pairs = np.isfinite(last)
-    effect = crossed_interval(last)
+    effect = mean_interval(last, table.strata)
     steps, seconds = (
         total_ratio(getattr(rival, currency), getattr(learned, currency), pairs)
         for currency in COSTS
@@ -87,12 +87,12 @@ def against(
         rival=name,
         label=label,
         effect=effect,
-        effect_selected=crossed_interval(selected),
+        effect_selected=mean_interval(selected, table.strata),
         share_ahead=float((last[pairs] > ROUNDING_PP).mean()) if pairs.any() else None,
-        accuracy_verdict=accuracy_verdict(effect, margin_pp),
+        accuracy_verdict=accuracy_verdict(effect, table.margin_pp),
         cost_ratio_steps=steps,
         cost_ratio_seconds=seconds,
-        missing_pairs=int(pairs.size - pairs.sum()),
+        missing_pairs=int((table.planned_pairs & ~pairs).sum()),
         cost_verdict=verdict,
         cost_factor=factor,
     )

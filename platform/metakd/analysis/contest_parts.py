@@ -2,11 +2,11 @@
 
 from collections.abc import Mapping, Sequence
 
-from metakd.analysis.claims import claim, crossed_p_value, holm
+from metakd.analysis.claims import claim, holm, mean_p_value
 from metakd.analysis.comparison import minus_pp
 from metakd.analysis.contest_answers import Part
-from metakd.analysis.intervals import crossed_interval
 from metakd.analysis.reached import Reached
+from metakd.analysis.strata import mean_interval
 from metakd.analysis.table import StudyTable
 
 
@@ -23,8 +23,8 @@ def parts(
     """
     there = [part for part in asked if part[1] in reached and part[2] in reached]
     differences = [minus_pp(table, reached, having, lacking) for _, having, lacking in there]
-    p_values = [crossed_p_value(values) for values in differences]
-    effects = [crossed_interval(values) for values in differences]
+    p_values = [mean_p_value(values, table.strata) for values in differences]
+    effects = [mean_interval(values, table.strata) for values in differences]
     return tuple(
         Part(*part, effect, p_value, p_holm, claim(effect.mean_pp, p_holm))
         for part, effect, p_value, p_holm in zip(

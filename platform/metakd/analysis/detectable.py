@@ -8,8 +8,8 @@ from scipy.special import nctdtrinc, stdtrit
 
 from metakd.analysis.curves import DetectableDifference
 from metakd.analysis.intervals import LEVEL, MeanSquares, complete_block, mean_squares
+from metakd.analysis.statistics.looks import ROUNDING_PP
 from metakd.analysis.table import Matrix
-from metakd.analysis.verdict_rule import ROUNDING_PP
 
 POWER = 0.8
 SEEDS = (3, 4, 5, 6, 8, 10, 12, 16, 20, 30)

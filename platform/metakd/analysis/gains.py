@@ -9,9 +9,10 @@ from metakd.analysis.cost import dearer_median, learned_cost_ratios
 from metakd.analysis.curves import SearchGain
 from metakd.analysis.findings import GainsOverScales
 from metakd.analysis.grid import Grid
-from metakd.analysis.intervals import Interval, crossed_interval
+from metakd.analysis.intervals import Interval
+from metakd.analysis.statistics.looks import ROUNDING_PP
+from metakd.analysis.strata import Strata, mean_interval
 from metakd.analysis.table import Matrix, StudyTable
-from metakd.analysis.verdict_rule import ROUNDING_PP
 from metakd.analysis.wording import scale_in_words
 
 
@@ -42,6 +43,7 @@ def search_gains(table: StudyTable, grid: Grid | None) -> tuple[SearchGain, ...]
                     table.meta.test_acc_last[here] if table.meta and has_learned else None,
                     default,
                     dearer_median(ratios[:, here]),
+                    None if table.strata is None else table.strata.of(here.tolist()),
                 )
             )
     return tuple(found)
@@ -68,9 +70,12 @@ def _gain(
     learned: Matrix | None,
     default: Matrix,
     learned_runs: float | None,
+    strata: Strata | None,
 ) -> SearchGain:
-    by_size = tuple(crossed_interval(paired_differences_pp(best, default)) for best in best_of)
-    gain = None if learned is None else crossed_interval(paired_differences_pp(learned, default))
+    by_size = tuple(mean_interval(paired_differences_pp(best, default), strata) for best in best_of)
+    gain = None
+    if learned is not None:
+        gain = mean_interval(paired_differences_pp(learned, default), strata)
     return SearchGain(
         label=scale_in_words(scale),
         scale=scale,

@@ -2,7 +2,7 @@
 
 from metakd.analysis.claims import SIGNIFICANT
 from metakd.analysis.intervals import Interval
-from metakd.analysis.verdict_rule import ROUNDING_PP
+from metakd.analysis.statistics.looks import ROUNDING_PP
 
 
 def drop_verdict(drop: Interval, p_value: float | None) -> str:

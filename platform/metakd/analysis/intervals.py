@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from metakd.analysis.table import Matrix
+from metakd.analysis.rows import Matrix
 
 LEVEL = 0.95
 MIN_PAIRS = 3

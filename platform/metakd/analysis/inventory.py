@@ -23,7 +23,7 @@ def make_inventory(record: StudyRecord, table: StudyTable, grid: Grid | None) ->
     pairs = np.logical_and.reduce(complete) if complete else np.zeros(table.shape, bool)
     failures = sorted((_failure(row) for row in failed), key=lambda failure: failure.name)
     planned = len({*record.planned_trials, *table.asked})
-    planned_pairs, complete_pairs = len(table.settings) * len(table.seeds), int(pairs.sum())
+    planned_pairs, complete_pairs = int(table.planned_pairs.sum()), int(pairs.sum())
     searches = len(table.arms) * planned_pairs
     ended, blocked = (
         sum(int(getattr(arm, state).sum()) for arm in table.arms) for state in ("ended", "blocked")

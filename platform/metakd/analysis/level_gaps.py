@@ -15,15 +15,16 @@ from dataclasses import replace
 
 import numpy as np
 
-from metakd.analysis.along import Along, along
+from metakd.analysis.along import NO_SETTING, Along, along
 from metakd.analysis.answers import GapLevel, LevelGap, StrategyGap
-from metakd.analysis.claims import SIGNIFICANT, crossed_p_value, holm
+from metakd.analysis.claims import SIGNIFICANT, holm, mean_p_value, paired_p_value
 from metakd.analysis.contrasts import best_before_last, drop, slope
 from metakd.analysis.gap_rule import drop_verdict, gain_verdict, mending_verdict
 from metakd.analysis.grid import Grid
-from metakd.analysis.intervals import Interval, crossed_interval, paired_interval
+from metakd.analysis.intervals import Interval, paired_interval
 from metakd.analysis.own_accuracy import own_accuracy
 from metakd.analysis.reached import reached_by_strategy
+from metakd.analysis.strata import Strata, mean_interval
 from metakd.analysis.table import Matrix, StudyTable
 from metakd.results.teachers import TeacherScore
 
@@ -64,6 +65,14 @@ def level_gaps(
             on_validation = {n: values - alone_on_validation for n, values in validation.items()}
             found.append(_gap("gain", order, levels, settings, gains, on_validation, table))
     return tuple(gap for gap in found if gap is not None)
+
+
+def held_strata(table: StudyTable, settings: Along) -> Strata | None:
+    """Returns which combinations of what is held are independent of each other."""
+    if table.strata is None:
+        return None
+    # All levels of a combination share their seeds.
+    return table.strata.of([int(rows[rows != NO_SETTING][0]) for rows in settings.rows.T])
 
 
 def _validation(table: StudyTable, grid: Grid | None) -> dict[str, Matrix]:
@@ -110,7 +119,8 @@ def _gap(
     chosen = best_before_last(validation[REFERENCE])
     if chosen is None:
         return None
-    contrast = _Contrast(levels, validation, chosen)
+    strata = held_strata(table, settings)
+    contrast = _Contrast(levels, validation, chosen, strata)
     there = {name: test for name, test in scores.items() if np.isfinite(test).any()}
     reference = contrast.measured(REFERENCE, there[REFERENCE], measure)
     others = []
@@ -133,7 +143,7 @@ def _gap(
         reference=REFERENCE,
         chosen=levels[chosen].name,
         confidence=contrast.confidence,
-        strategies=_judged(reference, others, there, table.margin_pp),
+        strategies=_judged(reference, others, there, table.margin_pp, strata),
     )
 
 
@@ -141,17 +151,27 @@ class _Contrast:
     """Intervals and p values that are corrected for the choice of the level."""
 
     def __init__(
-        self, levels: tuple[GapLevel, ...], validation: Mapping[str, Matrix], chosen: int
+        self,
+        levels: tuple[GapLevel, ...],
+        validation: Mapping[str, Matrix],
+        chosen: int,
+        strata: Strata | None,
     ) -> None:
         self._levels, self._validation, self._chosen = levels, validation, chosen
+        self._strata = strata
         self._choices = len(levels) - 1
         self.confidence = 1 - SIGNIFICANT / self._choices
 
     def interval(self, differences: Matrix) -> Interval:
-        return crossed_interval(differences, self.confidence)
+        return mean_interval(differences, self._strata, self.confidence)
 
     def p_value(self, differences: Matrix) -> float | None:
-        p = crossed_p_value(differences)
+        p = mean_p_value(differences, self._strata)
+        return None if p is None else min(1.0, self._choices * p)
+
+    def p_value_of(self, row: Matrix) -> float | None:
+        """Returns the p value of one combination of what is held (seed,)."""
+        p = paired_p_value(row[np.isfinite(row)])
         return None if p is None else min(1.0, self._choices * p)
 
     def measured(self, name: str, scores: Matrix, measure: str) -> StrategyGap:
@@ -159,10 +179,10 @@ class _Contrast:
         drops = drop(scores, self._chosen)
         own = best_before_last(self._validation[name]) if name in self._validation else None
         by_held = tuple(paired_interval(row, self.confidence) for row in drops)
-        held_p = holm([self.p_value(row[None]) for row in drops])
+        held_p = holm([self.p_value_of(row) for row in drops])
         return StrategyGap(
             strategy=name,
-            by_level=tuple(crossed_interval(level) for level in scores),
+            by_level=tuple(mean_interval(level, self._strata) for level in scores),
             drop=self.interval(drops),
             drop_p=self.p_value(drops),
             verdict="",
@@ -172,7 +192,7 @@ class _Contrast:
                 tuple(value if np.isfinite(value) else None for value in row.tolist())
                 for row in drops
             ),
-            trend=crossed_interval(slope(scores)),
+            trend=mean_interval(slope(scores), self._strata),
             own_level=None if own is None else self._levels[own].name,
             own_drop=None if own is None else self.interval(drop(scores, own)),
             mending=None,
@@ -187,12 +207,13 @@ def _judged(
     others: Sequence[StrategyGap],
     scores: Mapping[str, Matrix],
     margin_pp: float,
+    strata: Strata | None,
 ) -> tuple[StrategyGap, ...]:
     """Corrects p values for the number of strategies and finds the words."""
     names = [gap.strategy for gap in others]
     learner = next((names.index(name) for name in LEARNERS if name in names), None)
     drop_p = [reference.drop_p, *holm([gap.drop_p for gap in others])]
-    last_p = {name: crossed_p_value(test[-1]) for name, test in scores.items()}
+    last_p = {name: mean_p_value(test[-1], strata) for name, test in scores.items()}
     at_last = [last_p[reference.strategy], *holm([last_p[name] for name in names])]
     mending_p: list[float | None] = [None, *_holm_but(learner, [gap.mending_p for gap in others])]
     verdict = drop_verdict(reference.drop, drop_p[0])

@@ -6,11 +6,11 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from metakd.analysis.claims import claim, crossed_p_value, holm
-from metakd.analysis.intervals import crossed_interval
+from metakd.analysis.claims import claim, holm, mean_p_value
 from metakd.analysis.logged_steps import epoch_ends, read_logged_steps
 from metakd.analysis.rows import NO_RUN, Matrix, Row
 from metakd.analysis.seed_bands import mean_over_seeds, none_for_nan
+from metakd.analysis.strata import Strata, mean_interval
 from metakd.analysis.table import StudyTable
 from metakd.analysis.teaching_curves import CurveBand, QuizFall, TeachingCurve
 from metakd.analysis.thinning import thinned
@@ -48,7 +48,10 @@ def logged_teaching(
             for name, found in by_strategy.items()
             for curve in _curves(name, table.keys, epochs, found)
         ),
-        quiz_falls({name: quiz_fall(found[2], found[3]) for name, found in by_strategy.items()}),
+        quiz_falls(
+            {name: quiz_fall(found[2], found[3]) for name, found in by_strategy.items()},
+            table.strata,
+        ),
     )
 
 
@@ -65,15 +68,16 @@ def quiz_fall(before: Matrix, after: Matrix) -> Matrix:
     return np.asarray(100 * (total_before - total_after) / base)
 
 
-def quiz_falls(falls: dict[str, Matrix]) -> tuple[QuizFall, ...]:
+def quiz_falls(falls: dict[str, Matrix], strata: Strata | None = None) -> tuple[QuizFall, ...]:
     """Judges the falls of all strategies that logged them, corrected for their number (Holm).
 
     Args:
         falls: By strategy ``[setting, seed]``, in percent.
+        strata: Which settings are independent; None where all share their seeds.
     """
     there = {name: found for name, found in falls.items() if np.isfinite(found).any()}
-    effects = {name: crossed_interval(found) for name, found in there.items()}
-    corrected = holm([crossed_p_value(found) for found in there.values()])
+    effects = {name: mean_interval(found, strata) for name, found in there.items()}
+    corrected = holm([mean_p_value(found, strata) for found in there.values()])
     return tuple(
         QuizFall(name, effect, FALLS[claim(effect.mean_pp, p_holm)])
         for (name, effect), p_holm in zip(effects.items(), corrected, strict=True)

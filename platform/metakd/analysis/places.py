@@ -4,6 +4,7 @@ from collections import defaultdict
 from collections.abc import Mapping
 from typing import Any
 
+from metakd.results.seeds import seed_number
 from metakd.results.study import StudyRecord
 
 Cell = tuple[int, int]
@@ -26,9 +27,9 @@ class Places:
 
     def cells(self, row: Mapping[str, Any]) -> list[Cell]:
         """Returns the cells of a trial's row, none if the study has no such setting or seed."""
-        if row["seed"] not in self._seeds:
+        column = self._seeds.get(seed_number(row["seed"]))
+        if column is None:
             return []
-        column = self._seeds[row["seed"]]
         return [(index, column) for index in self._settings.get(_key(row, row["teacher"]), ())]
 
 

@@ -6,14 +6,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from metakd.analysis.answers import Moves, Reuse
-from metakd.analysis.claims import claim, crossed_p_value, holm
+from metakd.analysis.claims import claim, holm, mean_p_value
 from metakd.analysis.comparison import paired_differences_pp
 from metakd.analysis.grid import Grid
-from metakd.analysis.intervals import crossed_interval
 from metakd.analysis.selection import chosen_by_others, picked
+from metakd.analysis.statistics.looks import ROUNDING_PP
+from metakd.analysis.strata import Strata, mean_interval
 from metakd.analysis.table import FACTORS, Matrix, Runs, StudyTable
 from metakd.analysis.transfer import mean_loss_pp
-from metakd.analysis.verdict_rule import ROUNDING_PP, accuracy_verdict
+from metakd.analysis.verdict_rule import accuracy_verdict
 
 ANY = "any"
 # What a factor is called where source and target differ in it alone.
@@ -40,16 +41,17 @@ def reuse(table: StudyTable, grid: Grid | None) -> Reuse | None:
     if len(tuned) < 2:
         return None
     found = _tuned(table, grid, tuned)
+    strata = found.strata
     differing = {factor: _differing(table, tuned, factor) for factor in FACTORS}
     in_how_many = np.sum(list(differing.values()), axis=0)
     along = {name: differs & (in_how_many == 1) for name, differs in differing.items()}
     by_factor = [_compared(found, name, where) for name, where in along.items() if where.any()]
-    regret_holm = holm([crossed_p_value(each.regret) for each in by_factor])
-    learned_holm = holm([crossed_p_value(each.learned) for each in by_factor])
+    regret_holm = holm([_p_value(each.regret, strata) for each in by_factor])
+    learned_holm = holm([_p_value(each.learned, strata) for each in by_factor])
     overall = _compared(found, ANY, ~np.eye(len(tuned), dtype=bool))
     return Reuse(
         moves=(
-            _claimed(overall, crossed_p_value(overall.regret), crossed_p_value(overall.learned)),
+            _claimed(overall, _p_value(overall.regret, strata), _p_value(overall.learned, strata)),
             *map(_claimed, by_factor, regret_holm, learned_holm),
         ),
         tuning_runs=grid.size,
@@ -71,6 +73,7 @@ class _Tuned:
     own: Matrix
     learned: Matrix
     default: Matrix
+    strata: Strata | None
 
 
 @dataclass(frozen=True)
@@ -104,6 +107,7 @@ def _tuned(table: StudyTable, grid: Grid, tuned: list[int]) -> _Tuned:
         own=picked(test, choice),
         learned=of(table.meta),
         default=of(table.fixed),
+        strata=table.strata,
     )
 
 
@@ -124,7 +128,10 @@ def _compared(found: _Tuned, along: str, where: Mask) -> _Compared:
         paired_differences_pp(there[targets], moved)
         for there in (found.own, found.learned, found.default)
     )
-    effects = [crossed_interval(differences) for differences in (regret, learned, default)]
+    effects = [
+        mean_interval(differences, _of_targets(found.strata, differences))
+        for differences in (regret, learned, default)
+    ]
     places = np.arange(len(found.keys))
     losses = np.where(where, mean_loss_pp(found.moved[places, places], found.moved), -np.inf)
     source, target = np.unravel_index(int(losses.argmax()), losses.shape)
@@ -148,6 +155,15 @@ def _compared(found: _Tuned, along: str, where: Mask) -> _Compared:
         worst_target=found.keys[target],
     )
     return _Compared(moves, regret, learned)
+
+
+def _of_targets(strata: Strata | None, differences: Matrix) -> Strata | None:
+    """Returns the grouping of some targets, [target, seed]: all settings share their seeds."""
+    return None if strata is None else Strata((0,) * len(differences), strata.unit_pp)
+
+
+def _p_value(differences: Matrix, strata: Strata | None) -> float | None:
+    return mean_p_value(differences, _of_targets(strata, differences))
 
 
 def _claimed(found: _Compared, regret_p: float | None, learned_p: float | None) -> Moves:

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 
 from metakd.analysis.arms import Arm
-from metakd.analysis.claims import claim, crossed_p_value, holm
+from metakd.analysis.claims import claim, holm, mean_p_value
 from metakd.analysis.comparison import against, no_data, paired_differences_pp
 from metakd.analysis.cost import (
     ROUNDING,
@@ -15,8 +15,8 @@ from metakd.analysis.cost import (
     median,
 )
 from metakd.analysis.grid import Grid
-from metakd.analysis.intervals import crossed_interval
 from metakd.analysis.reached import Reached, reached_by_strategy
+from metakd.analysis.strata import mean_interval
 from metakd.analysis.summary import Comparison, Rival
 from metakd.analysis.table import COSTS, Matrix, StudyTable
 
@@ -62,8 +62,8 @@ def compare_rivals(
         _rival(table, name, reached.get(name), learned, whole, by_then)
         for name, whole, by_then in zip(names, overall, at_equal_cost, strict=True)
     ]
-    p_values = [crossed_p_value(differences) for differences in overall]
-    equal_cost_p_values = [crossed_p_value(differences) for differences in at_equal_cost]
+    p_values = [mean_p_value(differences, table.strata) for differences in overall]
+    equal_cost_p_values = [mean_p_value(differences, table.strata) for differences in at_equal_cost]
     return tuple(
         replace(
             rival,
@@ -150,7 +150,7 @@ def _rival(
         test_pp=mean_or_none(100 * rival.test_last) if rival else None,
         runs_charged=runs_charged(table, rival),
         overall=_overall(table, name, rival, learned),
-        equal_cost=crossed_interval(at_equal_cost),
+        equal_cost=mean_interval(at_equal_cost, table.strata),
         equal_cost_unready=int((np.isfinite(overall) & np.isnan(at_equal_cost)).sum()),
     )
 
@@ -160,7 +160,7 @@ def _overall(
 ) -> Comparison:
     if rival is None or learned is None:
         return no_data(name, name)
-    return against(name, name, rival, learned, table.margin_pp)
+    return against(name, name, rival, learned, table)
 
 
 def mean_or_none(values: Matrix) -> float | None:

@@ -10,11 +10,11 @@ from metakd.analysis.contest import SINGLE, Contest
 from metakd.analysis.contest_answers import Ensemble, SingleTeacher
 from metakd.analysis.contest_parts import parts
 from metakd.analysis.grid import Grid
-from metakd.analysis.intervals import crossed_interval
 from metakd.analysis.own_accuracy import own_accuracy
 from metakd.analysis.reached import Reached, reached_by_strategy
 from metakd.analysis.rivals import mean_or_none, runs_charged
 from metakd.analysis.rows import Matrix
+from metakd.analysis.strata import mean_interval
 from metakd.analysis.table import StudyTable
 from metakd.analysis.teacher_names import member_labels, members
 from metakd.results.teachers import TeacherScore
@@ -62,6 +62,7 @@ def _alone(
     for ensemble in dict.fromkeys(teacher for teacher in asked if teacher is not None):
         where = [at for at, teacher in enumerate(asked) if teacher == ensemble]
         datasets = {table.settings[at]["dataset"] for at in where}
+        strata = None if table.strata is None else table.strata.of(where)
         test, is_chosen = _students(table, arm, where, members(ensemble))
         for k, name in enumerate(member_labels(ensemble)):
             ahead = np.full(test[k].shape, np.nan)
@@ -76,8 +77,8 @@ def _alone(
                     parameters=None if own is None else own.parameters,
                     own_val_pp=None if own is None else own.val_pp,
                     own_test_pp=None if own is None else own.test_pp,
-                    student=crossed_interval(100 * test[k]),
-                    learned_minus=crossed_interval(ahead),
+                    student=mean_interval(100 * test[k], strata),
+                    learned_minus=mean_interval(ahead, strata),
                     chosen=float(is_chosen[k][known].mean()) if known.any() else None,
                 )
             )

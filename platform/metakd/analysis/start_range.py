@@ -12,17 +12,13 @@ from numpy.typing import NDArray
 from metakd.analysis.answers import StartRange, StartsOfSetting
 from metakd.analysis.arms import Arm
 from metakd.analysis.grid import Grid
-from metakd.analysis.intervals import (
-    Interval,
-    crossed_interval,
-    paired_interval,
-    seeds_interval,
-)
+from metakd.analysis.intervals import Interval, paired_interval, seeds_interval
 from metakd.analysis.reached import found_by_arm
 from metakd.analysis.rows import NO_RUN, Matrix
 from metakd.analysis.selection import UNKNOWN, chosen_by_others, mean_of_others, picked
+from metakd.analysis.statistics.looks import ROUNDING_PP
+from metakd.analysis.strata import elsewhere_interval, mean_interval
 from metakd.analysis.table import StudyTable
-from metakd.analysis.verdict_rule import ROUNDING_PP
 
 LEARNED, SCALE_FREE, ALIGNED = "meta-starts", "grid-scale-free", "align"
 WIDE_PP = 2.0
@@ -64,23 +60,29 @@ def start_range(table: StudyTable, grid: Grid | None) -> StartRange | None:
     there = np.asarray(np.isfinite(learned.test).all(axis=0))
     if not there.any():
         return None
+
+    def over_settings(differences: Matrix) -> Interval:
+        if table.strata is None:
+            return seeds_interval(differences)
+        return mean_interval(differences, table.strata)
+
     wrong = [runs.wrong_pp() for runs in (fixed, learned)]
     best, mean_of_starts = fixed.best_fixed(table), learned.test.mean(axis=0)
     regret = 100 * (best - mean_of_starts)
     aligned = found_by_arm(arms[ALIGNED]).test_last if ALIGNED in arms else None
-    aligned_regret = None if aligned is None else seeds_interval(100 * (best - aligned))
+    aligned_regret = None if aligned is None else over_settings(100 * (best - aligned))
     scale_free = _of_arm(arms[SCALE_FREE], table) if SCALE_FREE in arms else None
     scale_free_wrong = scale_free_regret = None
     if scale_free is not None:
-        scale_free_wrong = seeds_interval(scale_free.wrong_pp())
-        scale_free_regret = seeds_interval(100 * (scale_free.best_fixed(table) - mean_of_starts))
+        scale_free_wrong = over_settings(scale_free.wrong_pp())
+        scale_free_regret = over_settings(100 * (scale_free.best_fixed(table) - mean_of_starts))
     settings = [
         _setting(table.keys[index], index, fixed, learned, scale_free, aligned, (*wrong, regret))
         for index in range(len(table.settings))
         if there[index].any()
     ]
     fixed_wrong, learned_wrong, saved, beyond = (
-        seeds_interval(differences)
+        over_settings(differences)
         for differences in (*wrong, wrong[0] - wrong[1], wrong[1] - QUARTER * wrong[0])
     )
     wide = [setting for setting in settings if setting.fixed_range_pp > WIDE_PP]
@@ -91,9 +93,9 @@ def start_range(table: StudyTable, grid: Grid | None) -> StartRange | None:
         fixed_wrong=fixed_wrong,
         learned_wrong=learned_wrong,
         saved=saved,
-        saved_elsewhere=crossed_interval(wrong[0] - wrong[1]),
+        saved_elsewhere=elsewhere_interval(wrong[0] - wrong[1], table.strata),
         beyond_quarter=beyond,
-        regret=seeds_interval(regret),
+        regret=over_settings(regret),
         aligned_regret=aligned_regret,
         scale_free_wrong=scale_free_wrong,
         scale_free_regret=scale_free_regret,

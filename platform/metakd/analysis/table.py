@@ -16,8 +16,10 @@ from metakd.analysis.arms import Arm, arrange_arms
 from metakd.analysis.failed_cost import charge_failed
 from metakd.analysis.places import Cell, Places
 from metakd.analysis.rows import COSTS, DONE, FACTORS, NO_RUN, PLANNED_STRATEGIES, Matrix, Row
+from metakd.analysis.strata import Strata
 from metakd.results.reader import read_trials
 from metakd.results.searches import read_searches
+from metakd.results.seeds import stream_key
 from metakd.results.study import Setting, StoreError, StudyRecord
 
 __all__ = [
@@ -100,6 +102,8 @@ class StudyTable:
         meta: Runs that learned their temperatures.
         arms: All other strategies that the study asks for, in its order.
         asked: Ids of the trials that these asked for.
+        strata: Which settings are independent of each other; None where all share their seeds.
+        planned_pairs: Which seeds each setting has, ``[setting, seed]``.
     """
 
     settings: tuple[Setting, ...]
@@ -118,6 +122,8 @@ class StudyTable:
     meta: Runs | None
     arms: tuple[Arm, ...]
     asked: frozenset[str]
+    strata: Strata | None
+    planned_pairs: NDArray[np.bool_]
 
     @property
     def planned(self) -> dict[str, Runs]:
@@ -218,7 +224,28 @@ def make_table(
         meta=_charged(runs("meta", "mkd"), failed),
         arms=arms,
         asked=asked,
+        strata=_strata(record, _one_test_sample_pp(rows)),
+        planned_pairs=_planned_pairs(record),
     )
+
+
+def _strata(record: StudyRecord, unit_pp: float) -> Strata | None:
+    """Returns which settings share their seeds; None where all do, as in stores of before."""
+    streams = record.spec.get("seed_streams", "shared")
+    if streams == "shared":
+        return None
+    question = str(record.spec.get("question", ""))
+    keys = [
+        stream_key(question, streams, s["dataset"], s["scale"], s["augmentation"])
+        for s in record.settings
+    ]
+    numbers = {key: number for number, key in enumerate(dict.fromkeys(keys))}
+    return Strata(tuple(numbers[key] for key in keys), max(unit_pp, 0.0))
+
+
+def _planned_pairs(record: StudyRecord) -> NDArray[np.bool_]:
+    counts = record.seed_counts or (len(record.seeds),) * len(record.settings)
+    return np.arange(len(record.seeds)) < np.asarray(counts)[:, None]
 
 
 def setting_keys(settings: tuple[Setting, ...]) -> tuple[str, ...]:

@@ -4,15 +4,15 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from metakd.analysis.claims import claim, crossed_p_value, holm
+from metakd.analysis.claims import claim, holm, mean_p_value
 from metakd.analysis.contest import Contest
 from metakd.analysis.contest_answers import LearningTeacher, Teaching
 from metakd.analysis.contest_parts import parts
 from metakd.analysis.grid import Grid
-from metakd.analysis.intervals import crossed_interval
 from metakd.analysis.reached import reached_by_strategy
 from metakd.analysis.rivals import mean_or_none, runs_charged
 from metakd.analysis.rows import Matrix
+from metakd.analysis.strata import mean_interval
 from metakd.analysis.table import StudyTable
 from metakd.results.teachers import TeacherScore
 
@@ -44,7 +44,7 @@ def teaching(
     before = _before_pp(table, teachers)
     after = {name: found for name, found in _after_pp(table).items() if np.isfinite(found).any()}
     changes = [found - before for found in after.values()]
-    corrected = holm([crossed_p_value(change) for change in changes])
+    corrected = holm([mean_p_value(change, table.strata) for change in changes])
     return Teaching(
         test_pp=mean_or_none(100 * learned.test_last) if learned else None,
         runs_charged=runs_charged(table, learned),
@@ -53,10 +53,10 @@ def teaching(
         teachers=tuple(
             LearningTeacher(
                 strategy=name,
-                test=crossed_interval(found),
-                change=crossed_interval(change),
+                test=mean_interval(found, table.strata),
+                change=mean_interval(change, table.strata),
                 p_holm=p_holm,
-                changed=CHANGES[claim(crossed_interval(change).mean_pp, p_holm)],
+                changed=CHANGES[claim(mean_interval(change, table.strata).mean_pp, p_holm)],
             )
             for (name, found), change, p_holm in zip(after.items(), changes, corrected, strict=True)
         ),

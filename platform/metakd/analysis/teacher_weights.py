@@ -8,8 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from metakd.analysis.arms import Arm
-from metakd.analysis.claims import claim, crossed_p_value, holm
-from metakd.analysis.intervals import crossed_interval
+from metakd.analysis.claims import claim, holm, mean_p_value
 from metakd.analysis.logged_weights import (
     GROUPS,
     OVERALL,
@@ -23,6 +22,7 @@ from metakd.analysis.logged_weights import (
 )
 from metakd.analysis.rows import NO_RUN, Matrix
 from metakd.analysis.seed_bands import mean_over_seeds, none_for_nan
+from metakd.analysis.strata import Strata, mean_interval
 from metakd.analysis.table import StudyTable
 from metakd.analysis.teacher_names import member_labels
 from metakd.analysis.thinning import thinned
@@ -140,6 +140,7 @@ class _Weighed:
                     yield _curve(self.strategy, key, PARTS[part], labels, here, runs)
 
     def ends(self) -> Iterator[FinalWeights]:
+        strata = self.table.strata
         last = at_the_end(self.logged.row, self.logged.epoch)
         places = [(setting["dataset"], setting["teacher"]) for setting in self.table.settings]
         for part in self._parts():
@@ -167,6 +168,7 @@ class _Weighed:
                         labels,
                         {name: found[at] for at, name in enumerate(GROUPS)},
                         found[len(GROUPS) :][classes],
+                        None if strata is None else strata.of(where),
                     ),
                 )
 
@@ -207,7 +209,10 @@ def equal_share_pp(labels: Sequence[str]) -> float:
 
 
 def final_weights(
-    labels: tuple[str, ...], by_group: Mapping[str, Matrix], by_class: Matrix
+    labels: tuple[str, ...],
+    by_group: Mapping[str, Matrix],
+    by_class: Matrix,
+    strata: Strata | None = None,
 ) -> tuple[FinalWeight, ...]:
     """Judges the weights at the end of training, teacher by teacher.
 
@@ -215,29 +220,30 @@ def final_weights(
         labels: The teachers' names.
         by_group: Of each of ``GROUPS`` ``[setting, seed, teacher]`` in percent, NaN where unknown.
         by_class: The same by class, ``[class, setting, seed, teacher]``.
+        strata: Which settings are independent; None where all share their seeds.
     """
     overall = by_group[OVERALL]
     preference = overall - equal_share_pp(labels)
     leaning = by_group[WRONG] - by_group[RIGHT]
-    preferred, leanings = _words(preference[None])[0], _words(leaning[None])[0]
+    preferred, leanings = _words(preference[None], strata)[0], _words(leaning[None], strata)[0]
     by_class_minus = by_class - overall
-    class_leanings = _words(by_class_minus)
+    class_leanings = _words(by_class_minus, strata)
     return tuple(
         FinalWeight(
             teacher=label,
-            overall=crossed_interval(overall[..., k]),
-            preference=crossed_interval(preference[..., k]),
+            overall=mean_interval(overall[..., k], strata),
+            preference=mean_interval(preference[..., k], strata),
             preferred=preferred[k],
-            right=crossed_interval(by_group[RIGHT][..., k]),
-            wrong=crossed_interval(by_group[WRONG][..., k]),
-            wrong_minus_right=crossed_interval(leaning[..., k]),
+            right=mean_interval(by_group[RIGHT][..., k], strata),
+            wrong=mean_interval(by_group[WRONG][..., k], strata),
+            wrong_minus_right=mean_interval(leaning[..., k], strata),
             leaning=leanings[k],
             by_class_pp=tuple(
                 float(np.nanmean(values)) if np.isfinite(values).any() else None
                 for values in by_class[..., k]
             ),
             class_minus_overall_pp=tuple(
-                crossed_interval(values).mean_pp for values in by_class_minus[..., k]
+                mean_interval(values, strata).mean_pp for values in by_class_minus[..., k]
             ),
             class_leaning=tuple(words[k] for words in class_leanings),
         )
@@ -245,17 +251,18 @@ def final_weights(
     )
 
 
-def _words(differences: Matrix) -> list[list[str]]:
+def _words(differences: Matrix, strata: Strata | None) -> list[list[str]]:
     """Returns by group, then teacher, what is shown; all that is looked at is corrected (Holm).
 
     Args:
         differences: ``[group, setting, seed, teacher]``.
+        strata: Which settings are independent; None where all share their seeds.
     """
     groups, _, _, teachers = differences.shape
     each = [differences[g, ..., k] for g in range(groups) for k in range(teachers)]
-    corrected = holm([crossed_p_value(values) for values in each])
+    corrected = holm([mean_p_value(values, strata) for values in each])
     words = [
-        WORDS[claim(crossed_interval(values).mean_pp, p)]
+        WORDS[claim(mean_interval(values, strata).mean_pp, p)]
         for values, p in zip(each, corrected, strict=True)
     ]
     return [words[at : at + teachers] for at in range(0, len(words), teachers)]

@@ -3,11 +3,10 @@
 from collections.abc import Iterable
 
 from metakd.analysis.intervals import Interval
+from metakd.analysis.statistics.looks import ROUNDING_PP
 
 # Cost ratios nearer to 1 than this say nothing: measured seconds are not that exact.
 SAME_COST = 1.1
-# Accuracies are whole samples: a difference of exactly the margin must not pass it by rounding.
-ROUNDING_PP = 1e-9
 
 
 def accuracy_verdict(interval: Interval, margin_pp: float) -> str:

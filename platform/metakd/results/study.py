@@ -4,7 +4,7 @@ import json
 import os
 import tempfile
 from collections.abc import Collection
-from dataclasses import dataclass, fields
+from dataclasses import MISSING, dataclass, fields
 from pathlib import Path
 from typing import Any, TypedDict
 
@@ -50,16 +50,21 @@ class StudyRecord:
         study: Name.
         created: ISO 8601 time of planning.
         spec: The question, free form. Analysis reads ``temperatures``, ``fixed_tau``,
-            ``strategies``, ``margin_pp`` and ``question``: "grid_vs_meta" where absent,
-            "teacher_gap", "augmentation_gap", "transfer", "multi_teacher" or "learning_to_teach".
+            ``strategies``, ``margin_pp``, ``seed_streams`` ("shared" where absent) and
+            ``question``: "grid_vs_meta" where absent, "teacher_gap", "augmentation_gap",
+            "transfer", "multi_teacher" or "learning_to_teach".
         settings: The settings, in the order of the report.
-        seeds: The seeds run in every setting.
+        seeds: The seeds of a setting by their numbers in its stream (``results.seeds``).
         planned_trials: Ids of the trials of "ce", "fixed", "grid" and "meta", which the plan knows
             before anything runs; those of other strategies are in ``searches.parquet``, and any
             others in the same folder do not count.
         versions: Installed versions by package.
         git_commit: Commit of the code, "" when unknown.
         command: The command line.
+        seed_counts: How many of the seeds each setting has, in the order of the settings; empty
+            where all have all of them.
+        schedule: The looks that were declared before the first trial, as plain values; None where
+            the study takes the one at its end.
         schema_version: Version of the store's schema.
     """
 
@@ -72,6 +77,8 @@ class StudyRecord:
     versions: dict[str, str]
     git_commit: str
     command: str
+    seed_counts: tuple[int, ...] = ()
+    schedule: dict[str, Any] | None = None
     schema_version: int = SCHEMA_VERSION
 
 
@@ -88,7 +95,10 @@ def read_study(out: Path) -> StudyRecord:
         values: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
         version = values["schema_version"]
         if version == SCHEMA_VERSION:
-            return StudyRecord(**{f.name: _frozen(values[f.name]) for f in fields(StudyRecord)})
+            known = (
+                f.name for f in fields(StudyRecord) if f.name in values or f.default is MISSING
+            )
+            return StudyRecord(**{name: _frozen(values[name]) for name in known})
     except (OSError, ValueError, TypeError, KeyError) as error:
         raise StoreError(
             f"{path} is damaged or not of this store: delete it and run the study again"
