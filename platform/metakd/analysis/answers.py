@@ -37,7 +37,8 @@ class StrategyGap:
             gap's ``confidence``.
         drop_p: Of the drop against 0, corrected for the choice of the level; beside the reference
             also for the number of strategies (Holm). None where there is no interval.
-        verdict: "there", "not shown", "the reverse" or "no data".
+        verdict: "there", "not shown", "the reverse", "no data", or, at a declared look, "none":
+            within the margin.
         by_held: The drop in each combination of what is held, at the same confidence.
         held_verdicts: As ``verdict``, for each of them; corrected for their number, too (Holm).
         cells_pp: The drops, by combination and seed; None where a run is missing.
@@ -220,8 +221,9 @@ class StartRange:
         scale_free_wrong: What the wrong fixed temperature costs at the learned ones' scale; None
             without.
         scale_free_regret: ``regret`` against fixed temperatures at that scale; None without.
-        verdict: "forgets", "depends less", "depends more", "undecided", "nothing to forget" (the
-            wrong fixed temperature is not shown to cost anything) or "no data".
+        verdict: "forgets", "depends less", "depends more", "depends as much" (at a declared
+            look, within the margin), "undecided", "nothing to forget" (the wrong fixed temperature
+            is not shown to cost anything) or "no data".
         wide_settings: Settings whose fixed range is above 2 points.
         forgetting_settings: Those of them whose learned range is at most a quarter of it.
     """

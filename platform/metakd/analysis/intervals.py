@@ -27,6 +27,7 @@ class Interval:
         high_pp: Upper end; None likewise.
         pairs: How many complete pairs went in.
         method: How the interval was made, in words.
+        level: How often it covers.
     """
 
     mean_pp: float | None
@@ -34,6 +35,7 @@ class Interval:
     high_pp: float | None
     pairs: int
     method: str
+    level: float = LEVEL
 
 
 def paired_interval(differences: NDArray[np.float64], level: float = LEVEL) -> Interval:
@@ -55,7 +57,8 @@ def paired_interval(differences: NDArray[np.float64], level: float = LEVEL) -> I
         return Interval(mean, None, None, len(found), reason)
     variance = float(found.var(ddof=1)) / len(found)
     half = half_width(variance, len(found) - 1, level)
-    return Interval(mean, mean - half, mean + half, len(found), f"paired t over {len(found)} seeds")
+    method = f"paired t over {len(found)} seeds"
+    return Interval(mean, mean - half, mean + half, len(found), method, level)
 
 
 def crossed_interval(differences: Matrix, level: float = LEVEL) -> Interval:
@@ -80,7 +83,7 @@ def crossed_interval(differences: Matrix, level: float = LEVEL) -> Interval:
         spread = mean_squares(block).variance_of_mean(settings, seeds)
         mean, half = float(block.mean()), half_width(*spread, level)
         method = f"two-way t over {settings} settings × {seeds} seeds"
-        interval = Interval(mean, mean - half, mean + half, block.size, method)
+        interval = Interval(mean, mean - half, mean + half, block.size, method, level)
     return _with_left_out(interval, int(np.isfinite(differences).sum()) - block.size)
 
 

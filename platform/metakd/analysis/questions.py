@@ -12,6 +12,7 @@ from metakd.analysis.table import StudyTable
 from metakd.analysis.taught import teaching
 from metakd.analysis.verdict import Evidence, make_verdict
 from metakd.analysis.verdict_contest import contest_verdict
+from metakd.analysis.verdict_decision import with_decision
 from metakd.analysis.verdict_gap import gap_verdict
 from metakd.analysis.verdict_reuse import reuse_verdict
 from metakd.analysis.verdict_starts import starts_verdict
@@ -79,6 +80,20 @@ def answer(
     starts: StartRange | None,
 ) -> Verdict:
     """Words the answer to what a study asks."""
+    verdict = _own_answer(question, evidence, gaps, reuse, contested, starts)
+    if evidence.primary is None:
+        return verdict
+    return with_decision(verdict, evidence.primary, evidence.deciding, evidence.command)
+
+
+def _own_answer(
+    question: str,
+    evidence: Evidence,
+    gaps: Sequence[LevelGap],
+    reuse: Reuse | None,
+    contested: ContestAnswer | None,
+    starts: StartRange | None,
+) -> Verdict:
     if question in FACTORS:
         return gap_verdict(evidence, FACTORS[question], asked_gap(question, gaps))
     if question == TRANSFER:

@@ -41,22 +41,42 @@ def reuse(table: StudyTable, grid: Grid | None) -> Reuse | None:
     if len(tuned) < 2:
         return None
     found = _tuned(table, grid, tuned)
-    strata = found.strata
     differing = {factor: _differing(table, tuned, factor) for factor in FACTORS}
     in_how_many = np.sum(list(differing.values()), axis=0)
     along = {name: differs & (in_how_many == 1) for name, differs in differing.items()}
     by_factor = [_compared(found, name, where) for name, where in along.items() if where.any()]
-    regret_holm = holm([_p_value(each.regret, strata) for each in by_factor])
-    learned_holm = holm([_p_value(each.learned, strata) for each in by_factor])
+    regret_holm = holm([mean_p_value(each.regret, each.strata) for each in by_factor])
+    learned_holm = holm([mean_p_value(each.learned, each.strata) for each in by_factor])
     overall = _compared(found, ANY, ~np.eye(len(tuned), dtype=bool))
     return Reuse(
         moves=(
-            _claimed(overall, _p_value(overall.regret, strata), _p_value(overall.learned, strata)),
+            _claimed(
+                overall,
+                mean_p_value(overall.regret, overall.strata),
+                mean_p_value(overall.learned, overall.strata),
+            ),
             *map(_claimed, by_factor, regret_holm, learned_holm),
         ),
         tuning_runs=grid.size,
         reusing_runs=grid.size + 1,
     )
+
+
+def learned_minus_reused(table: StudyTable, grid: Grid | None) -> tuple[Matrix, Strata | None]:
+    """Returns what learning has over temperatures tuned elsewhere, in points, and its grouping.
+
+    Args:
+        table: The study.
+        grid: Its grid.
+
+    Returns:
+        ``[target, seed]``, one row where there is nothing; and which targets are independent.
+    """
+    tuned = [] if grid is None else [i for i, b in enumerate(grid.best_on_average) if b is not None]
+    if grid is None or len(tuned) < 2:
+        return np.full((1, table.shape[1]), np.nan), None
+    overall = _compared(_tuned(table, grid, tuned), ANY, ~np.eye(len(tuned), dtype=bool))
+    return overall.learned, overall.strata
 
 
 @dataclass(frozen=True)
@@ -83,6 +103,7 @@ class _Compared:
     moves: Moves
     regret: Matrix
     learned: Matrix
+    strata: Strata | None
 
 
 def _tuned(table: StudyTable, grid: Grid, tuned: list[int]) -> _Tuned:
@@ -107,7 +128,7 @@ def _tuned(table: StudyTable, grid: Grid, tuned: list[int]) -> _Tuned:
         own=picked(test, choice),
         learned=of(table.meta),
         default=of(table.fixed),
-        strata=table.strata,
+        strata=None if table.strata is None else table.strata.of(tuned),
     )
 
 
@@ -128,10 +149,8 @@ def _compared(found: _Tuned, along: str, where: Mask) -> _Compared:
         paired_differences_pp(there[targets], moved)
         for there in (found.own, found.learned, found.default)
     )
-    effects = [
-        mean_interval(differences, _of_targets(found.strata, differences))
-        for differences in (regret, learned, default)
-    ]
+    strata = None if found.strata is None else found.strata.of(np.flatnonzero(targets).tolist())
+    effects = [mean_interval(differences, strata) for differences in (regret, learned, default)]
     places = np.arange(len(found.keys))
     losses = np.where(where, mean_loss_pp(found.moved[places, places], found.moved), -np.inf)
     source, target = np.unravel_index(int(losses.argmax()), losses.shape)
@@ -154,16 +173,7 @@ def _compared(found: _Tuned, along: str, where: Mask) -> _Compared:
         worst_source=found.keys[source],
         worst_target=found.keys[target],
     )
-    return _Compared(moves, regret, learned)
-
-
-def _of_targets(strata: Strata | None, differences: Matrix) -> Strata | None:
-    """Returns the grouping of some targets, [target, seed]: all settings share their seeds."""
-    return None if strata is None else Strata((0,) * len(differences), strata.unit_pp)
-
-
-def _p_value(differences: Matrix, strata: Strata | None) -> float | None:
-    return mean_p_value(differences, _of_targets(strata, differences))
+    return _Compared(moves, regret, learned, strata)
 
 
 def _claimed(found: _Compared, regret_p: float | None, learned_p: float | None) -> Moves:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from metakd.analysis.answers import StartRange, StartsOfSetting
 from metakd.analysis.arms import Arm
 from metakd.analysis.grid import Grid
-from metakd.analysis.intervals import Interval, paired_interval, seeds_interval
+from metakd.analysis.intervals import LEVEL, Interval, paired_interval, seeds_interval
 from metakd.analysis.reached import found_by_arm
 from metakd.analysis.rows import NO_RUN, Matrix
 from metakd.analysis.selection import UNKNOWN, chosen_by_others, mean_of_others, picked
@@ -51,8 +51,14 @@ class ByStart:
         return 100 * (first - last)
 
 
-def start_range(table: StudyTable, grid: Grid | None) -> StartRange | None:
-    """Returns how much the start decides; None without fixed and learned runs of two starts."""
+def start_range(table: StudyTable, grid: Grid | None, level: float = LEVEL) -> StartRange | None:
+    """Returns how much the start decides; None without fixed and learned runs of two starts.
+
+    Args:
+        table: The study.
+        grid: Its fixed temperatures.
+        level: How often the intervals over settings cover.
+    """
     arms = {arm.strategy: arm for arm in table.arms}
     if grid is None or LEARNED not in arms or grid.size < 2:
         return None
@@ -63,8 +69,8 @@ def start_range(table: StudyTable, grid: Grid | None) -> StartRange | None:
 
     def over_settings(differences: Matrix) -> Interval:
         if table.strata is None:
-            return seeds_interval(differences)
-        return mean_interval(differences, table.strata)
+            return seeds_interval(differences, level)
+        return mean_interval(differences, table.strata, level)
 
     wrong = [runs.wrong_pp() for runs in (fixed, learned)]
     best, mean_of_starts = fixed.best_fixed(table), learned.test.mean(axis=0)
@@ -99,13 +105,23 @@ def start_range(table: StudyTable, grid: Grid | None) -> StartRange | None:
         aligned_regret=aligned_regret,
         scale_free_wrong=scale_free_wrong,
         scale_free_regret=scale_free_regret,
-        verdict=_verdict(fixed_wrong, saved, beyond),
+        verdict=verdict_of(fixed_wrong, saved, beyond),
         wide_settings=len(wide),
         forgetting_settings=len(forgetting),
     )
 
 
-def _verdict(fixed_wrong: Interval, saved: Interval, beyond_quarter: Interval) -> str:
+def saved_pp(table: StudyTable, grid: Grid | None) -> Matrix:
+    """Returns what the wrong fixed temperature costs minus the wrong start, ``[setting, seed]``."""
+    arms = {arm.strategy: arm for arm in table.arms}
+    if grid is None or LEARNED not in arms or grid.size < 2:
+        return np.full(table.shape, np.nan)
+    fixed, learned = _common(_fixed(grid), _of_arm(arms[LEARNED], table))
+    return np.asarray(fixed.wrong_pp() - learned.wrong_pp())
+
+
+def verdict_of(fixed_wrong: Interval, saved: Interval, beyond_quarter: Interval) -> str:
+    """Names what intervals say of the start; arguments and words as in ``StartRange``."""
     if saved.mean_pp is None:
         return "no data"
     if fixed_wrong.low_pp is None or saved.low_pp is None or saved.high_pp is None:

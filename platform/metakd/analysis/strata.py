@@ -125,7 +125,7 @@ def mean_interval(differences: Matrix, strata: Strata | None, level: float = LEV
         return crossed_interval(differences, level)
     estimate = found.mean()
     mean, half = float(estimate.mean), float(estimate.half_width(level))
-    return Interval(mean, mean - half, mean + half, found.pairs, method_in_words(found))
+    return Interval(mean, mean - half, mean + half, found.pairs, method_in_words(found), level)
 
 
 def elsewhere_interval(

@@ -9,17 +9,20 @@ from metakd.analysis.comparison import compare, minus_pp
 from metakd.analysis.contest import contest_of
 from metakd.analysis.contest_answers import Ensemble, Teaching
 from metakd.analysis.cost import cost_points, learned_cost_in_plain_runs
+from metakd.analysis.deciding import DeclaredSchedule
 from metakd.analysis.degradation import degradation_curves, level_changes
 from metakd.analysis.detectable import detectable_difference
 from metakd.analysis.gains import gains_over_scales, search_gains
 from metakd.analysis.grid import choose
 from metakd.analysis.inventory import make_inventory
 from metakd.analysis.label_use import label_use
+from metakd.analysis.last_look import Findings, at_look, deciding_of, primary_comparison
 from metakd.analysis.level_gaps import level_gaps
 from metakd.analysis.logged_teaching import logged_teaching
 from metakd.analysis.loss_profile import loss_profiles
 from metakd.analysis.made_with import Trials, changed_between_runs, trials_by_version
 from metakd.analysis.optimism import selection_optimism
+from metakd.analysis.primary import primary_of
 from metakd.analysis.questions import answer, contest_answer, question_of
 from metakd.analysis.reached import reached_by_strategy
 from metakd.analysis.responses import response_curves, tau_spans
@@ -36,6 +39,7 @@ from metakd.analysis.trajectories import trajectories
 from metakd.analysis.transfer import transfer_regret
 from metakd.analysis.verdict import Evidence
 from metakd.analysis.wall_clock import wall_clock
+from metakd.results.looks import read_looks
 from metakd.results.reader import read_study
 from metakd.results.study import StudyRecord
 from metakd.results.teachers import read_teachers
@@ -63,22 +67,35 @@ def summarise(out: Path) -> Summary:
     inventory = make_inventory(record, table, grid)
     rivals = compare_rivals(table, grid, contest.protagonist)
     learned_runs = learned_cost_in_plain_runs(table)
+    teachers = read_teachers(out)
+    gaps = level_gaps(table, grid, teachers)
+    first = primary_of(question, table, grid, contest, gaps)
+    deciding = deciding_of(DeclaredSchedule.of(record), read_looks(out), first, table)
+    primary = primary_comparison(first, table, deciding)
+    found = Findings(
+        comparisons=comparisons,
+        rivals=rivals,
+        gaps=gaps,
+        reuse=reuse(table, grid),
+        starts=start_range(table, grid, primary.here.level),
+    )
+    if deciding is not None:
+        found = at_look(found, question, contest.main_rival, primary, table.margin_pp)
     evidence = Evidence(
         table.strategies,
         table.temperatures,
         table.fixed_tau,
         table.margin_pp,
-        comparisons,
+        found.comparisons,
         settings,
         inventory,
-        rivals,
+        found.rivals,
         contest,
         learned_runs,
+        primary,
+        deciding,
+        record.command,
     )
-    teachers = read_teachers(out)
-    gaps = level_gaps(table, grid, teachers)
-    reused = reuse(table, grid)
-    starts = start_range(table, grid)
     contested = contest_answer(question, table, grid, contest, teachers)
     weights, final_weights = teacher_weights(out, table)
     teaching_curves, quiz_falls = logged_teaching(out, table)
@@ -95,8 +112,8 @@ def summarise(out: Path) -> Summary:
         temperatures=table.temperatures,
         strategies=table.strategies,
         learned_runs=learned_runs,
-        verdict=answer(question, evidence, gaps, reused, contested, starts),
-        comparisons=comparisons,
+        verdict=answer(question, evidence, found.gaps, found.reuse, contested, found.starts),
+        comparisons=found.comparisons,
         settings=settings,
         counts=setting_counts(settings),
         corrections=_corrections(rivals, contested),
@@ -119,13 +136,13 @@ def summarise(out: Path) -> Summary:
         tau_spans=tau_spans(settings, learned),
         level_changes=level_changes(degradations),
         gains_over_scales=gains_over_scales(gains),
-        rivals=rivals,
+        rivals=found.rivals,
         protagonist=contest.protagonist,
         main_rival=contest.main_rival,
         question=question,
-        gaps=gaps,
-        reuse=reused,
-        starts=starts,
+        gaps=found.gaps,
+        reuse=found.reuse,
+        starts=found.starts,
         ensemble=contested if isinstance(contested, Ensemble) else None,
         weights=weights,
         final_weights=final_weights,
@@ -134,6 +151,8 @@ def summarise(out: Path) -> Summary:
         quiz_falls=quiz_falls,
         label_use=label_use(table),
         made_with=changed_between_runs(versions),
+        primary=primary,
+        deciding=deciding,
     )
 
 

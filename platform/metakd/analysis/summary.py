@@ -23,13 +23,14 @@ from metakd.analysis.curves import (
     TransferRegret,
     WallClock,
 )
+from metakd.analysis.decision import Deciding, PrimaryComparison
 from metakd.analysis.findings import GainsOverScales, LevelChange, TauSpans
 from metakd.analysis.intervals import Interval
 from metakd.analysis.made_with import MadeWith
 from metakd.analysis.teaching_curves import QuizFall, TeachingCurve
 from metakd.analysis.weight_curves import FinalWeights, WeightsCurve
 
-SUMMARY_VERSION = 7
+SUMMARY_VERSION = 8
 
 
 @dataclass(frozen=True)
@@ -290,6 +291,8 @@ class Summary:
         learned_runs: What a learned run costs, in plain runs of its setting: the median, in steps
             or seconds, whichever is dearer; failed runs shared. None where unknown.
         made_with: What changed between runs: each version of it, and how many trials it made.
+        primary: What the headline is about; everything else is secondary.
+        deciding: The declared looks at it; None where the study takes one, at its end.
     """
 
     summary_version: int
@@ -340,3 +343,6 @@ class Summary:
 
     label_use: tuple[LabelUse, ...]
     made_with: tuple[MadeWith, ...]
+
+    primary: PrimaryComparison
+    deciding: Deciding | None

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from metakd.analysis.contest import TEMPERATURES, Contest
+from metakd.analysis.decision import Deciding, PrimaryComparison
 from metakd.analysis.rows import PLANNED_STRATEGIES
 from metakd.analysis.strategy_names import at_start, strategy_name
 from metakd.analysis.summary import Comparison, Inventory, Rival, SettingResult, Verdict
@@ -49,6 +50,9 @@ class Evidence:
     rivals: tuple[Rival, ...] = ()
     contest: Contest = TEMPERATURES
     learned_runs: float | None = None
+    primary: PrimaryComparison | None = None
+    deciding: Deciding | None = None
+    command: str = ""
 
 
 def make_verdict(evidence: Evidence) -> Verdict:

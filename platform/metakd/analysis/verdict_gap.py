@@ -10,9 +10,14 @@ from metakd.analysis.verdict import (
     comparisons_sentence,
 )
 from metakd.analysis.verdict_sentences import missing_sentence, progress
-from metakd.analysis.wording import counted, listed, p_words, signed_pp
+from metakd.analysis.wording import counted, listed, p_words, percent, signed_pp
 
-BADGES = {"there": "The gap is there", "not shown": "No gap shown", "the reverse": "The reverse"}
+BADGES = {
+    "there": "The gap is there",
+    "not shown": "No gap shown",
+    "none": "No gap",
+    "the reverse": "The reverse",
+}
 MENDED_BADGES = {
     "mended": ", mended",
     "reduced": ", reduced",
@@ -24,15 +29,21 @@ HEADLINES = {
     ("teacher", "accuracy", "there"): "{Last} makes a worse student than {chosen} does",
     ("teacher", "accuracy", "not shown"): "No other teacher is shown to make a better student than "
     "{last} does",
+    ("teacher", "accuracy", "none"): "{Last} makes as good a student as {chosen} does, within "
+    "±{margin}",
     ("teacher", "accuracy", "the reverse"): "{Last} makes the best student",
     ("augmentation", "gain", "there"): "Distillation gains less under {last} than under {chosen}",
     ("augmentation", "gain", "not shown"): "Distillation is not shown to gain less under {last} "
     "than under other augmentations",
+    ("augmentation", "gain", "none"): "Distillation gains as much under {last} as under {chosen}, "
+    "within ±{margin}",
     ("augmentation", "gain", "the reverse"): "Distillation gains most under {last}",
     ("augmentation", "accuracy", "there"): "Distilled students are worse under {last} than under "
     "{chosen}",
     ("augmentation", "accuracy", "not shown"): "Distilled students are not shown to be worse under "
     "{last} than under other augmentations",
+    ("augmentation", "accuracy", "none"): "Distilled students are as good under {last} as under "
+    "{chosen}, within ±{margin}",
     ("augmentation", "accuracy", "the reverse"): "Distilled students are best under {last}",
 }
 MENDING = {
@@ -69,7 +80,8 @@ def gap_verdict(evidence: Evidence, factor: str, gap: LevelGap | None) -> Verdic
     in_parts = held_there > 0 and reference.verdict == "not shown"
     words = HEADLINES[gap.factor, gap.measure, "there" if in_parts else reference.verdict]
     last = last_in_words(gap)
-    headline = words.format(Last=at_start(last), last=last, chosen=gap.chosen)
+    margin = f"{evidence.margin_pp:.2f} points"
+    headline = words.format(Last=at_start(last), last=last, chosen=gap.chosen, margin=margin)
     mended = "" if learner is None else learner.mended or ""
     if reference.verdict == "there":
         if (reference.drop.low_pp or 0.0) <= evidence.margin_pp:
@@ -115,14 +127,14 @@ def last_in_words(gap: LevelGap) -> str:
     return f"{kind} teacher ({name})"
 
 
-def interval_words(interval: Interval, confidence: float = 0.95, *more: str) -> str:
+def interval_words(interval: Interval, confidence: float | None = None, *more: str) -> str:
     """Returns "+0.40 points (98.3 % interval +0.10 to +0.70; p = 0.01)", or that there is none."""
     if interval.mean_pp is None:
         return interval.method
     bounds = "no interval"
     if interval.low_pp is not None and interval.high_pp is not None:
         ends = f"{signed_pp(interval.low_pp)} to {signed_pp(interval.high_pp)}"
-        bounds = f"{100 * confidence:.3g} % interval {ends}"
+        bounds = f"{percent(confidence or interval.level)} interval {ends}"
     return f"{signed_pp(interval.mean_pp)} points ({'; '.join([bounds, *filter(None, more)])})"
 
 

@@ -98,7 +98,7 @@ def _learned_sentence(overall: Moves, margin: str) -> str | None:
     )
     effect = interval_words(
         overall.learned,
-        0.95,
+        None,
         overall.learned.method.removeprefix("no interval: "),
         f"margin ±{margin}",
     )

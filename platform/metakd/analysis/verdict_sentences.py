@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from metakd.analysis.intervals import MIN_PAIRS
 from metakd.analysis.strategy_names import strategy_name
 from metakd.analysis.summary import Comparison, Inventory, SettingResult
-from metakd.analysis.wording import counted, listed, p_words, signed_pp, times
+from metakd.analysis.wording import counted, listed, p_words, percent, signed_pp, times
 
 BADGES = {
     "better": "Better",
@@ -77,8 +77,8 @@ def effect_sentence(
         interval = effect.method
     else:
         interval = (
-            f"95 % interval {signed_pp(effect.low_pp)} to {signed_pp(effect.high_pp)}, "
-            f"{effect.method}"
+            f"{percent(effect.level)} interval {signed_pp(effect.low_pp)} to "
+            f"{signed_pp(effect.high_pp)}, {effect.method}"
         )
     # A share of one or two pairs says no more than their mean.
     ahead = (

@@ -12,6 +12,7 @@ BADGES = {
     "forgets": "Forgets its start",
     "depends less": "Depends less on its start",
     "depends more": "Depends more on its start",
+    "depends as much": "Depends on its start as much",
     "undecided": "Undecided",
     "nothing to forget": "No cost of a start shown",
     "no data": "No complete seed",
@@ -23,6 +24,8 @@ HEADLINES = {
     "{learned}, a wrong fixed temperature {fixed}",
     "depends more": "A learned temperature depends more on its start than fixed ones differ: the "
     "wrong start costs {learned}, a wrong fixed temperature {fixed}",
+    "depends as much": "A learned temperature depends on its start as much as fixed ones differ, "
+    "within the margin: the wrong start costs {learned}, a wrong fixed temperature {fixed}",
     "undecided": "These runs leave open whether a learned temperature forgets its start",
     "nothing to forget": "These runs do not show that a wrong fixed temperature costs anything, so "
     "they cannot show that a learned one forgets its start",

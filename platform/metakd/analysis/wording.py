@@ -19,6 +19,11 @@ def p_words(p: float) -> str:
     return f"p = {p:.2g}" if p >= 0.001 else "p < 0.001"
 
 
+def percent(share: float) -> str:
+    """Returns "95 %", "99.98 %", "5 %"."""
+    return f"{100 * share:.4g} %"
+
+
 def scale_in_words(scale: float) -> str:
     """Returns "30 % of the data"."""
     return f"{100 * scale:.3g} % of the data"

@@ -14,10 +14,7 @@ STREAM_LENGTH = 100_000
 STREAMS = 20_000
 """The last seed of the last stream is an int32, as the store keeps it."""
 # What a question compares within a seed, beside teachers and students.
-COMPARED_WITHIN = {
-    "augmentation_gap": ("augmentation",),
-    "transfer": ("dataset", "scale", "augmentation"),
-}
+COMPARED_WITHIN = {"augmentation_gap": ("augmentation",)}
 
 
 def seed_number(seed: int) -> int:
