@@ -20,8 +20,8 @@ def p_words(p: float) -> str:
 
 
 def percent(share: float) -> str:
-    """Returns "95 %", "99.98 %", "5 %"."""
-    return f"{100 * share:.4g} %"
+    """Returns "95 %", "98.3 %", "99.98 %"."""
+    return f"{100 * share:.{3 if share < 0.999 else 4}g} %"
 
 
 def scale_in_words(scale: float) -> str:
