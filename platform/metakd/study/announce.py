@@ -28,7 +28,9 @@ from metakd.train.commit import package_versions
 from metakd.train.trial import TeacherSpec
 
 if TYPE_CHECKING:
+    from metakd.analysis.statistics.looks import Schedule
     from metakd.analysis.summary import Summary
+    from metakd.results.looks import LookRecord
     from metakd.results.object_store import ObjectStore
 
 SHOWN_FAILURES = 3
@@ -81,8 +83,10 @@ def announce_plan(
             f"setting, give --seeds {MIN_PAIRS} or more"
         )
     settings, planned = len(plan.settings), len(board.planned())
+    least, most = min(plan.seed_counts), max(plan.seed_counts)
+    seeds = f"{least} to {most}" if least < most else f"{most}"
     console.print(
-        f"trials       {len(plan.jobs)} in {settings} settings × {spec.seeds} seeds; "
+        f"trials       {len(plan.jobs)} in {settings} settings × {seeds} seeds; "
         f"{len(plan.jobs) - planned} finished, {planned} to run"
     )
     if plan.searches:
@@ -169,6 +173,26 @@ def announce_verdict(console: Console, summary: "Summary") -> None:
         if table is not None:
             console.print()
             console.print(table)
+
+
+def announce_schedule(
+    console: Console, schedule: "Schedule", looks: "Sequence[LookRecord]"
+) -> None:
+    """Prints when a study looks at what, and which looks lie behind it."""
+    pilots = ", ".join(f"{each:g}" for each in schedule.pilots)
+    console.print(
+        f"looks        until it is decided at ±{schedule.margin_pp:g} points: after {pilots} times "
+        f"the compute of {schedule.pilot_seeds} seeds everywhere"
+    )
+    if looks:
+        console.print(f"             {len(looks)} taken; the last one: {looks[-1].word}")
+
+
+def announce_decision(console: Console, summary: "Summary") -> None:
+    """Prints the last words of a study whose looks were declared."""
+    if summary.deciding is not None:
+        # The first of its sentences: the decision, or what it would take.
+        console.print(f"{summary.verdict.badge}. {summary.verdict.sentences[0]}")
 
 
 def announce_places(

@@ -4,6 +4,7 @@ from collections import deque
 from collections.abc import Callable, Iterable
 from typing import Any
 
+from metakd.results.seeds import seed_number
 from metakd.study.cases import Job
 from metakd.study.curves import Curves
 from metakd.study.preparation import PreparationJob
@@ -46,15 +47,38 @@ class Board:
         # Preparations that are not done: handed out or not.
         self._lacking: set[str] = set()
         self._nothing_is_ready = False
-        for job in jobs:
-            self._put(job, self._planned)
-        for search in self._searches:
-            self._advance(search)
+        self._when_over: Callable[[], None] = lambda: None
+        self.is_closed = False
+        self._put_up(jobs, self._searches)
 
     @property
     def is_over(self) -> bool:
         """Whether nothing is left to run, and nothing runs."""
         return not self._open and not self._lacking
+
+    def when_over(self, call: Callable[[], None]) -> None:
+        """Has a call made whenever the last job ends; it may add further ones."""
+        self._when_over = call
+
+    def add(self, jobs: Iterable[Job], searches: Iterable[Searching]) -> None:
+        """Adds a block: trials of the plan that are not finished, and searches."""
+        added = list(searches)
+        self._searches += added
+        self._put_up(jobs, added)
+
+    def close(self) -> None:
+        """Takes down all that nobody has been given; what runs may end, and nothing follows it."""
+        self.is_closed = True
+        for queues in (self._planned, self._asked):
+            self._open.difference_update(job.trial.id for q in queues.values() for job in q)
+            queues.clear()
+        self.take_preparations()
+
+    def _put_up(self, jobs: Iterable[Job], searches: Iterable[Searching]) -> None:
+        for job in jobs:
+            self._put(job, self._planned)
+        for search in searches:
+            self._advance(search)
 
     def planned(self) -> list[Job]:
         """Returns the trials of the plan that nobody has been given yet."""
@@ -139,7 +163,7 @@ class Board:
         """Takes back a job that failed and is to be tried again: it is the next one of its kind."""
         self._nothing_is_ready = False
         if isinstance(job, Job):
-            self._asked.setdefault(job.trial.seed, deque()).appendleft(job)
+            self._asked.setdefault(seed_number(job.trial.seed), deque()).appendleft(job)
         else:
             self._preparations.setdefault(job.seed, deque()).appendleft(job)
 
@@ -152,13 +176,15 @@ class Board:
         if not isinstance(job, Job):
             self._lacking.discard(job.id)
             self._nothing_is_ready = False
-            return
-        self._open.discard(job.trial.id)
-        self._curves.add(job.trial.id)
-        for search in self._waiting.pop(job.trial.id, []):
-            self._advance(search)
-            if search.is_complete:
-                self._on_complete(search)
+        else:
+            self._open.discard(job.trial.id)
+            self._curves.add(job.trial.id)
+            for search in self._waiting.pop(job.trial.id, []):
+                self._advance(search)
+                if search.is_complete:
+                    self._on_complete(search)
+        if self.is_over:
+            self._when_over()
 
     def failed(self, job: Job) -> None:
         """Hears that a trial failed for the last time: searches that wait for it stay there.
@@ -167,6 +193,8 @@ class Board:
         """
         self._open.discard(job.trial.id)
         self._failed.add(job.trial.id)
+        if self.is_over:
+            self._when_over()
 
     def rows(self) -> list[dict[str, Any]]:
         """Returns what searches have asked so far, as rows of ``schema.SEARCHES``."""
@@ -180,10 +208,10 @@ class Board:
             waiting = self._waiting.setdefault(trial_id, [])
             if search not in waiting:
                 waiting.append(search)
-            if trial_id not in self._open and trial_id not in self._failed:
+            if trial_id not in self._open | self._failed and not self.is_closed:
                 self._put(job, self._asked)
 
     def _put(self, job: Job, queues: dict[int, deque[Job]]) -> None:
         self._nothing_is_ready = False
         self._open.add(job.trial.id)
-        queues.setdefault(job.trial.seed, deque()).append(job)
+        queues.setdefault(seed_number(job.trial.seed), deque()).append(job)

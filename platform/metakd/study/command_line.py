@@ -10,6 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn, get_args
 
+from metakd.analysis.statistics.pilots import PILOTS
 from metakd.core.recipe import Match
 from metakd.data.catalogue import RECIPES, SOURCES, AnswerType, DatasetOptions, Validation
 from metakd.errors import UNPRINTABLE, one_line
@@ -17,7 +18,7 @@ from metakd.home import expanded
 from metakd.models.names import at_home
 from metakd.results.study import SCHEMES
 from metakd.study.defaults import RECIPES as TRAINING_RECIPES
-from metakd.study.options import MODES, BankPolicy, RunOptions, Wanted
+from metakd.study.options import MODES, BankPolicy, RunOptions, UntilDecided, Wanted
 from metakd.study.presets import PRESETS
 from metakd.study.spec import SpecError, StudySpec
 from metakd.study.strategies import STRATEGIES
@@ -26,6 +27,8 @@ from metakd.train.in_flight import SAVE_INTERVAL_S
 if TYPE_CHECKING:
     from metakd.results.object_store import ObjectStore
 
+OWN_STORE = Path("\0")
+"""Stands for the results folder itself, which is known only later."""
 SCRATCH = Path("~/.cache/metakd")
 MOST_BANK_GIB = 1e9
 MOST_MEANT = 3
@@ -126,6 +129,8 @@ def parse(defaults: StudySpec, argv: Sequence[str] | None) -> tuple[StudySpec, R
     if bank_gib > MOST_BANK_GIB:
         raise SpecError(f"bank-gib must be at most {MOST_BANK_GIB:g}, got {bank_gib:g}")
     twice = parser.given_twice(argv)
+    until_decided = _until_decided(given)
+    power_of = given.pop("plan_power")
     options = RunOptions(
         cluster=given.pop("cluster"),
         out=out,
@@ -150,6 +155,8 @@ def parse(defaults: StudySpec, argv: Sequence[str] | None) -> tuple[StudySpec, R
         save_interval_s=given.pop("save_interval"),
         dry_run=given.pop("dry_run"),
         report=not given.pop("no_report"),
+        until_decided=until_decided,
+        power_of=out if power_of == OWN_STORE else power_of,
         notes=tuple(f"{name} is given more than once: the last one counts" for name in twice),
     )
     del given["bank"]
@@ -160,7 +167,30 @@ def parse(defaults: StudySpec, argv: Sequence[str] | None) -> tuple[StudySpec, R
             given[side] = [at_home(level) for level in given[side]]
     chosen: dict[str, Any] = dict(preset.spec)
     chosen.update({k: tuple(v) if isinstance(v, list) else v for k, v in given.items()})
-    return replace(defaults, **chosen), options
+    spec = replace(defaults, **chosen)
+    if until_decided is not None or power_of is not None:
+        # It knows the strategies of all questions, and takes their imports.
+        from metakd.study.decidable import require_decidable
+
+        require_decidable(spec)
+    return spec, options
+
+
+def _until_decided(given: dict[str, Any]) -> UntilDecided | None:
+    """Takes the options of a study that goes on until it is decided out of those given."""
+    names = {"pilots": "looks", "max_hours": "max_hours", "max_runs": "max_runs"}
+    values = {field: given.pop(name) for field, name in names.items()}
+    values = {field: value for field, value in values.items() if value is not None}
+    if given.pop("until_decided"):
+        if "pilots" in values:
+            values["pilots"] = tuple(values["pilots"])
+        return UntilDecided(**values)
+    if values:
+        name = "--" + names[next(iter(values))].replace("_", "-")
+        raise SpecError(
+            f"{name} is for studies that run until they are decided: add --until-decided"
+        )
+    return None
 
 
 def _require_plain(words: Sequence[str]) -> None:
@@ -435,6 +465,46 @@ def study_parser(defaults: StudySpec) -> _Parser:
         default=SAVE_INTERVAL_S,
         metavar="S",
         help="seconds between two kept states of a running trial (default: %(default)g)",
+    )
+    runs.add_argument(
+        "--until-decided",
+        action="store_true",
+        default=False,
+        help="go on, seeds where they pay most, until a declared look at the comparison decides it "
+        "at --margin; --seeds is then the pilot's",
+    )
+    runs.add_argument(
+        "--looks",
+        nargs="+",
+        type=_number,
+        default=None,
+        metavar="P",
+        help="when it looks: compute in pilots, declared before the first trial (default: "
+        f"{' '.join(f'{pilots:g}' for pilots in PILOTS)})",
+    )
+    runs.add_argument(
+        "--max-hours",
+        type=_number,
+        default=None,
+        metavar="H",
+        help="with --until-decided: pause after so many hours; the same command goes on",
+    )
+    runs.add_argument(
+        "--max-runs",
+        type=_whole_number,
+        default=None,
+        metavar="N",
+        help="with --until-decided: pause before the study has more trials than this",
+    )
+    runs.add_argument(
+        "--plan-power",
+        nargs="?",
+        type=expanded,
+        const=OWN_STORE,
+        default=None,
+        metavar="DIR",
+        help="print how long it would take to decide at some margins, by the variances of the "
+        "results in DIR (default: --out); run nothing",
     )
     runs.add_argument(
         "--dry-run",

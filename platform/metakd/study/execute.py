@@ -3,8 +3,9 @@
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,29 +13,30 @@ from typing import TYPE_CHECKING
 import torch
 from rich.console import Console
 
-from metakd.data.datasets import open_dataset
+from metakd.data.datasets import ImageDataset, open_dataset
 from metakd.machine import usable_cpus
 from metakd.memory import MemoryRanOutError, tells_of_memory
 from metakd.models.names import require_checkpoint
 from metakd.models.pretrained import require_classes
 from metakd.results.compaction import compact, is_due
 from metakd.results.mirror import check_store, fetch_results, push_compaction, push_stragglers
-from metakd.results.reader import finished_trials
-from metakd.results.study import STUDY_FILE, check_out
+from metakd.results.reader import finished_trials, read_study
+from metakd.results.study import STUDY_FILE, StudyRecord, check_out
 from metakd.signals import StoppedBySignal
 from metakd.study.announce import (
     Failure,
+    announce_decision,
     announce_failures,
     announce_older,
     announce_places,
     announce_plan,
+    announce_schedule,
     announce_skipped,
     announce_verdict,
     announce_versions,
 )
 from metakd.study.banks import check_room, free_bytes
 from metakd.study.board import Board
-from metakd.study.cases import Case
 from metakd.study.cluster_address import ClusterError, address_of
 from metakd.study.curves import Curves
 from metakd.study.lease import WATCH_S, only_study_on
@@ -44,10 +46,9 @@ from metakd.study.plan import Plan, make_plan
 from metakd.study.progress import duration
 from metakd.study.record import record_searches, record_study
 from metakd.study.resources import Node, allot
-from metakd.study.searching import Searching
+from metakd.study.searching import Searching, searching
 from metakd.study.spec import StudySpec
 from metakd.study.storage import require_lasting
-from metakd.study.strategies import STRATEGIES
 from metakd.train.failure_report import reason_of
 from metakd.train.folder import StudyFolder
 from metakd.train.in_flight import sweep_finished
@@ -56,6 +57,7 @@ from metakd.train.teacher import read_report, trained_teachers
 
 if TYPE_CHECKING:
     from metakd.analysis.summary import Summary
+    from metakd.study.blocks import Blocks
 
 
 def execute(
@@ -85,21 +87,26 @@ def execute(
     check_out(options.out)
     if folder.store is not None:
         check_store(folder.store)
-    with _seen(folder) if options.dry_run else _held(folder, console):
+    with _seen(folder) if options.is_plan_only else _held(folder, console):
         started = time.monotonic()
-        plan = _plan(spec, options, folder)
+        plan, blocks = _plan(spec, options, folder, console)
         board = _board(plan, folder)
         _announce(plan, board, options, folder, console)
         announce_older(console, folder.out)
         announce_versions(console, folder.out)
-        if options.dry_run:
+        if blocks is not None:
+            announce_schedule(console, blocks.declared.looks, blocks.looks)
+        if options.is_plan_only:
+            _announce_power(plan, options, console)
             return 0
-        failures = _run(plan, board, options, folder, console)
-        report = _conclude(options, folder, render, console)
+        failures = _run(plan, board, blocks, options, folder, console)
+        summary, report = _conclude(options, folder, render, console)
         announce_places(console, options.out, report, folder.store)
-        announce_skipped(console, options.out, board.trial_ids() | set(plan.trial_ids))
+        planned = plan if blocks is None else blocks.plan
+        announce_skipped(console, options.out, board.trial_ids() | set(planned.trial_ids))
         announce_failures(console, failures)
         console.print(f"done in {duration(time.monotonic() - started)}")
+        announce_decision(console, summary)
         return 1 if failures else 0
 
 
@@ -129,19 +136,57 @@ def _held(folder: StudyFolder, console: Console) -> Iterator[None]:
         yield
 
 
-def _plan(spec: StudySpec, options: RunOptions, folder: StudyFolder) -> Plan:
+def _plan(
+    spec: StudySpec, options: RunOptions, folder: StudyFolder, console: Console
+) -> "tuple[Plan, Blocks | None]":
+    """Lays out what a study runs: as many seeds as it says, or those that its looks ask for."""
     datasets = [open_dataset(name, folder.datasets, options.data) for name in spec.datasets]
-    plan = make_plan(spec, datasets, options.banks)
+    recorded = read_study(folder.out) if (folder.out / STUDY_FILE).exists() else None
+    if recorded is not None:
+        # Stores of before have one stream of seeds, and go on with it.
+        spec = replace(spec, seed_streams=recorded.spec.get("seed_streams", "shared"))
+    blocks = None
+    if options.until_decided is not None:
+        from metakd.study.blocks import Blocks
+
+        def plan_of(seed_counts: Sequence[int]) -> Plan:
+            return make_plan(spec, datasets, options.banks, seed_counts)
+
+        blocks = Blocks(plan_of, spec, recorded, options.until_decided, folder, console)
+        plan = blocks.plan
+    else:
+        plan = make_plan(spec, datasets, options.banks)
+        if recorded is not None and recorded.schedule is not None:
+            plan = _with_more_seeds(plan, spec, datasets, recorded, options, console)
     for teacher in plan.teachers:
         require_classes(teacher.model, plan.opened_of(teacher.data).dataset.num_classes)
-    return plan
+    return plan, blocks
+
+
+def _with_more_seeds(
+    plan: Plan,
+    spec: StudySpec,
+    datasets: Sequence[ImageDataset],
+    recorded: StudyRecord,
+    options: RunOptions,
+    console: Console,
+) -> Plan:
+    """Keeps the seeds of a study whose looks were declared, and says what further ones are."""
+    console.print(
+        "note         this study's looks were declared before its first trial: further seeds show "
+        "in its numbers, and change no word; --until-decided goes on with its looks"
+    )
+    if len(recorded.seed_counts) != len(plan.settings):
+        return plan
+    counts = [max(spec.seeds, count) for count in recorded.seed_counts]
+    return make_plan(spec, datasets, options.banks, counts)
 
 
 def _announce(
     plan: Plan, board: Board, options: RunOptions, folder: StudyFolder, console: Console
 ) -> None:
     """Prints the plan, and refuses what cannot be run."""
-    if options.dry_run and not board.is_over:
+    if options.is_plan_only and not board.is_over:
         # A run finds out when it connects.
         address_of(options.cluster)
     untrained = [teacher for teacher in plan.teachers if read_report(teacher, folder) is None]
@@ -155,20 +200,25 @@ def _announce(
         require_same_result(job.trial, job.samples, job.held_out, options.wanted.workers)
     needed = board.bank_ids()
     check_room([bank for bank in plan.banks if bank.id in needed], folder.banks)
-    if options.dry_run:
+    if options.is_plan_only:
         here = Node(cpus, torch.cuda.device_count())
         console.print(f"resources    {allot(options.wanted, [here])}, on this machine")
 
 
 def _run(
-    plan: Plan, board: Board, options: RunOptions, folder: StudyFolder, console: Console
+    plan: Plan,
+    board: Board,
+    blocks: "Blocks | None",
+    options: RunOptions,
+    folder: StudyFolder,
+    console: Console,
 ) -> list[Failure]:
     """Runs what is missing, and returns the trials that failed."""
-    record_study(plan, options.out)
+    record_study(plan, options.out, None if blocks is None else blocks.declared)
     record_searches(board, folder)
     kept = [folder.datasets / opened.data.fingerprint for opened in plan.opened]
     folder.hand_over(folder.out / STUDY_FILE, *kept)
-    if board.is_over:
+    if board.is_over and not (blocks is not None and blocks.extend(board)):
         return []
     # Only a study with something left to run needs Ray.
     import ray
@@ -182,7 +232,7 @@ def _run(
             cluster = connect(options.cluster, lambda line: console.print(f"note         {line}"))
         from metakd.study.run import run_on
 
-        return run_on(cluster, plan, board, folder, options, console)
+        return run_on(cluster, plan, board, blocks, folder, options, console)
     except (ray.exceptions.RayError, ConnectionError) as error:
         if tells_of_memory(f"{type(error).__name__}: {error}"):
             raise MemoryRanOutError("the study", reason_of(str(error)), at_once=1) from error
@@ -206,6 +256,17 @@ def _run(
         sweep_finished(folder, finished | board.ended_trainings())
 
 
+def _announce_power(plan: Plan, options: RunOptions, console: Console) -> None:
+    """Prints how long it would take to decide, by a store's variances, where there is one."""
+    place = options.power_of or options.out
+    if options.power_of is None and not ((place / STUDY_FILE).exists() and finished_trials(place)):
+        return
+    from metakd.study.plan_power import announce_power
+
+    pilots = None if options.until_decided is None else options.until_decided.pilots
+    announce_power(console, plan, place, pilots, options.power_of is not None)
+
+
 @contextmanager
 def _importing(module: str) -> Iterator[None]:
     """Imports a module while this thread waits for something else."""
@@ -222,8 +283,8 @@ def _conclude(
     folder: StudyFolder,
     render: Callable[[Path, "Summary"], Path],
     console: Console,
-) -> Path | None:
-    """Analyses what is in the store, prints the verdict, and returns the report's path."""
+) -> "tuple[Summary, Path | None]":
+    """Analyses what is in the store, prints the verdict, and returns it with the report's path."""
     # What a plan does not need: pandas and scipy.
     from metakd.analysis.summarise import summarise, write_summary
 
@@ -237,7 +298,7 @@ def _conclude(
     if report is not None:
         folder.hand_over(report.absolute())
     announce_verdict(console, summary)
-    return report
+    return summary, report
 
 
 def _board(plan: Plan, folder: StudyFolder) -> Board:
@@ -251,10 +312,6 @@ def _board(plan: Plan, folder: StudyFolder) -> Board:
     return Board(
         Curves(folder, finished),
         [job for job in plan.jobs if job.trial.id not in finished],
-        [_searching(name, case, plan.spec) for name, case in plan.searches],
+        [searching(name, case, plan.spec) for name, case in plan.searches],
         release,
     )
-
-
-def _searching(name: str, case: Case, spec: StudySpec) -> Searching:
-    return Searching(name, STRATEGIES[name], case, case.choices(name, spec))

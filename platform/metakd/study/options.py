@@ -2,9 +2,11 @@
 
 import math
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+from metakd.analysis.statistics.pilots import PILOTS
 from metakd.data.catalogue import DatasetOptions
 from metakd.errors import UserError
 
@@ -16,6 +18,9 @@ MODES: tuple[Mode, ...] = ("full", "logits", "live")
 MOST_AT_ONCE = 100_000
 """More workers or trials at once no cluster of Ray has."""
 MOST_FAILURES = 1000
+MOST_LOOKS = 100
+MOST_PILOTS = 1000.0
+MOST_HOURS = 100_000
 LEAST_PART = 1e-4
 """Ray counts CPUs and GPUs in ten-thousandths."""
 
@@ -85,6 +90,37 @@ def _is_share(each: float) -> bool:
 
 
 @dataclass(frozen=True)
+class UntilDecided:
+    """A study goes on until a declared look decides it, or its budget is spent."""
+
+    pilots: tuple[float, ...] = PILOTS
+    """Compute behind each look, in that of the pilot."""
+    max_hours: float | None = None
+    """No trial begins after so many hours of this run; None is no limit."""
+    max_runs: int | None = None
+    """No block begins with which the study would have more trials; None is no limit."""
+
+    def __post_init__(self) -> None:
+        shown = " ".join(f"{pilots:g}" for pilots in self.pilots)
+        if self.pilots[:1] != (1.0,) or any(b <= a for a, b in pairwise(self.pilots)):
+            raise ResourceError(
+                "looks are compute in pilots, from 1 on and rising, such as 1 2 4 8, got "
+                f"{shown or 'none'}"
+            )
+        if len(self.pilots) > MOST_LOOKS or self.pilots[-1] > MOST_PILOTS:
+            raise ResourceError(
+                f"looks are at most {MOST_LOOKS}, the last at {MOST_PILOTS:g} pilots or before, "
+                f"got {shown}"
+            )
+        if self.max_hours is not None and not 0 < self.max_hours <= MOST_HOURS:
+            raise ResourceError(
+                f"max-hours must be above 0 and at most {MOST_HOURS:,}, got {self.max_hours:g}"
+            )
+        if self.max_runs is not None and self.max_runs < 1:
+            raise ResourceError(f"max-runs must be at least 1, got {self.max_runs}")
+
+
+@dataclass(frozen=True)
 class RunOptions:
     """How a study is run; nothing here changes a result."""
 
@@ -108,8 +144,17 @@ class RunOptions:
     """Print the plan and its cost, run nothing."""
     report: bool
     """Write the HTML report."""
+    until_decided: UntilDecided | None = None
+    """Go on until a look decides; None takes one look, at the end."""
+    power_of: Path | None = None
+    """A store by whose variances the time to decide is planned; nothing runs."""
     notes: tuple[str, ...] = ()
     """What the plan is to say of the command line itself."""
+
+    @property
+    def is_plan_only(self) -> bool:
+        """Whether nothing is to run."""
+        return self.dry_run or self.power_of is not None
 
     def __post_init__(self) -> None:
         if self.max_failures < 0:

@@ -1,7 +1,7 @@
 """From a study's spec to its settings, the trials that answer it, and what they share."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import product
@@ -20,6 +20,7 @@ from metakd.models.names import (
     teacher_ensemble,
     teacher_ladder,
 )
+from metakd.results.seeds import stream_key, stream_starts
 from metakd.study.banks import BankSpec, bank_of, choose_modes
 from metakd.study.cases import Case, Job, Setting
 from metakd.study.defaults import Recipes, recipes_for
@@ -66,6 +67,8 @@ class Plan:
         searches: The other strategies in every setting and seed, seed by seed.
         teachers: The teachers, empty when no strategy asks one.
         banks: Their views and answers, and what of them is kept.
+        seed_counts: How many seeds each setting has, in their order.
+        seed_groups: Which settings share their seeds: the number of each one's group.
     """
 
     spec: StudySpec
@@ -76,6 +79,8 @@ class Plan:
     searches: tuple[Asked, ...]
     teachers: tuple[TeacherSpec, ...]
     banks: tuple[BankSpec, ...]
+    seed_counts: tuple[int, ...]
+    seed_groups: tuple[int, ...]
 
     @cached_property
     def trial_ids(self) -> tuple[str, ...]:
@@ -100,7 +105,10 @@ class Plan:
 
 
 def make_plan(
-    spec: StudySpec, datasets: Sequence[ImageDataset], bank_policy: BankPolicy = CHOSEN_BY_SIZE
+    spec: StudySpec,
+    datasets: Sequence[ImageDataset],
+    bank_policy: BankPolicy = CHOSEN_BY_SIZE,
+    seed_counts: Sequence[int] = (),
 ) -> Plan:
     """Lays out a study on its opened datasets.
 
@@ -108,6 +116,7 @@ def make_plan(
         spec: The question.
         datasets: The images, in the order of the spec.
         bank_policy: What is kept of views and answers; it changes no result.
+        seed_counts: How many seeds each setting has, in their order; empty takes the spec's in all.
 
     Raises:
         ModelError: If a teacher or a student is unknown.
@@ -132,12 +141,18 @@ def make_plan(
         for asked in teachers[each.data]
         for student in _students(spec, each)
     )
-    first_seed = range(1)
-    _, firsts = _cases(spec, opened, settings, teachers, bank_policy, first_seed)
+    counts = tuple(seed_counts) or (spec.seeds,) * len(settings)
+    one_each = (1,) * len(settings)
+    _, firsts = _cases(spec, opened, settings, teachers, bank_policy, one_each)
     strategies, left_out = fitting(spec, firsts)
-    require_trials(spec.seeds * sum(_runs(name, spec, c) for name in strategies for c in firsts))
-    seeds = range(spec.seeds)
-    banks, cases = _cases(spec, opened, settings, teachers, bank_policy, seeds)
+    require_trials(
+        sum(
+            count * expected_runs(name, case, spec)
+            for count, case in zip(counts, firsts, strict=True)
+            for name in strategies
+        )
+    )
+    banks, cases = _cases(spec, opened, settings, teachers, bank_policy, counts)
     spec = replace(
         spec,
         strategies=strategies,
@@ -167,10 +182,31 @@ def make_plan(
         searches=tuple(searches),
         teachers=tuple(dict.fromkeys(t for s in settings for t in s.teachers)),
         banks=tuple(banks),
+        seed_counts=counts,
+        seed_groups=_seed_groups(spec, settings),
     )
 
 
-def _runs(name: str, spec: StudySpec, case: Case) -> float:
+def _stream_keys(spec: StudySpec, settings: Sequence[Setting]) -> list[tuple[Hashable, ...]]:
+    return [
+        stream_key(
+            spec.question,
+            spec.seed_streams,
+            setting.data.dataset,
+            setting.sampling.scale,
+            setting.sampling.augmentation,
+        )
+        for setting in settings
+    ]
+
+
+def _seed_groups(spec: StudySpec, settings: Sequence[Setting]) -> tuple[int, ...]:
+    keys = _stream_keys(spec, settings)
+    numbers = {key: number for number, key in enumerate(dict.fromkeys(keys))}
+    return tuple(numbers[key] for key in keys)
+
+
+def expected_runs(name: str, case: Case, spec: StudySpec) -> float:
     """Returns how many runs a strategy asks for in a case, as far as can be said before."""
     strategy = STRATEGIES[name]
     if strategy.is_searcher:
@@ -296,18 +332,25 @@ def _cases(
     settings: Sequence[Setting],
     teachers: Mapping[DataSpec, tuple[tuple[TeacherSpec, ...], ...]],
     policy: BankPolicy,
-    seeds: range,
+    seed_counts: Sequence[int],
 ) -> tuple[list[BankSpec], list[Case]]:
-    """Returns the banks, and all settings with some seeds, each with its bank."""
+    """Returns the banks, and all settings with their seeds, seed by seed, each with its bank."""
     by_data = {each.data: each for each in opened}
     largest: dict[Any, BankSpec] = {}
     family: dict[tuple[DataSpec, Sampling, int], Any] = {}
     samples: dict[tuple[DataSpec, Sampling, int], int] = {}
     held_out: dict[tuple[DataSpec, Sampling, int], int] = {}
-    sampled = dict.fromkeys((setting.data, setting.sampling) for setting in settings)
-    drawn = sum(round(s.scale * len(by_data[data].splits.train)) for data, s in sampled)
-    require_samples(drawn * len(seeds))
-    for (data, sampling), seed in product(sampled, seeds):
+    keys = _stream_keys(spec, settings)
+    starts = stream_starts(keys)
+    by_number = [
+        (setting, starts[key] + number)
+        for number in range(max(seed_counts))
+        for setting, key, count in zip(settings, keys, seed_counts, strict=True)
+        if number < count
+    ]
+    sampled = dict.fromkeys((s.data, s.sampling, seed) for s, seed in by_number)
+    require_samples(sum(round(s.scale * len(by_data[d].splits.train)) for d, s, _ in sampled))
+    for data, sampling, seed in sampled:
         dataset, _, splits, recipes = by_data[data]
         asked = tuple(dict.fromkeys(t for level in teachers[data] for t in level))
         views = training_views(sampling, recipes.student, seed, dataset, splits.train)
@@ -334,8 +377,7 @@ def _cases(
             held_out=held_out[shown_here],
             train_samples=len(by_data[setting.data].splits.train),
         )
-        for seed in seeds
-        for setting in settings
+        for setting, seed in by_number
         for shown_here in [(setting.data, setting.sampling, seed)]
     ]
     return list(banks.values()), cases

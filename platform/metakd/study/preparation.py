@@ -3,6 +3,7 @@
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 
+from metakd.results.seeds import seed_number
 from metakd.study.banks import BankSpec
 from metakd.train.bank_building import BankContent, store_answers, store_views
 from metakd.train.folder import StudyFolder
@@ -54,13 +55,13 @@ class ViewsJob:
 
     @property
     def seed(self) -> int:
-        """The trials' seed."""
-        return self.content.seed
+        """The number of the trials' seed in its stream."""
+        return seed_number(self.content.seed)
 
     @property
     def name(self) -> str:
         """What a person reads on Ray's dashboard."""
-        return f"views-{self.content.sampling.augmentation}-seed{self.content.seed}"
+        return f"views-{self.content.sampling.augmentation}-seed{seed_number(self.content.seed)}"
 
     @property
     def needs(self) -> frozenset[str]:
@@ -84,13 +85,13 @@ class AnswersJob:
 
     @property
     def seed(self) -> int:
-        """The trials' seed."""
-        return self.content.seed
+        """The number of the trials' seed in its stream."""
+        return seed_number(self.content.seed)
 
     @property
     def name(self) -> str:
         """What a person reads on Ray's dashboard."""
-        views = f"{self.content.sampling.augmentation}-seed{self.content.seed}"
+        views = f"{self.content.sampling.augmentation}-seed{seed_number(self.content.seed)}"
         return f"logits-{self.teacher.model}-{self.teacher.seed}-{views}"
 
     @property

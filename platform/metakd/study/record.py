@@ -3,8 +3,10 @@
 import shlex
 import subprocess
 import sys
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from metakd.results.reader import read_study
 from metakd.results.searches import SEARCHES_FILE, write_searches
@@ -17,22 +19,37 @@ from metakd.study.plan import Plan
 from metakd.train.commit import package_versions
 from metakd.train.folder import StudyFolder
 
+if TYPE_CHECKING:
+    from metakd.analysis.deciding import DeclaredSchedule
 
-def record_study(plan: Plan, out: Path) -> None:
-    """Writes ``study.json``; a study that is only continued keeps its own."""
+
+def record_study(plan: Plan, out: Path, declared: "DeclaredSchedule | None" = None) -> None:
+    """Writes ``study.json``; a study that is only continued keeps its own.
+
+    Args:
+        plan: The study with the seeds that it has so far.
+        out: Its folder.
+        declared: Its schedule; None keeps the one that is there.
+    """
+    old = read_study(out) if (out / STUDY_FILE).exists() else None
+    schedule = None if old is None else old.schedule
     record = StudyRecord(
         study=plan.spec.name,
         created=datetime.now(UTC).isoformat(timespec="seconds"),
         spec=plan.spec.as_json(),
-        settings=tuple(_as_recorded(setting) for setting in plan.settings),
-        seeds=tuple(range(plan.spec.seeds)),
+        settings=tuple(as_recorded(setting) for setting in plan.settings),
+        seeds=tuple(range(max(plan.seed_counts))),
         planned_trials=plan.trial_ids,
         versions=dict(package_versions()),
         git_commit=git_commit(),
         command=shlex.join(["python", *sys.argv]),
+        seed_counts=plan.seed_counts,
+        schedule=schedule if declared is None else declared.as_json(),
     )
-    if (out / STUDY_FILE).exists() and _asks_the_same(read_study(out), record):
+    if old is not None and _asks_the_same(old, record):
         return
+    if old is not None and old.schedule is not None:
+        record = replace(record, created=old.created)
     write_study(out, record)
 
 
@@ -45,10 +62,15 @@ def record_searches(board: Board, folder: StudyFolder) -> None:
 
 
 def _asks_the_same(old: StudyRecord, new: StudyRecord) -> bool:
-    return (old.spec, old.planned_trials) == (new.spec, new.planned_trials)
+    return (old.spec, old.planned_trials, old.schedule) == (
+        new.spec,
+        new.planned_trials,
+        new.schedule,
+    )
 
 
-def _as_recorded(setting: Setting) -> RecordedSetting:
+def as_recorded(setting: Setting) -> RecordedSetting:
+    """Returns a setting as ``study.json`` keeps it."""
     return {
         "dataset": setting.data.dataset,
         "scale": setting.sampling.scale,

@@ -4,6 +4,7 @@ import errno
 import os
 import time
 from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 
@@ -32,6 +33,9 @@ from metakd.train.folder import StudyFolder
 from metakd.train.teacher import TeacherReport, handed_over_report, read_report
 from metakd.train.trial import TeacherSpec
 
+if TYPE_CHECKING:
+    from metakd.study.blocks import Blocks
+
 FEW_CPUS = 4
 """A teacher has more CPUs than one only where there are more than these, or GPUs."""
 SEARCHES_INTERVAL_S = 10.0
@@ -42,6 +46,7 @@ def run_on(
     cluster: Cluster,
     plan: Plan,
     board: Board,
+    blocks: "Blocks | None",
     folder: StudyFolder,
     options: RunOptions,
     console: Console,
@@ -52,6 +57,7 @@ def run_on(
         cluster: The cluster.
         plan: The study's plan.
         board: What is not finished of it.
+        blocks: Adds further seeds until the study is decided; None adds none.
         folder: The study's folder.
         options: How to run it.
         console: Where to show progress.
@@ -88,20 +94,35 @@ def run_on(
 
         def run_at_most(at_once: int | None) -> None:
             def begun() -> int:
+                if blocks is not None and blocks.is_out_of_time and not board.is_closed:
+                    console.print("budget       --max-hours are over: what runs is ended")
+                    board.close()
                 return begun_at_once(allotment.each, present_nodes(), at_once)
 
             run_jobs(orders, board, begun, shown, options.max_failures)
 
+        def extend() -> None:
+            if blocks is not None and blocks.extend(board):
+                board.prepare(preparation_of(blocks.plan.banks, board.bank_ids()))
+                shown.extend()
+
         with _Shown(plan, board, orders, console) as shown:
+            if allotment.each.workers == 1:
+                board.when_over(extend)
             with_less_at_once(run_at_most, options.wanted.max_concurrent, console)
         return shown.failures
 
-    if allotment.each.workers > 1 and not board.is_prepared:
-        # What drives a trial on workers has no CPU of its own to prepare anything on.
-        alone = Board(Curves(folder, ()), ())
-        alone.prepare(board.take_preparations())
-        run(alone, allot(Wanted(), cluster.nodes))
-    return run(board, allotment)
+    failures: list[Failure] = []
+    while True:
+        if allotment.each.workers > 1 and not board.is_prepared:
+            # What drives a trial on workers has no CPU of its own to prepare anything on.
+            alone = Board(Curves(folder, ()), ())
+            alone.prepare(board.take_preparations())
+            run(alone, allot(Wanted(), cluster.nodes))
+        failures += run(board, allotment)
+        if allotment.each.workers == 1 or blocks is None or not blocks.extend(board):
+            return failures
+        board.prepare(preparation_of(blocks.plan.banks, board.bank_ids()))
 
 
 def with_less_at_once(
@@ -212,6 +233,14 @@ class _Shown(Watcher):
         self._progress = TrialProgress(console, total, steps_left(board))
         self._gauges = StudyGauges(plan.spec.name)
         self._wrote_at = time.monotonic()
+
+    def extend(self) -> None:
+        """Takes up the block that was added to the board."""
+        progress = self._progress
+        if progress.total is not None:
+            progress.total += len(self._board.known())
+        progress.total_work += steps_left(self._board)
+        progress.is_over = False
 
     def __enter__(self) -> "_Shown":
         self._progress.__enter__()

@@ -5,6 +5,8 @@ from dataclasses import replace
 from typing import Any
 
 from metakd.study.cases import Case, Job
+from metakd.study.spec import StudySpec
+from metakd.study.strategies import STRATEGIES
 from metakd.study.strategies.strategy import Choices, Leg, Strategy, StrategyError, begin
 from metakd.train.trial import Trial
 
@@ -127,3 +129,12 @@ class Searching:
         origins = job.trial.origins
         paid = max(min(self._paid.get(training, 0), shared) for training, shared in origins)
         return replace(job, from_epoch=paid)
+
+
+def searching(name: str, case: Case, spec: StudySpec) -> Searching:
+    """Returns the search of a strategy in a case, at its beginning.
+
+    Raises:
+        StrategyError: If it asks for nothing.
+    """
+    return Searching(name, STRATEGIES[name], case, case.choices(name, spec))

@@ -10,6 +10,7 @@ from metakd.core.temperature_bounds import FIXED_TAU_MAX, FIXED_TAU_MIN, TAU_MAX
 from metakd.data.catalogue import RECIPES, AnswerType, Validation, require_known_dataset
 from metakd.errors import UserError
 from metakd.models.names import BETWEEN_TEACHERS, MODEL_NAMES, TIMM_PREFIX, require_known_model
+from metakd.results.seeds import SeedStreams
 from metakd.study.defaults import RECIPES as TRAINING_RECIPES
 from metakd.study.plan_size import require_trials
 from metakd.study.strategies import STRATEGIES
@@ -79,7 +80,10 @@ class StudySpec:
     budget: float | None = None
     """What each searcher may spend in a setting and seed, in student runs; None: as the grid."""
     seeds: int = 6
-    """Seeds 0, 1, ... in every setting."""
+    """Seeds 0, 1, ... in every setting; of a study that runs until it is decided, its pilot's."""
+    seed_streams: SeedStreams = "own"
+    """Settings that are not compared with each other have seeds of their own, or, as in stores of
+    before, all settings share them."""
     teachers: tuple[str, ...] = ()
     """Model names, "A+B+C" for several at once; () takes the default of the image size, ("rising",)
     several of rising size, ("ensemble",) three at once, ("none",) has no teacher."""
@@ -104,6 +108,7 @@ class StudySpec:
         _known("question", (self.question,), get_args(Question))
         _known("match", (self.match,), get_args(Match))
         _known("validation", (self.validation,), get_args(Validation))
+        _known("kind of seed streams", (self.seed_streams,), get_args(SeedStreams))
         _known("type of logits", (self.logits,), get_args(AnswerType))
         for count in self.images_per_class:
             if count < 1:

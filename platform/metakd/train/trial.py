@@ -14,6 +14,7 @@ from metakd.core.distillers import (
 from metakd.core.recipe import Recipe
 from metakd.data.splits import SPLIT_VERSION
 from metakd.models.names import BETWEEN_TEACHERS
+from metakd.results.seeds import seed_number
 from metakd.train.content import content_id, content_json
 from metakd.train.sampling import Sampling, augmentation_version
 
@@ -147,5 +148,5 @@ class Trial:
         stopped = "" if self.stop_after is None else f"-to-epoch{self.stop_after}"
         return (
             f"{self.data.dataset}-{self.sampling.label}-{self.sampling.augmentation}"
-            f"-{method}-seed{self.seed}{stopped}"
+            f"-{method}-seed{seed_number(self.seed)}{stopped}"
         )

@@ -12,9 +12,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from metakd.analysis.statistics.pilots import PILOTS
 from metakd.analysis.statistics.stratified import StratifiedMean
 
-PILOTS = (1.0, 2.0, 3.0, 4.0, 6.0, 8.0, 12.0, 16.0)
 ALPHA = 0.05
 SPENDING_POWER = 2.0
 ROUNDING_PP = 1e-9

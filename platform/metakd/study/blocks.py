@@ -1,0 +1,245 @@
+"""A study that runs until it is decided: block by block of seeds, with a declared look after each.
+
+All trials of a block end before its look, so that a look follows from the store alone: a study that
+was killed takes the same looks as one that was not.
+"""
+
+import math
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from rich.console import Console
+
+from metakd.analysis.deciding import DeclaredSchedule, interval_of_look, look_at
+from metakd.analysis.statistics.looks import Schedule
+from metakd.analysis.verdict_decision import look_line
+from metakd.results.looks import LOOKS_FILE, LookRecord, read_looks, write_looks
+from metakd.results.mirror import fetch_results
+from metakd.results.reader import finished_trials
+from metakd.results.seeds import seed_number
+from metakd.results.study import STUDY_FILE, StudyRecord
+from metakd.study.board import Board
+from metakd.study.cases import Setting
+from metakd.study.cost import expected_steps, plain_run
+from metakd.study.options import UntilDecided
+from metakd.study.plan import Asked, Plan, expected_runs
+from metakd.study.progress import duration
+from metakd.study.record import record_searches, record_study
+from metakd.study.searching import searching
+from metakd.study.spec import SpecError, StudySpec
+from metakd.train.folder import StudyFolder
+
+HOUR_S = 3600.0
+PlanOf = Callable[[Sequence[int]], Plan]
+"""Lays the study out with so many seeds in each setting."""
+
+
+class Blocks:
+    """Takes the look that is due, and adds the next block to a board.
+
+    Args:
+        plan_of: Lays the study out.
+        spec: The study.
+        recorded: What its folder holds of it already; None where it is new.
+        budget: How long it may go on in this run.
+        folder: The study's folder.
+        console: Where looks are printed.
+
+    Raises:
+        SpecError: If the folder holds a study of another schedule, or of none.
+
+    Attributes:
+        plan: The study with the seeds that it has so far.
+        declared: Its schedule.
+    """
+
+    def __init__(
+        self,
+        plan_of: PlanOf,
+        spec: StudySpec,
+        recorded: StudyRecord | None,
+        budget: UntilDecided,
+        folder: StudyFolder,
+        console: Console,
+    ) -> None:
+        self._plan_of = plan_of
+        self._budget = budget
+        self._folder = folder
+        self._console = console
+        self._began = self._looked = time.monotonic()
+        asked = Schedule(spec.margin_pp, spec.seeds, budget.pilots)
+        declared = None if recorded is None else DeclaredSchedule.of(recorded)
+        if declared is not None:
+            require_same_schedule(declared, asked, folder.out)
+        elif recorded is not None and finished_trials(folder.out):
+            raise SpecError(
+                f"{folder.out} holds a study without declared looks, and looks count only if they "
+                "are declared before the first trial: choose another --out"
+            )
+        self._looks = list(read_looks(folder.out)) if declared is not None else []
+        # What lies behind a look that was taken is not run again, whatever follows it.
+        self.plan = plan_of(self._looks[-1].seed_counts if self._looks else ())
+        if self._looks and len(self._looks[-1].seed_counts) != len(self.plan.settings):
+            raise SpecError(
+                f"{folder.out} holds a study of {len(self._looks[-1].seed_counts)} settings whose "
+                f"looks were declared for these: give the same factors again, or another --out"
+            )
+        self.declared = declared or DeclaredSchedule(asked, seed_costs(self.plan))
+
+    @property
+    def looks(self) -> tuple[LookRecord, ...]:
+        """The looks that were taken."""
+        return tuple(self._looks)
+
+    @property
+    def is_out_of_time(self) -> bool:
+        """Whether the hours of this run are over."""
+        return self._seconds_left() <= 0
+
+    def extend(self, board: Board) -> bool:
+        """Takes the looks that are due, and adds the next block; False where none follows.
+
+        Args:
+            board: It is over.
+
+        Raises:
+            StoreError: If what is in the store cannot be read.
+        """
+        while board.is_over and not board.is_closed:
+            if self._is_due:
+                self._look(board)
+            counts = self._looks[-1].next_seed_counts
+            if not counts:
+                return False
+            plan = self._plan_of(counts)
+            if not self._is_affordable(plan):
+                return False
+            self._begin(plan, board)
+        return not board.is_over
+
+    @property
+    def _is_due(self) -> bool:
+        return not self._looks or self._looks[-1].seed_counts != self.plan.seed_counts
+
+    def _look(self, board: Board) -> None:
+        out, store = self._folder.out, self._folder.store
+        record_searches(board, self._folder)
+        if store is not None:
+            fetch_results(out, store)
+        before = self._looks[-1].wall_s if self._looks else 0.0
+        look = look_at(out, self._looks, before + time.monotonic() - self._looked)
+        self._looked = time.monotonic()
+        self._looks.append(look)
+        write_looks(out, self._looks)
+        self._folder.hand_over(out / LOOKS_FILE)
+        pilots = len(self.declared.looks.pilots)
+        line = look_line(pilots, look.number, "", interval_of_look(look), look.word)
+        self._console.print(f"look         {line}; {look.trials} trials, {duration(look.wall_s)}")
+
+    def _begin(self, plan: Plan, board: Board) -> None:
+        known = set(self.plan.trial_ids) | finished_trials(self._folder.out)
+        begun = {_place(asked) for asked in self.plan.searches}
+        self.plan = plan
+        record_study(plan, self._folder.out, self.declared)
+        self._folder.hand_over(self._folder.out / STUDY_FILE)
+        board.add(
+            [job for job in plan.jobs if job.trial.id not in known],
+            [searching(*asked, plan.spec) for asked in plan.searches if _place(asked) not in begun],
+        )
+        least, most = min(plan.seed_counts), max(plan.seed_counts)
+        self._console.print(
+            f"block        {least} to {most} seeds a setting, {len(board.known())} trials to run"
+        )
+
+    def _is_affordable(self, plan: Plan) -> bool:
+        """Says whether the next block fits into what is left of the budget, and if not, why."""
+        runs = len(plan.trial_ids) + sum(
+            expected_runs(*asked, plan.spec) for asked in plan.searches
+        )
+        most = self._budget.max_runs
+        if most is not None and runs > most:
+            self._console.print(
+                f"budget       the next block makes it {runs:,.0f} trials, more than the {most:,} "
+                "of --max-runs"
+            )
+            return False
+        needed, left = self._seconds_of_next_block(), self._seconds_left()
+        if needed > left:
+            self._console.print(
+                f"budget       the next block takes about {duration(needed)}, and --max-hours "
+                f"leaves {duration(max(0.0, left))}"
+            )
+            return False
+        return True
+
+    def _seconds_of_next_block(self) -> float:
+        last = self._looks[-1]
+        spent, then = (self._cost(counts) for counts in (last.seed_counts, last.next_seed_counts))
+        return (then - spent) / spent * last.wall_s
+
+    def _cost(self, seed_counts: Sequence[int]) -> float:
+        """Returns what so many seeds of each setting cost, in the unit of the declared costs."""
+        of_group = dict(zip(self.plan.seed_groups, seed_counts, strict=True))
+        return sum(count * self.declared.seed_costs[group] for group, count in of_group.items())
+
+    def _seconds_left(self) -> float:
+        hours = self._budget.max_hours
+        return math.inf if hours is None else hours * HOUR_S - (time.monotonic() - self._began)
+
+
+def seed_costs(plan: Plan) -> tuple[float, ...]:
+    """Returns what one seed of each group of settings costs, in student-step equivalents.
+
+    Counted, not measured, so that the same study allocates the same seeds. Where datasets differ in
+    the size of their images, steps are weighed by it.
+
+    Args:
+        plan: A study with a seed in every setting.
+    """
+    group_of = {
+        (setting.data, setting.sampling): group
+        for setting, group in zip(plan.settings, plan.seed_groups, strict=True)
+    }
+    pixels = {o.data: math.prod(o.dataset.image_shape) for o in plan.opened}
+    costs = [0.0] * (max(plan.seed_groups) + 1)
+    for job in plan.jobs:
+        trial = job.trial
+        if seed_number(trial.seed) == 0:
+            group = group_of[trial.data, trial.sampling]
+            costs[group] += expected_steps(job) * pixels[trial.data]
+    for name, case in plan.searches:
+        if seed_number(case.seed) == 0:
+            data, sampling = case.setting.data, case.setting.sampling
+            steps = expected_runs(name, case, plan.spec) * expected_steps(plain_run(case))
+            costs[group_of[data, sampling]] += steps * pixels[data]
+    return tuple(cost / min(pixels.values()) for cost in costs)
+
+
+def require_same_schedule(declared: DeclaredSchedule, asked: Schedule, out: Path) -> None:
+    """Refuses another schedule than the one that was declared before the first trial.
+
+    Raises:
+        SpecError: If they differ.
+    """
+    was = declared.looks
+    differing = {
+        "--margin": (was.margin_pp, asked.margin_pp),
+        "--seeds": (was.pilot_seeds, asked.pilot_seeds),
+        "--looks": (_shown(was.pilots), _shown(asked.pilots)),
+    }
+    for option, (before, now) in differing.items():
+        if before != now:
+            raise SpecError(
+                f"{out} holds a study whose schedule was declared before its first trial, with "
+                f"{option} {before}, and that holds: give it again instead of {now}, or choose "
+                "another --out"
+            )
+
+
+def _shown(pilots: Sequence[float]) -> str:
+    return " ".join(f"{each:g}" for each in pilots)
+
+
+def _place(asked: Asked) -> tuple[str, Setting, int]:
+    return asked.strategy, asked.case.setting, asked.case.seed
