@@ -118,6 +118,7 @@ def look_at(out: Path, looks: Sequence[LookRecord], wall_s: float) -> LookRecord
         next_seed_counts=(),
         trials=finished,
         wall_s=wall_s,
+        comparison=primary.label,
     )
     if not found.groups:
         return taken

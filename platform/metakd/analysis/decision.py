@@ -114,7 +114,8 @@ class PrimaryComparison:
             two-way interval over settings and seeds.
         elsewhere: For other settings like these; None where ``here`` is that already.
         verdict: One of the words of ``Comparison.accuracy_verdict``.
-        settings: How many.
+        settings: How many the study has.
+        measured: How many of them went in; the others have no two pairs.
     """
 
     label: str
@@ -122,3 +123,4 @@ class PrimaryComparison:
     elsewhere: Interval | None
     verdict: str
     settings: int
+    measured: int

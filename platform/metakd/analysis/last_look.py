@@ -53,7 +53,16 @@ def primary_comparison(
         elsewhere=elsewhere,
         verdict=accuracy_verdict(here, table.margin_pp),
         settings=len(table.settings),
+        measured=_measured(primary, table),
     )
+
+
+def _measured(primary: Primary, table: StudyTable) -> int:
+    """Returns how many settings lie in a group that has two pairs."""
+    if primary.strata is None or table.strata is None:
+        return len(table.settings)
+    groups = set(group_means(primary.differences, primary.strata).groups)
+    return sum(group in groups for group in table.strata.groups)
 
 
 def _last_look(deciding: Deciding, so_far: Interval) -> Interval:

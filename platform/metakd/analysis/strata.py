@@ -138,7 +138,7 @@ def elsewhere_interval(
         strata: Likewise.
         level: How often the interval covers.
     """
-    if strata is None or len(set(strata.groups)) < MIN_PAIRS:
+    if strata is None:
         return crossed_interval(differences, level)
     found = group_means(differences, strata)
     # A mean has the chance of its setting and of its seeds in it, so their spread has both.

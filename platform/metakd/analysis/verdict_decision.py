@@ -29,7 +29,8 @@ def with_decision(
     badge, headline = verdict.badge, verdict.headline
     if primary.here.mean_pp is not None and primary.elsewhere is not None:
         if primary.settings > 1:
-            headline = _scoped(headline, f" in these {primary.settings} settings")
+            few = f"{primary.measured} of " if primary.measured < primary.settings else ""
+            headline = _scoped(headline, f" in {few}these {primary.settings} settings")
             sentences[1:1] = filter(None, [elsewhere_sentence(primary.elsewhere)])
         if deciding is not None and not deciding.is_decided:
             badge += " so far"

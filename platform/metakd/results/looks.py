@@ -30,6 +30,7 @@ class LookRecord:
         next_seed_counts: Seeds of each setting at the next look; empty where none follows.
         trials: Trials that were finished.
         wall_s: How long the study had run.
+        comparison: What is subtracted from what.
     """
 
     number: int
@@ -45,6 +46,7 @@ class LookRecord:
     next_seed_counts: tuple[int, ...]
     trials: int
     wall_s: float
+    comparison: str = ""
 
 
 def write_looks(out: Path, looks: Sequence[LookRecord]) -> None:

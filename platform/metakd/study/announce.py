@@ -3,6 +3,7 @@
 import math
 from collections.abc import Collection, Sequence
 from pathlib import Path
+from textwrap import wrap
 from typing import TYPE_CHECKING, NamedTuple
 
 from rich.console import Console
@@ -190,9 +191,12 @@ def announce_schedule(
 
 def announce_decision(console: Console, summary: "Summary") -> None:
     """Prints the last words of a study whose looks were declared."""
+    from metakd.analysis.terminal import WIDTH
+
     if summary.deciding is not None:
         # The first of its sentences: the decision, or what it would take.
-        console.print(f"{summary.verdict.badge}. {summary.verdict.sentences[0]}")
+        for line in wrap(f"{summary.verdict.badge}. {summary.verdict.sentences[0]}", WIDTH):
+            console.print(line)
 
 
 def announce_places(

@@ -14,6 +14,7 @@ from rich.console import Console
 from metakd.analysis.deciding import DeclaredSchedule, interval_of_look, look_at
 from metakd.analysis.statistics.looks import Schedule
 from metakd.analysis.verdict_decision import look_line
+from metakd.analysis.wording import counted
 from metakd.results.looks import LOOKS_FILE, LookRecord, read_looks, write_looks
 from metakd.results.mirror import fetch_results
 from metakd.results.reader import finished_trials
@@ -25,7 +26,7 @@ from metakd.study.cost import expected_steps, plain_run
 from metakd.study.options import UntilDecided
 from metakd.study.plan import Asked, Plan, expected_runs
 from metakd.study.progress import duration
-from metakd.study.record import record_searches, record_study
+from metakd.study.record import as_recorded, record_searches, record_study
 from metakd.study.searching import searching
 from metakd.study.spec import SpecError, StudySpec
 from metakd.train.folder import StudyFolder
@@ -78,13 +79,12 @@ class Blocks:
                 "are declared before the first trial: choose another --out"
             )
         self._looks = list(read_looks(folder.out)) if declared is not None else []
-        # What lies behind a look that was taken is not run again, whatever follows it.
-        self.plan = plan_of(self._looks[-1].seed_counts if self._looks else ())
-        if self._looks and len(self._looks[-1].seed_counts) != len(self.plan.settings):
-            raise SpecError(
-                f"{folder.out} holds a study of {len(self._looks[-1].seed_counts)} settings whose "
-                f"looks were declared for these: give the same factors again, or another --out"
-            )
+        self.plan = plan_of(())
+        if recorded is not None and declared is not None:
+            _require_same_settings(recorded, self.plan, folder.out)
+        if self._looks:
+            # What lies behind a look that was taken is not run again, whatever follows it.
+            self.plan = plan_of(self._looks[-1].seed_counts)
         self.declared = declared or DeclaredSchedule(asked, seed_costs(self.plan))
 
     @property
@@ -134,7 +134,7 @@ class Blocks:
         write_looks(out, self._looks)
         self._folder.hand_over(out / LOOKS_FILE)
         pilots = len(self.declared.looks.pilots)
-        line = look_line(pilots, look.number, "", interval_of_look(look), look.word)
+        line = look_line(pilots, look.number, look.comparison, interval_of_look(look), look.word)
         self._console.print(f"look         {line}; {look.trials} trials, {duration(look.wall_s)}")
 
     def _begin(self, plan: Plan, board: Board) -> None:
@@ -235,6 +235,15 @@ def require_same_schedule(declared: DeclaredSchedule, asked: Schedule, out: Path
                 f"{option} {before}, and that holds: give it again instead of {now}, or choose "
                 "another --out"
             )
+
+
+def _require_same_settings(recorded: StudyRecord, plan: Plan, out: Path) -> None:
+    if tuple(as_recorded(setting) for setting in plan.settings) != recorded.settings:
+        raise SpecError(
+            f"{out} holds a study whose looks were declared for its "
+            f"{counted(len(recorded.settings), 'setting')}, and these hold: give the same datasets, "
+            "scales, augmentations and models again, or choose another --out"
+        )
 
 
 def _shown(pilots: Sequence[float]) -> str:

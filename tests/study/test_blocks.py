@@ -1,0 +1,426 @@
+"""Blocks of seeds and the looks after them, over trials that are made up and really committed."""
+
+import hashlib
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+import pytest
+from rich.console import Console
+
+from metakd.analysis.summarise import summarise
+from metakd.core.evaluation import Evaluation
+from metakd.core.training import EpochRecord
+from metakd.data.datasets import ImageDataset, open_dataset
+from metakd.results.looks import read_looks
+from metakd.results.reader import finished_trials, read_study
+from metakd.results.study import STUDY_FILE
+from metakd.study.blocks import Blocks, seed_costs
+from metakd.study.board import Board
+from metakd.study.cases import Job
+from metakd.study.curves import Curves
+from metakd.study.options import BankPolicy, UntilDecided
+from metakd.study.plan import Plan, make_plan
+from metakd.study.record import record_searches, record_study
+from metakd.study.searching import searching
+from metakd.study.spec import SpecError, StudySpec
+from metakd.train.commit import commit, record_failure
+from metakd.train.folder import StudyFolder
+from metakd.train.progress import Epoch
+from metakd.train.student import Outcome
+from metakd.train.trial import Trial
+
+SPEC = StudySpec(
+    name="s",
+    scales=(0.1, 0.3),
+    augmentations=("none", "standard"),
+    strategies=("fixed", "grid", "meta"),
+    temperatures=(1.0, 4.0),
+    seeds=4,
+    epochs=1,
+    margin_pp=1.0,
+)
+LIVE = BankPolicy("live")
+LOOKS = UntilDecided(pilots=(1.0, 2.0, 3.0, 4.0))
+TEST_SAMPLES = 5000
+Fails = Callable[[Trial], bool]
+
+
+@pytest.fixture(scope="module")
+def digits(tmp_path_factory: pytest.TempPathFactory) -> ImageDataset:
+    return open_dataset("digits", tmp_path_factory.mktemp("datasets"))
+
+
+def accuracy(trial: Trial, learned_pp: float) -> float:
+    """Noise by content; learned temperatures are so many points ahead."""
+    digest = hashlib.sha256(trial.id.encode()).digest()
+    noise = np.random.default_rng(int.from_bytes(digest[:8], "big")).normal()
+    spread = 0.012 if trial.sampling.scale < 0.2 else 0.004
+    ahead = learned_pp / 100 if trial.distiller.method == "mkd" else 0.0
+    return float(np.round((0.8 + ahead + spread * noise) * TEST_SAMPLES) / TEST_SAMPLES)
+
+
+def outcome(trial: Trial, learned_pp: float) -> Outcome:
+    found = Evaluation(accuracy(trial, learned_pp), 0.5)
+    record = EpochRecord(0, 10, 0.1, 1.0, 1.0, None, None, None, None, 0, 0, 10.0, 0.1)
+    return Outcome(
+        epochs=(Epoch(record, found, 0.1),),
+        selected_epoch=0,
+        test_last=found,
+        test_selected=found,
+        teacher_test=None,
+        train_samples=100,
+        validation_samples=20,
+        validation_samples_learned=0,
+        test_samples=TEST_SAMPLES,
+        started=datetime(2026, 1, 1, tzinfo=UTC),
+        wall_s=0.1,
+        device="cpu",
+        precision="float32",
+        workers=1,
+    )
+
+
+class MadeUpRun:
+    """A run of a study whose students are made up; it may be killed after some trials."""
+
+    def __init__(
+        self,
+        out: Path,
+        digits: ImageDataset,
+        spec: StudySpec = SPEC,
+        budget: UntilDecided = LOOKS,
+        learned_pp: float = 0.0,
+        fails: Fails = lambda trial: False,
+    ) -> None:
+        self.folder = StudyFolder(out)
+        self.learned_pp, self.fails = learned_pp, fails
+        self.console = Console(record=True, width=200)
+        self.laid_out: list[tuple[int, ...]] = []
+
+        def plan_of(seed_counts: Sequence[int]) -> Plan:
+            self.laid_out.append(tuple(seed_counts))
+            return make_plan(spec, [digits], LIVE, seed_counts)
+
+        recorded = read_study(out) if (out / STUDY_FILE).exists() else None
+        self.blocks = Blocks(plan_of, spec, recorded, budget, self.folder, self.console)
+        plan, finished = self.blocks.plan, finished_trials(out)
+        record_study(plan, out, self.blocks.declared)
+        self.board = Board(
+            Curves(self.folder, finished),
+            [job for job in plan.jobs if job.trial.id not in finished],
+            [searching(*asked, plan.spec) for asked in plan.searches],
+        )
+        record_searches(self.board, self.folder)
+        self.ran: list[str] = []
+
+    def go_on(self, trials: int = 10**6) -> "MadeUpRun":
+        """Runs so many trials at most, and then is gone without a word."""
+        self.board.when_over(lambda: self.blocks.extend(self.board) and None)
+        if self.board.is_over:
+            self.blocks.extend(self.board)
+        while not self.board.is_over and len(self.ran) < trials:
+            job = self.board.next_job()
+            assert isinstance(job, Job)
+            self.ran.append(job.trial.id)
+            if self.fails(job.trial):
+                record_failure(job.trial, "made up", self.folder, "")
+                self.board.failed(job)
+            else:
+                commit(job.trial, outcome(job.trial, self.learned_pp), self.folder, "")
+                self.board.done(job)
+        return self
+
+    @property
+    def printed(self) -> str:
+        return self.console.export_text(clear=False)
+
+
+def looks_in(out: Path) -> list[object]:
+    """The looks without how long they took."""
+    return [replace(look, wall_s=0.0) for look in read_looks(out)]
+
+
+def test_a_study_goes_on_until_a_look_decides(tmp_path: Path, digits: ImageDataset) -> None:
+    run = MadeUpRun(tmp_path, digits, learned_pp=2.0).go_on()
+    looks, study = read_looks(tmp_path), read_study(tmp_path)
+    assert [look.word for look in looks[:-1]] == ["open"] * (len(looks) - 1)
+    assert looks[-1].word == "ahead"
+    assert looks[-1].next_seed_counts == ()
+    assert looks[0].seed_counts == (4, 4, 4, 4)
+    for before, after in pairwise(looks):
+        assert after.seed_counts == before.next_seed_counts
+        assert all(b <= a for b, a in zip(before.seed_counts, after.seed_counts, strict=True))
+    assert study.seed_counts == looks[-1].seed_counts
+    assert set(study.planned_trials) == set(run.ran) == finished_trials(tmp_path)
+    assert study.schedule is not None
+    assert study.schedule["pilots"] == [1.0, 2.0, 3.0, 4.0]
+    summary = summarise(tmp_path)
+    assert summary.deciding is not None
+    assert summary.deciding.is_decided
+    assert summary.verdict.headline.endswith(".")
+    assert "in these 4 settings" in summary.verdict.headline
+    assert summary.verdict.sentences[0].startswith(f"Decided at look {len(looks)} of 4")
+    assert summary.primary.here.level == looks[-1].level
+    assert "look" in run.printed
+
+
+def test_cheap_and_noisy_settings_are_given_the_seeds(tmp_path: Path, digits: ImageDataset) -> None:
+    MadeUpRun(tmp_path, digits).go_on()
+    counts = dict(
+        zip(
+            (s["scale"] for s in read_study(tmp_path).settings),
+            read_looks(tmp_path)[0].next_seed_counts,
+            strict=True,
+        )
+    )
+    assert counts[0.1] > counts[0.3]
+
+
+def test_seeds_of_other_settings_are_other_seeds(digits: ImageDataset) -> None:
+    plan = make_plan(SPEC, [digits], LIVE)
+    seeds = {}
+    for job in plan.jobs:
+        seeds.setdefault((job.trial.sampling.scale, job.trial.sampling.augmentation), set()).add(
+            job.trial.seed
+        )
+    assert len(seeds) == 4
+    assert all(len(found) == 4 for found in seeds.values())
+    assert len(set.union(*seeds.values())) == 16
+    wider = make_plan(replace(SPEC, scales=(0.1, 0.2, 0.3)), [digits], LIVE)
+    assert set(plan.trial_ids) <= set(wider.trial_ids)
+    shared = make_plan(replace(SPEC, seed_streams="shared"), [digits], LIVE)
+    assert {job.trial.seed for job in shared.jobs} == {0, 1, 2, 3}
+
+
+def test_augmentations_share_their_seeds_where_they_are_compared(digits: ImageDataset) -> None:
+    plan = make_plan(replace(SPEC, question="augmentation_gap"), [digits], LIVE)
+    assert plan.seed_groups == (0, 0, 1, 1)
+    assert make_plan(SPEC, [digits], LIVE).seed_groups == (0, 1, 2, 3)
+    by_augmentation = {}
+    for job in plan.jobs:
+        by_augmentation.setdefault(job.trial.sampling.augmentation, set()).add(job.trial.seed)
+    assert by_augmentation["none"] == by_augmentation["standard"]
+
+
+@pytest.mark.parametrize("killed_after", [1, 47, 48, 49, 70])
+def test_a_killed_study_takes_the_same_looks(
+    tmp_path: Path, digits: ImageDataset, killed_after: int
+) -> None:
+    undisturbed, killed = tmp_path / "undisturbed", tmp_path / "killed"
+    whole = MadeUpRun(undisturbed, digits).go_on()
+    first = MadeUpRun(killed, digits).go_on(killed_after)
+    second = MadeUpRun(killed, digits).go_on()
+    assert looks_in(killed) == looks_in(undisturbed)
+    assert not set(first.ran) & set(second.ran)
+    assert {*first.ran, *second.ran} == set(whole.ran)
+    assert read_study(killed).planned_trials == read_study(undisturbed).planned_trials
+    one, other = summarise(killed), summarise(undisturbed)
+    assert one.verdict.headline == other.verdict.headline
+    assert one.primary == other.primary
+
+
+def test_a_kill_between_a_look_and_the_next_block_loses_neither(
+    tmp_path: Path, digits: ImageDataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    undisturbed, killed = tmp_path / "undisturbed", tmp_path / "killed"
+    MadeUpRun(undisturbed, digits).go_on()
+
+    class KilledError(Exception):
+        pass
+
+    def kill(*_: object) -> None:
+        raise KilledError
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Blocks, "_begin", kill)
+        with pytest.raises(KilledError):
+            MadeUpRun(killed, digits).go_on()
+    assert len(read_looks(killed)) == 1
+    MadeUpRun(killed, digits).go_on()
+    assert looks_in(killed) == looks_in(undisturbed)
+
+
+def test_the_same_command_again_runs_nothing_and_takes_no_look(
+    tmp_path: Path, digits: ImageDataset
+) -> None:
+    MadeUpRun(tmp_path, digits).go_on()
+    before = (tmp_path / "looks.json").read_bytes()
+    assert MadeUpRun(tmp_path, digits).go_on().ran == []
+    assert (tmp_path / "looks.json").read_bytes() == before
+
+
+def test_failed_trials_leave_their_pairs_out_of_a_look(
+    tmp_path: Path, digits: ImageDataset
+) -> None:
+    plan = make_plan(SPEC, [digits], LIVE)
+    gone = {job.trial.id for job in plan.jobs if job.trial.distiller.method == "mkd"}
+    one = min(gone)
+    MadeUpRun(tmp_path, digits, fails=lambda trial: trial.id == one).go_on()
+    looks = read_looks(tmp_path)
+    assert looks[0].pairs == 15
+    taken = looks[0]
+    # Tried again by the next run, it changes no look that was taken.
+    MadeUpRun(tmp_path, digits).go_on()
+    assert read_looks(tmp_path)[0] == taken
+
+
+def test_a_setting_that_always_fails_is_left_out_and_gets_no_more_seeds(
+    tmp_path: Path, digits: ImageDataset
+) -> None:
+    def fails(trial: Trial) -> bool:
+        sampling = trial.sampling
+        return (sampling.scale, sampling.augmentation) == (0.1, "standard")
+
+    MadeUpRun(tmp_path, digits, fails=fails).go_on()
+    looks = read_looks(tmp_path)
+    settings = [(s["scale"], s["augmentation"]) for s in read_study(tmp_path).settings]
+    broken = settings.index((0.1, "standard"))
+    assert looks[-1].seed_counts[broken] == 4
+    assert looks[-1].sd_pp[broken] is None
+    assert "these 3 settings" in looks[-1].method
+    assert "in 3 of these 4 settings" in summarise(tmp_path).verdict.headline
+
+
+def test_where_nothing_has_a_result_a_look_says_so_and_nothing_follows(
+    tmp_path: Path, digits: ImageDataset
+) -> None:
+    MadeUpRun(tmp_path, digits, fails=lambda trial: trial.distiller.method == "mkd").go_on()
+    (look,) = read_looks(tmp_path)
+    assert (look.mean_pp, look.word, look.next_seed_counts) == (None, "open", ())
+    summarise(tmp_path)
+
+
+def test_runs_are_counted_before_a_block_begins(tmp_path: Path, digits: ImageDataset) -> None:
+    first = MadeUpRun(tmp_path, digits, budget=replace(LOOKS, max_runs=60)).go_on()
+    assert len(read_looks(tmp_path)) == 1
+    assert len(finished_trials(tmp_path)) == 48
+    assert "more than the 60 of --max-runs" in first.printed
+    summary = summarise(tmp_path)
+    assert summary.deciding is not None
+    assert summary.deciding.prospect is not None
+    assert summary.verdict.sentences[0].startswith("Undecided so far: look 1 of 4")
+    assert "so far" in summary.verdict.badge
+    MadeUpRun(tmp_path, digits).go_on()
+    assert len(read_looks(tmp_path)) > 1
+
+
+def test_hours_that_end_inside_a_block_take_no_look(tmp_path: Path, digits: ImageDataset) -> None:
+    undisturbed, paused = tmp_path / "undisturbed", tmp_path / "paused"
+    MadeUpRun(undisturbed, digits).go_on()
+    run = MadeUpRun(paused, digits)
+    run.go_on(20)
+    assert not run.blocks.is_out_of_time
+    job = run.board.next_job()
+    run.board.close()
+    assert isinstance(job, Job)
+    commit(job.trial, outcome(job.trial, 0.0), run.folder, "")
+    run.board.done(job)
+    assert run.board.is_over
+    assert not run.blocks.extend(run.board)
+    assert read_looks(paused) == ()
+    assert summarise(paused).verdict.sentences[0].startswith("No look was taken yet")
+    MadeUpRun(paused, digits).go_on()
+    assert looks_in(paused) == looks_in(undisturbed)
+
+
+def test_a_block_that_does_not_fit_into_the_hours_is_not_begun(
+    tmp_path: Path, digits: ImageDataset
+) -> None:
+    first = MadeUpRun(tmp_path, digits, budget=replace(LOOKS, max_hours=1e-9))
+    assert first.blocks.is_out_of_time
+    first.go_on()
+    assert len(read_looks(tmp_path)) == 1
+    assert "--max-hours leaves" in first.printed
+
+
+def test_seeds_added_by_hand_change_no_word(tmp_path: Path, digits: ImageDataset) -> None:
+    MadeUpRun(tmp_path, digits, learned_pp=2.0).go_on()
+    before, looks = summarise(tmp_path), (tmp_path / "looks.json").read_bytes()
+    counts = [count + 3 for count in read_study(tmp_path).seed_counts]
+    folder, plan = StudyFolder(tmp_path), make_plan(SPEC, [digits], LIVE, counts)
+    record_study(plan, tmp_path)
+    for job in plan.jobs:
+        if job.trial.id not in finished_trials(tmp_path):
+            commit(job.trial, outcome(job.trial, -20.0), folder, "")
+    after = summarise(tmp_path)
+    assert (tmp_path / "looks.json").read_bytes() == looks
+    assert after.primary.here == before.primary.here
+    assert after.verdict.badge == before.verdict.badge
+    assert after.deciding is not None
+    assert after.deciding.undeclared_pairs == 12
+    assert "12 pairs of settings and seeds came after the last declared look" in " ".join(
+        after.verdict.sentences
+    )
+    assert after.settings[0].versus_main != before.settings[0].versus_main
+
+
+@pytest.mark.parametrize(
+    ("change", "budget", "words"),
+    [
+        ({"margin_pp": 0.5}, LOOKS, "--margin 1"),
+        ({"seeds": 5}, LOOKS, "--seeds 4"),
+        ({}, UntilDecided(pilots=(1.0, 2.0)), "--looks 1 2 3 4"),
+        ({"scales": (0.1,)}, LOOKS, "4 settings"),
+    ],
+)
+def test_another_schedule_is_refused_and_the_declared_one_holds(
+    tmp_path: Path,
+    digits: ImageDataset,
+    change: dict[str, object],
+    budget: UntilDecided,
+    words: str,
+) -> None:
+    MadeUpRun(tmp_path, digits).go_on()
+    before = (tmp_path / STUDY_FILE).read_bytes()
+    with pytest.raises(SpecError, match=words) as refused:
+        MadeUpRun(tmp_path, digits, replace(SPEC, **change), budget)
+    assert "\n" not in str(refused.value)
+    assert "another --out" in str(refused.value)
+    assert (tmp_path / STUDY_FILE).read_bytes() == before
+
+
+def test_results_without_a_schedule_are_not_given_one(tmp_path: Path, digits: ImageDataset) -> None:
+    folder, plan = StudyFolder(tmp_path), make_plan(SPEC, [digits], LIVE)
+    record_study(plan, tmp_path)
+    # Nothing has been seen yet: a schedule can still be declared.
+    MadeUpRun(tmp_path, digits).go_on(0)
+    record_study(plan, tmp_path / "other")
+    folder = StudyFolder(tmp_path / "other")
+    commit(plan.jobs[0].trial, outcome(plan.jobs[0].trial, 0.0), folder, "")
+    with pytest.raises(SpecError, match="before the first trial"):
+        MadeUpRun(tmp_path / "other", digits)
+
+
+def test_costs_are_counted_by_group(digits: ImageDataset) -> None:
+    plan = make_plan(SPEC, [digits], LIVE)
+    small, _, large, _ = seed_costs(plan)
+    jobs = {
+        scale: [j for j in plan.jobs if j.trial.sampling.scale == scale and j.trial.seed % 100 == 0]
+        for scale in SPEC.scales
+    }
+    assert 0 < small < large
+    assert len(jobs[0.1]) == len(jobs[0.3])
+    more = make_plan(SPEC, [digits], LIVE, (9, 9, 9, 9))
+    assert seed_costs(more) == seed_costs(plan)
+
+
+def test_searches_take_part(tmp_path: Path, digits: ImageDataset) -> None:
+    spec = replace(SPEC, strategies=("fixed", "grid", "meta", "align", "random"), budget=2.0)
+    run = MadeUpRun(tmp_path, digits, spec).go_on()
+    looks = read_looks(tmp_path)
+    assert len(looks) > 1
+    summary = summarise(tmp_path)
+    assert summary.inventory.missing_pairs == 0
+    assert {rival.strategy for rival in summary.rivals} == {"align", "random"}
+    assert len(set(run.ran)) == len(run.ran)
+
+
+def test_the_file_of_looks_is_plain(tmp_path: Path, digits: ImageDataset) -> None:
+    MadeUpRun(tmp_path, digits).go_on()
+    found = json.loads((tmp_path / "looks.json").read_text())
+    assert [look["number"] for look in found] == list(range(1, len(found) + 1))
