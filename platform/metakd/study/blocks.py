@@ -241,8 +241,8 @@ def _require_same_settings(recorded: StudyRecord, plan: Plan, out: Path) -> None
     if tuple(as_recorded(setting) for setting in plan.settings) != recorded.settings:
         raise SpecError(
             f"{out} holds a study whose looks were declared for its "
-            f"{counted(len(recorded.settings), 'setting')}, and these hold: give the same datasets, "
-            "scales, augmentations and models again, or choose another --out"
+            f"{counted(len(recorded.settings), 'setting')}, and these hold: give the same "
+            "datasets, scales, augmentations and models again, or choose another --out"
         )
 
 
