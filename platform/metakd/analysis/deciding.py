@@ -161,7 +161,12 @@ def _allocated(
     spent = float((groups.counts * groups.costs).sum())
     budget = max(0.0, declared.looks.pilots[number] * pilot - spent)
     by_group = next_counts(
-        groups.counts, groups.variances, groups.costs, groups.weights, np.array(budget)
+        groups.counts,
+        groups.variances,
+        groups.costs,
+        groups.weights,
+        np.array(budget),
+        found.unit_pp,
     )
     return tuple(int(by_group[group]) for group in _group_of_setting(table))
 

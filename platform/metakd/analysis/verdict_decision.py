@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from metakd.analysis.decision import Deciding, PrimaryComparison
 from metakd.analysis.intervals import Interval
+from metakd.analysis.statistics.looks import ERRS_AT_MOST
 from metakd.analysis.summary import Verdict
 from metakd.analysis.wording import counted, percent, signed_pp
 
@@ -78,7 +79,7 @@ def deciding_sentence(deciding: Deciding, command: str) -> str:
         return (
             f"Decided at {at}, after {counted(last.trials, 'trial')} in "
             f"{duration_words(last.wall_s)}; looks, margin and comparison were declared before the "
-            f"first trial, so that all looks together err in at most {percent(deciding.alpha)} of "
+            f"first trial, so that all looks together err in at most {percent(ERRS_AT_MOST)} of "
             "studies."
         )
     prospect = deciding.prospect

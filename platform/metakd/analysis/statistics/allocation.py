@@ -8,8 +8,13 @@ that looked at them would bias the very means it serves.
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-SHRUNK_AS = 2.0
-"""A variance is shrunk to the groups' mean as though so many further seeds had shown that mean."""
+SHRUNK_AS = 8.0
+"""A variance is shrunk to the groups' mean as though so many further seeds had shown that mean.
+
+Of skewed differences a group whose variance is small by chance has a mean that is off by chance,
+and is left with it where it gets few seeds. Simulated, 8 halves what 2 adds to the misses, and
+costs 5 % of the compute.
+"""
 HALVINGS = 60
 
 
@@ -19,6 +24,7 @@ def next_counts(
     costs: ArrayLike,
     weights: ArrayLike,
     budget: ArrayLike,
+    units: ArrayLike = 0.0,
 ) -> NDArray[np.int64]:
     """Returns how many seeds each group has after a block of this cost; never fewer than now.
 
@@ -32,8 +38,11 @@ def next_counts(
         costs: What one seed of each group costs, ``[group]``.
         weights: Of the groups in the mean, ``[group]``.
         budget: What the block may cost, in the unit of ``costs``, with the axes before the groups.
+        units: The smallest step of a difference, ``[group]``: groups that vary by less are alike,
+            as they differ in which of them has shown one of its rare steps.
     """
-    now, spread = np.asarray(counts, dtype=float), np.asarray(variances, dtype=float)
+    now = np.asarray(counts, dtype=float)
+    spread = np.maximum(np.asarray(variances, dtype=float), np.square(units))
     open_ = np.isfinite(spread)
     mean = np.nanmean(np.where(open_.any(axis=-1, keepdims=True), spread, 0.0), -1, keepdims=True)
     shrunk = ((now - 1) * spread + SHRUNK_AS * mean) / (now - 1 + SHRUNK_AS)

@@ -15,7 +15,10 @@ from numpy.typing import NDArray
 from metakd.analysis.statistics.pilots import PILOTS
 from metakd.analysis.statistics.stratified import StratifiedMean
 
-ALPHA = 0.05
+ERRS_AT_MOST = 0.05
+"""In so many studies a look's interval may miss."""
+ALPHA = 0.04
+"""What the looks spend of it; t intervals of few and skewed differences take the rest."""
 SPENDING_POWER = 2.0
 ROUNDING_PP = 1e-9
 """Accuracies are whole samples: a difference of exactly the margin must not pass it by rounding."""
