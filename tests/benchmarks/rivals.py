@@ -54,7 +54,13 @@ class Task:
     in_bf16: bool = False
 
     @staticmethod
-    def of(student: nn.Module, optimiser: Optimizer, batch: int, in_bf16: bool = False) -> "Task":
+    def of(
+        student: nn.Module,
+        optimiser: Optimizer,
+        batch: int,
+        in_bf16: bool = False,
+        image_shape: tuple[int, int, int] = IMAGE_SHAPE,
+    ) -> "Task":
         """Draws the data, the same for the same batch size."""
         like = next(student.parameters())
         generator = torch.Generator().manual_seed(0)
@@ -68,10 +74,10 @@ class Task:
         return Task(
             student.train(),
             optimiser,
-            inputs=normal(batch, *IMAGE_SHAPE),
+            inputs=normal(batch, *image_shape),
             teacher_logits=3 * normal(batch, CLASSES),
             labels=classes(),
-            meta_inputs=normal(batch, *IMAGE_SHAPE),
+            meta_inputs=normal(batch, *image_shape),
             meta_labels=classes(),
             in_bf16=in_bf16,
         )

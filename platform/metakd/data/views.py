@@ -104,6 +104,7 @@ class Views:
         Returns:
             (B, C, H, W) uint8.
         """
+        rows = self._here(rows)
         own = self._unmixed(rows, number)
         if self.recipe.mixing is None:
             return own
@@ -112,6 +113,7 @@ class Views:
 
     def labels(self, rows: Tensor, number: int) -> Tensor:
         """Returns classes (B,) int64, or shares of classes (B, K) float32 where these are soft."""
+        rows = self._here(rows)
         own = self._classes[rows]
         if not self.recipe.has_soft_labels:
             return own
@@ -134,6 +136,10 @@ class Views:
     @cached_property
     def _ids(self) -> Tensor:
         return torch.from_numpy(np.asarray(self.sample_ids, dtype=np.int64)).to(self.device)
+
+    def _here(self, rows: Tensor) -> Tensor:
+        # A copy that blocks, as indexing makes, would wait until a GPU has done all it was given.
+        return rows.to(self._ids.device, non_blocking=True)
 
     def _unmixed(self, rows: Tensor, number: int) -> Tensor:
         ids = self._ids[rows]

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from metakd.core.ensemble_loss import stacked
 from metakd.data.bank import Answers, Stored
+from metakd.train.transfer import transferred
 
 LOGITS, FEATURES = "logits", "features"
 Live = Callable[[Tensor], Answers]
@@ -52,7 +53,7 @@ class Teacher:
         """
         said = dict(self._live(inputs)) if self._live is not None else {}
         for name, answers in self._stored.items():
-            said[name] = answers.take(rows, number).to(inputs.device).float()
+            said[name] = transferred(answers.take(rows, number), inputs.device).float()
         return said
 
 

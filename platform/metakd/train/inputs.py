@@ -20,6 +20,7 @@ from metakd.data.views import Views
 from metakd.train.answers import Teachers
 from metakd.train.image_stream import ImageStream
 from metakd.train.share import ALONE, Share, require_even
+from metakd.train.transfer import transferred
 
 PIXELS_IN_CACHE = 2**15
 """So many pixels of input have layers that stay in a CPU's cache: ResNet-20 answers 1,600 images a
@@ -55,7 +56,8 @@ class Normaliser:
 
     def __call__(self, images: Tensor) -> Tensor:
         """Maps (B, C, H, W) uint8 to float32 of the same shape, on its own device."""
-        return images.to(self.mean.device).float().div_(255).sub_(self.mean).div_(self.std)
+        there = transferred(images, self.mean.device)
+        return there.float().div_(255).sub_(self.mean).div_(self.std)
 
 
 def epoch_order(seed: int, epoch: int, samples: int) -> Tensor:
@@ -140,7 +142,7 @@ class ShuffledBatches:
 
     def _batch(self, rows: Tensor, number: int, images: Tensor) -> Batch:
         inputs = self._normalise(images)
-        labels = self._views.labels(rows, number).to(inputs.device)
+        labels = transferred(self._views.labels(rows, number), inputs.device)
         if self._teachers is None:
             return Batch(inputs, labels, None)
         return Batch(inputs, labels, *self._teachers.say(rows, number, inputs))
@@ -198,7 +200,7 @@ class HeldOut:
         return Batch(self._normalise(self._views.images(rows, 0)), self._labels(rows), None)
 
     def _labels(self, rows: Tensor) -> Tensor:
-        return self._views.labels(rows, 0).to(self._normalise.mean.device)
+        return transferred(self._views.labels(rows, 0), self._normalise.mean.device)
 
 
 class HeldOutMetaBatches:

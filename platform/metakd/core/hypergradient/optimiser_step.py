@@ -108,7 +108,8 @@ def rule_of_step(
     if not decoupled:
         used = used + group["weight_decay"] * theta
     beta1, beta2 = (float(beta) for beta in group["betas"])
-    count = float(state["step"])
+    # On a GPU a fused step counts there, and a float of it would wait until the step is done.
+    count = state["step"].double() if state["step"].device.type != "cpu" else float(state["step"])
     return AdamStep(
         rate=float(group["lr"]) / (1 - beta1**count),
         beta1=beta1,
@@ -176,11 +177,11 @@ class AdamStep:
         max_exp_avg_sq: AMSGrad's running maximum after the step.
     """
 
-    rate: float
+    rate: float | Tensor
     beta1: float
     beta2: float
     eps: float
-    correction2: float
+    correction2: float | Tensor
     coupled_decay: float
     shrinkage: float
     sign: float
