@@ -401,8 +401,8 @@ def kill_under_way(
     """Kills those who run the trial, one after the other, four kept epochs after the last."""
     for name in named:
         before = epochs_kept(states)
-        wait_for_epoch(states, before + 1)
-        # To find out who it is takes as long as some epochs.
+        # Those before may keep one more; to find out who runs it now takes as long as some epochs.
+        wait_for_epoch(states, before + 2)
         victim = alive(dashboard, name)[-1]
         wait_for_epoch(states, before + 4)
         os.kill(victim, signal.SIGKILL)
