@@ -4,7 +4,7 @@ BIN := .venv/bin
 # Processes that share the tests: one a core, and no more than help.
 TESTERS ?= $(shell n=$$(nproc); echo $$((n < 4 ? n : 4)))
 
-.PHONY: study test test-slow check format clean
+.PHONY: study test test-slow test-all check format clean
 
 study: .venv/installed
 	$(BIN)/python studies/grid_vs_meta.py --cluster auto
@@ -15,6 +15,10 @@ test: .venv/installed
 # Clusters that are started and broken: what a change to Ray, storage or resuming has to pass.
 test-slow: .venv/installed
 	$(BIN)/python -m pytest -m slow -n $(TESTERS) --dist loadfile --no-loadscope-reorder
+
+# One after the other they would start clusters, and run studies, that one session shares.
+test-all: .venv/installed
+	$(BIN)/python -m pytest -n $(TESTERS) --dist loadfile --no-loadscope-reorder
 
 check: .venv/installed
 	$(BIN)/ruff check .

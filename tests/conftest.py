@@ -14,8 +14,9 @@ if "PYTEST_XDIST_WORKER" in os.environ:
     os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 LONG = (
-    *("study/test_on_ray", "study/test_running_cluster", "study/test_on_object_store"),
-    *("study/test_nodes", "dashboards/test_browser", "study/test_command"),
+    *("study/test_on_ray", "study/test_running_cluster", "study/test_command.py"),
+    *("study/test_on_object_store", "dashboards/test_browser", "study/test_nodes"),
+    *("study/test_fuzz_command_line", "study/test_full_disk", "data/test_datasets", "benchmarks"),
     *("core/test_training_ddp", "results"),
 )
 """What takes longest begins first, so that nobody waits for it at the end."""

@@ -1,7 +1,7 @@
 """Whatever stands on a study's command line: a plan, or one line that says what is wrong with it.
 
-Options come from the parser itself, so that a new one is tried without a line here. A few hundred
-more examples: ``pytest -m slow tests/study/test_fuzz_command_line.py``.
+Options come from the parser itself, so that a new one is tried without a line here. Other examples,
+twice as many: ``pytest -m slow tests/study/test_fuzz_command_line.py``.
 """
 
 import io
@@ -113,7 +113,7 @@ def holds(line: list[str]) -> None:
     # The last --out counts: without one, a folder whose decoded datasets are kept.
     words = line if any(word.startswith("--out") for word in line) else ["--out", "kept", *line]
     printed, errors = io.StringIO(), io.StringIO()
-    started, peak = time.monotonic(), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    started, peak = time.process_time(), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     with redirect_stdout(printed), redirect_stderr(errors):
         try:
             code: object = main(STUDY, lambda out, summary: out, ["--dry-run", *words])
@@ -128,7 +128,8 @@ def holds(line: list[str]) -> None:
     else:
         assert errors.getvalue().startswith("error: "), errors.getvalue()
         assert len(errors.getvalue().splitlines()) == 1, errors.getvalue()
-    assert time.monotonic() - started < MOST_S, words
+    # Of CPUs: on a busy machine the same work takes longer.
+    assert time.process_time() - started < MOST_S, words
     assert grown < MOST_KIB, words
 
 
@@ -160,7 +161,7 @@ def test_a_line_of_words_gives_a_plan_or_one_line(line: list[str]) -> None:
 
 
 @pytest.mark.slow
-@fuzz(500)
+@fuzz(200)
 @given(LINES)
 def test_many_lines_of_words_give_a_plan_or_one_line(line: list[str]) -> None:
     holds(line)

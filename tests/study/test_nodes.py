@@ -8,11 +8,12 @@ import pytest
 import ray
 from ray.cluster_utils import Cluster as SimulatedCluster
 from ray.util.state import list_actors
+from refilled_board import RefilledBoard
 from study_command import free_port
 
 from metakd.data.datasets import open_dataset
 from metakd.results.reader import finished_trials, read_steps
-from metakd.study.board import Board
+from metakd.study import tuning
 from metakd.study.cases import Job
 from metakd.study.cluster import connect, present_nodes
 from metakd.study.curves import Curves
@@ -39,8 +40,8 @@ SPEC = StudySpec(
     augmentations=("none",),
     strategies=("grid",),
     temperatures=(4.0,),
-    seeds=5,
-    epochs=350,
+    seeds=60,
+    epochs=150,
 )
 
 
@@ -116,8 +117,9 @@ class MachinesLeaveAndJoin(Watcher):
 
 
 def test_a_machine_that_dies_loses_its_running_trials_only_and_one_that_joins_takes_work(
-    machines: SimulatedCluster, tmp_path: Path
+    machines: SimulatedCluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(tuning, "LOOK_INTERVAL_S", 0.5)
     folder = StudyFolder(tmp_path)
     plan = make_plan(SPEC, [open_dataset("digits", folder.datasets)], BankPolicy("live"))
     (teacher,) = plan.teachers
@@ -125,12 +127,13 @@ def test_a_machine_that_dies_loses_its_running_trials_only_and_one_that_joins_ta
     store_teacher(teacher, folder, untrained, TeacherReport(0.1, 0.1, 0.0))
     watcher = MachinesLeaveAndJoin(machines)
     orders = Orders(folder, Resources(), git_commit="abc", save_interval_s=1)
-    board = Board(Curves(folder, ()), plan.jobs)
+    board = RefilledBoard(Curves(folder, ()), plan.jobs, lambda: watcher.new_node in watcher.busy)
     run_jobs(orders, board, lambda: at_once(orders.resources, present_nodes()), watcher)
     assert watcher.failures == []
-    assert sorted(watcher.done_ids) == sorted(plan.trial_ids)
-    assert finished_trials(tmp_path) == set(plan.trial_ids)
-    for job in plan.jobs:
+    given = [job.trial.id for job in board.given]
+    assert sorted(watcher.done_ids) == sorted(given)
+    assert finished_trials(tmp_path) == set(given)
+    for job in board.given:
         epochs = read_steps(tmp_path, [job.trial.id])["epoch"].to_pylist()
         assert epochs == list(range(job.trial.recipe.epochs))
     assert watcher.new_node in watcher.busy

@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 import torch
 from ray.util.state import list_actors
+from refilled_board import RefilledBoard
 
 from metakd.core.training import Recipe
 from metakd.data.bank import open_answers
@@ -104,6 +105,7 @@ def run(
     folder: StudyFolder,
     resources: Resources = ONE,
     preparations: Sequence[PreparationJob] = (),
+    max_failures: int = 1,
     **settings: float,
 ) -> Heard:
     heard = Heard(folder)
@@ -111,7 +113,7 @@ def run(
     at_once = 1 if resources.workers > 1 else 2
     board = Board(Curves(folder, finished_trials(folder.out)), jobs)
     board.prepare(preparations)
-    run_jobs(orders, board, lambda: at_once, heard)
+    run_jobs(orders, board, lambda: at_once, heard, max_failures)
     return heard
 
 
@@ -145,25 +147,24 @@ def stopped(job: Job, after: int) -> Job:
 
 
 @pytest.mark.slow
-@pytest.mark.slow
 def test_a_second_actor_starts_beside_trials_that_are_shorter_than_its_start(
     cluster: Cluster, planned: tuple[StudyFolder, Plan], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     folder, plan = planned
     monkeypatch.setattr(tuning, "LOOK_INTERVAL_S", 0.5)
-    jobs = [learning(plan, epochs=1, seed=seed) for seed in range(100, 400)]
-    started = time.monotonic()
     heard = Heard(folder)
-    board = Board(Curves(folder, ()), jobs)
+    short = (learning(plan, epochs=1, seed=seed) for seed in range(100, 500))
+    board = RefilledBoard(Curves(folder, ()), short, lambda: heard.at_once == 2)
     # As where all trials wait for one teacher: when the second may start, short ones are running.
     run_jobs(
         Orders(folder, ONE, git_commit="abc"),
         board,
-        lambda: 1 if time.monotonic() < started + 8 else 2,
+        lambda: 2 if heard.done_ids else 1,
         heard,
     )
-    assert len(heard.done_ids) == len(jobs)
     assert heard.at_once == 2
+    assert heard.reasons == {}
+    assert len(heard.done_ids) == len(board.given)
 
 
 def test_teachers_are_trained_side_by_side_and_found_again(
@@ -307,7 +308,7 @@ class OnTwo(NamedTuple):
 
 @pytest.fixture(scope="module")
 def on_two(cluster: Cluster, planned: tuple[StudyFolder, Plan]) -> OnTwo:
-    """One group of two workers, and its four trials: the last goes on from the first."""
+    """One group of two workers, and its five trials: the fourth goes on from the first."""
     folder, plan = planned
     long = learning(plan, 9)
     jobs = [
@@ -316,6 +317,7 @@ def on_two(cluster: Cluster, planned: tuple[StudyFolder, Plan]) -> OnTwo:
         learning(plan, 3, "digit_mlp"),
         learning(plan, 3, "digit_cnn_tiny"),
         long,
+        learning(plan, 20),
     ]
     return OnTwo(folder, jobs, run(jobs, folder, Resources(2), report_interval_s=0))
 
@@ -356,12 +358,13 @@ def require_one_training(folder: StudyFolder, leg: Job, whole: Job) -> None:
 
 def test_a_stopped_trial_goes_on_on_its_workers(on_two: OnTwo) -> None:
     heard, jobs = on_two.heard, on_two.jobs
+    leg, whole = jobs[0], jobs[3]
     assert heard.reasons == {}
     assert heard.done_ids == [job.trial.id for job in jobs]
     # After its last epoch a trial reports once more, that it is committed.
-    assert heard.epochs[jobs[0].trial.id] == [1, 2, 3, 4, 4]
-    assert heard.epochs[jobs[-1].trial.id] == [5, 6, 7, 8, 9, 9]
-    require_one_training(on_two.folder, jobs[0], jobs[-1])
+    assert heard.epochs[leg.trial.id] == [1, 2, 3, 4, 4]
+    assert heard.epochs[whole.trial.id] == [5, 6, 7, 8, 9, 9]
+    require_one_training(on_two.folder, leg, whole)
 
 
 @pytest.mark.slow
@@ -382,30 +385,45 @@ def alive(dashboard: str | None, named: str) -> list[int]:
     return [actor.pid for actor in actors if named in actor.class_name]
 
 
-def kill_once_under_way(dashboard: str, states: Path, named: str, killed: list[int]) -> None:
-    """Kills one who runs the trial, as soon as its tenth epoch is kept."""
-    while not list(states.glob("epoch-00001?.pt")):
+def epochs_kept(states: Path) -> int:
+    """Returns how many epochs the last kept state of a trial has behind it."""
+    return max((int(file.stem.split("-")[1]) for file in states.glob("epoch-*.pt")), default=0)
+
+
+def wait_for_epoch(states: Path, epoch: int) -> None:
+    while epochs_kept(states) < epoch:
         time.sleep(0.01)
-    victim = alive(dashboard, named)[-1]
-    os.kill(victim, signal.SIGKILL)
-    killed.append(victim)
+
+
+def kill_under_way(
+    dashboard: str | None, states: Path, named: Sequence[str], killed: list[int]
+) -> None:
+    """Kills those who run the trial, one after the other, four kept epochs after the last."""
+    for name in named:
+        before = epochs_kept(states)
+        # Those before may keep one more; to find out who runs it now takes as long as some epochs.
+        wait_for_epoch(states, before + 2)
+        victim = alive(dashboard, name)[-1]
+        wait_for_epoch(states, before + 4)
+        os.kill(victim, signal.SIGKILL)
+        killed.append(victim)
 
 
 def run_and_kill(
-    cluster: Cluster, job: Job, folder: StudyFolder, resources: Resources, named: str
-) -> Heard:
+    cluster: Cluster, job: Job, folder: StudyFolder, resources: Resources, *named: str
+) -> None:
+    """Runs a trial to its end, though each of those who run it is killed once."""
     states = folder.checkpoints / job.trial.id
     killed: list[int] = []
     killer = threading.Thread(
-        target=kill_once_under_way, args=(cluster.dashboard, states, named, killed), daemon=True
+        target=kill_under_way, args=(cluster.dashboard, states, named, killed), daemon=True
     )
     killer.start()
-    heard = run([job], folder, resources, save_interval_s=0)
+    heard = run([job], folder, resources, max_failures=len(named), save_interval_s=0)
     killer.join(timeout=1)
-    assert len(killed) == 1
+    assert len(killed) == len(named)
     assert heard.reasons == {}
     assert not states.exists()
-    return heard
 
 
 @pytest.mark.slow
@@ -413,7 +431,7 @@ def test_a_trial_whose_process_is_killed_goes_on_and_ends_as_undisturbed(
     cluster: Cluster, planned: tuple[StudyFolder, Plan]
 ) -> None:
     folder, plan = planned
-    job = learning(plan, 150, seed=20)
+    job = learning(plan, 80, seed=20)
     # Tune's name for a function's actor.
     run_and_kill(cluster, job, folder, ONE, "ImplicitFunc")
     torch.set_num_threads(1)
@@ -421,34 +439,23 @@ def test_a_trial_whose_process_is_killed_goes_on_and_ends_as_undisturbed(
     (row,) = read_trials(folder.out, [job.trial.id]).to_pylist()
     assert row["test_acc_last"] == accuracy(undisturbed)
     steps = read_steps(folder.out, [job.trial.id])
-    assert steps["epoch"].to_pylist() == list(range(150))
+    assert steps["epoch"].to_pylist() == list(range(80))
     losses = [epoch.record.train_loss for epoch in undisturbed.epochs]
     assert steps["train_loss"].to_pylist() == np.float32(losses).tolist()
 
 
-@pytest.fixture(scope="module")
-def undisturbed_on_two(cluster: Cluster, planned: tuple[StudyFolder, Plan]) -> OnTwo:
-    """A trial of two workers that nobody kills."""
-    folder, plan = planned
-    jobs = [learning(plan, 45)]
-    return OnTwo(folder, jobs, run(jobs, folder, Resources(2)))
-
-
 @pytest.mark.slow
-# One of its workers; its driver, which takes Ray Train's controller with it.
-@pytest.mark.parametrize("victim", ["RayTrainWorker", "ImplicitFunc"])
-def test_a_trial_of_two_workers_goes_on_after_a_kill_and_ends_as_undisturbed(
-    cluster: Cluster, undisturbed_on_two: OnTwo, tmp_path: Path, victim: str
+def test_a_trial_of_two_workers_goes_on_after_each_kill_and_ends_as_undisturbed(
+    cluster: Cluster, on_two: OnTwo, tmp_path: Path
 ) -> None:
-    (job,) = undisturbed_on_two.jobs
+    undisturbed, job = on_two.folder, on_two.jobs[-1]
     folder = StudyFolder(tmp_path / "out")
     for name in ("datasets", "teachers"):
-        shutil.copytree(undisturbed_on_two.folder.out / name, folder.out / name)
-    run_and_kill(cluster, job, folder, Resources(2), victim)
-    found, expected = (
-        read_steps(place.out, [job.trial.id]) for place in (folder, undisturbed_on_two.folder)
-    )
-    assert found["epoch"].to_pylist() == list(range(45))
+        shutil.copytree(undisturbed.out / name, folder.out / name)
+    # One of its workers; then its driver, which takes Ray Train's controller with it.
+    run_and_kill(cluster, job, folder, Resources(2), "RayTrainWorker", "ImplicitFunc")
+    found, expected = (read_steps(place.out, [job.trial.id]) for place in (folder, undisturbed))
+    assert found["epoch"].to_pylist() == list(range(20))
     for column in ("train_loss", "val_loss", "tau_s", "tau_t"):
         assert found[column].to_pylist() == expected[column].to_pylist(), column
 

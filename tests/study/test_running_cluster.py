@@ -9,14 +9,11 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
-import numpy as np
 import pytest
-import torch
 from study_command import ROOT, SCRIPT, environment, free_port, run, signalled, trials_announced
 
 from metakd.data.datasets import open_dataset
@@ -26,7 +23,6 @@ from metakd.study.options import BankPolicy
 from metakd.study.plan import Plan, make_plan
 from metakd.study.spec import StudySpec
 from metakd.train.folder import StudyFolder
-from metakd.train.student import run_trial
 from metakd.train.teacher import TeacherReport, new_teacher, store_teacher
 
 pytestmark = pytest.mark.slow
@@ -79,18 +75,24 @@ def answers(port: int) -> bool:
 BASIC = ("ce", "fixed", "grid", "meta")
 SPEC = StudySpec(
     name="grid_vs_meta",
-    strategies=BASIC,
+    strategies=(*BASIC, "optuna+asha", "pbt"),
     scales=(0.3,),
     augmentations=("none",),
     temperatures=(1.0, 4.0),
-    seeds=2,
+    seeds=1,
     teachers=("digit_mlp",),
-    epochs=100,
+    epochs=60,
 )
 WORDS = """
---strategies ce fixed grid meta --scales 0.3 --augmentations none --temperatures 1 4 --seeds 2
---teacher digit_mlp --epochs 100 --save-interval 0.2 --no-report --out
+--strategies ce fixed grid meta optuna+asha pbt --scales 0.3 --augmentations none
+--temperatures 1 4 --seeds 1 --teacher digit_mlp --epochs 60 --save-interval 0.2 --no-report
+--out out
 """
+COLUMNS = """
+status epochs val_acc_last test_acc_last test_acc_selected selected_epoch tau_s_last
+"""
+STATES = "checkpoints/*/epoch-*.pt"
+STEP_COLUMNS = ["trial_id", "epoch", "train_loss", "val_loss", "tau_s", "tau_t"]
 
 
 def with_teacher(out: Path, spec: StudySpec) -> Plan:
@@ -106,55 +108,53 @@ def with_teacher(out: Path, spec: StudySpec) -> Plan:
 def test_a_study_killed_three_times_ends_as_one_that_was_not(
     running: Running, tmp_path: Path
 ) -> None:
-    out = tmp_path / "out"
-    words = ["--cluster", running.address, *WORDS.split(), "out"]
+    words = ["--cluster", running.address, *WORDS.split()]
+    plans = [with_teacher(tmp_path / place / "out", SPEC) for place in ("killed", "undisturbed")]
+    planned = set(plans[0].trial_ids)
+    out = tmp_path / "killed" / "out"
     moments = random.Random(5)
 
     def so_far(trials: int) -> bool:
         """Some time after so many trials are finished and another is under way."""
-        is_so_far = len(finished_trials(out)) >= trials and any(out.glob("checkpoints/*/*.pt"))
+        is_so_far = len(finished_trials(out)) >= trials and any(
+            out.glob("checkpoints/*/epoch-*.pt")
+        )
         if is_so_far:
             time.sleep(moments.uniform(0, 0.5))
         return is_so_far
 
-    plan = with_teacher(out, SPEC)
     finished: list[set[str]] = [set()]
-    for trials in (0, 2, 4):
+    for trials in (0, 2, 7):
         code, _, _ = signalled(
-            words, tmp_path, partial(so_far, trials), signal.SIGKILL, running.secrets
+            words, out.parent, partial(so_far, trials), signal.SIGKILL, running.secrets
         )
         assert code == -signal.SIGKILL
         finished.append(finished_trials(out))
         assert finished[-1] >= finished[-2]
-    assert 4 <= len(finished[-1]) < 8
+    assert any(out.glob(STATES))
     before = {path: path.stat().st_mtime_ns for path in (out / "trials").iterdir()}
-    assert any(out.glob("checkpoints/*/*.pt"))
-    last = run(*words, cwd=tmp_path, extra=running.secrets)
-    assert last.returncode == 0, last.stderr
-    found, to_run = trials_announced(last.stdout)
-    assert len(finished[-1]) <= found <= len(finished[-1]) + 2
-    assert found + to_run == 8
-    # Nothing finished was run again, and nothing is left of what was under way.
+    found = []
+    for place in ("killed", "undisturbed"):
+        out = tmp_path / place / "out"
+        last = run(*words, cwd=out.parent, extra=running.secrets)
+        assert last.returncode == 0, last.stderr
+        there, to_run = trials_announced(last.stdout)
+        assert there + to_run == len(planned)
+        least = len(planned & finished[-1]) if place == "killed" else 0
+        assert least <= there <= least + 2
+        assert not (out / "checkpoints").exists()
+        assert not (out / "ray").exists()
+        searches = read_searches(out)
+        assert all(searches["is_complete"].to_pylist())
+        ids = planned.union(searches["trial_id"].to_pylist())
+        assert finished_trials(out) >= ids
+        rows = read_trials(out, ids, COLUMNS.split())
+        steps = read_steps(out, ids).select(STEP_COLUMNS)
+        found.append([table.to_pylist() for table in (searches, rows, steps)])
+    # Nothing finished was run again.
     assert all(path.stat().st_mtime_ns == then for path, then in before.items())
-    assert not (out / "checkpoints").exists()
-    assert not (out / "ray").exists()
-    folder = StudyFolder(out)
-    torch.set_num_threads(1)
-    assert finished_trials(out) == set(plan.trial_ids)
-    for job in plan.jobs:
-        undisturbed = run_trial(job.trial, folder, None)
-        (row,) = read_trials(out, [job.trial.id]).to_pylist()
-        assert row["test_acc_last"] == undisturbed.test_last.accuracy
-        assert row["test_acc_selected"] == undisturbed.test_selected.accuracy
-        assert row["selected_epoch"] == undisturbed.selected_epoch
-        steps = read_steps(out, [job.trial.id])
-        assert steps["epoch"].to_pylist() == list(range(100))
-        records = [epoch.record for epoch in undisturbed.epochs]
-        losses = [record.train_loss for record in records]
-        assert steps["train_loss"].to_pylist() == np.float32(losses).tolist()
-        if job.trial.teacher is not None:
-            taus = [record.temperatures[0] for record in records if record.temperatures]
-            assert steps["tau_s"].to_pylist() == np.float32(taus).tolist()
+    assert found[0] == found[1]
+    assert {row["status"] for row in found[0][1]} == {"stopped", "done"}
 
 
 def test_a_trial_that_always_fails_is_recorded_and_the_study_goes_on(
@@ -196,7 +196,7 @@ def test_a_trial_that_always_fails_is_recorded_and_the_study_goes_on(
     assert "3 finished, 1 to run" in again.stdout
 
 
-TINY_CE = "--strategies ce --scales 0.3 --augmentations none --epochs 1 --no-report"
+TINY_CE = "--strategies ce --scales 0.3 --augmentations none --seeds 1 --epochs 1 --no-report"
 
 
 def test_a_study_submitted_as_a_job_joins_the_cluster_that_it_runs_in(
@@ -222,14 +222,16 @@ def test_a_study_submitted_as_a_job_joins_the_cluster_that_it_runs_in(
     assert job.returncode == 0, job.stdout + job.stderr
     assert f"dashboard    {running.dashboard}" in job.stdout
     assert "started here" not in job.stdout
-    assert "6/6 done" in job.stdout
-    assert len(finished_trials(out)) == 6
+    assert "1/1 done" in job.stdout
+    assert len(finished_trials(out)) == 1
 
 
 def test_without_the_token_the_cluster_is_refused_in_one_line(
     running: Running, tmp_path: Path
 ) -> None:
-    refused = run("--cluster", running.address, *TINY_CE.split(), "--out", "out", cwd=tmp_path)
+    words = ["--cluster", running.address, *TINY_CE.split(), "--out", "out"]
+    # Ray tries that often, a second apart.
+    refused = run(*words, cwd=tmp_path, extra={"RAY_NUM_REDIS_GET_RETRIES": "2"})
     assert refused.returncode == 2
     assert refused.stderr.startswith(f"error: the cluster at {running.address} refused")
     assert "RAY_AUTH_MODE=token" in refused.stderr
@@ -251,35 +253,4 @@ def test_under_uv_the_workers_take_this_environment(running: Running, tmp_path: 
         check=False,
     )
     assert study.returncode == 0, study.stderr
-    assert "6/6 done" in study.stdout
-
-
-def test_searches_killed_twice_end_as_those_that_were_not(running: Running, tmp_path: Path) -> None:
-    spec = replace(SPEC, strategies=("optuna+asha", "pbt"), seeds=1, epochs=60)
-    words = ["--cluster", running.address, *WORDS.split(), "out", "--strategies", *spec.strategies]
-    words += ["--seeds", "1", "--epochs", "60"]
-    for place in ("stopped", "undisturbed"):
-        with_teacher(tmp_path / place / "out", spec)
-    out = tmp_path / "stopped" / "out"
-    for trials in (2, 7):
-        code, _, _ = signalled(
-            words,
-            tmp_path / "stopped",
-            lambda least=trials: len(finished_trials(out)) >= least,  # type: ignore[misc]
-            signal.SIGKILL,
-            running.secrets,
-        )
-        assert code == -signal.SIGKILL
-    found = []
-    for place in ("stopped", "undisturbed"):
-        last = run(*words, cwd=tmp_path / place, extra=running.secrets)
-        assert last.returncode == 0, last.stderr
-        assert not (tmp_path / place / "out" / "checkpoints").exists()
-        searches = read_searches(tmp_path / place / "out")
-        assert all(searches["is_complete"].to_pylist())
-        ids = searches["trial_id"].to_pylist()
-        columns = ["status", "epochs", "val_acc_last", "test_acc_last", "tau_s_last"]
-        rows = read_trials(tmp_path / place / "out", ids, columns)
-        found.append((searches.to_pylist(), rows.to_pylist()))
-    assert found[0] == found[1]
-    assert {row["status"] for row in found[0][1]} == {"stopped", "done"}
+    assert "1/1 done" in study.stdout

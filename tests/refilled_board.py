@@ -1,0 +1,33 @@
+"""A board of trials that has another one for as long as a test waits for something to happen."""
+
+from collections.abc import Callable, Iterable
+
+from metakd.study.board import AnyJob, Board
+from metakd.study.cases import Job
+from metakd.study.curves import Curves
+
+
+class RefilledBoard(Board):
+    """Never runs out of trials before something has been seen, however long that takes.
+
+    A test with a fixed number of trials needs as many as the slowest machine would.
+
+    Args:
+        curves: What is in the store.
+        jobs: Trials, given one by one; when they are out, the test has waited long enough.
+        is_seen: Says whether no more trials are wanted.
+    """
+
+    def __init__(self, curves: Curves, jobs: Iterable[Job], is_seen: Callable[[], bool]) -> None:
+        super().__init__(curves, ())
+        self._source = iter(jobs)
+        self._is_seen = is_seen
+        self.given: list[Job] = []
+
+    def next_job(self) -> AnyJob | None:
+        if not self.known() and not self._is_seen():
+            job = next(self._source, None)
+            if job is not None:
+                self.given.append(job)
+                self._put(job, self._planned)
+        return super().next_job()
