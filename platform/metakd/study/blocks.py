@@ -32,6 +32,9 @@ from metakd.study.spec import SpecError, StudySpec
 from metakd.train.folder import StudyFolder
 
 HOUR_S = 3600.0
+TRIAL_STEPS = 120.0
+"""What a trial takes beside its steps, in steps of a small student: its start, its evaluations and
+its commit. Large students have so many more and longer steps that it does not matter."""
 PlanOf = Callable[[Sequence[int]], Plan]
 """Lays the study out with so many seeds in each setting."""
 
@@ -207,12 +210,14 @@ def seed_costs(plan: Plan) -> tuple[float, ...]:
         trial = job.trial
         if seed_number(trial.seed) == 0:
             group = group_of[trial.data, trial.sampling]
-            costs[group] += expected_steps(job) * pixels[trial.data]
+            costs[group] += (expected_steps(job) + TRIAL_STEPS) * pixels[trial.data]
     for name, case in plan.searches:
         if seed_number(case.seed) == 0:
             data, sampling = case.setting.data, case.setting.sampling
-            steps = expected_runs(name, case, plan.spec) * expected_steps(plain_run(case))
-            costs[group_of[data, sampling]] += steps * pixels[data]
+            steps = expected_steps(plain_run(case)) + TRIAL_STEPS
+            costs[group_of[data, sampling]] += (
+                expected_runs(name, case, plan.spec) * steps * pixels[data]
+            )
     return tuple(cost / min(pixels.values()) for cost in costs)
 
 
