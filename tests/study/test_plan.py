@@ -14,6 +14,7 @@ from metakd.core.look_ahead_cost import PASS_EQUIVALENTS
 from metakd.data.datasets import ImageDataset, open_dataset
 from metakd.data.splits import SplitError
 from metakd.models.names import student_ladder, teacher_ladder
+from metakd.results.seeds import seed_number
 from metakd.study.banks import RoomError, check_room
 from metakd.study.cost import expected_steps
 from metakd.study.options import MODES, BankPolicy, Mode
@@ -60,7 +61,7 @@ def test_adding_to_a_study_keeps_its_trials(digits: ImageDataset) -> None:
 
 
 def test_finished_early_means_complete_pairs(digits: ImageDataset) -> None:
-    seeds = [job.trial.seed for job in make_plan(SPEC, [digits]).jobs]
+    seeds = [seed_number(job.trial.seed) for job in make_plan(SPEC, [digits]).jobs]
     assert seeds == sorted(seeds)
 
 
@@ -72,10 +73,19 @@ def test_only_who_asks_a_teacher_has_one(digits: ImageDataset) -> None:
     assert {setting.teachers for setting in alone.settings} == {()}
 
 
-def test_one_bank_serves_all_scales_and_methods_of_an_augmentation_and_seed(
+def test_a_bank_serves_all_methods_of_a_setting_and_seed(digits: ImageDataset) -> None:
+    plan = make_plan(SPEC, [digits])
+    assert sorted(bank.samples for bank in plan.banks) == [321] * 4 + [1069] * 4
+    for bank in plan.banks:
+        served = [job.trial for job in plan.jobs if job.bank is not None and job.bank.id == bank.id]
+        assert len({(trial.sampling, trial.seed) for trial in served}) == 1
+        assert {trial.distiller.method for trial in served} == {"ce", "kd", "mkd"}
+
+
+def test_one_bank_serves_all_scales_and_methods_where_scales_share_their_seeds(
     digits: ImageDataset,
 ) -> None:
-    plan = make_plan(SPEC, [digits])
+    plan = make_plan(replace(SPEC, seed_streams="shared"), [digits])
     assert len(plan.banks) == 2 * 2
     for bank in plan.banks:
         assert bank.samples == 1069
@@ -105,7 +115,7 @@ def test_as_many_steps_need_more_views_of_fewer_samples(digits: ImageDataset) ->
 
 
 def test_scales_can_be_images_per_class(digits: ImageDataset) -> None:
-    plan = make_plan(replace(SPEC, images_per_class=(3, 20)), [digits])
+    plan = make_plan(replace(SPEC, images_per_class=(3, 20), seed_streams="shared"), [digits])
     shown = {(job.trial.sampling.images_per_class, job.trial.sampling.scale) for job in plan.jobs}
     assert shown == {(3, 30 / 1069), (20, 200 / 1069)}
     assert {bank.samples for bank in plan.banks} == {200}
@@ -149,7 +159,7 @@ def test_what_is_kept_can_be_asked_for(digits: ImageDataset, mode: Mode) -> None
 def test_banks_that_the_disk_does_not_hold_are_refused(
     digits: ImageDataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    plan = make_plan(SPEC, [digits])
+    plan = make_plan(replace(SPEC, seed_streams="shared"), [digits])
     needed = sum(bank.kept_bytes for bank in plan.banks)
     usage = shutil.disk_usage(tmp_path)._replace(free=needed)
     monkeypatch.setattr(shutil, "disk_usage", lambda place: usage)

@@ -91,7 +91,12 @@ def test_searches_of_one_teacher_ask_what_they_asked_before_there_were_several(
     digits: ImageDataset,
 ) -> None:
     spec = replace(
-        SPEC, question="grid_vs_meta", teachers=("digit_cnn",), strategies=("random",), budget=3.0
+        SPEC,
+        question="grid_vs_meta",
+        teachers=("digit_cnn",),
+        strategies=("random",),
+        budget=3.0,
+        seed_streams="shared",
     )
     plan = make_plan(spec, [digits])
     (case,) = [case for _, case in plan.searches]

@@ -44,11 +44,11 @@ def test_studies_with_one_out_share_teachers_and_trials(digits: ImageDataset) ->
     asked = ("teacher_gap", "transfer")
     teacher_gap, transfer = (make_plan(study(name), [digits]) for name in asked)
     assert set(teacher_gap.teachers) == set(transfer.teachers)
-    gap = make_plan(study("augmentation_gap"), [digits])
-    assert {bank.id for bank in gap.banks} & {bank.id for bank in transfer.banks}
     whole = make_plan(StudySpec("grid_vs_meta"), [digits])
-    # 30 % of the data, three augmentations, six seeds, seven runs.
-    assert len(set(whole.trial_ids) & set(gap.trial_ids)) == 3 * 6 * 7
+    assert {bank.id for bank in whole.banks} & {bank.id for bank in transfer.banks}
+    # Augmentations that are compared with each other share their seeds, and have others.
+    gap = make_plan(study("augmentation_gap"), [digits])
+    assert not set(gap.trial_ids) & set(whole.trial_ids)
 
 
 def test_a_gap_needs_levels() -> None:
