@@ -72,6 +72,23 @@ def fails(words: list[str], capsys: pytest.CaptureFixture[str]) -> str:
         ("--dry-run --cluster ray://h:1", "Ray Client"),
         ("--dry-run --cluster 127.0.0.1:9", "no Ray cluster answers"),
         ("--strategies all ce", "'all' stands alone"),
+        ("--until-decided --margin 0", "margin_pp must be above 0"),
+        ("--until-decided --margin -1", "margin_pp must be above 0"),
+        ("--until-decided --looks 1 3 2", "from 1 on and rising, such as 1 2 4 8, got 1 3 2"),
+        ("--until-decided --looks 2 3", "from 1 on and rising"),
+        ("--until-decided --looks 1 1", "from 1 on and rising"),
+        ("--until-decided --looks 1 1e9", "the last at 1000 pilots or before"),
+        ("--until-decided --seeds 1", "a pilot of 1 seed does not show how much seeds differ"),
+        (
+            "--until-decided --seeds 2 --strategies meta",
+            "one strategy, meta, has nothing to be decided",
+        ),
+        ("--until-decided --seeds 2 --strategies ce align", "have no primary comparison to decide"),
+        ("--until-decided --max-hours 0", "max-hours must be above 0"),
+        ("--until-decided --max-runs 0", "max-runs must be at least 1"),
+        ("--max-hours 1", "--max-hours is for studies that run until they are decided"),
+        ("--looks 1 2", "--looks is for studies that run until they are decided"),
+        ("--seeds 2 --plan-power /nowhere", "/nowhere holds no study"),
     ],
 )
 def test_it_is_named_in_one_line(
