@@ -145,14 +145,14 @@ def test_along_augmentations_gains_are_told_from_losses_without_a_teacher(made_u
     assert [gap.measure for gap in without] == ["accuracy"]
 
 
-def test_the_default_and_learning_are_asked_alone_and_the_others_together(made_up) -> None:
+def test_the_drop_is_judged_by_itself_and_what_strategies_mend_together(made_up) -> None:
     [gap] = gaps_of(teacher_study(made_up, seeds=4))
     [fewer] = gaps_of(teacher_study(made_up, seeds=4, strategies=("fixed", "meta")))
     [alone] = gaps_of(teacher_study(made_up, seeds=4, strategies=("fixed",)))
     by_name = {each.strategy: each for each in gap.strategies}
     [fixed, meta] = fewer.strategies
     assert by_name["fixed"].drop_p == fixed.drop_p == alone.strategies[0].drop_p
-    assert by_name["meta"].mending_p == meta.mending_p
+    assert by_name["meta"].mending_p >= meta.mending_p
     assert by_name["meta"].drop_p >= meta.drop_p
 
 

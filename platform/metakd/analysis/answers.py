@@ -47,8 +47,7 @@ class StrategyGap:
             where its validation is not known.
         own_drop: From there to the last, at the same confidence.
         mending: The reference's drop minus this one's; None for the reference.
-        mending_p: Of the mending against 0, corrected as ``drop_p`` is; of the first of "meta",
-            "grid" that is there only for the choice of the level.
+        mending_p: Of the mending against 0, corrected as ``drop_p`` is.
         mended: "mended", "reduced", "not shown to be reduced", "enlarged", "nothing to mend" or
             "no data"; None for the reference.
         at_last: "gain", "harm" or "open": what distillation does at the last level; None where

@@ -5,9 +5,8 @@ and the test accuracies come from the same students: a lucky level is chosen and
 test. Every interval and p value of a contrast is therefore corrected for all the levels that could
 have been chosen (Bonferroni), which holds however validation and test depend on each other.
 
-Two claims are what a study of a gap asks, each by itself: that there is a drop at the default
-temperature, and that the learned one mends it. Those of all other strategies are corrected for
-their number (Holm).
+One claim is what a study of a gap asks, by itself: that there is a drop at the default temperature.
+Whether strategies drop less, the learned one among them, is corrected for their number (Holm).
 """
 
 from collections.abc import Mapping, Sequence
@@ -31,7 +30,7 @@ from metakd.results.teachers import TeacherScore
 FACTORS = ("teacher", "augmentation")
 REFERENCE = "fixed"
 NO_TEACHER = "ce"
-# Whose mending is asked about by itself: the first of these that the study ran.
+# Whose mending the headline tells: the first of these that the study ran.
 LEARNERS = ("meta", "grid")
 
 
@@ -211,11 +210,10 @@ def _judged(
 ) -> tuple[StrategyGap, ...]:
     """Corrects p values for the number of strategies and finds the words."""
     names = [gap.strategy for gap in others]
-    learner = next((names.index(name) for name in LEARNERS if name in names), None)
     drop_p = [reference.drop_p, *holm([gap.drop_p for gap in others])]
     last_p = {name: mean_p_value(test[-1], strata) for name, test in scores.items()}
     at_last = [last_p[reference.strategy], *holm([last_p[name] for name in names])]
-    mending_p: list[float | None] = [None, *_holm_but(learner, [gap.mending_p for gap in others])]
+    mending_p: list[float | None] = [None, *holm([gap.mending_p for gap in others])]
     verdict = drop_verdict(reference.drop, drop_p[0])
     return tuple(
         replace(
@@ -230,12 +228,3 @@ def _judged(
         )
         for index, gap in enumerate([reference, *others])
     )
-
-
-def _holm_but(alone: int | None, p_values: Sequence[float | None]) -> list[float | None]:
-    """Corrects all p values but one, which is a question of its own."""
-    others = [p for index, p in enumerate(p_values) if index != alone]
-    corrected = holm(others)
-    if alone is not None:
-        corrected.insert(alone, p_values[alone])
-    return corrected
