@@ -2,11 +2,14 @@
 
 import signal
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from study_command import TINY, run, signalled
 
+from metakd.analysis.summary_file import read_summary
+from metakd.results.looks import read_looks
 from metakd.results.reader import finished_trials, read_study, read_trials
 from metakd.results.searches import read_searches
 
@@ -169,3 +172,32 @@ def test_a_dry_run_plans_and_runs_nothing(tmp_path: Path) -> None:
     assert "dashboard" not in plan.stdout
     assert not (tmp_path / "out" / "study.json").exists()
     assert not (tmp_path / "out" / "trials").exists()
+
+
+DECIDE = (
+    *("--until-decided", "--seeds", "2", "--looks", "1", "2", "4", "--margin", "0.1"),
+    *("--strategies", "fixed", "meta"),
+)
+
+
+@pytest.mark.slow
+def test_a_study_that_decides_is_killed_between_two_looks_and_goes_on(place: Path) -> None:
+    undisturbed, killed = place / "undisturbed", place / "killed"
+    whole = run(*TINY, str(undisturbed), *DECIDE, cwd=place)
+    assert whole.returncode == 0, whole.stderr
+    looks = read_looks(undisturbed)
+    assert f"look         {len(looks)} of 3: the learned temperature − " in whole.stdout
+    last = " ".join(whole.stdout.split("done in ")[1].split())
+    assert f"Decided at look {len(looks)} of 3" in last or "Undecided at ±0.19 points" in last
+
+    def in_the_second_block() -> bool:
+        return len(read_looks(killed)) == 1 and len(finished_trials(killed)) > looks[0].trials + 1
+
+    signalled([*TINY, str(killed), *DECIDE], place, in_the_second_block, signal.SIGKILL)
+    again = run(*TINY, str(killed), *DECIDE, cwd=place)
+    assert again.returncode == 0, again.stderr
+    assert again.stdout.count("look         ") == len(looks) - 1
+    assert [replace(look, wall_s=0.0) for look in read_looks(killed)] == [
+        replace(look, wall_s=0.0) for look in looks
+    ]
+    assert read_summary(killed).verdict.headline == read_summary(undisturbed).verdict.headline

@@ -9,6 +9,7 @@ from pathlib import Path, PurePath
 
 from metakd.results.compaction import Compaction
 from metakd.results.files import COMPACTED, list_files
+from metakd.results.looks import LOOKS_FILE
 from metakd.results.object_store import ObjectStore
 from metakd.results.reader import packed_trials
 from metakd.results.searches import SEARCHES_FILE
@@ -16,7 +17,7 @@ from metakd.results.study import OWN_NAMES, STUDY_FILE, StoreError, check_own
 from metakd.results.teachers import TEACHERS_FILE
 
 FOLDERS = ("trials", "steps", "failed")
-OF_THE_STUDY = (SEARCHES_FILE, TEACHERS_FILE)
+OF_THE_STUDY = (SEARCHES_FILE, TEACHERS_FILE, LOOKS_FILE)
 ATTEMPTS = 5
 
 
