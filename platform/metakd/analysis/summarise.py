@@ -129,8 +129,10 @@ def summarise(out: Path) -> Summary:
         degradations=degradations,
         profiles=loss_profiles(table, grid),
         optimism=selection_optimism(grid),
-        detectable=detectable_difference(
-            minus_pp(table, reached, contest.protagonist, contest.main_rival)
+        detectable=None
+        if deciding is not None
+        else detectable_difference(
+            minus_pp(table, reached, contest.protagonist, contest.main_rival), table.strata
         ),
         wall_clock=wall_clock(table),
         tau_spans=tau_spans(settings, learned),

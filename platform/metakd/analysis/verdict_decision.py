@@ -27,12 +27,13 @@ def with_decision(
     """
     sentences = list(verdict.sentences)
     badge, headline = verdict.badge, verdict.headline
-    if primary.here.mean_pp is not None and primary.elsewhere is not None:
-        if primary.settings > 1:
+    if primary.here.mean_pp is not None:
+        if primary.elsewhere is not None:
             headline = _scoped(headline, f" in these {primary.settings} settings")
             sentences[1:1] = filter(None, [elsewhere_sentence(primary.elsewhere)])
         if deciding is not None and not deciding.is_decided:
-            badge += " so far"
+            word, comma, cost = badge.partition(",")
+            badge = f"{word} so far{comma}{cost}"
     if deciding is not None:
         sentences[:0] = filter(
             None, [deciding_sentence(deciding, command), undeclared_sentence(deciding)]
@@ -43,7 +44,8 @@ def with_decision(
 def _scoped(headline: str, scope: str) -> str:
     """Returns a headline with its scope, before what it says of the cost."""
     finding, semicolon, rest = headline.removesuffix(".").partition("; ")
-    return f"{finding}{scope}{semicolon}{rest}."
+    comma = "," if "," in finding else ""
+    return f"{finding}{comma}{scope}{semicolon}{rest}."
 
 
 def elsewhere_sentence(elsewhere: Interval) -> str | None:
@@ -84,7 +86,9 @@ def deciding_sentence(deciding: Deciding, command: str) -> str:
     if deciding.is_at_its_end or prospect is None:
         ends = (last.interval.low_pp, last.interval.high_pp)
         known = [abs(end) for end in ends if end is not None]
-        enough = f"; it was settled at ±{math.ceil(100 * max(known)) / 100:.2f}" if known else ""
+        enough = (
+            f"; its interval lies within ±{math.ceil(100 * max(known)) / 100:.2f}" if known else ""
+        )
         return (
             f"Undecided at {margin} after {at}: no further look was declared{enough}. More seeds "
             "decide it in a new --out, with a margin and looks declared anew."
