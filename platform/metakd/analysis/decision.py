@@ -136,6 +136,11 @@ class Deciding:
         return self.word != OPEN
 
     @property
+    def seeds_at_last_look(self) -> tuple[int, ...]:
+        """How many seeds each setting had at the last look; there must be one."""
+        return tuple(each.seeds[len(self.looks) - 1] for each in self.allocation)
+
+    @property
     def is_at_its_end(self) -> bool:
         """Whether all declared looks were taken."""
         return len(self.looks) == len(self.declared)

@@ -153,7 +153,7 @@ def at_look(
     """Returns findings whose primary comparison is that of the last declared look.
 
     Args:
-        findings: By all trials so far.
+        findings: By the trials that the look saw.
         question: What the study asks.
         main_rival: Whose comparison the headline of a question with a protagonist is about.
         primary: The primary comparison.

@@ -114,7 +114,8 @@ def undeclared_sentence(deciding: Deciding) -> str | None:
         return None
     return (
         f"{counted(deciding.undeclared_pairs, 'pair')} of settings and seeds came after the last "
-        "declared look: they show in the tables and figures, and no word rests on them."
+        "declared look: they show in the figures and in what each setting reached, and no word "
+        "rests on them."
     )
 
 
