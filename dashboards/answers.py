@@ -155,17 +155,16 @@ def _gap_keys(gap: LevelGap, summary: Summary) -> tuple[KeyFigure, ...]:
     reference, learner = gap.strategies[0], asked_learner(gap)
     way = "where τ is learned" if learner and learner.strategy == "meta" else "with a grid"
     keys = [
-        interval_key(f"Drop at τ = {summary.fixed_tau:g}", reference.drop, gap.confidence, (
+        interval_key(f"Drop at τ = {summary.fixed_tau:g}", reference.drop, (
             f"{gap.chosen} minus {gap.levels[-1].name}",))
     ]  # fmt: skip
     if learner is not None and learner.mending is not None:
         word = "" if learner.mended == "nothing to mend" else learner.mended or ""
-        keys.append(interval_key(f"Drop {way}", learner.drop, gap.confidence, ("the same two",)))
+        keys.append(interval_key(f"Drop {way}", learner.drop, ("the same two",)))
         keys.append(
             interval_key(
                 f"Less than at τ = {summary.fixed_tau:g} by",
                 learner.mending,
-                gap.confidence,
                 (word,),
             )
         )
@@ -173,7 +172,7 @@ def _gap_keys(gap: LevelGap, summary: Summary) -> tuple[KeyFigure, ...]:
         shown = reference if learner is None else learner
         where = f"Gain under {gap.levels[-1].name}"
         told = "at the default τ" if learner is None else way
-        keys.append(interval_key(where, shown.by_level[-1], 0.95, (f"over no teacher, {told}",)))
+        keys.append(interval_key(where, shown.by_level[-1], (f"over no teacher, {told}",)))
     else:
         keys.append(compute_key(deciding(summary)))
     return tuple(keys)
@@ -201,8 +200,8 @@ def _reuse_keys(reuse: Reuse, learned_runs: float | None) -> tuple[KeyFigure, ..
     overall = reuse.moves[0]
     learned = NONE if learned_runs is None else runs(learned_runs)
     return (
-        interval_key("Learned there, over τ from elsewhere", overall.learned, 0.95, ()),
-        interval_key("Tuned there, over τ from elsewhere", overall.regret, 0.95, ()),
+        interval_key("Learned there, over τ from elsewhere", overall.learned),
+        interval_key("Tuned there, over τ from elsewhere", overall.regret),
         KeyFigure(
             "Moves that change τ",
             f"{overall.changed:,}",

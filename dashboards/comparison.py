@@ -38,6 +38,7 @@ EXTENT = {
     "teacher",
     "student",
     "seeds",
+    "seed_streams",
     "strategies",
     "temperatures",
     "fixed_tau",
@@ -134,6 +135,17 @@ def warnings(studies: Sequence[Study]) -> list[str]:
         found.append(
             f"The margins differ ({margins} points): the same verdict word does not claim the same."
         )
+    if _differ(studies, _is_of_its_settings):
+        here = listed([study.name for study in studies if _is_of_its_settings(study.summary)])
+        found.append(
+            f"Intervals of {here} are of the very settings, with seeds as the only chance; those "
+            "of the others are for other settings like theirs, too, and wider for it."
+        )
+    found += [
+        f"{study.name} has not decided yet: another look may change its word."
+        for study in studies
+        if study.summary.deciding is not None and study.summary.deciding.goes_on
+    ]
     searching = [study for study in studies if study.summary.question not in CONTENDERS]
     if _differ(studies, lambda s: (s.protagonist, s.main_rival)):
         kinds = dict.fromkeys(f"{s.contest.learned} minus {s.contest.rival}" for s in studies)
@@ -265,6 +277,10 @@ def _facts(
         Difference(name, tuple(of(study.summary).get(name) or NONE for study in studies))
         for name in names
     ]
+
+
+def _is_of_its_settings(summary: Summary) -> bool:
+    return summary.spec.get("seed_streams", "shared") != "shared"
 
 
 def _differ(studies: Sequence[Study], of: Callable[[Summary], object]) -> bool:

@@ -52,7 +52,7 @@ def contest_plot(summary: Summary, looks: Mapping[str, Look]) -> Markup | None:
         parts += _row(rival, TOP + (index + 0.72) * ROW, at, looks[rival.strategy].name)
     parts.append(
         f'<text x="{(LEFT + RIGHT) / 2}" y="{bottom + 26}" text-anchor="middle">'
-        "points of test accuracy, with 95 % intervals</text>"
+        "points of test accuracy, with their intervals</text>"
     )
     words = "; ".join(
         f"{strategy_name(rival.strategy, summary.question)} {signed(rival.overall.effect.mean_pp)}"

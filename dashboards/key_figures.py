@@ -4,12 +4,12 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from dashboards.contest_words import contest_words
-from dashboards.numbers import NONE, between, signed
+from dashboards.numbers import NONE, between, level, signed
 from dashboards.tones import factor
 from metakd.analysis.comparison import no_data
 from metakd.analysis.contest import CONTENDERS, SINGLE
 from metakd.analysis.contest_answers import LearningTeacher
-from metakd.analysis.intervals import LEVEL, Interval
+from metakd.analysis.intervals import Interval
 from metakd.analysis.strategy_names import at_start, strategy_name
 from metakd.analysis.summary import Comparison, Summary
 from metakd.analysis.verdict_contest import main_comparison
@@ -65,7 +65,7 @@ def _difference(main: Comparison, question: str) -> KeyFigure:
     elif effect.low_pp is None:
         note = f"no interval: {effect.method}"
     else:
-        note = f"95 % interval {between(effect.low_pp, effect.high_pp)}"
+        note = f"{level(effect)} interval {between(effect.low_pp, effect.high_pp)}"
     unit = "points" if effect.mean_pp is not None else ""
     return KeyFigure(f"Against {_rival(main, question)}", signed(effect.mean_pp), unit, note)
 
@@ -77,14 +77,15 @@ def _own(teacher: LearningTeacher) -> KeyFigure:
     elif change.low_pp is None:
         note = f"no interval: {change.method}"
     else:
-        note = f"from before to after, 95 % interval {between(change.low_pp, change.high_pp)}"
+        note = (
+            f"from before to after, {level(change)} interval "
+            f"{between(change.low_pp, change.high_pp)}"
+        )
     unit = "points" if change.mean_pp is not None else ""
     return KeyFigure("The teacher’s own accuracy", signed(change.mean_pp), unit, note)
 
 
-def interval_key(
-    label: str, effect: Interval, level: float = LEVEL, notes: Iterable[str] = ()
-) -> KeyFigure:
+def interval_key(label: str, effect: Interval, notes: Iterable[str] = ()) -> KeyFigure:
     """Returns an effect with its interval, and what else is to be noted."""
     shown = [note for note in notes if note]
     if effect.mean_pp is None:
@@ -92,7 +93,7 @@ def interval_key(
     bounds = (
         "no interval"
         if effect.low_pp is None
-        else f"{100 * level:.3g} % interval "
+        else f"{level(effect)} interval "
         # Not to be broken in the middle.
         + between(effect.low_pp, effect.high_pp).replace(" ", "\u00a0")
     )

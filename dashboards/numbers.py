@@ -1,5 +1,7 @@
 """Numbers as the report writes them: signs that line up, a dash for what is not known."""
 
+from metakd.analysis.intervals import LEVEL, Interval
+from metakd.analysis.wording import percent as level_in_words
 from metakd.analysis.wording import signed_pp
 
 NONE = "–"
@@ -18,6 +20,17 @@ def plain(value: float | None, digits: int = 2) -> str:
 def between(low: float | None, high: float | None) -> str:
     """Returns "[−0.09, +0.39]", or a dash where there is no interval."""
     return NONE if low is None or high is None else f"[{signed(low)}, {signed(high)}]"
+
+
+def ends(interval: Interval) -> str:
+    """Returns "[−0.09, +0.39]", with its level where that is another than 95 %, or a dash."""
+    shown = between(interval.low_pp, interval.high_pp)
+    return shown if shown == NONE or interval.level == LEVEL else f"{shown} at {level(interval)}"
+
+
+def level(interval: Interval) -> str:
+    """Returns "95 %" or "99.98 %": how often an interval covers."""
+    return level_in_words(interval.level)
 
 
 def from_to(low: float | None, high: float | None) -> str:

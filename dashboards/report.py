@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
+from dashboards.allocation import allocation_table
 from dashboards.answers import FIRST_FIGURES, opening
 from dashboards.contest_words import contest_words
 from dashboards.durations import duration
@@ -19,6 +20,7 @@ from metakd.atomic import new_file
 REPORT_FILE = "report.html"
 # The figures' names in the contents; a figure is named here or not at all.
 CONTENTS = {
+    "looks": "Look by look",
     "differences": "Paired difference",
     "gains": "Gain for compute",
     "anytime": "If stopped early",
@@ -36,6 +38,7 @@ CONTENTS = {
     "profiles": "Reliability",
     "optimism": "Selection bias",
     "detectable": "Was it enough?",
+    "outlook": "What it would take",
 }
 
 
@@ -64,7 +67,7 @@ def render(summary: Summary, refresh_s: int | None = None) -> str:
     looks = looks_in(summary)
     wall = summary.wall_clock
     provenance = dict(summary.provenance)
-    first = FIRST_FIGURES.get(summary.question, ())
+    first = ("looks", *FIRST_FIGURES.get(summary.question, ()))
     return render_page(
         "report.html.j2",
         sorted(all_figures(summary), key=lambda figure: _rank(figure.id, first)),
@@ -78,6 +81,7 @@ def render(summary: Summary, refresh_s: int | None = None) -> str:
         rival_bars=[interval_bar(effect, summary.margin_pp, wide) for effect in rivals],
         rival_marks=[swatch(looks[rival.strategy]) for rival in summary.rivals],
         tiles=arrange(summary.settings),
+        allocation=allocation_table(summary.deciding),
         wall_clock_title=wall and wall_clock_title(wall),
         wall_clock_rows=wall
         and list(zip(wall.workers, wall.grid_s, wall.learned_s, wall.done_first, strict=True)),

@@ -106,6 +106,8 @@ def _environment() -> Environment:
         signed=numbers.signed,
         plain=numbers.plain,
         between=numbers.between,
+        ends=numbers.ends,
+        level=numbers.level,
         from_to=numbers.from_to,
         tau=numbers.tau,
         duration=duration,

@@ -8,6 +8,7 @@ from dashboards.places import Place
 from dashboards.report import write_report
 from metakd.analysis.summarise import summarise, write_summary
 from metakd.analysis.summary import Inventory
+from metakd.results.looks import LOOKS_FILE
 from metakd.results.searches import SEARCHES_FILE
 from metakd.results.study import STUDY_FILE, StoreError, check_out
 
@@ -16,7 +17,7 @@ RESULT_FOLDERS = ("trials", "failed", "steps")
 
 
 def watch(place: Place, file: Path | None, every_s: int) -> None:
-    """Renders whenever results have changed; returns when every planned trial is accounted for.
+    """Renders whenever results have changed; returns when no trial and no look is to come.
 
     A state that cannot be read, half-written by whoever copies the results, is waited out.
 
@@ -48,7 +49,8 @@ def watch(place: Place, file: Path | None, every_s: int) -> None:
                     _say(f"waiting: {error}")
             else:
                 seen, waiting_for = state, ""
-                done = not summary.inventory.is_open
+                goes_on = summary.deciding is not None and summary.deciding.goes_on
+                done = not summary.inventory.is_open and not goes_on
                 if file is None:
                     place.publish(write_summary(out, summary))
                 path = write_report(out, summary, file, refresh_s=None if done else every_s)
@@ -62,7 +64,8 @@ def watch(place: Place, file: Path | None, every_s: int) -> None:
 
 def _state(out: Path) -> object:
     """Returns what differs whenever results differ: files with their times, cheap to list."""
-    places = [out / STUDY_FILE, out / SEARCHES_FILE, *(out / name for name in RESULT_FOLDERS)]
+    names = (STUDY_FILE, SEARCHES_FILE, LOOKS_FILE, *RESULT_FOLDERS)
+    places = [out / name for name in names]
     files = [file for place in places if place.is_dir() for file in place.iterdir()]
     times = []
     for path in (*places, *files):

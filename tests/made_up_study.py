@@ -2,15 +2,19 @@
 
 import zlib
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import product
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from metakd.analysis.deciding import DeclaredSchedule, look_at
+from metakd.analysis.statistics.looks import Schedule
+from metakd.results.looks import LookRecord, write_looks
 from metakd.results.schema import TRIALS
 from metakd.results.searches import write_searches
+from metakd.results.seeds import SeedStreams, seed_number, stream_key, stream_starts
 from metakd.results.study import StudyRecord
 from metakd.results.teachers import TeacherScore, write_teachers
 from metakd.results.writer import write_study, write_trial
@@ -22,6 +26,8 @@ Accuracy = Callable[[str, float, int, int], tuple[float, float]]
 Weights = Callable[[Row, int], list[Row] | None]
 
 TEST_SAMPLES, STEPS, EPOCHS = 2000, 100, 4
+BLOCK_S = 240.0
+"""How long a made-up study runs for each pilot's worth of compute."""
 
 
 def noisy(method: str, tau: float, setting: int, seed: int) -> tuple[float, float]:
@@ -83,6 +89,10 @@ class MadeUpStudy:
     weights: Weights | None = None
     ends: Callable[[Row], Row] = lambda row: {}  # what else a run ends with
     curve: Callable[[Row, int], Row] = lambda row, epoch: {}  # what else it logs
+    seed_streams: SeedStreams = "shared"
+    seed_counts: tuple[int, ...] = ()  # by setting; "seeds" in all where empty
+    schedule: DeclaredSchedule | None = None
+    looks: tuple[LookRecord, ...] = ()
 
     @property
     def settings(self) -> list[dict[str, Any]]:
@@ -93,6 +103,25 @@ class MadeUpStudy:
                 self.datasets, self.scales, self.augmentations, self.teachers, self.students
             )
         ]
+
+    @property
+    def counts(self) -> tuple[int, ...]:
+        """How many seeds each setting has."""
+        return self.seed_counts or (self.seeds,) * len(self.settings)
+
+    @property
+    def streams(self) -> list[tuple[Any, ...]]:
+        """What each setting shares its seeds with."""
+        question = self.question or "grid_vs_meta"
+        return [
+            stream_key(question, self.seed_streams, s["dataset"], s["scale"], s["augmentation"])
+            for s in self.settings
+        ]
+
+    def seeds_of(self, index: int) -> list[tuple[int, int]]:
+        """The seeds of a setting: their numbers in its stream, and the seeds themselves."""
+        start = stream_starts(self.streams)[self.streams[index]]
+        return [(number, start + number) for number in range(self.counts[index])]
 
     def rows(self) -> list[Row]:
         return [row for row in self._all_rows() if not self.absent(row)]
@@ -107,13 +136,16 @@ class MadeUpStudy:
                 "strategies": [*self.strategies, *(s.strategy for s in self.searches)],
                 "margin_pp": self.margin_pp,
                 **({"question": self.question} if self.question else {}),
+                **({"seed_streams": "own"} if self.seed_streams == "own" else {}),
             },
             settings=tuple(self.settings),
-            seeds=tuple(range(self.seeds)),
+            seeds=tuple(range(max(self.counts))),
             planned_trials=tuple(row["trial_id"] for row in self._planned_rows()),
             versions={"numpy": "2"},
             git_commit="abc",
             command="python studies/made_up.py",
+            seed_counts=self.seed_counts,
+            schedule=None if self.schedule is None else self.schedule.as_json(),
         )
 
     def write(self, out: Path) -> Path:
@@ -124,6 +156,8 @@ class MadeUpStudy:
             write_trial(out, row, list(self._steps(row)))
         if self.searches:
             write_searches(out, self.search_rows())
+        if self.looks:
+            write_looks(out, self.looks)
         return out
 
     def search_rows(self) -> list[Row]:
@@ -140,10 +174,11 @@ class MadeUpStudy:
             for index, setting in enumerate(self.settings):
                 if not search.has_teacher and setting["teacher"] != self.teachers[0]:
                     continue
-                for seed, (position, leg) in product(range(self.seeds), enumerate(search.legs)):
+                numbers = self.seeds_of(index)
+                for (number, seed), (position, leg) in product(numbers, enumerate(search.legs)):
                     teacher = setting["teacher"] if search.has_teacher else None
                     asked = {"teacher": leg.teacher or teacher}
-                    row = self._leg_row(leg, index, setting | asked, seed)
+                    row = self._leg_row(leg, index, setting | asked, number, seed)
                     yield (
                         setting
                         | {
@@ -159,8 +194,9 @@ class MadeUpStudy:
                         row,
                     )
 
-    def _leg_row(self, leg: MadeUpLeg, index: int, setting: Row, seed: int) -> Row:
-        row = dict.fromkeys(TRIALS.names) | self._row(leg.method, leg.tau, index, setting, seed)
+    def _leg_row(self, leg: MadeUpLeg, index: int, setting: Row, number: int, seed: int) -> Row:
+        made = self._row(leg.method, leg.tau, index, setting, number, seed)
+        row = dict.fromkeys(TRIALS.names) | made
         row |= {"teacher": setting["teacher"]} | self.overrides
         row |= self.ends(row)
         if leg.until == EPOCHS or leg.is_covered:
@@ -184,23 +220,29 @@ class MadeUpStudy:
         runs += [("mkd", self.fixed_tau)] if "meta" in self.strategies else []
         return [
             dict.fromkeys(TRIALS.names)
-            | self._row(method, tau, index, setting, seed)
+            | self._row(method, tau, index, setting, number, seed)
             | self.overrides
             for index, setting in enumerate(self.settings)
-            for seed in range(self.seeds)
+            for number, seed in self.seeds_of(index)
             for method, tau in runs
             # A run without a teacher is the same beside every teacher.
             if method != "ce" or setting["teacher"] == self.teachers[0]
         ]
 
     def _row(
-        self, method: str, tau: float | None, index: int, setting: dict[str, Any], seed: int
+        self,
+        method: str,
+        tau: float | None,
+        index: int,
+        setting: dict[str, Any],
+        number: int,
+        seed: int,
     ) -> Row:
-        validation, test = self.accuracy(method, tau or 0.0, index, seed)
+        validation, test = self.accuracy(method, tau or 0.0, index, number)
         cost = self.learned_cost if method == "mkd" else self.costs.get(method, 1.0)
         return setting | {
-            "trial_id": f"{method}-{tau}-{index}-{seed}",
-            "pair_id": f"{index}-{seed}",
+            "trial_id": f"{method}-{tau}-{index}-{number}",
+            "pair_id": f"{index}-{number}",
             "status": "done",
             "teacher": None if method == "ce" else setting["teacher"],
             "seed": seed,
@@ -232,7 +274,10 @@ class MadeUpStudy:
 
     def _steps(self, row: Row) -> Iterator[Row]:
         for epoch in range(row["epochs"]):
-            learned = {"tau_s": 4.0 + epoch / 4, "tau_t": 4.0 - row["seed"] * epoch / 4}
+            learned = {
+                "tau_s": 4.0 + epoch / 4,
+                "tau_t": max(0.5, 4.0 - seed_number(row["seed"]) * epoch / 4),
+            }
             yield {
                 "trial_id": row["trial_id"],
                 "step": 25 * (epoch + 1),
@@ -242,3 +287,61 @@ class MadeUpStudy:
                 "teacher_weights": self.weights(row, epoch) if self.weights else None,
                 **self.curve(row, epoch),
             }
+
+
+def declared(
+    study: MadeUpStudy, margin_pp: float, pilots: tuple[float, ...], pilot_seeds: int = 4
+) -> DeclaredSchedule:
+    """A schedule for a study, whose seeds cost by the scale."""
+    cost = {key: s["scale"] for key, s in zip(study.streams, study.settings, strict=True)}
+    return DeclaredSchedule(Schedule(margin_pp, pilot_seeds, pilots), tuple(cost.values()))
+
+
+def gapped(gap_pp: float, noise: float) -> Accuracy:
+    """Learning is so far ahead of the grid; one setting varies more than the others."""
+
+    def accuracy(method: str, tau: float, setting: int, seed: int) -> tuple[float, float]:
+        code = [zlib.crc32(method.encode()), int(100 * tau), setting, seed]
+        own = np.random.default_rng(code).normal(0, noise * (2.0 if setting == 1 else 0.5), 2)
+        # Validation is in no doubt which temperature is best, so the grid's winner is not lucky.
+        grid = 0.91 - 0.02 * abs(np.log2((tau or 4) / 4))
+        base = {"mkd": 0.91 + gap_pp / 100, "ce": 0.88}.get(method, grid)
+        return float(base + own[0] / 10), float(base + own[1])
+
+    return accuracy
+
+
+def deciding_study(
+    gap_pp: float,
+    noise: float,
+    margin_pp: float = 0.3,
+    pilots: tuple[float, ...] = (1.0, 2.0, 3.0, 4.0),
+    **changes: Any,
+) -> MadeUpStudy:
+    """A study with a schedule, of which no look was taken yet."""
+    usual: dict[str, Any] = {
+        "accuracy": gapped(gap_pp, noise),
+        "margin_pp": margin_pp,
+        "seed_streams": "own",
+    }
+    study = MadeUpStudy(**(usual | changes))
+    return replace(study, schedule=declared(study, margin_pp, pilots))
+
+
+def taking_looks(study: MadeUpStudy, out: Path, most: int | None = None) -> MadeUpStudy:
+    """Takes a study's looks as they fall due, at most so many; returns it as it then stands.
+
+    Its store in ``out`` holds the seeds of the last look, and none of the block after it.
+    """
+    assert study.schedule is not None
+    schedule = study.schedule.looks
+    counts = (schedule.pilot_seeds,) * len(study.settings)
+    study = replace(study, seed_counts=counts, seed_streams="own")
+    for pilots in schedule.pilots[:most]:
+        study.write(out)
+        study = replace(study, looks=(*study.looks, look_at(out, study.looks, BLOCK_S * pilots)))
+        write_looks(out, study.looks)
+        if not study.looks[-1].next_seed_counts or len(study.looks) == most:
+            break
+        study = replace(study, seed_counts=study.looks[-1].next_seed_counts)
+    return study

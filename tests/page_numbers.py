@@ -23,7 +23,7 @@ LASTING = re.compile(r"(?<![\w.])(?:[\d,]+ h \d+ min|[\d,]+ h|\d+ min(?: \d+ s)?
 # Numbers on a page that say nothing of its study, in the words that they stand in.
 NO_STATISTIC = {
     "how intervals and tests are made": r"95 % (?:t )?(?:interval|band)|80 % of (?:the )?orders|"
-    r"below 5 %|5 % level|power 80 %|8 times in 10|middle 90 %|below 3\b|< 0\.001",
+    r"below 5 %|at most 5 %|5 % level|power 80 %|8 times in 10|middle 90 %|below 3\b|< 0\.001",
     "what is too small to show": r"below 0\.05 points either way|shade around 0\b",
     "where learned temperatures are kept": r"\[0\.25, 64\]",
     "what a plain run costs, by definition": r"\b1 run\b|elsewhere 1,",

@@ -15,6 +15,7 @@ import plotly.graph_objects as go
 
 from dashboards.figures.anytime import anytime_figure
 from dashboards.figures.classes import classes_figure
+from dashboards.figures.declared_looks import looks_figure
 from dashboards.figures.degradations import augmentations_figure, teachers_figure
 from dashboards.figures.detectable import detectable_figure
 from dashboards.figures.differences import differences_figure
@@ -23,6 +24,7 @@ from dashboards.figures.figure import Figure
 from dashboards.figures.gains import gains_figure
 from dashboards.figures.optimism import optimism_figure
 from dashboards.figures.outcomes import outcomes_figure
+from dashboards.figures.outlook import outlook_figure
 from dashboards.figures.profiles import profiles_figure
 from dashboards.figures.responses import responses_figure
 from dashboards.figures.starts import starts_figure
@@ -38,6 +40,7 @@ __all__ = ["FIGURES", "Figure", "all_figures", "draw", "to_plotly"]
 
 FIGURES: Mapping[str, Callable[[Summary], Figure | None]] = MappingProxyType(
     {
+        "looks": looks_figure,
         "differences": differences_figure,
         "gains": gains_figure,
         "anytime": anytime_figure,
@@ -55,6 +58,7 @@ FIGURES: Mapping[str, Callable[[Summary], Figure | None]] = MappingProxyType(
         "profiles": profiles_figure,
         "optimism": optimism_figure,
         "detectable": detectable_figure,
+        "outlook": outlook_figure,
     }
 )
 

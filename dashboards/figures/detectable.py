@@ -21,6 +21,9 @@ def detectable_title(detectable: DetectableDifference, margin_pp: float) -> str:
         return "With one setting or one seed the study cannot show an overall difference"
     if now <= margin_pp:
         return f"The study can show differences as small as its margin: {now:.2f} points"
+    if detectable.is_of_these_settings:
+        twice = f"twice the seeds could show {detectable.twice_the_seeds_pp or 0.0:.2f}"
+        return f"The study can show {now:.2f} points in its settings; {twice}"
     if detectable.more_settings_help_more:
         advice = "twice the settings would help more than twice the seeds"
     else:
@@ -35,10 +38,16 @@ def detectable_figure(summary: Summary) -> Figure | None:
         return None
     kept = evenly(len(detectable.seeds), MAX_POINTS)
     seeds = [detectable.seeds[index] for index in kept]
+    is_own = detectable.is_of_these_settings
     settings, doubled = detectable.settings_now, detectable.settings_doubled
     lines = (
         ("one setting", detectable.one_setting_pp, "@muted", "dash"),
-        (f"mean of {counted(settings, 'setting')}", detectable.average_pp, "@ink", "solid"),
+        (
+            f"mean of {'these ' if is_own else ''}{counted(settings, 'setting')}",
+            detectable.average_pp,
+            "@ink",
+            "solid",
+        ),
         (f"mean of {doubled} settings", detectable.average_doubled_pp, "@plum", "dot"),
     )
     contest = contest_words(summary)
@@ -52,7 +61,8 @@ def detectable_figure(summary: Summary) -> Figure | None:
         subtitle=f"Difference from {rival} that a study would show 8 times in 10, by its "
         "seeds, with the spread that this study saw. Lower is sharper.",
         description=f"{title}. Falling curves of the detectable difference against seeds per "
-        f"setting, for one setting, {settings} and {doubled} settings.{now}",
+        f"setting, for one setting and {settings}"
+        f"{'' if is_own else f' and {doubled}'} settings.{now}",
         traces=tuple(
             {
                 "type": "scatter",
@@ -80,9 +90,13 @@ def detectable_figure(summary: Summary) -> Figure | None:
             (str(detectable.seeds[index]), *(plain(v[index]) for _, v, _, _ in lines if v))
             for index in evenly(len(detectable.seeds), 40)
         ),
-        foot="Paired design, two-sided 5 % level, power 80 %; variance split into settings, seeds "
-        "and rest, as in the overall interval. The shade is the margin of "
-        f"±{summary.margin_pp:.2f} points.",
+        foot="Paired design, two-sided 5 % level, power 80 %; "
+        + (
+            "each setting with its own variance, as in the overall interval"
+            if is_own
+            else "variance split into settings, seeds and rest, as in the overall interval"
+        )
+        + f". The shade is the margin of ±{summary.margin_pp:.2f} points.",
     )
 
 

@@ -198,7 +198,10 @@ def _reach(gain: SearchGain, margin_pp: float) -> list[float]:
 
 def _method(gains: Sequence[SearchGain]) -> str:
     methods = {i.method for gain in gains for i in gain.grid if i.mean_pp is not None}
-    return methods.pop() if len(methods) == 1 else "two-way t, over what each scale has"
+    if len(methods) == 1:
+        return methods.pop()
+    kind = "two-way" if any(method.startswith("two-way") for method in methods) else "Welch's"
+    return f"{kind} t, over what each scale has"
 
 
 def _cells(gain: SearchGain, most: int) -> tuple[str, ...]:

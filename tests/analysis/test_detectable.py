@@ -7,6 +7,8 @@ from scipy.optimize import brentq
 
 from metakd.analysis.detectable import VarianceParts, detectable_difference, shown_at_power
 from metakd.analysis.intervals import crossed_interval, mean_squares, paired_interval
+from metakd.analysis.statistics.stratified import stratified_mean
+from metakd.analysis.strata import Strata, mean_interval
 
 
 def effects(random, shape, by_setting, by_seed):
@@ -97,3 +99,48 @@ def test_missing_pairs_leave_the_complete_block() -> None:
 )
 def test_without_spread_nothing_is_promised(differences) -> None:
     assert detectable_difference(differences) is None
+
+
+def own(settings):
+    return Strata(tuple(range(settings)), 0.0)
+
+
+def test_of_seeds_of_their_own_the_headlines_interval_shows_it_as_often() -> None:
+    spread = np.array([3.0, 1.0, 0.5, 0.5])[:, None]
+    random = np.random.default_rng(5)
+    variances = spread[:, 0] ** 2
+    mean = stratified_mean(np.zeros(4), variances, np.full(4, 8), np.full(4, 0.25))
+    truth = shown_at_power(float(mean.variance), float(mean.freedom))
+    shown = 0
+    for _ in range(2000):
+        table = truth + spread * random.normal(size=(4, 8))
+        shown += mean_interval(table, own(4)).low_pp > 0
+    assert shown / 2000 == pytest.approx(0.8, abs=0.04)
+
+
+def test_of_seeds_of_their_own_settings_do_not_vary() -> None:
+    """How far settings are apart is no chance where the study speaks of these."""
+    table = effects(np.random.default_rng(6), (4, 6), 0, 0)
+    apart = table + np.array([0.0, 5.0, -9.0, 30.0])[:, None]
+    found = detectable_difference(table, own(4))
+    assert detectable_difference(apart, own(4)).average_pp == pytest.approx(found.average_pp)
+    assert found.is_of_these_settings
+    assert found.average_doubled_pp == ()
+    assert found.now_pp == pytest.approx(found.average_pp[found.seeds.index(6)])
+    assert found.twice_the_seeds_pp == pytest.approx(found.average_pp[found.seeds.index(12)])
+    assert found.twice_the_seeds_pp < found.now_pp
+
+
+def test_of_unequal_numbers_of_seeds_the_studys_own_count() -> None:
+    table = effects(np.random.default_rng(7), (3, 12), 0, 0)
+    table[0, 5:] = np.nan
+    found = detectable_difference(table, own(3))
+    variances = [np.var(row[np.isfinite(row)], ddof=1) for row in table]
+    mean = stratified_mean(np.zeros(3), variances, [5, 12, 12], np.full(3, 1 / 3))
+    assert found.seeds_now == 5
+    assert found.now_pp == pytest.approx(shown_at_power(mean.variance, mean.freedom))
+
+
+@pytest.mark.parametrize("differences", [np.full((2, 3), np.nan), np.ones((2, 1)), np.ones((2, 3))])
+def test_of_seeds_of_their_own_nothing_is_promised_without_spread(differences) -> None:
+    assert detectable_difference(differences, own(2)) is None

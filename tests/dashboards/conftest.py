@@ -31,6 +31,15 @@ from metakd.analysis.curves import (
     TransferRegret,
     WallClock,
 )
+from metakd.analysis.decision import (
+    Allocation,
+    Deciding,
+    DeclaredLook,
+    LookTaken,
+    Outlook,
+    PrimaryComparison,
+    Prospect,
+)
 from metakd.analysis.degradation import level_changes
 from metakd.analysis.findings import GainsOverScales, TauSpans
 from metakd.analysis.intervals import Interval
@@ -171,6 +180,11 @@ def strategy_gap(name: str, drop: float, verdict: str, mended: str | None) -> St
     )
 
 
+def at_level(gap: StrategyGap, level: float) -> StrategyGap:
+    mending = gap.mending and replace(gap.mending, level=level)
+    return replace(gap, drop=replace(gap.drop, level=level), mending=mending)
+
+
 def level_gap(factor: str, measure: str) -> LevelGap:
     levels = {
         "teacher": tuple(
@@ -194,7 +208,10 @@ def level_gap(factor: str, measure: str) -> LevelGap:
         chosen=levels[-2].name,
         confidence=1 - 0.05 / (len(levels) - 1),
         strategies=tuple(
-            replace(each, by_level=each.by_level[-len(levels) :]) for each in strategies
+            replace(
+                at_level(each, 1 - 0.05 / (len(levels) - 1)), by_level=each.by_level[-len(levels) :]
+            )
+            for each in strategies
         ),
     )
 
@@ -268,6 +285,31 @@ def teaching_curve(key: str) -> TeachingCurve:
         "meta", key, 3, (0, 1, 2), band(70.0, 80.0, 90.0), band(95.0, 94.5, 94.0),
         band(1.0, 0.8, 0.6), band(0.9, 0.7, 0.5),
     )  # fmt: skip
+
+
+def look(number: int, mean: float, half: float, word: str = "open") -> LookTaken:
+    interval = Interval(mean, mean - half, mean + half, 12, "Welch's t", 1 - 0.005 / 2)
+    return LookTaken(number, 1.0 + number / 2, interval, word, 3, 3 * number, 84, 250.5 * number)
+
+
+def deciding() -> Deciding:
+    return Deciding(
+        margin_pp=0.2,
+        alpha=0.05,
+        pilot_seeds=3,
+        declared=tuple(DeclaredLook(n, 1.0 + n / 2, 1 - 0.005 / 2) for n in (1, 2, 3, 4)),
+        looks=(look(1, 0.1, 4.5), look(2, -0.1, 0.4)),
+        allocation=tuple(
+            Allocation(key, (3, 4 + place, 5 + 3 * place), 0.5 + place, 0.1 * place)
+            for place, key in enumerate(KEYS)
+        ),
+        word="open",
+        undeclared_pairs=0,
+        prospect=Prospect(740.0, 0.83, is_enough=True),
+        outlook=Outlook(
+            False, (0.1, 0.2, 0.3), (3, 4), (310.0, 740.0), ((0.1, 0.3), (0.4, 0.83), (0.7, 0.95))
+        ),
+    )
 
 
 DEGRADATIONS = (
@@ -361,7 +403,7 @@ def summary() -> Summary:
         optimism=SelectionOptimism((1, 2, 3), (0.0, 0.2, 0.31), (0.0, 0.1, 0.17), 12),
         detectable=DetectableDifference(
             (2, 3, 5, 10), (9.0, 1.6, 0.9, 0.6), (1.4, 0.62, 0.5, 0.45), (0.8, 0.4, 0.35, 0.3),
-            4, 8, 3, 0.62, True,
+            4, 8, 3, 0.62, 0.5, False, True,
         ),
         wall_clock=WallClock(
             (1, 2, 3), (3.0, 2.0, 1.0), (1.6, 1.6, 1.6), ("learned", "learned", "grid")
@@ -387,6 +429,10 @@ def summary() -> Summary:
             LabelUse(("grid",), Counts(94, 1069), Counts(20, 189), None),
         ),
         made_with=(MadeWith("torch", "2.9.1", 41), MadeWith("torch", "2.10.0", 42)),
+        primary=PrimaryComparison(
+            "learned − grid", look(2, -0.1, 0.4).interval, around(-0.1, 0.6, 12), "undecided", 4
+        ),
+        deciding=deciding(),
     )  # fmt: skip
 
 

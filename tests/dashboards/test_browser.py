@@ -10,11 +10,13 @@ from pathlib import Path
 
 import pytest
 from chromium import EXECUTABLE, Chromium, Tab
+from made_up_study import deciding_study, taking_looks
 
 from dashboards.comparison import write_comparison
 from dashboards.figures import FIGURES
 from dashboards.report import write_report
 from dashboards.theme import DARK, LIGHT
+from metakd.analysis.summarise import summarise
 from metakd.analysis.summary import Summary
 
 pytestmark = pytest.mark.skipif(EXECUTABLE is None, reason="no chromium on this machine")
@@ -183,6 +185,37 @@ def test_answers_to_every_question_fit_a_phone_and_paper(
         assert not phone.run(LEAVES_PAPER)
     assert phone.complaints() == []
     phone.close()
+
+
+def test_declared_looks_fit_a_screen_a_phone_and_paper(browser: Chromium, tmp_path: Path) -> None:
+    taking_looks(deciding_study(0.2, 0.008), tmp_path, most=2)
+    page = write_report(tmp_path, summarise(tmp_path))
+    for width, theme in ((1240, "dark"), (390, "light")):
+        tab = Tab(browser, width=width)
+        tab.open(page, f"draw=all&theme={theme}")
+        tab.wait(ALL_DRAWN)
+        assert tab.run("document.documentElement.scrollWidth") <= width
+        # A row for each declared look, whose words stand beside the plot and inside the drawing.
+        assert tab.run("document.querySelectorAll('#looks .ytick').length") == 4
+        drawing = "document.querySelector('#looks .main-svg').getBoundingClientRect()"
+        notes = "[...document.querySelectorAll('#looks .annotation-text')]"
+        right = f"Math.max(...{notes}.map(e => e.getBoundingClientRect().right))"
+        assert tab.run(f"{right} <= {drawing}.right")
+        labels = "[...document.querySelectorAll('#looks .ytick text')]"
+        left = f"Math.min(...{labels}.map(e => e.getBoundingClientRect().left))"
+        assert tab.run(f"{left} >= {drawing}.left")
+        assert tab.run("document.querySelectorAll('#outlook .scatterlayer .trace').length") == 4
+        assert tab.run("document.querySelectorAll('#allocation tbody tr').length") == 4
+        assert tab.requests() == []
+        assert tab.complaints() == []
+        tab.close()
+    paper = Tab(browser, width=A4_WIDTH)
+    paper.open(page)
+    paper.media("print")
+    paper.resize(A4_WIDTH)
+    paper.wait(ALL_DRAWN)
+    assert not paper.run(LEAVES_PAPER)
+    paper.close()
 
 
 @pytest.mark.parametrize(

@@ -25,7 +25,8 @@ from metakd.analysis.summary import Summary
 @pytest.fixture
 def summary(summary: Summary) -> Summary:
     """The made-up study with nothing missing."""
-    return replace(summary, inventory=replace(summary.inventory, finished=84, failed=0))
+    done = replace(summary.inventory, finished=84, failed=0)
+    return replace(summary, inventory=done, deciding=None)
 
 
 def pair(summary: Summary, **changes: object) -> tuple[Study, Study]:
@@ -47,6 +48,7 @@ def test_like_studies_need_no_warning(summary: Summary) -> None:
         ({"spec": {"epochs": "3"}}, "Training differs (epochs)"),
         ({"provenance": {"git commit": "abc"}}, "another commit"),
         ({"settings": ()}, "No two studies share a setting"),
+        ({"spec": {"seed_streams": "own"}}, "Intervals of second are of the very settings"),
     ],
 )
 def test_what_makes_numbers_incomparable_is_said(

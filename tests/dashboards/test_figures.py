@@ -26,12 +26,14 @@ from dashboards.looks import looks_in
 from dashboards.theme import SEARCH_LOOKS, THEMES, Theme
 from metakd.analysis.answers import StartRange
 from metakd.analysis.curves import AnytimeCurve, Trajectory, TransferRegret
+from metakd.analysis.decision import Deciding
 from metakd.analysis.findings import GainsOverScales
 from metakd.analysis.settings import setting_counts
 from metakd.analysis.summary import Summary
 from metakd.analysis.weight_curves import WeightBand, WeightsCurve
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
+NO_USERS_WORDS = ("anytime", "profiles", "optimism", "detectable", "outlook")
 HOSTILE = "<img src=x onerror=alert(1)>&<b>"
 
 
@@ -52,9 +54,11 @@ def test_every_figure_can_be_had_alone_in_both_themes(
 
 
 def test_figures_say_what_is_not_there(summary: Summary) -> None:
-    with pytest.raises(ValueError, match="no figure 'pie': choose one of differences"):
+    with pytest.raises(ValueError, match="no figure 'pie': choose one of looks, differences"):
         draw(summary, "pie")
-    with pytest.raises(ValueError, match="no data for figure 'transfer': it has differences"):
+    with pytest.raises(
+        ValueError, match="no data for figure 'transfer': it has looks, differences"
+    ):
         draw(replace(summary, transfer=None), "transfer")
 
 
@@ -103,6 +107,7 @@ def test_users_words_are_no_markup(summary: Summary) -> None:
         trajectories=tuple(replace(t, key=keys[t.key]) for t in summary.trajectories),
         transfer=replace(summary.transfer, keys=tuple(keys.values())),
         starts=with_keys(summary, list(keys.values())),
+        primary=replace(summary.primary, label=HOSTILE),
         gains=tuple(replace(g, label=HOSTILE) for g in summary.gains),
         weights=tuple(replace(c, key=HOSTILE, teachers=(HOSTILE, "b")) for c in summary.weights),
         final_weights=tuple(
@@ -120,14 +125,14 @@ def test_users_words_are_no_markup(summary: Summary) -> None:
     for figure in figures:
         drawn = json.dumps(to_plotly(figure, "light").to_plotly_json(), default=list)
         assert "<img" not in drawn
-        assert "&lt;img" in drawn or figure.id in ("anytime", "profiles", "optimism", "detectable")
+        assert "&lt;img" in drawn or figure.id in NO_USERS_WORDS
 
 
 def test_what_was_not_run_leaves_a_figure_out(summary: Summary) -> None:
     bare = replace(
         summary, settings=(), responses=(), transfer=None, trajectories=(), gains=(), anytime=(),
         degradations=(), profiles=(), optimism=None, detectable=None, weights=(), final_weights=(),
-        teaching_curves=(), starts=None,
+        teaching_curves=(), starts=None, deciding=None,
     )  # fmt: skip
     assert all_figures(bare) == []
 
@@ -283,6 +288,7 @@ def huge(summary: Summary) -> Summary:
             replace(p, loss_pp=runs, share=tuple(r / 500 for r in runs)) for p in summary.profiles
         ),
         starts=with_keys(summary, keys),
+        deciding=huge_looks(summary.deciding),
         weights=huge_weights(summary.weights[0], keys),
         final_weights=tuple(
             replace(found, ensemble=f"ensemble {index}", classes=tuple(range(1000)), teachers=tuple(
@@ -292,6 +298,24 @@ def huge(summary: Summary) -> Summary:
                 for k in range(8)
             ))
             for index in range(10) for found in summary.final_weights
+        ),
+    )  # fmt: skip
+
+
+def huge_looks(deciding: Deciding | None) -> Deciding:
+    """300 declared looks, 200 of them taken."""
+    assert deciding is not None
+    assert deciding.outlook is not None
+    numbers = range(1, 301)
+    to_come = tuple(numbers[200:])
+    seconds = tuple(map(float, to_come))
+    return replace(
+        deciding,
+        declared=tuple(replace(deciding.declared[0], number=n, pilots=float(n)) for n in numbers),
+        looks=tuple(replace(deciding.looks[0], number=n, pilots=float(n)) for n in numbers[:200]),
+        outlook=replace(
+            deciding.outlook, looks=to_come, wall_s=seconds,
+            probability=tuple(tuple(s / 400 for s in seconds) for _ in range(3)),
         ),
     )  # fmt: skip
 
@@ -312,7 +336,7 @@ def test_a_huge_study_has_small_figures(huge: Summary) -> None:
     assert max(marks(figure) for figure in figures) <= MAX_MARKS
     for figure in figures:
         lines = [trace for trace in figure.traces if trace.get("mode") != "markers"]
-        assert max(len(trace["x"]) for trace in lines) <= MAX_POINTS + 2
+        assert max((len(trace["x"]) for trace in lines), default=0) <= MAX_POINTS + 2
         assert len(figure.rows) <= 100
     drawn = json.dumps([[f.traces, f.layout] for f in figures])
     listed = json.dumps([[f.columns, f.rows] for f in figures], ensure_ascii=False)
@@ -324,6 +348,7 @@ def test_a_huge_study_has_small_figures(huge: Summary) -> None:
 
 def test_what_is_left_out_is_said(huge: Summary) -> None:
     said = {figure.id: figure.foot for figure in all_figures(huge)}
+    assert "Drawn and listed: 24 of 200 looks, the last ones" in said["looks"]
     assert "Drawn and listed: 40 of 100 settings" in said["differences"]
     assert "50 seeds are drawn" in said["differences"]
     assert "Drawn and listed: 24 of 50 scales" in said["gains"]
@@ -387,7 +412,7 @@ def test_figures_are_exported(summary: Summary, tmp_path: Path, format: str) -> 
     two = replace(
         summary, responses=(), trajectories=(), gains=(), anytime=(), degradations=(),
         profiles=(), optimism=None, detectable=None, weights=(), final_weights=(),
-        teaching_curves=(), starts=None,
+        teaching_curves=(), starts=None, deciding=None,
     )  # fmt: skip
     files = export_figures(two, tmp_path / "figures", format)
     assert [file.name for file in files] == [f"differences.{format}", f"transfer.{format}"]

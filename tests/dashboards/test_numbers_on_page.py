@@ -12,7 +12,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from made_up_study import MadeUpLeg, MadeUpSearch, MadeUpStudy, Row
+from made_up_study import (
+    MadeUpLeg,
+    MadeUpSearch,
+    MadeUpStudy,
+    Row,
+    deciding_study,
+    taking_looks,
+)
 from page_numbers import (
     LASTING,
     Known,
@@ -69,7 +76,16 @@ MADE_UP = {
         ),
     ),
 }
-PAGES = (*MADE_UP, "multi_teacher", "learning_to_teach", "many searches")
+DECIDING = {
+    "open": deciding_study(0.2, noise=0.008),
+    "equivalent": deciding_study(0.0, noise=0.004),
+    "at its end": deciding_study(0.2, noise=0.02, pilots=(1.0, 1.5)),
+}
+OWN_SEEDS = {"own seeds": MadeUpStudy(seeds=4, seed_streams="own", learned_cost=1.21)}
+PAGES = (
+    *(*MADE_UP, *OWN_SEEDS, *DECIDING),
+    *("multi_teacher", "learning_to_teach", "many searches"),
+)
 
 
 @pytest.fixture(scope="module")
@@ -78,8 +94,12 @@ def studies(
 ) -> dict[str, Summary]:
     found = {
         name: summarise(study.write(tmp_path_factory.mktemp(name)))
-        for name, study in MADE_UP.items()
+        for name, study in (MADE_UP | OWN_SEEDS).items()
     }
+    for name, study in DECIDING.items():
+        out = tmp_path_factory.mktemp(name)
+        taking_looks(study, out, most=2)
+        found[name] = summarise(out)
     return found | {"multi_teacher": whole, "learning_to_teach": taught, "many searches": many}
 
 

@@ -9,11 +9,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from dashboards.figures.anytime import anytime_title, contest_title
+from dashboards.figures.declared_looks import looks_title
 from dashboards.figures.degradations import degradations_title
 from dashboards.figures.detectable import detectable_title
 from dashboards.figures.differences import differences_title
 from dashboards.figures.gains import finding, gains_title
 from dashboards.figures.optimism import optimism_title
+from dashboards.figures.outlook import outlook_title
 from dashboards.figures.profiles import profiles_title
 from dashboards.figures.responses import responses_title
 from dashboards.figures.trajectories import trajectories_title
@@ -405,5 +407,79 @@ def test_optimism(quoted: float, picked: float, title: str) -> None:
     ],
 )
 def test_detectable(now: float | None, settings_help: bool, title: str) -> None:
-    found = DetectableDifference((2,), (1.0,), (0.6,), (0.5,), 4, 8, 2, now, settings_help)
+    found = DetectableDifference(
+        (2,), (1.0,), (0.6,), (0.5,), 4, 8, 2, now, None, False, settings_help
+    )
     assert detectable_title(found, MARGIN).endswith(title)
+
+
+def test_detectable_of_seeds_of_their_own_speaks_of_its_settings() -> None:
+    found = DetectableDifference((2,), (1.0,), (0.6,), (), 4, 8, 2, 0.6, 0.41, True, False)
+    title = "The study can show 0.60 points in its settings; twice the seeds could show 0.41"
+    assert detectable_title(found, MARGIN) == title
+
+
+# Declared looks, and what they would take
+
+
+@given(ends=st.tuples(points, points), looks=st.integers(1, 3))
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_a_look_is_said_to_decide_where_its_interval_does(
+    summary: Summary, ends: tuple[float, float], looks: int
+) -> None:
+    low, high = sorted(ends)
+    assert summary.deciding is not None
+    word = "open"
+    if low >= -MARGIN and high <= MARGIN:
+        word = "equivalent"
+    elif low > 0 or high < 0:
+        word = "ahead" if low > 0 else "behind"
+    last = replace(summary.deciding.looks[0], number=looks, interval=interval(low, high), word=word)
+    title = looks_title(replace(summary.deciding, looks=(last,) * looks, word=word))
+    assert title.startswith(f"Look {looks} of 4 decides")
+    assert ("nothing" in title) == (word == "open")
+    assert ("above zero" in title) == (word == "ahead")
+    assert ("below zero" in title) == (word == "behind")
+    assert ("inside ±0.20" in title) == (word == "equivalent")
+
+
+def test_a_look_without_an_interval_decides_nothing(summary: Summary) -> None:
+    assert summary.deciding is not None
+    blind = replace(summary.deciding.looks[0], interval=interval(None, None))
+    title = looks_title(replace(summary.deciding, looks=(blind,)))
+    assert title == "Look 1 of 4 has no interval, so it decides nothing"
+
+
+@pytest.mark.parametrize(
+    ("chances", "is_anew", "title"),
+    [
+        (
+            ((0.1, 0.3), (0.4, 0.8), (0.9, 0.9)),
+            False,
+            "This study is likely to settle it at ±0.20 points by look 4, after 12 min 20 s more",
+        ),
+        (
+            ((0.1, 0.3), (0.9, 0.9), (0.9, 0.9)),
+            True,
+            "A study anew is likely to settle it at ±0.20 points by look 3, after 5 min 10 s",
+        ),
+        (
+            ((0.1, 0.2), (0.4, 0.79), (0.7, 0.95)),
+            False,
+            "This study is not likely to settle it at ±0.20 points; at ±0.30 it is",
+        ),
+        (
+            ((0.1, 0.2), (0.2, 0.3), (0.4, 0.5)),
+            True,
+            "A study anew is not likely to settle it at ±0.20 points, nor at any margin up to "
+            "±0.30",
+        ),
+    ],
+)
+def test_outlook(
+    summary: Summary, chances: tuple[tuple[float, ...], ...], is_anew: bool, title: str
+) -> None:
+    assert summary.deciding is not None
+    assert summary.deciding.outlook is not None
+    found = replace(summary.deciding.outlook, probability=chances, is_anew=is_anew)
+    assert outlook_title(found, MARGIN) == title

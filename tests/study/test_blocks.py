@@ -86,6 +86,16 @@ def test_seeds_of_other_settings_are_other_seeds(digits: ImageDataset) -> None:
     assert {job.trial.seed for job in shared.jobs} == {0, 1, 2, 3}
 
 
+def test_a_study_anew_sees_no_seed_again(tmp_path: Path, digits: ImageDataset) -> None:
+    one = MadeUpRun(tmp_path / "one", digits).go_on()
+    most = max(read_study(tmp_path / "one").seed_counts)
+    anew = MadeUpRun(tmp_path / "anew", digits, replace(SPEC, first_seed=most)).go_on()
+    assert not set(one.ran) & set(anew.ran)
+    assert read_study(tmp_path / "anew").seeds[0] == most
+    assert summarise(tmp_path / "anew").inventory.missing_pairs == 0
+    assert anew.blocks.declared.seed_costs == one.blocks.declared.seed_costs
+
+
 def test_augmentations_share_their_seeds_where_they_are_compared(digits: ImageDataset) -> None:
     plan = make_plan(replace(SPEC, question="augmentation_gap"), [digits], LIVE)
     assert plan.seed_groups == (0, 0, 1, 1)
@@ -255,6 +265,7 @@ def test_seeds_added_by_hand_change_no_word(tmp_path: Path, digits: ImageDataset
         ({"seeds": 5}, LOOKS, "--seeds 4"),
         ({}, UntilDecided(pilots=(1.0, 2.0)), "--looks 1 2 3 4"),
         ({"scales": (0.1,)}, LOOKS, "4 settings"),
+        ({"first_seed": 4}, LOOKS, "--first-seed 0"),
     ],
 )
 def test_another_schedule_is_refused_and_the_declared_one_holds(

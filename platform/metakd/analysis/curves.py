@@ -216,17 +216,22 @@ class SelectionOptimism:
 class DetectableDifference:
     """The difference to the full grid that a study would show, by its size, at a power of 80 %.
 
-    Computed with the spread that this study saw: variance components of settings, seeds and rest.
+    Computed with the spread that this study saw: of settings with seeds of their own the variance
+    of each, else variance components of settings, seeds and rest.
 
     Attributes:
         seeds: Numbers of seeds.
         one_setting_pp: By seeds: in a single setting (paired t).
-        average_pp: Over this study's number of settings (two-way t); empty below 2 settings.
-        average_doubled_pp: Over twice as many settings; likewise.
+        average_pp: Over this study's settings, with seeds of their own in these very ones (Welch's
+            t), else in as many (two-way t); empty below 2 settings.
+        average_doubled_pp: In twice as many settings; empty with seeds of their own, too.
         settings_now: This study's settings with complete pairs.
         settings_doubled: Twice as many.
-        seeds_now: Its seeds, likewise.
+        seeds_now: Its seeds, the fewest of any of them.
         now_pp: What it can show overall; None with fewer than 2 settings or seeds.
+        twice_the_seeds_pp: What it could with twice the seeds; likewise.
+        is_of_these_settings: Whether that is said of these very settings, as with seeds of their
+            own.
         more_settings_help_more: Whether doubling settings lowers it more than doubling seeds.
     """
 
@@ -238,6 +243,8 @@ class DetectableDifference:
     settings_doubled: int
     seeds_now: int
     now_pp: float | None
+    twice_the_seeds_pp: float | None
+    is_of_these_settings: bool
     more_settings_help_more: bool
 
 

@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from metakd.analysis.contest import contest_of
-from metakd.analysis.decision import Prospect
 from metakd.analysis.grid import choose
 from metakd.analysis.intervals import Interval
 from metakd.analysis.level_gaps import level_gaps
@@ -22,15 +22,13 @@ from metakd.analysis.reached import reached_by_strategy
 from metakd.analysis.rows import DONE, STOPPED
 from metakd.analysis.statistics.allocation import next_counts
 from metakd.analysis.statistics.looks import OPEN, Schedule, decision
-from metakd.analysis.statistics.prospect import Groups, chances, plausible_differences
+from metakd.analysis.statistics.prospect import Groups
 from metakd.analysis.strata import GroupMeans, Strata, group_means, method_in_words
 from metakd.analysis.table import StudyTable, read_table
 from metakd.results.looks import LookRecord
 from metakd.results.reader import read_study
 from metakd.results.study import StoreError, StudyRecord
 from metakd.results.teachers import read_teachers
-
-POWER = 0.8
 
 
 @dataclass(frozen=True)
@@ -183,35 +181,12 @@ def groups_of(declared: DeclaredSchedule, found: GroupMeans, table: StudyTable) 
     here = list(found.groups)
     variances[here], weights[here] = found.variances, found.weights
     counts = np.array([planned[of_setting == group].max() for group in range(number)])
-    return Groups(weights, np.asarray(declared.seed_costs), variances, counts.astype(np.int64))
-
-
-def prospect_of(
-    declared: DeclaredSchedule, looks: Sequence[LookRecord], found: GroupMeans, table: StudyTable
-) -> Prospect | None:
-    """Returns what it would take to decide; None where nothing more can, or nothing is known.
-
-    Args:
-        declared: The schedule.
-        looks: Those that were taken, the last one open.
-        found: The primary comparison's groups at the last of them.
-        table: The study.
-    """
-    if not looks or not looks[-1].next_seed_counts or not found.groups:
-        return None
-    last, estimate = looks[-1], found.mean()
-    groups = groups_of(declared, found, table)
-    counts = _by_group(last.seed_counts, table)
-    groups = replace(groups, counts=counts)
-    true = plausible_differences(float(estimate.mean), float(np.sqrt(estimate.variance)))
-    decided, compute = chances(declared.looks, groups, true, len(looks), float(estimate.mean))
-    spent = declared.looks.pilots[len(looks) - 1] * declared.looks.pilot_seeds * groups.pilot_cost
-    enough = decided >= POWER
-    at = int(enough.argmax()) if enough.any() else len(decided) - 1
-    return Prospect(
-        wall_s=(compute[at] - spent) / spent * last.wall_s,
-        probability=float(decided[at]),
-        is_enough=bool(enough.any()),
+    return Groups(
+        weights,
+        np.asarray(declared.seed_costs),
+        variances,
+        counts.astype(np.int64),
+        found.unit_pp,
     )
 
 
@@ -220,7 +195,13 @@ def interval_of_look(look: LookRecord) -> Interval:
     return Interval(look.mean_pp, look.low_pp, look.high_pp, look.pairs, look.method, look.level)
 
 
-def _by_group(by_setting: Sequence[int], table: StudyTable) -> np.ndarray[Any, np.dtype[np.int64]]:
+def counts_by_group(by_setting: Sequence[int], table: StudyTable) -> NDArray[np.int64]:
+    """Returns the seeds of each group of settings, in the order of their numbers.
+
+    Args:
+        by_setting: Seeds of each setting.
+        table: The study.
+    """
     of_setting = np.asarray(_group_of_setting(table))
     values = np.asarray(by_setting, dtype=np.int64)
     return np.array([values[of_setting == g].max() for g in range(int(of_setting.max()) + 1)])

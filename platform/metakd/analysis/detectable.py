@@ -4,31 +4,40 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import ArrayLike
 from scipy.special import nctdtrinc, stdtrit
 
 from metakd.analysis.curves import DetectableDifference
 from metakd.analysis.intervals import LEVEL, MeanSquares, complete_block, mean_squares
 from metakd.analysis.statistics.looks import ROUNDING_PP
+from metakd.analysis.statistics.stratified import stratified_mean
+from metakd.analysis.strata import Strata, group_means
 from metakd.analysis.table import Matrix
 
 POWER = 0.8
 SEEDS = (3, 4, 5, 6, 8, 10, 12, 16, 20, 30)
 
 
-def detectable_difference(differences: Matrix) -> DetectableDifference | None:
+def detectable_difference(
+    differences: Matrix, strata: Strata | None = None
+) -> DetectableDifference | None:
     """Returns the differences that studies of other sizes would show, given this one's spread.
 
-    The mean squares of the complete block are split into variances of settings, seeds and the rest
-    (none below 0); another size has the mean squares that these imply, and the interval's own rule
-    gives its variance and degrees of freedom.
+    Settings with seeds of their own are groups with a variance each. Where they share their seeds,
+    the mean squares of the complete block are split into variances of settings, seeds and the rest
+    (none below 0); another size has the mean squares that these imply. The interval's own rule
+    gives variance and degrees of freedom.
 
     Args:
         differences: Learned minus grid in percentage points, ``[setting, seed]``, NaN where a pair
             is missing.
+        strata: How the settings are grouped; None where all share their seeds.
 
     Returns:
         None below two seeds, or where no difference varies.
     """
+    if strata is not None:
+        return _of_these_settings(differences, strata)
     rows, columns = complete_block(differences)
     block = differences[np.ix_(rows, columns)]
     C, S = block.shape
@@ -47,7 +56,40 @@ def detectable_difference(differences: Matrix) -> DetectableDifference | None:
         settings_doubled=2 * C,
         seeds_now=S,
         now_pp=parts.shown(C, S) if parts else None,
+        twice_the_seeds_pp=parts.shown(C, 2 * S) if parts else None,
+        is_of_these_settings=False,
         more_settings_help_more=parts is not None and parts.shown(2 * C, S) < parts.shown(C, 2 * S),
+    )
+
+
+def _of_these_settings(differences: Matrix, strata: Strata) -> DetectableDifference | None:
+    known = [row[np.isfinite(row)] for row in differences]
+    within = [row.var(ddof=1) for row in known if len(row) > 1]
+    found = group_means(differences, strata)
+    if not found.groups or max(map(np.ptp, filter(len, known))) <= ROUNDING_PP:
+        return None
+
+    def shown(counts: ArrayLike) -> float:
+        mean = stratified_mean(
+            found.means, found.variances, counts, found.weights, found.unit_pp + 0 * found.means
+        )
+        return shown_at_power(float(mean.variance), float(mean.freedom))
+
+    is_average, fewest = found.rows > 1, int(found.counts.min())
+    seeds = tuple(sorted({*SEEDS, max(fewest, SEEDS[0])}))
+    averages = tuple(shown(np.full_like(found.counts, n)) for n in seeds)
+    return DetectableDifference(
+        seeds=seeds,
+        one_setting_pp=tuple(shown_at_power(float(np.mean(within)) / n, n - 1) for n in seeds),
+        average_pp=averages if is_average else (),
+        average_doubled_pp=(),
+        settings_now=found.rows,
+        settings_doubled=2 * found.rows,
+        seeds_now=fewest,
+        now_pp=shown(found.counts) if is_average else None,
+        twice_the_seeds_pp=shown(2 * found.counts) if is_average else None,
+        is_of_these_settings=True,
+        more_settings_help_more=False,
     )
 
 

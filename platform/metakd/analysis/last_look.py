@@ -6,9 +6,16 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from metakd.analysis.answers import LevelGap, Reuse, StartRange
-from metakd.analysis.deciding import DeclaredSchedule, interval_of_look, prospect_of
-from metakd.analysis.decision import Allocation, Deciding, LookTaken, PrimaryComparison
+from metakd.analysis.deciding import DeclaredSchedule, interval_of_look
+from metakd.analysis.decision import (
+    Allocation,
+    Deciding,
+    DeclaredLook,
+    LookTaken,
+    PrimaryComparison,
+)
 from metakd.analysis.intervals import LEVEL, Interval
+from metakd.analysis.outlook import outlook_of, prospect_of
 from metakd.analysis.primary import Primary
 from metakd.analysis.questions import FACTORS, START_RANGE, TRANSFER
 from metakd.analysis.start_range import verdict_of
@@ -44,25 +51,20 @@ def primary_comparison(
     here = mean_interval(primary.differences, primary.strata, 1 - (1 - LEVEL) / primary.choices)
     if deciding is not None:
         here = _last_look(deciding, here)
+    measured = int(np.isfinite(primary.differences).any(axis=1).sum())
     elsewhere = None
     if primary.strata is not None:
-        elsewhere = elsewhere_interval(primary.differences, primary.strata)
+        measured = group_means(primary.differences, primary.strata).rows
+        if measured > 1:
+            elsewhere = elsewhere_interval(primary.differences, primary.strata)
     return PrimaryComparison(
         label=primary.label,
         here=here,
         elsewhere=elsewhere,
         verdict=accuracy_verdict(here, table.margin_pp),
-        settings=len(table.settings),
-        measured=_measured(primary, table),
+        settings=len(primary.differences),
+        measured=measured,
     )
-
-
-def _measured(primary: Primary, table: StudyTable) -> int:
-    """Returns how many settings lie in a group that has two pairs."""
-    if primary.strata is None or table.strata is None:
-        return len(table.settings)
-    groups = set(group_means(primary.differences, primary.strata).groups)
-    return sum(group in groups for group in table.strata.groups)
 
 
 def _last_look(deciding: Deciding, so_far: Interval) -> Interval:
@@ -90,24 +92,25 @@ def deciding_of(
     schedule, last = declared.looks, looks[-1] if looks else None
     planned = table.planned_pairs.sum(axis=1)
     at_look = np.asarray(last.seed_counts) if last is not None else planned
-    there = np.isfinite(primary.differences).sum(axis=1)
-    beyond = int(np.maximum(planned - at_look, 0).sum()) if len(there) else 0
-    prospect = None
-    if last is not None and primary.strata is not None and last.word == OPEN:
-        found = group_means(primary.differences, primary.strata)
-        prospect = prospect_of(declared, looks, found, table)
+    beyond = int(np.maximum(planned - at_look, 0).sum())
+    margin = max(schedule.margin_pp, table.margin_pp)
+    outlook = outlook_of(declared, looks, primary, table)
     # A block that is under way is declared: its seeds are on their way to the next look.
     is_under_way = last is not None and last.next_seed_counts and last.word == OPEN
     return Deciding(
-        margin_pp=max(schedule.margin_pp, table.margin_pp),
+        margin_pp=margin,
         alpha=schedule.alpha,
         pilot_seeds=schedule.pilot_seeds,
-        declared=schedule.pilots,
+        declared=tuple(
+            DeclaredLook(at + 1, pilots, 1 - (1 - schedule.level(at)) / primary.choices)
+            for at, pilots in enumerate(schedule.pilots)
+        ),
         looks=tuple(_taken(look, schedule.pilots) for look in looks),
         allocation=_allocation(declared, looks, table),
         word=OPEN if last is None else last.word,
         undeclared_pairs=0 if is_under_way else beyond,
-        prospect=prospect,
+        prospect=prospect_of(outlook, margin),
+        outlook=outlook,
     )
 
 
@@ -151,7 +154,7 @@ def at_look(
     """Returns findings whose primary comparison is that of the last declared look.
 
     Args:
-        findings: By all trials so far.
+        findings: By the trials that the look saw.
         question: What the study asks.
         main_rival: Whose comparison the headline of a question with a protagonist is about.
         primary: The primary comparison.
@@ -197,4 +200,4 @@ def _gap_at_look(gap: LevelGap, drop: Interval, verdict: str) -> LevelGap:
     reference = replace(reference, drop=drop, drop_p=None, verdict=word)
     if word != "there":
         others = [replace(each, mended="nothing to mend") for each in others]
-    return replace(gap, strategies=(reference, *others), confidence=drop.level)
+    return replace(gap, strategies=(reference, *others))

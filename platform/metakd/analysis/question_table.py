@@ -14,7 +14,7 @@ from metakd.analysis.questions import asked_gap
 from metakd.analysis.reuse import FACTOR_WORDS
 from metakd.analysis.summary import Summary
 from metakd.analysis.terminal import NONE, settings_table
-from metakd.analysis.wording import signed_pp
+from metakd.analysis.wording import listed, percent, signed_pp
 
 MOST_LEVELS = 5
 LEVELS_WIDTH = 48
@@ -44,7 +44,9 @@ def gap_table(gap: LevelGap) -> Table:
         own = [] if level.val_pp is None else [f"{level.val_pp:.1f} %"]
         name = wrap(level.name, LEVELS_WIDTH // len(kept)) or [level.name]
         _numbers(table, "\n".join([*name, *own]))
-    _numbers(table, f"drop, {100 * gap.confidence:.3g} % interval")
+    # At a declared look the default's drop has the look's own level.
+    levels = dict.fromkeys(percent(each.drop.level) for each in gap.strategies)
+    _numbers(table, f"drop, {listed(list(levels))} interval")
     table.add_column("drop is", no_wrap=True)
     for each in gap.strategies:
         reached = [_level(each.by_level[index], gap.measure) for index in kept]

@@ -6,12 +6,13 @@ from pathlib import Path
 from metakd.analysis.anytime import anytime_curves
 from metakd.analysis.claims import looks
 from metakd.analysis.comparison import compare, minus_pp
-from metakd.analysis.contest import contest_of
+from metakd.analysis.contest import Contest, contest_of
 from metakd.analysis.contest_answers import Ensemble, Teaching
 from metakd.analysis.cost import cost_points, learned_cost_in_plain_runs
 from metakd.analysis.deciding import DeclaredSchedule
 from metakd.analysis.degradation import degradation_curves, level_changes
 from metakd.analysis.detectable import detectable_difference
+from metakd.analysis.first_seeds import first_seeds
 from metakd.analysis.gains import gains_over_scales, search_gains
 from metakd.analysis.grid import choose
 from metakd.analysis.inventory import make_inventory
@@ -42,7 +43,7 @@ from metakd.analysis.wall_clock import wall_clock
 from metakd.results.looks import read_looks
 from metakd.results.reader import read_study
 from metakd.results.study import StudyRecord
-from metakd.results.teachers import read_teachers
+from metakd.results.teachers import TeacherScore, read_teachers
 
 __all__ = ["read_summary", "summarise", "write_summary"]
 
@@ -60,25 +61,21 @@ def summarise(out: Path) -> Summary:
     question = question_of(record)
     table = read_table(out, record)
     grid = choose(table)
-    comparisons = compare(table, grid)
     reached = reached_by_strategy(table, grid)
     contest = contest_of(question, table.strategies, reached)
     settings = setting_results(table, grid, contest)
     inventory = make_inventory(record, table, grid)
-    rivals = compare_rivals(table, grid, contest.protagonist)
     learned_runs = learned_cost_in_plain_runs(table)
     teachers = read_teachers(out)
     gaps = level_gaps(table, grid, teachers)
     first = primary_of(question, table, grid, contest, gaps)
     deciding = deciding_of(DeclaredSchedule.of(record), read_looks(out), first, table)
     primary = primary_comparison(first, table, deciding)
-    found = Findings(
-        comparisons=comparisons,
-        rivals=rivals,
-        gaps=gaps,
-        reuse=reuse(table, grid),
-        starts=start_range(table, grid, primary.here.level),
-    )
+    found = _found(table, contest, teachers, primary.here.level)
+    if deciding is not None and deciding.looks:
+        # Words rest on what the last look saw; what came since shows in numbers alone.
+        seen = first_seeds(table, deciding.seeds_at_last_look)
+        found = _found(seen, contest, teachers, primary.here.level)
     if deciding is not None:
         found = at_look(found, question, contest.main_rival, primary, table.margin_pp)
     evidence = Evidence(
@@ -116,7 +113,7 @@ def summarise(out: Path) -> Summary:
         comparisons=found.comparisons,
         settings=settings,
         counts=setting_counts(settings),
-        corrections=_corrections(rivals, contested),
+        corrections=_corrections(found.rivals, contested),
         responses=response_curves(table, settings),
         costs=cost_points(table, grid),
         transfer=transfer_regret(table, grid),
@@ -129,8 +126,10 @@ def summarise(out: Path) -> Summary:
         degradations=degradations,
         profiles=loss_profiles(table, grid),
         optimism=selection_optimism(grid),
-        detectable=detectable_difference(
-            minus_pp(table, reached, contest.protagonist, contest.main_rival)
+        detectable=None
+        if deciding is not None
+        else detectable_difference(
+            minus_pp(table, reached, contest.protagonist, contest.main_rival), table.strata
         ),
         wall_clock=wall_clock(table),
         tau_spans=tau_spans(settings, learned),
@@ -153,6 +152,19 @@ def summarise(out: Path) -> Summary:
         made_with=changed_between_runs(versions),
         primary=primary,
         deciding=deciding,
+    )
+
+
+def _found(
+    table: StudyTable, contest: Contest, teachers: Sequence[TeacherScore], level: float
+) -> Findings:
+    grid = choose(table)
+    return Findings(
+        comparisons=compare(table, grid),
+        rivals=compare_rivals(table, grid, contest.protagonist),
+        gaps=level_gaps(table, grid, teachers),
+        reuse=reuse(table, grid),
+        starts=start_range(table, grid, level),
     )
 
 

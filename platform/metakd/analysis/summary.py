@@ -293,6 +293,7 @@ class Summary:
         made_with: What changed between runs: each version of it, and how many trials it made.
         primary: What the headline is about; everything else is secondary.
         deciding: The declared looks at it; None where the study takes one, at its end.
+        detectable: None with declared looks: what they would take is in ``deciding``.
     """
 
     summary_version: int

@@ -4,7 +4,7 @@ import math
 import re
 from dataclasses import replace
 
-from metakd.analysis.decision import Deciding, PrimaryComparison
+from metakd.analysis.decision import Deciding, LookTaken, PrimaryComparison
 from metakd.analysis.intervals import Interval
 from metakd.analysis.statistics.looks import ERRS_AT_MOST
 from metakd.analysis.summary import Verdict
@@ -28,13 +28,14 @@ def with_decision(
     """
     sentences = list(verdict.sentences)
     badge, headline = verdict.badge, verdict.headline
-    if primary.here.mean_pp is not None and primary.elsewhere is not None:
-        if primary.settings > 1:
+    if primary.here.mean_pp is not None:
+        if primary.elsewhere is not None:
             few = f"{primary.measured} of " if primary.measured < primary.settings else ""
             headline = _scoped(headline, f" in {few}these {primary.settings} settings")
             sentences[1:1] = filter(None, [elsewhere_sentence(primary.elsewhere)])
         if deciding is not None and not deciding.is_decided:
-            badge += " so far"
+            word, comma, cost = badge.partition(",")
+            badge = f"{word} so far{comma}{cost}"
     if deciding is not None:
         sentences[:0] = filter(
             None, [deciding_sentence(deciding, command), undeclared_sentence(deciding)]
@@ -45,7 +46,8 @@ def with_decision(
 def _scoped(headline: str, scope: str) -> str:
     """Returns a headline with its scope, before what it says of the cost."""
     finding, semicolon, rest = headline.removesuffix(".").partition("; ")
-    return f"{finding}{scope}{semicolon}{rest}."
+    comma = "," if "," in finding else ""
+    return f"{finding}{comma}{scope}{semicolon}{rest}."
 
 
 def elsewhere_sentence(elsewhere: Interval) -> str | None:
@@ -86,10 +88,12 @@ def deciding_sentence(deciding: Deciding, command: str) -> str:
     if deciding.is_at_its_end or prospect is None:
         ends = (last.interval.low_pp, last.interval.high_pp)
         known = [abs(end) for end in ends if end is not None]
-        enough = f"; it was settled at ±{math.ceil(100 * max(known)) / 100:.2f}" if known else ""
+        enough = (
+            f"; its interval lies within ±{math.ceil(100 * max(known)) / 100:.2f}" if known else ""
+        )
         return (
-            f"Undecided at {margin} after {at}: no further look was declared{enough}. More seeds "
-            "decide it in a new --out, with a margin and looks declared anew."
+            f"Undecided at {margin} after {at}: no further look was declared{enough}. A study anew "
+            f"decides it by other seeds: {_anew(last)}, with a margin and looks declared anew."
         )
     hours = math.ceil(100 * SPARE * prospect.wall_s / 3600) / 100
     go_on = f"run `{_with_hours(command, hours)}`"
@@ -102,8 +106,13 @@ def deciding_sentence(deciding: Deciding, command: str) -> str:
     return (
         f"Undecided so far: {at} leaves it open at {margin}, and the last look, {more}, would "
         f"settle it with a probability of {100 * prospect.probability:.0f} % only: {go_on}, or "
-        "declare a wider margin in a new --out."
+        f"declare a wider margin for other seeds: {_anew(last)}."
     )
+
+
+def _anew(last: LookTaken) -> str:
+    """Returns the options of a study that sees no seed of this one again."""
+    return f"a new --out with --first-seed {last.most_seeds}"
 
 
 def undeclared_sentence(deciding: Deciding) -> str | None:
@@ -112,7 +121,8 @@ def undeclared_sentence(deciding: Deciding) -> str | None:
         return None
     return (
         f"{counted(deciding.undeclared_pairs, 'pair')} of settings and seeds came after the last "
-        "declared look: they show in the tables and figures, and no word rests on them."
+        "declared look: they show in the figures and in what each setting reached, and no word "
+        "rests on them."
     )
 
 

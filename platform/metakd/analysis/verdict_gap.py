@@ -127,14 +127,14 @@ def last_in_words(gap: LevelGap) -> str:
     return f"{kind} teacher ({name})"
 
 
-def interval_words(interval: Interval, confidence: float | None = None, *more: str) -> str:
+def interval_words(interval: Interval, *more: str) -> str:
     """Returns "+0.40 points (98.3 % interval +0.10 to +0.70; p = 0.01)", or that there is none."""
     if interval.mean_pp is None:
         return interval.method
     bounds = "no interval"
     if interval.low_pp is not None and interval.high_pp is not None:
         ends = f"{signed_pp(interval.low_pp)} to {signed_pp(interval.high_pp)}"
-        bounds = f"{percent(confidence or interval.level)} interval {ends}"
+        bounds = f"{percent(interval.level)} interval {ends}"
     return f"{signed_pp(interval.mean_pp)} points ({'; '.join([bounds, *filter(None, more)])})"
 
 
@@ -144,7 +144,6 @@ def _drop_sentence(evidence: Evidence, gap: LevelGap, reference: StrategyGap) ->
     corrected = f"corrected for choosing {gap.chosen} of {others} on validation"
     drop = interval_words(
         reference.drop,
-        gap.confidence,
         "" if reference.drop_p is None else p_words(reference.drop_p),
         corrected if others > 1 and reference.drop_p is not None else "",
         reference.drop.method.removeprefix("no interval: "),
@@ -195,15 +194,15 @@ def _mending_sentence(gap: LevelGap, learner: StrategyGap) -> str | None:
     name = strategy_name(learner.strategy)
     own = (
         f"; from its own best before the last, {learner.own_level}, "
-        f"{interval_words(learner.own_drop, gap.confidence)}"
+        f"{interval_words(learner.own_drop)}"
         if learner.own_drop is not None and learner.own_level != gap.chosen
         else ""
     )
     p = "" if learner.mending_p is None else p_words(learner.mending_p)
     word = "" if learner.mended == "nothing to mend" else f": {learner.mended}"
     return (
-        f"With {name} this difference is {interval_words(learner.drop, gap.confidence)}{own}. "
-        f"The default's minus this is {interval_words(learner.mending, gap.confidence, p)}{word}."
+        f"With {name} this difference is {interval_words(learner.drop)}{own}. "
+        f"The default's minus this is {interval_words(learner.mending, p)}{word}."
     )
 
 

@@ -98,7 +98,6 @@ def _learned_sentence(overall: Moves, margin: str) -> str | None:
     )
     effect = interval_words(
         overall.learned,
-        None,
         overall.learned.method.removeprefix("no interval: "),
         f"margin ±{margin}",
     )

@@ -1,5 +1,7 @@
 """Numbers as readers see them."""
 
+import math
+
 
 def signed_pp(value: float, digits: int = 2) -> str:
     """Returns a difference with its sign and its decimals: "+0.15", "−0.08", "0.00"."""
@@ -21,7 +23,9 @@ def p_words(p: float) -> str:
 
 def percent(share: float) -> str:
     """Returns "95 %", "98.3 %", "99.98 %"."""
-    return f"{100 * share:.{3 if share < 0.999 else 4}g} %"
+    # Of a level near 100 % what is missing counts.
+    nines = math.floor(-math.log10(1 - share)) if share < 1 else 0
+    return f"{100 * share:.{max(3, 1 + nines)}g} %"
 
 
 def scale_in_words(scale: float) -> str:

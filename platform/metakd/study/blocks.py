@@ -84,7 +84,7 @@ class Blocks:
         self._looks = list(read_looks(folder.out)) if declared is not None else []
         self.plan = plan_of(())
         if recorded is not None and declared is not None:
-            _require_same_settings(recorded, self.plan, folder.out)
+            _require_same_design(recorded, self.plan, folder.out)
         if self._looks:
             # What lies behind a look that was taken is not run again, whatever follows it.
             self.plan = plan_of(self._looks[-1].seed_counts)
@@ -208,11 +208,11 @@ def seed_costs(plan: Plan) -> tuple[float, ...]:
     costs = [0.0] * (max(plan.seed_groups) + 1)
     for job in plan.jobs:
         trial = job.trial
-        if seed_number(trial.seed) == 0:
+        if seed_number(trial.seed) == plan.spec.first_seed:
             group = group_of[trial.data, trial.sampling]
             costs[group] += (expected_steps(job) + TRIAL_STEPS) * pixels[trial.data]
     for name, case in plan.searches:
-        if seed_number(case.seed) == 0:
+        if seed_number(case.seed) == plan.spec.first_seed:
             data, sampling = case.setting.data, case.setting.sampling
             steps = expected_steps(plain_run(case)) + TRIAL_STEPS
             costs[group_of[data, sampling]] += (
@@ -242,7 +242,14 @@ def require_same_schedule(declared: DeclaredSchedule, asked: Schedule, out: Path
             )
 
 
-def _require_same_settings(recorded: StudyRecord, plan: Plan, out: Path) -> None:
+def _require_same_design(recorded: StudyRecord, plan: Plan, out: Path) -> None:
+    first = recorded.spec.get("first_seed", 0)
+    if plan.spec.first_seed != first:
+        raise SpecError(
+            f"{out} holds a study whose seeds begin at {first}, and its looks were declared for "
+            f"these: give --first-seed {first} instead of {plan.spec.first_seed}, or choose another "
+            "--out"
+        )
     if tuple(as_recorded(setting) for setting in plan.settings) != recorded.settings:
         raise SpecError(
             f"{out} holds a study whose looks were declared for its "

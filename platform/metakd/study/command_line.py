@@ -326,6 +326,12 @@ def study_parser(defaults: StudySpec) -> _Parser:
         metavar="N",
         help=f"seeds in every setting (default: {defaults.seeds})",
     )
+    asks.add_argument(
+        "--first-seed",
+        type=_whole_number,
+        metavar="N",
+        help="the first of them (default: 0): a study anew sees no seed of an earlier one again",
+    )
     for side in ("teacher", "student"):
         asks.add_argument(
             f"--{side}",

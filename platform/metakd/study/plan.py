@@ -343,7 +343,7 @@ def _cases(
     keys = _stream_keys(spec, settings)
     starts = stream_starts(keys)
     by_number = [
-        (setting, starts[key] + number)
+        (setting, starts[key] + spec.first_seed + number)
         for number in range(max(seed_counts))
         for setting, key, count in zip(settings, keys, seed_counts, strict=True)
         if number < count

@@ -38,7 +38,7 @@ def record_study(plan: Plan, out: Path, declared: "DeclaredSchedule | None" = No
         created=datetime.now(UTC).isoformat(timespec="seconds"),
         spec=plan.spec.as_json(),
         settings=tuple(as_recorded(setting) for setting in plan.settings),
-        seeds=tuple(range(max(plan.seed_counts))),
+        seeds=tuple(plan.spec.first_seed + number for number in range(max(plan.seed_counts))),
         planned_trials=plan.trial_ids,
         versions=dict(package_versions()),
         git_commit=git_commit(),

@@ -33,6 +33,7 @@ MOST_EPOCHS = 100_000
 MOST_IMAGES_PER_CLASS = 10**9
 MOST_RUNS = 1000
 """A searcher's in a setting and seed: what it finds no longer depends on how it searches."""
+MOST_FIRST_SEED = 70_000
 MARGINS_PP = (0.001, 100.0)
 
 
@@ -81,6 +82,8 @@ class StudySpec:
     """What each searcher may spend in a setting and seed, in student runs; None: as the grid."""
     seeds: int = 6
     """Seeds 0, 1, ... in every setting; of a study that runs until it is decided, its pilot's."""
+    first_seed: int = 0
+    """The first of them: a study anew sees no seed of an earlier one again."""
     seed_streams: SeedStreams = "own"
     """Settings that are not compared with each other have seeds of their own, or, as in stores of
     before, all settings share them."""
@@ -182,6 +185,10 @@ class StudySpec:
                 raise SpecError(f"{name} must be at least 1, got {value}")
             if name != "seeds" and value is not None and value > MOST_EPOCHS:
                 raise SpecError(f"{name} must be at most {MOST_EPOCHS:,}, got {value}")
+        if not 0 <= self.first_seed <= MOST_FIRST_SEED:
+            raise SpecError(
+                f"first_seed must be in [0, {MOST_FIRST_SEED:,}], got {self.first_seed}"
+            )
         if not 0 < self.margin_pp < math.inf:
             raise SpecError(f"margin_pp must be above 0 and finite, got {self.margin_pp:g}")
         if not MARGINS_PP[0] <= self.margin_pp <= MARGINS_PP[1]:

@@ -22,12 +22,14 @@ class Groups:
         costs: What one seed of each costs, in any unit.
         variances: Of the differences of its seeds, in pp²; NaN where unknown.
         counts: Seeds that it has.
+        unit_pp: What one test sample moves.
     """
 
     weights: NDArray[np.float64]
     costs: NDArray[np.float64]
     variances: NDArray[np.float64]
     counts: NDArray[np.int64]
+    unit_pp: float = 0.0
 
     @property
     def pilot_cost(self) -> float:
@@ -74,7 +76,9 @@ def chances(
             counts = np.full_like(groups.counts, schedule.pilot_seeds)
         else:
             budget = schedule.pilots[look] * pilot - float((counts * groups.costs).sum())
-            counts = next_counts(counts, known, groups.costs, groups.weights, max(0.0, budget))
+            counts = next_counts(
+                counts, known, groups.costs, groups.weights, max(0.0, budget), groups.unit_pp
+            )
         variance = _variance(groups, counts)
         gained = max(0.0, 1 / variance - information)
         if gained > 0:
