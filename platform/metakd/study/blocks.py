@@ -247,8 +247,8 @@ def _require_same_design(recorded: StudyRecord, plan: Plan, out: Path) -> None:
     if plan.spec.first_seed != first:
         raise SpecError(
             f"{out} holds a study whose seeds begin at {first}, and its looks were declared for "
-            f"these: give --first-seed {first} instead of {plan.spec.first_seed}, or choose another "
-            "--out"
+            f"these: give --first-seed {first} instead of {plan.spec.first_seed}, or choose "
+            "another --out"
         )
     if tuple(as_recorded(setting) for setting in plan.settings) != recorded.settings:
         raise SpecError(
