@@ -430,7 +430,7 @@ def summary() -> Summary:
         ),
         made_with=(MadeWith("torch", "2.9.1", 41), MadeWith("torch", "2.10.0", 42)),
         primary=PrimaryComparison(
-            "learned − grid", look(2, -0.1, 0.4).interval, around(-0.1, 0.6, 12), "undecided", 4
+            "learned − grid", look(2, -0.1, 0.4).interval, around(-0.1, 0.6, 12), "undecided", 4, 4
         ),
         deciding=deciding(),
     )  # fmt: skip
