@@ -72,7 +72,8 @@ def deciding_sentence(deciding: Deciding, command: str) -> str:
     if not deciding.looks:
         return (
             f"No look was taken yet: the first of {declared} comes when all trials of the pilot "
-            f"have run, {counted(deciding.pilot_seeds, 'seed')} in every setting."
+            f"have run, {counted(deciding.pilot_seeds, 'seed')} in every setting: the same command "
+            "goes on."
         )
     last = deciding.looks[-1]
     at = f"look {last.number} of {declared}"
