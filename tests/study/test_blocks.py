@@ -9,12 +9,14 @@ import pytest
 from made_up_run import LIVE, LOOKS, SPEC, MadeUpRun, outcome
 
 from metakd.analysis.summarise import summarise
+from metakd.analysis.summary import Summary
 from metakd.data.datasets import ImageDataset, open_dataset
 from metakd.results.looks import read_looks
 from metakd.results.reader import finished_trials, read_study
 from metakd.results.study import STUDY_FILE
 from metakd.study.blocks import Blocks, seed_costs
 from metakd.study.cases import Job
+from metakd.study.main import main
 from metakd.study.options import UntilDecided
 from metakd.study.plan import make_plan
 from metakd.study.record import record_study
@@ -56,6 +58,34 @@ def test_a_study_goes_on_until_a_look_decides(tmp_path: Path, digits: ImageDatas
     assert summary.verdict.sentences[0].startswith(f"Decided at look {len(looks)} of 4")
     assert summary.primary.here.level == looks[-1].level
     assert "look" in run.printed
+
+
+def test_a_block_too_small_for_a_seed_is_looked_at_all_the_same(
+    tmp_path: Path, digits: ImageDataset
+) -> None:
+    MadeUpRun(tmp_path, digits, budget=UntilDecided(pilots=(1.0, 1.001, 2.0))).go_on()
+    looks = read_looks(tmp_path)
+    assert looks[1].seed_counts == looks[0].seed_counts
+    assert len(looks) == 3
+
+
+def test_an_older_study_goes_on_with_the_seeds_that_its_settings_share(
+    tmp_path: Path, digits: ImageDataset, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shared = make_plan(replace(SPEC, seed_streams="shared"), [digits], LIVE)
+    record_study(shared, tmp_path)
+    record = json.loads((tmp_path / STUDY_FILE).read_text())
+    del record["spec"]["seed_streams"], record["seed_counts"], record["schedule"]
+    (tmp_path / STUDY_FILE).write_text(json.dumps(record))
+    for job in shared.jobs[:10]:
+        commit(job.trial, outcome(job.trial, 0.0), StudyFolder(tmp_path), "")
+    words = ["--dry-run", "--bank", "live", "--cluster", "local", "--out", str(tmp_path)]
+    assert main(SPEC, never, words) == 0
+    assert f"{len(shared.jobs)} in 4 settings × 4 seeds; 10 finished" in capsys.readouterr().out
+
+
+def never(out: Path, summary: Summary) -> Path:
+    raise AssertionError("nothing is rendered")
 
 
 def test_cheap_and_noisy_settings_are_given_the_seeds(tmp_path: Path, digits: ImageDataset) -> None:

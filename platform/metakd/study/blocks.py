@@ -88,6 +88,8 @@ class Blocks:
         if self._looks:
             # What lies behind a look that was taken is not run again, whatever follows it.
             self.plan = plan_of(self._looks[-1].seed_counts)
+        # Which block the plan is laid out to the end of, from 1 on: its look may be due.
+        self._block = max(1, len(self._looks))
         self.declared = declared or DeclaredSchedule(asked, seed_costs(self.plan))
 
     @property
@@ -123,7 +125,7 @@ class Blocks:
 
     @property
     def _is_due(self) -> bool:
-        return not self._looks or self._looks[-1].seed_counts != self.plan.seed_counts
+        return len(self._looks) < self._block
 
     def _look(self, board: Board) -> None:
         out, store = self._folder.out, self._folder.store
@@ -144,6 +146,7 @@ class Blocks:
         known = set(self.plan.trial_ids) | finished_trials(self._folder.out)
         begun = {_place(asked) for asked in self.plan.searches}
         self.plan = plan
+        self._block += 1
         record_study(plan, self._folder.out, self.declared)
         self._folder.hand_over(self._folder.out / STUDY_FILE)
         board.add(
