@@ -74,7 +74,7 @@ def figure(summary: Summary, name: str) -> Figure:
         ),
         (
             END,
-            "Undecided so far, 2.5 times cheaper",
+            "Undecided, 2.5 times cheaper",
             "leave open whether learning matches the grid of 4 temperatures in these 4 settings",
             "Undecided at ±0.30 points after look 2 of 2: no further look was declared",
             "Look 2 of 2 decides nothing, as its interval holds zero and leaves ±0.30 points: no "

@@ -195,7 +195,7 @@ def test_a_study_that_decides_is_killed_between_two_looks_and_goes_on(place: Pat
 
     signalled([*TINY, str(killed), *DECIDE], place, in_the_second_block, signal.SIGKILL)
     again = run(*TINY, str(killed), *DECIDE, cwd=place)
-    assert again.returncode == 0, again.stderr
+    assert again.returncode == 0, again.stdout + again.stderr
     assert again.stdout.count("look         ") == len(looks) - 1
     assert [replace(look, wall_s=0.0) for look in read_looks(killed)] == [
         replace(look, wall_s=0.0) for look in looks

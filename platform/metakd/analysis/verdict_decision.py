@@ -33,7 +33,7 @@ def with_decision(
             few = f"{primary.measured} of " if primary.measured < primary.settings else ""
             headline = _scoped(headline, f" in {few}these {primary.settings} settings")
             sentences[1:1] = filter(None, [elsewhere_sentence(primary.elsewhere)])
-        if deciding is not None and not deciding.is_decided:
+        if deciding is not None and not (deciding.is_decided or deciding.is_at_its_end):
             word, comma, cost = badge.partition(",")
             badge = f"{word} so far{comma}{cost}"
     if deciding is not None:

@@ -220,6 +220,7 @@ def _run(
     folder.hand_over(folder.out / STUDY_FILE, *kept)
     if board.is_over and not (blocks is not None and blocks.extend(board)):
         return []
+    plan = plan if blocks is None else blocks.plan
     # Only a study with something left to run needs Ray.
     import ray
 
