@@ -47,6 +47,6 @@ def _title(allocation: Sequence[Allocation]) -> str:
     if most.seeds[-1] == least.seeds[-1]:
         return f"Every setting has {counted(most.seeds[-1], 'seed')}"
     return (
-        f"Seeds went where they tell most for their cost: {most.seeds[-1]} to "
+        f"Seeds went where they narrow the interval most for their cost: {most.seeds[-1]} to "
         f"{shortened(most.key)}, {least.seeds[-1]} to {shortened(least.key)}"
     )
