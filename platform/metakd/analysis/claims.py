@@ -10,7 +10,7 @@ from scipy.special import stdtr
 from metakd.analysis.intervals import MIN_PAIRS, complete_block, mean_squares
 from metakd.analysis.rows import Matrix
 from metakd.analysis.statistics.looks import ROUNDING_PP
-from metakd.analysis.strata import Strata, group_means, mean_interval
+from metakd.analysis.strata import Strata, group_means
 
 SIGNIFICANT = 0.05
 
@@ -75,9 +75,11 @@ def mean_p_value(differences: Matrix, strata: Strata | None) -> float | None:
     Returns:
         None where there is no interval either.
     """
-    if strata is None or mean_interval(differences, strata).low_pp is None:
+    if strata is None:
         return crossed_p_value(differences)
     found = group_means(differences, strata)
+    if not found.has_interval:
+        return crossed_p_value(differences)
     estimate = found.mean()
     units = int((found.counts - 1).sum()) + 1
     return _p_value(float(estimate.mean), float(estimate.variance), float(estimate.freedom), units)

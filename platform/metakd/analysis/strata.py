@@ -21,7 +21,7 @@ from metakd.analysis.statistics.stratified import (
     StratifiedMean,
     stratified_mean,
 )
-from metakd.analysis.wording import counted
+from metakd.analysis.wording import counted, spanned
 
 
 @dataclass(frozen=True)
@@ -66,6 +66,11 @@ class GroupMeans:
     rows: int
     pairs: int
     left_out: int
+
+    @property
+    def has_interval(self) -> bool:
+        """Whether there are groups enough, or seeds enough of a single one."""
+        return len(self.groups) > 1 or (len(self.groups) == 1 and self.counts[0] >= MIN_PAIRS)
 
     def mean(self) -> StratifiedMean:
         """Returns the weighted mean over the groups, at least one."""
@@ -120,7 +125,7 @@ def mean_interval(differences: Matrix, strata: Strata | None, level: float = LEV
     if strata is None:
         return crossed_interval(differences, level)
     found = group_means(differences, strata)
-    if not found.groups or (len(found.groups) == 1 and found.counts[0] < MIN_PAIRS):
+    if not found.has_interval:
         # It says why there is none.
         return crossed_interval(differences, level)
     estimate = found.mean()
@@ -151,8 +156,7 @@ def elsewhere_interval(
 
 def method_in_words(found: GroupMeans) -> str:
     """Returns how an interval over groups was made."""
-    least, most = int(found.counts.min()), int(found.counts.max())
-    seeds = f"{least} to {most} seeds" if least < most else counted(least, "seed")
+    seeds = spanned(found.counts.tolist(), "seed")
     if len(found.groups) == 1:
         method = f"paired t over {seeds}"
         if found.rows > 1:

@@ -19,7 +19,7 @@ from metakd.analysis.rows import COSTS, DONE, FACTORS, NO_RUN, PLANNED_STRATEGIE
 from metakd.analysis.strata import Strata
 from metakd.results.reader import read_trials
 from metakd.results.searches import read_searches
-from metakd.results.seeds import stream_key
+from metakd.results.seeds import stream_groups, stream_key
 from metakd.results.study import Setting, StoreError, StudyRecord
 
 __all__ = [
@@ -239,8 +239,7 @@ def _strata(record: StudyRecord, unit_pp: float) -> Strata | None:
         stream_key(question, streams, s["dataset"], s["scale"], s["augmentation"])
         for s in record.settings
     ]
-    numbers = {key: number for number, key in enumerate(dict.fromkeys(keys))}
-    return Strata(tuple(numbers[key] for key in keys), max(unit_pp, 0.0))
+    return Strata(stream_groups(keys), max(unit_pp, 0.0))
 
 
 def _planned_pairs(record: StudyRecord) -> NDArray[np.bool_]:

@@ -1,6 +1,7 @@
 """Numbers as readers see them."""
 
 import math
+from collections.abc import Sequence
 
 
 def signed_pp(value: float, digits: int = 2) -> str:
@@ -36,6 +37,12 @@ def scale_in_words(scale: float) -> str:
 def counted(number: int, noun: str, plural: str | None = None) -> str:
     """Returns "1 temperature", "5 temperatures", or "5 searches" where the plural is given."""
     return f"{number} {noun if number == 1 else plural or f'{noun}s'}"
+
+
+def spanned(numbers: Sequence[int], noun: str) -> str:
+    """Returns "4 seeds" where all numbers are alike, else "5 to 23 seeds"."""
+    least, most = min(numbers), max(numbers)
+    return f"{least} to {counted(most, noun)}" if least < most else counted(least, noun)
 
 
 def listed(parts: list[str]) -> str:

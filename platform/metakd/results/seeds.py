@@ -44,6 +44,15 @@ def stream_key(
     return tuple(value for name, value in factors.items() if name not in within)
 
 
+def stream_groups(keys: Sequence[tuple[Hashable, ...]]) -> tuple[int, ...]:
+    """Returns the number of each setting's stream, from 0 on in the order of their first settings.
+
+    A plan's costs and an analysis's groups are both in this order.
+    """
+    numbers = {key: number for number, key in enumerate(dict.fromkeys(keys))}
+    return tuple(numbers[key] for key in keys)
+
+
 def stream_starts(keys: Sequence[tuple[Hashable, ...]]) -> dict[tuple[Hashable, ...], int]:
     """Returns the first seed of each stream; () starts at 0.
 

@@ -10,7 +10,7 @@ from rich.console import Console
 
 from metakd.analysis.intervals import MIN_PAIRS
 from metakd.analysis.made_with import COLUMNS, GIT_COMMIT, others_than, trials_by_version
-from metakd.analysis.wording import counted
+from metakd.analysis.wording import counted, spanned
 from metakd.data.datasets import ImageDataset
 from metakd.models.names import SMALL_SIDE
 from metakd.models.outline import parameters_of
@@ -84,10 +84,9 @@ def announce_plan(
             f"setting, give --seeds {MIN_PAIRS} or more"
         )
     settings, planned = len(plan.settings), len(board.planned())
-    least, most = min(plan.seed_counts), max(plan.seed_counts)
-    seeds = f"{least} to {most}" if least < most else f"{most}"
+    seeds = spanned(plan.seed_counts, "seed")
     console.print(
-        f"trials       {len(plan.jobs)} in {settings} settings × {seeds} seeds; "
+        f"trials       {len(plan.jobs)} in {settings} settings × {seeds}; "
         f"{len(plan.jobs) - planned} finished, {planned} to run"
     )
     if plan.searches:

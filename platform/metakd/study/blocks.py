@@ -14,7 +14,7 @@ from rich.console import Console
 from metakd.analysis.deciding import DeclaredSchedule, interval_of_look, look_at
 from metakd.analysis.statistics.looks import Schedule
 from metakd.analysis.verdict_decision import look_line
-from metakd.analysis.wording import counted
+from metakd.analysis.wording import counted, spanned
 from metakd.results.looks import LOOKS_FILE, LookRecord, read_looks, write_looks
 from metakd.results.mirror import fetch_results
 from metakd.results.reader import finished_trials
@@ -153,10 +153,8 @@ class Blocks:
             [job for job in plan.jobs if job.trial.id not in known],
             [searching(*asked, plan.spec) for asked in plan.searches if _place(asked) not in begun],
         )
-        least, most = min(plan.seed_counts), max(plan.seed_counts)
-        self._console.print(
-            f"block        {least} to {most} seeds a setting, {len(board.known())} trials to run"
-        )
+        seeds = spanned(plan.seed_counts, "seed")
+        self._console.print(f"block        {seeds} a setting, {len(board.known())} trials to run")
 
     def _is_affordable(self, plan: Plan) -> bool:
         """Says whether the next block fits into what is left of the budget, and if not, why."""

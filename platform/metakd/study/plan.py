@@ -20,7 +20,7 @@ from metakd.models.names import (
     teacher_ensemble,
     teacher_ladder,
 )
-from metakd.results.seeds import stream_key, stream_starts
+from metakd.results.seeds import stream_groups, stream_key, stream_starts
 from metakd.study.banks import BankSpec, bank_of, choose_modes
 from metakd.study.cases import Case, Job, Setting
 from metakd.study.defaults import Recipes, recipes_for
@@ -183,7 +183,7 @@ def make_plan(
         teachers=tuple(dict.fromkeys(t for s in settings for t in s.teachers)),
         banks=tuple(banks),
         seed_counts=counts,
-        seed_groups=_seed_groups(spec, settings),
+        seed_groups=stream_groups(_stream_keys(spec, settings)),
     )
 
 
@@ -198,12 +198,6 @@ def _stream_keys(spec: StudySpec, settings: Sequence[Setting]) -> list[tuple[Has
         )
         for setting in settings
     ]
-
-
-def _seed_groups(spec: StudySpec, settings: Sequence[Setting]) -> tuple[int, ...]:
-    keys = _stream_keys(spec, settings)
-    numbers = {key: number for number, key in enumerate(dict.fromkeys(keys))}
-    return tuple(numbers[key] for key in keys)
 
 
 def expected_runs(name: str, case: Case, spec: StudySpec) -> float:
