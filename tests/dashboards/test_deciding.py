@@ -220,20 +220,6 @@ def test_a_study_of_fixed_seeds_speaks_of_its_settings_too(tmp_path: Path) -> No
     assert min(row["seed"] for row in own.rows()) >= 100_000 or len(set(own.streams)) == 4
 
 
-def test_a_failed_trial_is_named_by_its_seeds_number(tmp_path: Path) -> None:
-    study = MadeUpStudy(seeds=4, seed_streams="own")
-    first = study.rows()[-1]
-    raw = f"digits-1-strong-mkd-seed{first['seed']}"
-    failed = replace(
-        study,
-        absent=lambda row: row["seed"] != first["seed"],
-        overrides={"name": raw, "status": "failed", "error": "OSError: no space left"},
-    )
-    summary = summarise(failed.write(tmp_path))
-    names = {failure.name for failure in summary.inventory.failures}
-    assert f"digits-1-strong-mkd-seed{first['seed'] % 100_000}" in names
-
-
 def test_studies_of_both_kinds_stand_side_by_side(
     summaries: dict[str, Summary], tmp_path: Path
 ) -> None:

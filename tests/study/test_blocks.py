@@ -314,6 +314,17 @@ def test_another_schedule_is_refused_and_the_declared_one_holds(
     assert (tmp_path / STUDY_FILE).read_bytes() == before
 
 
+def test_transfer_needs_a_second_setting_which_rising_teachers_are(
+    tmp_path: Path, digits: ImageDataset
+) -> None:
+    spec = replace(
+        SPEC, question="transfer", scales=(0.1,), augmentations=("none",), teachers=("rising",)
+    )
+    assert len(MadeUpRun(tmp_path / "rising", digits, spec).blocks.plan.settings) > 1
+    with pytest.raises(SpecError, match="no temperature from elsewhere"):
+        MadeUpRun(tmp_path / "one", digits, replace(spec, teachers=()))
+
+
 def test_results_without_a_schedule_are_not_given_one(tmp_path: Path, digits: ImageDataset) -> None:
     folder, plan = StudyFolder(tmp_path), make_plan(SPEC, [digits], LIVE)
     record_study(plan, tmp_path)

@@ -114,24 +114,26 @@ def test_a_study_killed_three_times_ends_as_one_that_was_not(
     out = tmp_path / "killed" / "out"
     moments = random.Random(5)
 
-    def so_far(trials: int) -> bool:
+    def so_far(trials: int, wait: float) -> bool:
         """Some time after so many trials are finished and another is under way."""
-        is_so_far = len(finished_trials(out)) >= trials and any(
-            out.glob("checkpoints/*/epoch-*.pt")
-        )
+        is_so_far = len(finished_trials(out)) >= trials and any(out.glob(STATES))
         if is_so_far:
-            time.sleep(moments.uniform(0, 0.5))
+            time.sleep(wait)
         return is_so_far
 
     finished: list[set[str]] = [set()]
-    for trials in (0, 2, 7):
+    left_states = []
+    # The last kill comes right after a state was seen: a wait may be a trial's end.
+    for trials, wait in ((0, moments.uniform(0, 0.5)), (2, moments.uniform(0, 0.5)), (7, 0.0)):
         code, _, _ = signalled(
-            words, out.parent, partial(so_far, trials), signal.SIGKILL, running.secrets
+            words, out.parent, partial(so_far, trials, wait), signal.SIGKILL, running.secrets
         )
         assert code == -signal.SIGKILL
         finished.append(finished_trials(out))
         assert finished[-1] >= finished[-2]
-    assert any(out.glob(STATES))
+        left_states.append(any(out.glob(STATES)))
+    # Workers outlive their driver by a moment, in which a trial may end: not every kill leaves one.
+    assert any(left_states)
     before = {path: path.stat().st_mtime_ns for path in (out / "trials").iterdir()}
     found = []
     for place in ("killed", "undisturbed"):

@@ -1,6 +1,5 @@
 """What was planned and what there is."""
 
-import re
 from collections.abc import Iterable
 
 import numpy as np
@@ -9,7 +8,6 @@ from metakd.analysis.grid import Grid
 from metakd.analysis.rows import DONE, STOPPED
 from metakd.analysis.summary import Failure, Inventory
 from metakd.analysis.table import Row, StudyTable
-from metakd.results.seeds import seed_number
 from metakd.results.study import StudyRecord
 
 SHOWN_FAILURES = 50
@@ -49,10 +47,7 @@ def make_inventory(record: StudyRecord, table: StudyTable, grid: Grid | None) ->
 
 
 def _failure(row: Row) -> Failure:
-    name = str(row["name"] or row["trial_id"])
-    # Readers know a seed by its number in its setting's stream.
-    name = re.sub(rf"seed{row['seed']}\b", f"seed{seed_number(row['seed'])}", name)
-    return Failure(name, row["error"] or "no error on record")
+    return Failure(str(row["name"] or row["trial_id"]), row["error"] or "no error on record")
 
 
 def _total(values: Iterable[float | None]) -> float:

@@ -64,6 +64,7 @@ def announce_plan(
     cpus: int,
     free: int,
     workers: int = 1,
+    is_pilot: bool = False,
 ) -> None:
     """Prints what will run and what it is expected to cost, here or, of large images, on GPUs.
 
@@ -78,7 +79,7 @@ def announce_plan(
     console.print(f"strategies   {', '.join(spec.strategies)} ({_choices(plan)})")
     for name, reason in plan.left_out.items():
         console.print(f"left out     {name}: {reason}")
-    if spec.seeds < MIN_PAIRS:
+    if spec.seeds < MIN_PAIRS and not is_pilot:
         console.print(
             f"note         {counted(spec.seeds, 'seed')}: too few for an interval in a single "
             f"setting, give --seeds {MIN_PAIRS} or more"

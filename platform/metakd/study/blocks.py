@@ -23,6 +23,7 @@ from metakd.results.study import STUDY_FILE, StudyRecord
 from metakd.study.board import Board
 from metakd.study.cases import Setting
 from metakd.study.cost import expected_steps, plain_run
+from metakd.study.decidable import require_other_settings
 from metakd.study.options import UntilDecided
 from metakd.study.plan import Asked, Plan, expected_runs
 from metakd.study.progress import duration
@@ -83,6 +84,7 @@ class Blocks:
             )
         self._looks = list(read_looks(folder.out)) if declared is not None else []
         self.plan = plan_of(())
+        require_other_settings(spec, len(self.plan.settings))
         if recorded is not None and declared is not None:
             _require_same_design(recorded, self.plan, folder.out)
         if self._looks:

@@ -34,7 +34,15 @@ def require_decidable(spec: StudySpec) -> None:
             f"strategies {' '.join(spec.chosen)} have no primary comparison to decide: a study "
             f"{spec.question} needs {' or '.join(needed)} among them"
         )
-    if spec.question == "transfer" and _settings(spec) < 2:
+
+
+def require_other_settings(spec: StudySpec, settings: int) -> None:
+    """Refuses a question of transfer that has no second setting.
+
+    Raises:
+        SpecError: If there is none.
+    """
+    if spec.question == "transfer" and settings < 2:
         raise SpecError("one setting has no temperature from elsewhere: give two scales, say")
 
 
@@ -44,9 +52,3 @@ def _needed(spec: StudySpec) -> tuple[tuple[str, ...], ...]:
         contenders = CONTENDERS[spec.question]
         return contenders.learners, contenders.rivals
     return NEEDED.get(spec.question, (("meta",), ("grid", "fixed")))
-
-
-def _settings(spec: StudySpec) -> int:
-    factors = (spec.datasets, spec.images_per_class or spec.scales, spec.augmentations)
-    several = sum(len(values) > 1 for values in (*factors, spec.teachers, spec.students))
-    return 1 + several

@@ -193,7 +193,16 @@ def _announce(
     for model in (*(t.model for t in untrained), *(job.trial.student for job in board.known())):
         require_checkpoint(model)
     cpus, free = usable_cpus(), free_bytes(folder.banks)
-    announce_plan(console, plan, board, untrained, cpus, free, options.wanted.workers)
+    announce_plan(
+        console,
+        plan,
+        board,
+        untrained,
+        cpus,
+        free,
+        options.wanted.workers,
+        is_pilot=options.until_decided is not None,
+    )
     for note in options.notes:
         console.print(f"note         {note}")
     for job in board.known():
