@@ -107,7 +107,7 @@ def _inventory(runs: Inventory) -> dict[str, str]:
         "Not run yet": f"{runs.not_run:,}",
         "Complete pairs": f"{runs.complete_pairs:,} of {runs.planned_pairs:,}",
         "Missing pairs": f"{runs.missing_pairs:,}",
-        **({"Searches": searches} if runs.searches else {}),
+        "Strategy runs": searches,
         "Students’ own compute": duration(runs.student_compute_s),
         "Time in trials": duration(runs.trial_wall_s),
     }

@@ -93,6 +93,7 @@ class MadeUpStudy:
     seed_counts: tuple[int, ...] = ()  # by setting; "seeds" in all where empty
     schedule: DeclaredSchedule | None = None
     looks: tuple[LookRecord, ...] = ()
+    lists_all: bool = False  # the segments of all strategies, as stores have had since 2026-12
 
     @property
     def settings(self) -> list[dict[str, Any]]:
@@ -154,7 +155,7 @@ class MadeUpStudy:
             write_teachers(out, self.teacher_scores)
         for row in self.rows():
             write_trial(out, row, list(self._steps(row)))
-        if self.searches:
+        if self.search_rows():
             write_searches(out, self.search_rows())
         if self.looks:
             write_looks(out, self.looks)
@@ -162,7 +163,26 @@ class MadeUpStudy:
 
     def search_rows(self) -> list[Row]:
         """What the table of searches holds."""
-        return [search for search, _ in self._searched()]
+        planned = self._planned_segments() if self.lists_all else ()
+        return [*planned, *(search for search, _ in self._searched())]
+
+    def _planned_segments(self) -> Iterator[Row]:
+        """The segments of the four strategies that older stores have as planned trials alone."""
+        taus = {"ce": (None,), "meta": (self.fixed_tau,), "fixed": (self.fixed_tau,)}
+        taus["grid"] = tuple(sorted(self.temperatures))
+        methods = {"ce": "ce", "meta": "mkd"}
+        names = ("dataset", "scale", "augmentation", "teacher", "student", "seed", "trial_id")
+        for strategy in self.strategies:
+            for row in self._planned_rows():
+                is_its = row["method"] == methods.get(strategy, "kd")
+                if is_its and row["tau_s_init"] in taus[strategy]:
+                    yield {name: row[name] for name in names} | {
+                        "strategy": strategy,
+                        "position": taus[strategy].index(row["tau_s_init"]),
+                        "from_epoch": 0,
+                        "until_epoch": EPOCHS,
+                        "is_complete": True,
+                    }
 
     def _all_rows(self) -> list[Row]:
         rows = [*self._planned_rows(), *(row for _, row in self._searched())]

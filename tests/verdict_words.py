@@ -33,7 +33,7 @@ def answered(study: MadeUpStudy) -> Verdict:
         table.margin_pp,
         compare(table, grid),
         setting_results(table, grid, contest),
-        make_inventory(record, table, grid),
+        make_inventory(table),
         compare_rivals(table, grid, contest.protagonist),
         contest,
         learned_cost_in_plain_runs(table),

@@ -9,14 +9,18 @@ from hypothesis.extra.numpy import arrays
 from made_up_study import MadeUpLeg, MadeUpSearch
 
 from metakd.analysis.anytime import anytime_curves, best_so_far, mean_by_order
+from metakd.analysis.grid import choose
 from metakd.analysis.logged_steps import LoggedSteps
 from metakd.analysis.table import make_table
 from metakd.results.writer import write_trial
 
 
+def drawn(out, table, study="made up"):
+    return {curve.strategy: curve for curve in anytime_curves(out, table, choose(table), study)}
+
+
 def curves_of(study, out):
-    table = make_table(study.record(), tuple(study.rows()))
-    return {curve.strategy: curve for curve in anytime_curves(out, table, "made up")}
+    return drawn(out, make_table(study.record(), tuple(study.rows()), study.search_rows()))
 
 
 def in_order(study, order) -> list[float]:
@@ -75,7 +79,9 @@ def test_settings_in_which_learning_costs_more_end_later(made_up, tmp_path: Path
     ]
     rows = [row | {"student_compute_s": None} for row in rows]
     table = make_table(study.record(), tuple(rows))
-    meta = {c.strategy: c for c in anytime_curves(tmp_path, table, "made up")}["meta"]
+    meta = {c.strategy: c for c in anytime_curves(tmp_path, table, choose(table), "made up")}[
+        "meta"
+    ]
     # After half a run one has done two epochs, the other one; after one run it has ended.
     assert meta.runs == pytest.approx((0.5, 1.0, 1.5, 2.0))
     one, two = [45, 72, 72, 90], [72, 90, 90, 90]
@@ -91,7 +97,9 @@ def test_many_temperatures_are_drawn_the_same_way_again(made_up, tmp_path: Path)
     exact = 100 * np.mean([in_order(study, order) for order in permutations(taus)], axis=0)
     assert grid.mean_pp == pytest.approx(exact, abs=0.1)
     table = make_table(study.record(), tuple(study.rows()))
-    [other] = [c for c in anytime_curves(tmp_path, table, "other") if c.strategy == "grid"]
+    [other] = [
+        c for c in anytime_curves(tmp_path, table, choose(table), "other") if c.strategy == "grid"
+    ]
     assert other.mean_pp != grid.mean_pp
 
 
@@ -125,14 +133,16 @@ def test_only_pairs_that_all_have_count(made_up, tmp_path: Path) -> None:
         assert curve.mean_pp[-1] == pytest.approx(80.0, abs=1e-4)
 
 
-def test_without_curves_or_common_pairs_there_is_nothing(made_up, tmp_path: Path) -> None:
+def test_without_curves_there_is_nothing_and_without_common_pairs_one_is_left_out(
+    made_up, tmp_path: Path
+) -> None:
     study = made_up(scales=(1.0,), seeds=2)
     assert curves_of(study, tmp_path) == {}
     odd_ones_out = {"ce": 0, "mkd": 1}
     study = made_up(
         scales=(1.0,), seeds=2, absent=lambda row: odd_ones_out.get(row["method"]) == row["seed"]
     )
-    assert curves_of(study, study.write(tmp_path)) == {}
+    assert list(curves_of(study, study.write(tmp_path))) == ["ce", "fixed", "grid"]
 
 
 @given(arrays(np.float64, (3, 2, 4), elements=st.floats(0, 1)))
@@ -170,11 +180,6 @@ def test_a_curve_begins_where_every_pair_was_evaluated(made_up, tmp_path: Path) 
     assert curves["grid"].runs == pytest.approx(np.arange(4, 17) / 4)
 
 
-def anytime_of(study, out):
-    table = make_table(study.record(), tuple(study.rows()), study.search_rows())
-    return {curve.strategy: curve for curve in anytime_curves(out, table, "made up")}
-
-
 def test_a_search_is_followed_in_the_order_in_which_it_asked(made_up, tmp_path: Path) -> None:
     def accuracy(method, tau, setting, seed):
         return (0.5 + tau / 20,) * 2
@@ -189,7 +194,7 @@ def test_a_search_is_followed_in_the_order_in_which_it_asked(made_up, tmp_path: 
     study = made_up(
         scales=(1.0,), accuracy=accuracy, searches=(MadeUpSearch("new", legs),), learned_cost=2.0
     )
-    curve = anytime_of(study, study.write(tmp_path))["new"]
+    curve = curves_of(study, study.write(tmp_path))["new"]
     assert curve.runs == pytest.approx(np.arange(1, 9) / 4)
     # A run passes 0.5, 0.8, 0.7 and all of its last accuracy: 60 at τ = 2, 55 at τ = 1.
     expected = (30.0, 48.0, 48.0, 48.0, 48.0, 55.0, 55.0, 60.0)
@@ -205,18 +210,20 @@ def test_a_dear_search_takes_longer(made_up, tmp_path: Path) -> None:
     ]
     study.write(tmp_path)
     table = make_table(study.record(), tuple(rows), study.search_rows())
-    curves = {curve.strategy: curve for curve in anytime_curves(tmp_path, table, "made up")}
+    curves = {
+        curve.strategy: curve for curve in anytime_curves(tmp_path, table, choose(table), "made up")
+    }
     assert curves["new"].runs == pytest.approx((0.75, 1.5, 2.25, 3.0))
 
 
 def test_without_a_plain_run_its_own_whole_run_is_the_unit(made_up, tmp_path: Path) -> None:
     asked = MadeUpSearch("new", (MadeUpLeg(4.0, "a", until=2), MadeUpLeg(4.0, "a", start=2)))
     study = made_up(scales=(1.0,), strategies=("meta",), searches=(asked,))
-    curve = anytime_of(study, study.write(tmp_path))["new"]
+    curve = curves_of(study, study.write(tmp_path))["new"]
     assert curve.runs == pytest.approx((0.25, 0.5, 0.75, 1.0))
 
 
 def test_an_open_search_has_no_curve_and_hides_none(made_up, tmp_path: Path) -> None:
     asked = MadeUpSearch("new", (MadeUpLeg(3.0),), is_complete=False)
     study = made_up(scales=(1.0,), searches=(asked,))
-    assert list(anytime_of(study, study.write(tmp_path))) == ["ce", "fixed", "grid", "meta"]
+    assert list(curves_of(study, study.write(tmp_path))) == ["ce", "fixed", "grid", "meta"]

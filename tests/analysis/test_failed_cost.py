@@ -3,7 +3,6 @@ import pytest
 
 from metakd.analysis.comparison import compare
 from metakd.analysis.cost import cost_points, learned_cost_in_plain_runs, plain_cost
-from metakd.analysis.failed_cost import charge_failed
 from metakd.analysis.grid import choose
 from metakd.analysis.settings import setting_results
 from metakd.analysis.table import make_table
@@ -25,32 +24,41 @@ def ratios(table):
     return {c.rival: c.cost_ratio_steps for c in compare(table, choose(table))}
 
 
-def test_an_unrecorded_failure_is_charged_the_median_run_of_its_setting() -> None:
-    cost = np.array([[1.0, 3.0, nan], [10.0, nan, 30.0]])
-    failed = np.array([[False, False, True], [False, True, False]])
-    charged = charge_failed(cost, ~failed, failed)
-    assert charged.tolist() == [[1.0, 3.0, 2.0], [10.0, 20.0, 30.0]]
+def steps_of(table, strategy, setting=0):
+    return table.runs(strategy).step_equivalents[:, setting]
 
 
-def test_what_is_on_record_or_never_ran_stays() -> None:
-    cost = np.array([[4.0, 0.5, nan]])
-    charged = charge_failed(
-        cost, np.array([[True, False, False]]), np.array([[False, True, False]])
-    )
-    assert np.array_equal(charged, cost, equal_nan=True)
+def test_an_unrecorded_failure_is_charged_the_median_run_of_its_setting(made_up) -> None:
+    study = made_up(scales=(0.1, 1.0), augmentations=("none",), seeds=3)
+    costs = {(0, 0): 1.0, (0, 1): 3.0, (0, 2): None, (1, 0): 10.0, (1, 1): None, (1, 2): 30.0}
+
+    def change(row):
+        if row["method"] != "ce":
+            return row
+        cost = costs[[0.1, 1.0].index(row["scale"]), row["seed"]]
+        return row | {"step_equivalents": cost, "status": "done" if cost else "failed"}
+
+    table = make_table(study.record(), tuple(map(change, study.rows())))
+    assert [steps_of(table, "ce", at)[0].tolist() for at in (0, 1)] == [[1, 3, 2], [10, 20, 30]]
 
 
-def test_a_setting_without_a_finished_run_takes_the_studys() -> None:
-    cost, failed = np.array([[nan], [6.0]]), np.array([[True], [False]])
-    assert charge_failed(cost, ~failed, failed).tolist() == [[6.0], [6.0]]
-    nothing = charge_failed(np.full((2, 1), nan), np.zeros((2, 1), bool), np.ones((2, 1), bool))
-    assert np.isnan(nothing).all()
+def test_what_is_on_record_or_never_ran_stays(made_up) -> None:
+    study = made_up(absent=lambda row: (row["method"], row["seed"]) == ("ce", 2))
+    table = table_of(study, lambda row: (row["method"], row["seed"]) == ("ce", 1), steps=0.5)
+    assert np.array_equal(steps_of(table, "ce")[0], [100, 0.5, nan, 100], equal_nan=True)
 
 
-def test_temperatures_of_a_grid_are_one_kind() -> None:
-    cost = np.array([[[2.0]], [[nan]]])
-    failed = np.isnan(cost)
-    assert charge_failed(cost, ~failed, failed).tolist() == [[[2.0]], [[2.0]]]
+def test_a_setting_without_a_finished_run_takes_the_studys(made_up) -> None:
+    def fails(row):
+        return row["method"] == "ce" and row["scale"] == 0.1
+
+    assert (steps_of(table_of(made_up(), fails), "ce") == 100).all()
+    assert np.isnan(steps_of(table_of(made_up(), lambda row: row["method"] == "ce"), "ce")).all()
+
+
+def test_temperatures_of_a_grid_are_charged_alike(made_up) -> None:
+    table = table_of(made_up(), lambda row: row["tau_s_init"] == 1.0 and row["method"] == "kd")
+    assert (steps_of(table, "grid") == 100).all()
 
 
 def test_failed_runs_of_a_strategy_are_shared_among_its_results(made_up) -> None:

@@ -48,7 +48,7 @@ def test_gains_and_the_grid_that_catches_up(made_up, learned, runs_to_match) -> 
 def test_intervals_are_over_the_settings_of_the_scale(made_up) -> None:
     study = made_up()
     table = make_table(study.record(), tuple(study.rows()))
-    whole = 100 * (table.meta.test_acc_last - table.fixed.test_acc_last)
+    whole = 100 * (table.runs("meta").test_acc_last - table.runs("fixed").test_acc_last)[0]
     for rows, gain in zip(((0, 1), (2, 3)), gains_of(study), strict=True):
         assert gain.learned == crossed_interval(whole[list(rows)])
         assert "2 settings × 4 seeds" in gain.learned.method

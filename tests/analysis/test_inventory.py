@@ -1,4 +1,3 @@
-from metakd.analysis.grid import choose
 from metakd.analysis.inventory import make_inventory
 from metakd.analysis.table import make_table
 
@@ -6,7 +5,7 @@ from metakd.analysis.table import make_table
 def inventory_of(study, change=lambda row: row):
     record = study.record()
     table = make_table(record, tuple(change(row) for row in study.rows()))
-    return make_inventory(record, table, choose(table))
+    return make_inventory(table)
 
 
 def fail(row):

@@ -201,12 +201,11 @@ def claims(made_up, luck, held, seeds=5, levels=4):
     def drawn(runs):
         shared = random.normal(0, luck**0.5, table.shape)
         val, test = (shared + random.normal(0, (1 - luck) ** 0.5, table.shape) for _ in range(2))
-        return replace(runs, val_acc_last=val / 100, test_acc_last=test / 100)
+        return replace(runs, val_acc_last=val[None] / 100, test_acc_last=test[None] / 100)
 
     for _ in range(SIMULATIONS):
-        [gap] = level_gaps(
-            replace(table, fixed=drawn(table.fixed), meta=drawn(table.meta)), None, ()
-        )
+        runs = tuple(map(drawn, table.strategy_runs))
+        [gap] = level_gaps(replace(table, strategy_runs=runs), None, ())
         fixed, meta = gap.strategies
         verdicts.append(fixed.verdict)
         mendings += meta.mending_p < 0.05

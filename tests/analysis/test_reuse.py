@@ -64,7 +64,7 @@ def test_every_number_is_that_of_a_plain_loop(made_up) -> None:
     study = factors_of_many(made_up, scales=(0.1, 0.5, 1.0), augmentations=("none", "strong"))
     table, grid = tables_of(study)
     found = reuse(table, grid)
-    test = table.grid.test_acc_last
+    test = grid.runs.test_acc_last
     for moves in found.moves:
         pairs = [
             (a, b)
@@ -77,15 +77,15 @@ def test_every_number_is_that_of_a_plain_loop(made_up) -> None:
         learned, regret, ahead = [], [], []
         for target in dict.fromkeys(b for _, b in pairs):
             mean = np.mean([moved[pair] for pair in pairs if pair[1] == target], axis=0)
-            learned.append(100 * (table.meta.test_acc_last[target] - mean))
+            learned.append(100 * (table.runs("meta").test_acc_last[0, target] - mean))
             own = []
             for seed in range(3):
                 others = [s for s in range(3) if s != seed]
-                choice = table.grid.val_acc_last[:, target, others].mean(axis=1).argmax()
+                choice = grid.runs.val_acc_last[:, target, others].mean(axis=1).argmax()
                 own.append(test[choice, target, seed])
             regret.append(100 * (np.array(own) - mean))
         for a, b in pairs:
-            ahead.append(table.meta.test_acc_last[b].mean() > moved[a, b].mean())
+            ahead.append(table.runs("meta").test_acc_last[0, b].mean() > moved[a, b].mean())
         for got, cells in ((moves.learned, learned), (moves.regret, regret)):
             wanted = crossed_interval(np.array(cells))
             assert got.mean_pp == pytest.approx(wanted.mean_pp)
@@ -108,13 +108,14 @@ def test_where_all_temperatures_are_equal_tuning_gains_nothing(made_up) -> None:
     study = made_up(
         scales=(0.1, 0.4, 1.0), augmentations=("none", "strong"), seeds=5, strategies=("grid",),
     )  # fmt: skip
-    table, _ = tables_of(study)
+    table, grid = tables_of(study)
     random = np.random.default_rng(3)
     verdicts, means = [], []
     for _ in range(150):
-        luck = random.normal(0, 0.8, table.grid.test_acc_last.shape)
+        luck = random.normal(0, 0.8, grid.runs.test_acc_last.shape)
         val, test = ((luck + random.normal(0, 0.6, luck.shape)) / 100 for _ in range(2))
-        drawn = replace(table, grid=replace(table.grid, val_acc_last=val, test_acc_last=test))
+        runs = replace(grid.runs, val_acc_last=val, test_acc_last=test)
+        drawn = replace(table, strategy_runs=(runs,))
         overall = reuse(drawn, choose(drawn)).moves[0]
         verdicts.append(overall.regret_claim)
         means.append(overall.regret.mean_pp)

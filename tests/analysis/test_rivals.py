@@ -11,7 +11,7 @@ from rich.console import Console
 from metakd.analysis.claims import holm
 from metakd.analysis.grid import choose
 from metakd.analysis.reached import reached_by_strategy
-from metakd.analysis.rivals import compare_rivals, found_at_equal_cost, legs_paid_for
+from metakd.analysis.rivals import compare_rivals, found_at_equal_cost, segments_paid_for
 from metakd.analysis.summarise import read_summary, summarise, write_summary
 from metakd.analysis.table import make_table
 from metakd.analysis.terminal import rivals_table
@@ -41,7 +41,7 @@ def rising(method, tau, setting, seed):
 
 
 @pytest.mark.parametrize(
-    ("costs", "budget", "legs"),
+    ("costs", "budget", "begun"),
     [
         ([1.0, 1.0, 1.0], 1.0, 1),
         ([1.0, 1.0, 1.0], 1.6, 2),
@@ -57,14 +57,15 @@ def rising(method, tau, setting, seed):
         ([], 1.0, 0),
     ],
 )
-def test_the_leg_in_which_the_budget_is_spent_is_run_to_its_end(costs, budget, legs) -> None:
-    assert legs_paid_for(np.array(costs), budget) == legs
+def test_the_segment_in_which_the_budget_is_spent_is_run_to_its_end(costs, budget, begun) -> None:
+    of_one_pair = np.array(costs, dtype=float).reshape(-1, 1, 1)
+    assert segments_paid_for(of_one_pair, np.array([[budget]])).tolist() == [[begun]]
 
 
 def test_equal_cost_by_hand(made_up) -> None:
     """A learned run costs 1.6 plain ones: two runs of the search have begun by then."""
     table = table_of(made_up(accuracy=rising, searches=(searching("new", 3.0, 5.0, 7.0),)))
-    assert found_at_equal_cost(learned(table), table.arms[0]) == pytest.approx(
+    assert found_at_equal_cost(learned(table), table.strategy_runs[4]) == pytest.approx(
         np.full((4, 4), 0.85)
     )
 
@@ -76,7 +77,7 @@ def test_the_currency_that_leaves_more_legs_counts(made_up) -> None:
     ]
     table = make_table(study.record(), tuple(rows), study.search_rows())
     # 2.5 plain runs in seconds.
-    assert found_at_equal_cost(learned(table), table.arms[0]) == pytest.approx(
+    assert found_at_equal_cost(learned(table), table.strategy_runs[4]) == pytest.approx(
         np.full((4, 4), 0.87)
     )
 

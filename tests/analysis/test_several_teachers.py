@@ -32,7 +32,7 @@ def test_runs_of_one_teacher_are_found_through_the_strategy_that_asked_for_them(
     study = ensemble_study("single", "mmkd", strategies=())
     table = table_of(study)
     assert {row["teacher"] for row in table.rows} == {*TEACHERS, ENSEMBLE}
-    single = next(arm for arm in table.arms if arm.strategy == "single")
+    single = table.runs("single")
     assert single.complete.all()
     # Validation chooses among the three, and all of them are charged.
     for setting, seed in single.cells():
@@ -42,9 +42,9 @@ def test_runs_of_one_teacher_are_found_through_the_strategy_that_asked_for_them(
         runs = [row for row in runs if row["teacher"] in TEACHERS]
         assert len(runs) == len(TEACHERS)
         best = max(runs, key=lambda row: row["val_acc_last"])
-        assert single.found((setting, seed))["test_acc_last"] == best["test_acc_last"]
+        assert single.best("test_acc_last")[setting, seed] == best["test_acc_last"]
     assert single.total("step_equivalents") == pytest.approx(np.full((4, 4), 300.0))
-    inventory = make_inventory(study.record(), table, None)
+    inventory = make_inventory(table)
     assert (inventory.complete_pairs, inventory.planned_pairs) == (16, 16)
     assert inventory.finished == inventory.planned == 4 * 4 * 4
 
@@ -68,14 +68,14 @@ def test_at_equal_cost_the_protagonists_own_cost_counts() -> None:
     study = ensemble_study("single", "mmkd", accuracy=levels(0.0))
     table = table_of(study)
     reached = reached_by_strategy(table, choose(table))
-    single = next(arm for arm in table.arms if arm.strategy == "single")
+    single = table.runs("single")
     two = found_at_equal_cost(reached["mmkd"], single)
     # The second teacher's student is the best of the first two, and of all.
     assert two == pytest.approx(reached["single"].test_last)
     dear = ensemble_study("single", "mmkd", accuracy=levels(0.0), costs={"mmkd": 0.9})
     table = table_of(dear)
     reached = reached_by_strategy(table, None)
-    single = next(arm for arm in table.arms if arm.strategy == "single")
+    single = table.runs("single")
     one = found_at_equal_cost(reached["mmkd"], single)
     assert 100 * (reached["single"].test_last - one) == pytest.approx(np.full((4, 4), 0.5))
 

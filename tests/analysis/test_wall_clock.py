@@ -1,11 +1,13 @@
 import pytest
 
+from metakd.analysis.grid import choose
 from metakd.analysis.table import make_table
 from metakd.analysis.wall_clock import wall_clock
 
 
 def clock_of(study):
-    return wall_clock(make_table(study.record(), tuple(study.rows())))
+    table = make_table(study.record(), tuple(study.rows()))
+    return wall_clock(table, choose(table))
 
 
 def test_a_grid_shrinks_with_workers_and_learning_does_not(made_up) -> None:
@@ -29,7 +31,8 @@ def test_both_are_of_the_same_settings(made_up) -> None:
         row | {"wall_s": row["wall_s"] * (1 if row["scale"] == 1.0 else 100)}
         for row in study.rows()
     ]
-    clock = wall_clock(make_table(study.record(), tuple(rows)))
+    table = make_table(study.record(), tuple(rows))
+    clock = wall_clock(table, choose(table))
     assert (clock.grid_s[0], clock.learned_s[0]) == pytest.approx((12.0, 4.8))
 
 

@@ -25,9 +25,9 @@ def test_an_unknown_strategy_is_everywhere_on_the_page(many: Summary) -> None:
     assert "open – no data" in rows
     # The one that still runs has no p value to correct.
     assert f"correction over {len(many.rivals) - 1} strategies;" in rows
-    # Twelve of thirteen strategies beside the four, in two settings of three seeds.
-    assert "are there; 72 of 78 searches have ended" in rows
-    assert "72 of 78 ended" in rows
+    # Sixteen of seventeen strategies, in two settings of three seeds.
+    assert "are there; 96 of 102 strategy runs have ended" in rows
+    assert "96 of 102 ended" in rows
 
 
 @pytest.mark.parametrize("name", ["anytime", "augmentations", "profiles"])

@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from metakd.analysis.table import FACTORS, Matrix, StudyTable
+from metakd.analysis.rows import FACTORS, Matrix
+from metakd.analysis.table import StudyTable
 from metakd.analysis.wording import scale_in_words
 
 NO_SETTING = -1

@@ -10,13 +10,15 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from metakd.analysis.arms import Arm
-from metakd.analysis.cost import dearer_median, learned_cost_ratios, median, plain_cost
+from metakd.analysis.cost import cost_in_plain_runs, dearer_median, median, plain_cost
 from metakd.analysis.curves import AnytimeCurve
+from metakd.analysis.grid import Grid
 from metakd.analysis.logged_steps import LoggedSteps, read_logged_steps, starts_of_runs
-from metakd.analysis.reached import shared_pairs
+from metakd.analysis.reached import Reached, reached_by_strategy, shared_pairs
+from metakd.analysis.rows import COSTS, Matrix
 from metakd.analysis.search_curve import Unit, mean_best_so_far
-from metakd.analysis.table import COSTS, NO_RUN, Matrix, StudyTable
+from metakd.analysis.strategy_runs import StrategyRuns
+from metakd.analysis.table import StudyTable
 from metakd.analysis.thinning import POINTS, thinned
 
 # So many temperatures have all their orders tried; of more, some orders are drawn.
@@ -25,72 +27,66 @@ ORDERS = 200
 BAND = (0.1, 0.9)
 
 
-def anytime_curves(out: Path, table: StudyTable, study: str) -> tuple[AnytimeCurve, ...]:
+def anytime_curves(
+    out: Path, table: StudyTable, grid: Grid | None, study: str
+) -> tuple[AnytimeCurve, ...]:
     """Returns one curve for each strategy that has results and a logged curve of validation.
 
-    Compute is counted in plain runs of the setting: a run without learned temperatures is one, a
-    learned run what ``cost`` charges for it, and a search what its legs cost in the order in which
-    it asked for them, in the dearer currency. A curve begins where every pair has a model that was
-    evaluated, and a run that has ended keeps its best.
+    Compute is counted in plain runs of the setting: a run at the default temperature or without a
+    teacher is one, a strategy of another single run costs what the median run of the setting does,
+    and a search what its segments cost, in their order; all in the dearer currency. A
+    curve begins where every pair has a model that was evaluated, and a run that has ended keeps its
+    best.
 
     Args:
         out: The study's folder.
         table: The study.
+        grid: Its grid.
         study: Its name; the orders that are drawn depend on it alone.
 
     Raises:
         StoreError: If a file of the store is damaged.
     """
-    planned = table.planned
-    rows = {
-        name: np.where(planned[name].complete, planned[name].row, NO_RUN)
-        for name in table.strategies
-        if name in planned
-    }
-    arms = {arm.strategy: arm for arm in table.arms}
-    finished = {row for found in rows.values() for row in found[found != NO_RUN].tolist()}
     searched = {
-        leg.row
-        for arm in table.arms
-        for cell in arm.cells()
-        for leg in arm.legs[cell]
-        if leg.epochs
+        int(row)
+        for runs in table.strategy_runs
+        for row in runs.row[:, runs.complete][(runs.epochs > 0)[:, runs.complete]]
     }
-    logged = read_logged_steps(out, table.rows, finished | searched, ("val_acc",))
+    logged = read_logged_steps(out, table.rows, searched, ("val_acc",))
     # NO_RUN points at the last of these, which has no curve.
     evaluations = np.bincount(logged.row, minlength=len(table.rows) + 1)
-    there = {
-        name: np.asarray((evaluations[rows[name]] > 0).reshape(-1, *table.shape).all(axis=0))
-        if name in rows
-        else _evaluated(arms[name], evaluations > 0)
-        for name in table.strategies
-        if name in rows or name in arms
-    }
-    shown, pairs = shared_pairs(there)
+    shown, pairs = shared_pairs(
+        {runs.strategy: _evaluated(runs, evaluations > 0) for runs in table.strategy_runs}
+    )
     if not pairs.any():
         return ()
-    longest = int(evaluations[np.array(sorted(finished), np.intp)].max(initial=1))
+    reached = reached_by_strategy(table, grid)
+    whole = [runs for runs in table.strategy_runs if runs.is_one_run or runs.strategy == "grid"]
+    ended = [evaluations[runs.row[:, runs.complete]].max(initial=1) for runs in whole]
+    longest = int(max(ended, default=1))
 
     @cache
     def best_in(parts: int) -> Matrix:
         return best_so_far(logged, len(table.rows), parts)
 
     curves = []
-    for name in shown:
-        if name in arms:
-            cells = [(setting, seed) for setting, seed in np.argwhere(pairs).tolist()]
-            units = [_unit(table, arms[name], setting) for setting in range(len(table.settings))]
-            runs_spent, mean = mean_best_so_far(arms[name], cells, units, logged, table.rows)
-            curves.append(_curve(name, runs_spent, mean, mean, mean))
+    for runs in table.strategy_runs:
+        if runs.strategy not in shown:
             continue
-        here = rows[name].reshape(-1, *table.shape)[:, pairs]
+        if runs not in whole:
+            cells = [(setting, seed) for setting, seed in np.argwhere(pairs).tolist()]
+            units = [_unit(table, runs, setting) for setting in range(len(table.settings))]
+            runs_spent, mean = mean_best_so_far(runs, cells, units, logged, table.rows)
+            curves.append(_curve(runs.strategy, runs_spent, mean, mean, mean))
+            continue
+        here = runs.row[:, pairs]
         parts = max(min(longest, POINTS // len(here)), 1)
         best = best_in(parts)[here]
-        if name == "grid":
+        if len(here) > 1:
             curves.append(_in_random_order(best, study))
         else:
-            cost = _learned_cost(table)[pairs] if name == "meta" else np.ones(len(best[0]))
-            curves.append(_of_one_run(name, best[0], cost))
+            cost = _cost_of_run(table, runs.strategy, reached[runs.strategy])
+            curves.append(_of_one_run(runs.strategy, best[0], cost[pairs]))
     return matched(curves)
 
 
@@ -107,30 +103,23 @@ def matched(curves: Sequence[AnytimeCurve]) -> tuple[AnytimeCurve, ...]:
     return tuple(replace(curve, runs_to_match=first(curve)) for curve in curves)
 
 
-def _evaluated(arm: Arm, has_curve: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """Returns where all legs of a complete search have a curve and a cost, ``[setting, seed]``."""
-    there = np.isfinite(arm.total(COSTS[0]))
-    for cell in arm.cells():
-        there[cell] &= all(has_curve[leg.row] for leg in arm.legs[cell] if leg.epochs)
-    return there
+def _evaluated(runs: StrategyRuns, has_curve: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Returns where all segments of a complete strategy have a curve, ``[setting, seed]``."""
+    return np.asarray(runs.complete & (has_curve[runs.row] | (runs.epochs == 0)).all(axis=0))
 
 
-def _unit(table: StudyTable, arm: Arm, setting: int) -> Unit:
+def _unit(table: StudyTable, runs: StrategyRuns, setting: int) -> Unit:
     """Returns what to count a search in: plain runs of its setting, in the dearer currency."""
     plain = {name: plain_cost(table, name)[setting] for name in COSTS}
-    totals = {name: arm.total(name)[setting, arm.complete[setting]] for name in COSTS}
+    totals = {name: runs.total(name)[setting, runs.complete[setting]] for name in COSTS}
     known = [name for name in COSTS if np.isfinite([plain[name], *totals[name]]).all()]
     if known:
         dearer = max(known, key=lambda name: median(totals[name]) / plain[name])
-        return Unit(dearer, plain[dearer] / arm.failure_surcharge(dearer))
+        return Unit(dearer, plain[dearer] / runs.failure_surcharge(dearer))
     # Nothing says what a plain run costs: one of its own whole runs is.
-    own = [
-        getattr(leg, COSTS[0]) / leg.epochs * leg.until_epoch
-        for seed in range(table.shape[1])
-        for leg in arm.legs.get((setting, seed), ())
-        if leg.scores is not None and leg.epochs
-    ]
-    return Unit(COSTS[0], median(np.array(own)))
+    epochs = np.maximum(runs.epochs, 1)
+    own = np.where(runs.has_scores, getattr(runs, COSTS[0]) / epochs * runs.until_epoch, np.nan)
+    return Unit(COSTS[0], median(own[:, setting].ravel()))
 
 
 def best_so_far(logged: LoggedSteps, trials: int, parts: int) -> Matrix:
@@ -210,8 +199,14 @@ def _curve(strategy: str, runs: Matrix, mean: Matrix, low: Matrix, high: Matrix)
     )
 
 
-def _learned_cost(table: StudyTable) -> Matrix:
-    """Returns a learned run's cost in plain runs; 1 where nothing says what a plain run costs."""
-    ratios = learned_cost_ratios(table)
-    by_setting = [dearer_median(ratios[:, setting]) or 1.0 for setting in range(ratios.shape[1])]
+def _cost_of_run(table: StudyTable, strategy: str, reached: Reached) -> Matrix:
+    """Returns what the median run of a setting costs in plain runs, ``[setting, seed]``.
+
+    1 where it is a plain run itself, and where nothing says what a plain run costs.
+    """
+    ratios = cost_in_plain_runs(table, reached)
+    by_setting = [
+        1.0 if strategy in ("ce", "fixed") else dearer_median(ratios[:, setting]) or 1.0
+        for setting in range(len(table.settings))
+    ]
     return np.broadcast_to(np.array(by_setting)[:, None], table.shape)

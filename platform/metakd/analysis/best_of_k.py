@@ -4,7 +4,7 @@ from math import comb
 
 import numpy as np
 
-from metakd.analysis.table import Matrix
+from metakd.analysis.rows import Matrix
 
 
 def expected_best_of_k(ranked_test: Matrix, k: int) -> Matrix:

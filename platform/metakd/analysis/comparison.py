@@ -12,11 +12,12 @@ from metakd.analysis.cost import (
 )
 from metakd.analysis.grid import Grid
 from metakd.analysis.intervals import crossed_interval
-from metakd.analysis.reached import Reached, failure_surcharge, reached_by_strategy
+from metakd.analysis.reached import Reached, reached_by_strategy
+from metakd.analysis.rows import COSTS, Matrix
 from metakd.analysis.statistics.looks import ROUNDING_PP
 from metakd.analysis.strata import mean_interval
 from metakd.analysis.summary import Comparison
-from metakd.analysis.table import COSTS, Matrix, StudyTable
+from metakd.analysis.table import StudyTable
 from metakd.analysis.verdict_rule import accuracy_verdict, cost_verdict
 from metakd.analysis.wording import counted
 
@@ -62,7 +63,7 @@ def minus_pp(
 def _smaller_grid(table: StudyTable, grid: Grid, size: int) -> Reached:
     steps, seconds = (
         np.broadcast_to(
-            size * failure_surcharge(grid.runs, name) * plain_cost(table, name)[:, None],
+            size * grid.runs.failure_surcharge(name) * plain_cost(table, name)[:, None],
             table.shape,
         )
         for name in COSTS

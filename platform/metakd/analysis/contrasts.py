@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from metakd.analysis.table import Matrix
+from metakd.analysis.rows import Matrix
 
 
 def best_before_last(validation: Matrix) -> int | None:

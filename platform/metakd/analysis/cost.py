@@ -1,17 +1,18 @@
 """What strategies cost: every run charged, in student-step equivalents and in measured seconds."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from math import ceil
 
 import numpy as np
 from numpy.typing import NDArray
 
-from metakd.analysis.arms import Arm
 from metakd.analysis.contest import SINGLE
 from metakd.analysis.curves import CostPoint
 from metakd.analysis.grid import Grid
-from metakd.analysis.reached import Reached, common_pairs, of_runs, reached_by_strategy
-from metakd.analysis.table import COSTS, Matrix, Runs, StudyTable
+from metakd.analysis.reached import Reached, best_of_runs, common_pairs, reached_by_strategy
+from metakd.analysis.rows import COSTS, Matrix
+from metakd.analysis.strategy_runs import StrategyRuns
+from metakd.analysis.table import StudyTable
 
 # 2.0000001 plain runs pay for two.
 ROUNDING = 1e-6
@@ -27,33 +28,33 @@ def plain_cost(table: StudyTable, currency: str) -> NDArray[np.float64]:
         table: The study.
         currency: One of ``COSTS``.
     """
-    settings = range(len(table.settings))
-
-    def cost_of(kinds: tuple[Runs | None, ...]) -> NDArray[np.float64]:
-        # A failed run may have stopped early: it is not what a run costs.
-        finished = [np.where(r.complete, getattr(r, currency), np.nan) for r in kinds if r]
-        by_setting = [[cost[..., setting, :].ravel() for cost in finished] for setting in settings]
-        return np.array([median(np.concatenate([*costs, [np.nan]])) for costs in by_setting])
-
-    if table.grid or table.fixed:
-        return cost_of((table.grid, table.fixed))
-    alone = [arm for arm in table.arms if arm.strategy == SINGLE]
-    if not alone:
-        return cost_of((table.ce,))
-    known = np.array([median(_whole_runs(alone[0], setting, currency)) for setting in settings])
-    return np.where(np.isfinite(known), known, cost_of((table.ce,)))
+    of_teacher, alone = (
+        [runs for runs in table.strategy_runs if runs.strategy in names]
+        for names in (("grid", "fixed"), (SINGLE,))
+    )
+    if of_teacher:
+        return _whole_run_cost(of_teacher, currency, len(table.settings))
+    without = [runs for runs in table.strategy_runs if runs.strategy == "ce"]
+    known, otherwise = (
+        _whole_run_cost(each, currency, len(table.settings)) for each in (alone, without)
+    )
+    return np.where(np.isfinite(known), known, otherwise)
 
 
-def _whole_runs(arm: Arm, setting: int, currency: str) -> NDArray[np.float64]:
-    """Returns what an arm's runs cost that were run for it from start to end."""
+def _whole_run_cost(
+    kinds: Sequence[StrategyRuns], currency: str, settings: int
+) -> NDArray[np.float64]:
+    """Returns the median cost of runs that were run from start to end, ``[setting]``."""
+    # A failed run may have stopped early: it is not what a run costs.
+    whole = [
+        np.where(runs.has_scores & (runs.from_epoch == 0), getattr(runs, currency), np.nan)
+        for runs in kinds
+    ]
     return np.array(
         [
-            getattr(leg, currency)
-            for cell, legs in arm.legs.items()
-            for leg in legs
-            if cell[0] == setting and leg.scores is not None and leg.from_epoch == 0
-        ],
-        np.float64,
+            median(np.concatenate([np.empty(0), *(c[:, at].ravel() for c in whole)]))
+            for at in range(settings)
+        ]
     )
 
 
@@ -79,9 +80,10 @@ def learned_cost_ratios(table: StudyTable) -> Matrix:
 
     Learned runs that failed are shared among those with a result. NaN where nothing is known.
     """
-    if table.meta is None:
+    learned = table.runs("meta")
+    if learned is None:
         return np.full((len(COSTS), *table.shape), np.nan)
-    return cost_in_plain_runs(table, of_runs(table.meta))
+    return cost_in_plain_runs(table, best_of_runs(learned))
 
 
 def learned_cost_in_plain_runs(table: StudyTable) -> float | None:
@@ -117,23 +119,21 @@ def cost_points(table: StudyTable, grid: Grid | None) -> tuple[CostPoint, ...]:
     names, common = common_pairs(reached)
     if not common.any():
         return ()
-    begun = {arm.strategy: _runs_begun(arm, common) for arm in table.arms}
+    begun = {runs.strategy: _runs_begun(runs, common) for runs in table.strategy_runs}
     points: list[CostPoint] = []
     for name in names:
         result = reached[name]
         if name == "grid" and grid is not None:
             points += _grid_points(grid, result, common)
         else:
-            points.append(_point(name, begun.get(name, 1), result, result.test_last, 1.0, common))
+            points.append(_point(name, begun[name], result, result.test_last, 1.0, common))
     return tuple(points)
 
 
-def _runs_begun(arm: Arm, where: NDArray[np.bool_]) -> int:
-    """Returns how many runs a search began, the median over pairs."""
-    begun = [
-        sum(leg.from_epoch == 0 for leg in arm.legs[cell]) for cell in arm.cells() if where[cell]
-    ]
-    return int(np.median(begun)) if begun else 0
+def _runs_begun(runs: StrategyRuns, where: NDArray[np.bool_]) -> int:
+    """Returns how many runs a strategy began, the median over pairs."""
+    begun = ((runs.until_epoch > 0) & (runs.from_epoch == 0)).sum(axis=0)[where & runs.complete]
+    return int(np.median(begun)) if begun.size else 0
 
 
 def _grid_points(grid: Grid, whole: Reached, common: NDArray[np.bool_]) -> Iterator[CostPoint]:

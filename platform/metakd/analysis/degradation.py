@@ -9,7 +9,8 @@ from metakd.analysis.curves import DegradationCurve
 from metakd.analysis.findings import LevelChange
 from metakd.analysis.grid import Grid
 from metakd.analysis.reached import reached_by_strategy
-from metakd.analysis.table import Matrix, StudyTable
+from metakd.analysis.rows import Matrix
+from metakd.analysis.table import StudyTable
 
 ALONG = ("augmentation", "teacher")
 

@@ -9,10 +9,10 @@ from scipy.special import nctdtrinc, stdtrit
 
 from metakd.analysis.curves import DetectableDifference
 from metakd.analysis.intervals import LEVEL, MeanSquares, complete_block, mean_squares
+from metakd.analysis.rows import Matrix
 from metakd.analysis.statistics.looks import ROUNDING_PP
 from metakd.analysis.statistics.stratified import stratified_mean
 from metakd.analysis.strata import Strata, group_means
-from metakd.analysis.table import Matrix
 
 POWER = 0.8
 SEEDS = (3, 4, 5, 6, 8, 10, 12, 16, 20, 30)

@@ -10,9 +10,10 @@ from metakd.analysis.curves import SearchGain
 from metakd.analysis.findings import GainsOverScales
 from metakd.analysis.grid import Grid
 from metakd.analysis.intervals import Interval
+from metakd.analysis.rows import Matrix
 from metakd.analysis.statistics.looks import ROUNDING_PP
 from metakd.analysis.strata import Strata, mean_interval
-from metakd.analysis.table import Matrix, StudyTable
+from metakd.analysis.table import StudyTable
 from metakd.analysis.wording import scale_in_words
 
 
@@ -22,25 +23,26 @@ def search_gains(table: StudyTable, grid: Grid | None) -> tuple[SearchGain, ...]
     All intervals of a scale are over the same pairs: those of its settings and seeds in which grid
     and default are complete, and learning too where it has any result.
     """
-    if grid is None or table.fixed is None:
+    fixed, meta = table.runs("fixed"), table.runs("meta")
+    if grid is None or fixed is None:
         return ()
     scales = np.array([setting["scale"] for setting in table.settings])
     ratios = learned_cost_ratios(table)
     found = []
     for scale in dict.fromkeys(scales.tolist()):
         here = np.flatnonzero(scales == scale)
-        pairs = grid.complete[here] & table.fixed.complete[here]
-        learned = None if table.meta is None else table.meta.complete[here]
+        pairs = grid.complete[here] & fixed.complete[here]
+        learned = None if meta is None else meta.complete[here]
         has_learned = learned is not None and bool((pairs & learned).any())
         if learned is not None and has_learned:
             pairs = pairs & learned
         if pairs.any():
-            default = np.where(pairs, table.fixed.test_acc_last[here], np.nan)
+            default = np.where(pairs, fixed.best("test_acc_last")[here], np.nan)
             found.append(
                 _gain(
                     scale,
                     [grid.best_of(k)[here] for k in range(1, grid.size + 1)],
-                    table.meta.test_acc_last[here] if table.meta and has_learned else None,
+                    meta.best("test_acc_last")[here] if meta and has_learned else None,
                     default,
                     dearer_median(ratios[:, here]),
                     None if table.strata is None else table.strata.of(here.tolist()),

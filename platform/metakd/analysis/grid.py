@@ -6,8 +6,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from metakd.analysis.best_of_k import expected_best_of_k
+from metakd.analysis.rows import Matrix
 from metakd.analysis.selection import best_on_average, rank_by_validation
-from metakd.analysis.table import Matrix, Runs, StudyTable
+from metakd.analysis.strategy_runs import StrategyRuns
+from metakd.analysis.table import StudyTable
 
 
 @dataclass(frozen=True)
@@ -15,7 +17,7 @@ class Grid:
     """A grid's runs with the choices that validation makes among them.
 
     Attributes:
-        runs: ``[tau, setting, seed]``.
+        runs: Its segments are the temperatures, ascending.
         complete: Where all temperatures have their scores, ``[setting, seed]``.
         ranked_test_last: Test at the last epoch, in the order of validation at the last epoch,
             ``[rank, setting, seed]``, NaN where incomplete.
@@ -25,7 +27,7 @@ class Grid:
         best_on_average: Index of the temperature with the best mean validation, by setting.
     """
 
-    runs: Runs
+    runs: StrategyRuns
     complete: NDArray[np.bool_]
     ranked_test_last: Matrix
     ranked_test_selected: Matrix
@@ -45,10 +47,11 @@ class Grid:
 
 def choose(table: StudyTable) -> Grid | None:
     """Lets validation choose in every setting and seed; None when the study has no grid."""
-    runs = table.grid
+    runs = table.runs("grid")
     if runs is None:
         return None
-    complete = np.asarray(runs.complete.all(axis=0))
+    runs = runs.padded(len(table.temperatures))
+    complete = runs.complete
     taus, fixed_tau = table.temperatures, table.fixed_tau
 
     def ranked(values: Matrix, validation: Matrix) -> Matrix:

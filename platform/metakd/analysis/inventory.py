@@ -4,29 +4,26 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from metakd.analysis.grid import Grid
-from metakd.analysis.rows import DONE, STOPPED
+from metakd.analysis.rows import DONE, STOPPED, Row
 from metakd.analysis.summary import Failure, Inventory
-from metakd.analysis.table import Row, StudyTable
-from metakd.results.study import StudyRecord
+from metakd.analysis.table import StudyTable
 
 SHOWN_FAILURES = 50
 
 
-def make_inventory(record: StudyRecord, table: StudyTable, grid: Grid | None) -> Inventory:
-    """Counts the trials that were planned or asked for, those that finished or failed, searches."""
+def make_inventory(table: StudyTable) -> Inventory:
+    """Counts the trials of strategies, those that finished or failed, and the strategies' runs."""
     finished = [row for row in table.rows if row["status"] in (DONE, STOPPED)]
     failed = [row for row in table.rows if row["status"] not in (DONE, STOPPED)]
-    complete = [runs.complete for runs in (table.ce, table.fixed, table.meta) if runs is not None]
-    complete += [] if grid is None else [grid.complete]
-    complete += [arm.complete for arm in table.arms]
+    complete = [runs.complete for runs in table.strategy_runs]
     pairs = np.logical_and.reduce(complete) if complete else np.zeros(table.shape, bool)
     failures = sorted((_failure(row) for row in failed), key=lambda failure: failure.name)
-    planned = len({*record.planned_trials, *table.asked})
+    planned = len(table.listed)
     planned_pairs, complete_pairs = int(table.planned_pairs.sum()), int(pairs.sum())
-    searches = len(table.arms) * planned_pairs
+    searches = len(table.strategy_runs) * planned_pairs
     ended, blocked = (
-        sum(int(getattr(arm, state).sum()) for arm in table.arms) for state in ("ended", "blocked")
+        sum(int(getattr(runs, state).sum()) for runs in table.strategy_runs)
+        for state in ("ended", "blocked")
     )
     return Inventory(
         planned=planned,

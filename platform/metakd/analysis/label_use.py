@@ -42,19 +42,14 @@ def _counts(values: Iterable[int]) -> Counts:
 
 def _known_runs(table: StudyTable, strategy: str) -> Mapping[Cell, list[Row]]:
     """Returns the runs of a strategy in each setting and seed that say what they learned from."""
-    rows: dict[Cell, set[int]] = {}
-    runs = table.planned.get(strategy)
-    if runs is not None:
-        for place, row in np.ndenumerate(runs.row):
-            rows.setdefault((place[-2], place[-1]), set()).add(int(row))
-    for arm in table.arms:
-        if arm.strategy == strategy:
-            rows |= {cell: {leg.row for leg in legs} for cell, legs in arm.legs.items()}
+    runs = table.runs(strategy)
+    if runs is None:
+        return {}
     return {
-        cell: [
+        (setting, seed): [
             table.rows[row]
-            for row in sorted(found - {NO_RUN})
-            if table.rows[row]["validation_samples_learned"] is not None
+            for row in np.unique(runs.row[:, setting, seed]).tolist()
+            if row != NO_RUN and table.rows[row]["validation_samples_learned"] is not None
         ]
-        for cell, found in rows.items()
+        for setting, seed in np.argwhere((runs.row != NO_RUN).any(axis=0)).tolist()
     }

@@ -23,8 +23,9 @@ from metakd.analysis.grid import Grid
 from metakd.analysis.intervals import Interval, paired_interval
 from metakd.analysis.own_accuracy import own_accuracy
 from metakd.analysis.reached import reached_by_strategy
+from metakd.analysis.rows import Matrix
 from metakd.analysis.strata import Strata, mean_interval
-from metakd.analysis.table import Matrix, StudyTable
+from metakd.analysis.table import StudyTable
 from metakd.results.teachers import TeacherScore
 
 FACTORS = ("teacher", "augmentation")
@@ -43,11 +44,11 @@ def level_gaps(
     distillation loses from what the student loses anyway. None without complete runs at the default
     temperature.
     """
-    if table.fixed is None:
+    if table.runs(REFERENCE) is None:
         return ()
     found = []
     reached = {name: 100 * r.test_last for name, r in reached_by_strategy(table, grid).items()}
-    chosen_on = _validation(table, grid)
+    chosen_on = _validation(table)
     for factor in FACTORS:
         levels, order, settings = _ordered(along(table, factor), teachers)
         if len(levels) < 2:
@@ -74,16 +75,9 @@ def held_strata(table: StudyTable, settings: Along) -> Strata | None:
     return table.strata.of([int(rows[rows != NO_SETTING][0]) for rows in settings.rows.T])
 
 
-def _validation(table: StudyTable, grid: Grid | None) -> dict[str, Matrix]:
+def _validation(table: StudyTable) -> dict[str, Matrix]:
     """Returns by which validation accuracies a strategy's levels can be ranked."""
-    found = {
-        name: np.where(runs.complete, runs.val_acc_last, np.nan)
-        for name, runs in table.planned.items()
-        if name != "grid"
-    }
-    if grid is not None:
-        found["grid"] = np.where(grid.complete, grid.runs.val_acc_last.max(axis=0), np.nan)
-    return found
+    return {runs.strategy: runs.best("val_acc_last") for runs in table.strategy_runs}
 
 
 def _ordered(

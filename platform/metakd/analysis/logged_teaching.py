@@ -86,13 +86,10 @@ def quiz_falls(falls: dict[str, Matrix], strata: Strata | None = None) -> tuple[
 
 def _runs(table: StudyTable) -> dict[str, NDArray[np.intp]]:
     """Returns the runs that changed their teacher, by strategy, ``[setting, seed]``."""
-    runs = {arm.strategy: np.full(table.shape, NO_RUN) for arm in table.arms}
-    for arm in table.arms:
-        for cell in arm.cells():
-            found = arm.run(cell)
-            if table.rows[found].get("teacher_test_acc_last") is not None:
-                runs[arm.strategy][cell] = found
-    return runs
+    has_changed = [row.get("teacher_test_acc_last") is not None for row in table.rows]
+    changed = np.array([*has_changed, False])
+    rows = {runs.strategy: runs.best_row() for runs in table.strategy_runs}
+    return {name: np.where(changed[found], found, NO_RUN) for name, found in rows.items()}
 
 
 def _read(out: Path, rows: Sequence[Row]) -> tuple[NDArray[np.int64], NDArray[np.float64]]:

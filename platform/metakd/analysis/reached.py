@@ -6,10 +6,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from metakd.analysis.arms import Arm
 from metakd.analysis.grid import Grid
-from metakd.analysis.rows import PLANNED_STRATEGIES
-from metakd.analysis.table import COSTS, Matrix, Runs, StudyTable
+from metakd.analysis.rows import COSTS, Matrix
+from metakd.analysis.strategy_runs import StrategyRuns
+from metakd.analysis.table import StudyTable
 
 
 @dataclass(frozen=True)
@@ -30,61 +30,28 @@ class Reached:
 
 
 def reached_by_strategy(table: StudyTable, grid: Grid | None) -> dict[str, Reached]:
-    """Returns the results of every strategy that the study asks for, in its order."""
-    reached = {name: of_runs(runs) for name, runs in table.planned.items() if name != "grid"}
-    if grid is not None:
-        reached["grid"] = best_of_grid(grid)
-    reached |= {arm.strategy: found_by_arm(arm) for arm in table.arms}
-    return {name: reached[name] for name in table.strategies if name in reached}
+    """Returns the results of every strategy of the study, in its order."""
+    return {
+        runs.strategy: best_of_grid(grid)
+        if grid is not None and runs.strategy == grid.runs.strategy
+        else best_of_runs(runs)
+        for runs in table.strategy_runs
+    }
 
 
-def of_runs(runs: Runs) -> Reached:
-    """Returns what runs of one configuration reached, each charged with its share of failures."""
-    last, selected = (
-        np.where(runs.complete, test, np.nan)
-        for test in (runs.test_acc_last, runs.test_acc_selected)
+def best_of_runs(runs: StrategyRuns) -> Reached:
+    """Returns what validation's best of a strategy's runs reached; all segments are charged."""
+    return Reached(
+        runs.best("test_acc_last"),
+        runs.best("test_acc_selected"),
+        *(runs.total(name) for name in COSTS),
     )
-    steps, seconds = (
-        np.where(runs.complete, getattr(runs, name), np.nan) * failure_surcharge(runs, name)
-        for name in COSTS
-    )
-    return Reached(last, selected, steps, seconds)
 
 
 def best_of_grid(grid: Grid) -> Reached:
     """Returns what validation's best of the whole grid reached; all runs are charged."""
-    steps, seconds = (
-        np.where(grid.complete, getattr(grid.runs, name).sum(axis=0), np.nan)
-        * failure_surcharge(grid.runs, name)
-        for name in COSTS
-    )
-    return Reached(grid.best_of(grid.size), grid.best_of(grid.size, True), steps, seconds)
-
-
-def found_by_arm(arm: Arm) -> Reached:
-    """Returns what validation's best of an arm's runs reached; all its legs are charged."""
-    last, selected = (np.full(arm.complete.shape, np.nan) for _ in range(2))
-    for cell in arm.cells():
-        found = arm.found(cell)
-        assert found is not None  # a complete arm has a run with scores
-        last[cell], selected[cell] = found["test_acc_last"], found["test_acc_selected"]
-    steps, seconds = (arm.total(name) for name in COSTS)
-    return Reached(last, selected, steps, seconds)
-
-
-def failure_surcharge(runs: Runs, currency: str) -> float:
-    """Returns what was spent on all runs over what was spent on those with a result; 1 or more.
-
-    To have a result where a run failed, it has to be run again: the failed ones are shared among
-    the results that there are.
-
-    Args:
-        runs: One strategy's runs.
-        currency: One of ``COSTS``.
-    """
-    cost = getattr(runs, currency)
-    useful = float(np.nansum(cost[runs.complete]))
-    return float(np.nansum(cost)) / useful if useful > 0 else 1.0
+    costs = (grid.runs.total(name) for name in COSTS)
+    return Reached(grid.best_of(grid.size), grid.best_of(grid.size, True), *costs)
 
 
 def common_pairs(reached: Mapping[str, Reached]) -> tuple[list[str], NDArray[np.bool_]]:
@@ -97,9 +64,9 @@ def shared_pairs(
 ) -> tuple[list[str], NDArray[np.bool_]]:
     """Chooses strategies and the pairs over which all of them are averaged.
 
-    A strategy without a single result does not hide the others, and a search that still runs hides
-    them no more than by half: of the strategies beside the four that a plan knows, the most
-    complete come first, and one that would leave fewer than half of the pairs is left out.
+    A strategy without a single result does not hide the others, and one that still runs hides them
+    no more than by half: the most complete come first, and one that would leave fewer than half of
+    the pairs is left out.
 
     Args:
         there: Where a strategy has its result, ``[setting, seed]``.
@@ -107,18 +74,15 @@ def shared_pairs(
     Returns:
         The names, in the order given, and the pairs; no names and no pairs where there are none.
     """
-    known = [name for name in PLANNED_STRATEGIES if name in there and there[name].any()]
-    searched = sorted(
-        (name for name in there if name not in PLANNED_STRATEGIES and there[name].any()),
+    names = sorted(
+        (name for name, found in there.items() if found.any()),
         key=lambda name: -int(there[name].sum()),
     )
-    first = known or searched[:1]
-    if not first:
+    if not names:
         return [], np.zeros((1, 1), bool)
-    pairs = np.logical_and.reduce([there[name] for name in first])
+    pairs, chosen = there[names[0]], {names[0]}
     least = pairs.sum() / 2
-    chosen = {*first}
-    for name in searched:
+    for name in names[1:]:
         if (pairs & there[name]).sum() >= max(least, 1):
             pairs = pairs & there[name]
             chosen.add(name)

@@ -7,25 +7,28 @@ import numpy as np
 from metakd.analysis.accuracy_band import accuracy_band
 from metakd.analysis.curves import ResponseCurve, Trajectory
 from metakd.analysis.findings import TauSpans
+from metakd.analysis.grid import Grid
+from metakd.analysis.rows import Matrix
 from metakd.analysis.summary import SettingResult
-from metakd.analysis.table import Matrix, StudyTable
+from metakd.analysis.table import StudyTable
 
 # Temperatures within this factor of each other count as near.
 NEAR = 2.0
 
 
 def response_curves(
-    table: StudyTable, settings: Sequence[SettingResult]
+    table: StudyTable, grid: Grid | None, settings: Sequence[SettingResult]
 ) -> tuple[ResponseCurve, ...]:
     """Returns one curve for each setting that has runs of the grid.
 
     Args:
         table: The study.
+        grid: Its grid.
         settings: Its results by setting, in the table's order.
     """
-    if table.grid is None:
+    if grid is None:
         return ()
-    test_by_setting = np.moveaxis(table.grid.test_acc_last, 1, 0)
+    test_by_setting = np.moveaxis(grid.runs.test_acc_last, 1, 0)
     return tuple(
         _curve(setting, table.temperatures, test)
         for setting, test in zip(settings, test_by_setting, strict=True)

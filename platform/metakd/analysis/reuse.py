@@ -9,10 +9,11 @@ from metakd.analysis.answers import Moves, Reuse
 from metakd.analysis.claims import claim, holm, mean_p_value
 from metakd.analysis.comparison import paired_differences_pp
 from metakd.analysis.grid import Grid
+from metakd.analysis.rows import FACTORS, Matrix
 from metakd.analysis.selection import chosen_by_others, picked
 from metakd.analysis.statistics.looks import ROUNDING_PP
 from metakd.analysis.strata import Strata, mean_interval
-from metakd.analysis.table import FACTORS, Matrix, Runs, StudyTable
+from metakd.analysis.table import StudyTable
 from metakd.analysis.transfer import mean_loss_pp
 from metakd.analysis.verdict_rule import accuracy_verdict
 
@@ -114,10 +115,9 @@ def _tuned(table: StudyTable, grid: Grid, tuned: list[int]) -> _Tuned:
     best = np.array([grid.best_on_average[index] for index in tuned], dtype=np.intp)
     choice = chosen_by_others(validation, table.temperatures, table.fixed_tau)
 
-    def of(runs: Runs | None) -> Matrix:
-        known = np.full(table.shape, np.nan)
-        if runs is not None:
-            known = np.where(runs.complete, runs.test_acc_last, np.nan)
+    def of(strategy: str) -> Matrix:
+        runs = table.runs(strategy)
+        known = np.full(table.shape, np.nan) if runs is None else runs.best("test_acc_last")
         return known[tuned]
 
     return _Tuned(
@@ -126,8 +126,8 @@ def _tuned(table: StudyTable, grid: Grid, tuned: list[int]) -> _Tuned:
         best=best,
         moved=test[best],
         own=picked(test, choice),
-        learned=of(table.meta),
-        default=of(table.fixed),
+        learned=of("meta"),
+        default=of("fixed"),
         strata=None if table.strata is None else table.strata.of(tuned),
     )
 

@@ -3,8 +3,8 @@
 from dataclasses import replace
 
 import numpy as np
+from numpy.typing import NDArray
 
-from metakd.analysis.arms import Arm
 from metakd.analysis.claims import claim, holm, mean_p_value
 from metakd.analysis.comparison import against, no_data, paired_differences_pp
 from metakd.analysis.cost import (
@@ -16,9 +16,11 @@ from metakd.analysis.cost import (
 )
 from metakd.analysis.grid import Grid
 from metakd.analysis.reached import Reached, reached_by_strategy
+from metakd.analysis.rows import COSTS, Matrix
 from metakd.analysis.strata import mean_interval
+from metakd.analysis.strategy_runs import StrategyRuns
 from metakd.analysis.summary import Comparison, Rival
-from metakd.analysis.table import COSTS, Matrix, StudyTable
+from metakd.analysis.table import StudyTable
 
 # With the learned temperature two of the strategies that a plan knows are compared elsewhere.
 COMPARED_ELSEWHERE = {"meta": ("fixed", "grid")}
@@ -39,23 +41,19 @@ def compare_rivals(
     """
     reached = reached_by_strategy(table, grid)
     learned = reached.get(protagonist)
-    arms = {arm.strategy: arm for arm in table.arms}
     left_out = {protagonist, *COMPARED_ELSEWHERE.get(protagonist, ())}
     names = [name for name in table.strategies if name not in left_out]
     overall, at_equal_cost = [], []
     for name in names:
-        rival = reached.get(name)
-        if learned is None or rival is None:
+        rival, runs = reached.get(name), table.runs(name)
+        if learned is None or rival is None or runs is None:
             overall.append(np.full(table.shape, np.nan))
             at_equal_cost.append(np.full(table.shape, np.nan))
             continue
-        if name in arms:
-            by_then = found_at_equal_cost(learned, arms[name])
-        elif name == "grid" and grid is not None:
+        if grid is not None and name == grid.runs.strategy:
             by_then = grid_at_equal_cost(table, grid, learned)
         else:
-            # A strategy of one run has that run, whatever it cost.
-            by_then = rival.test_last
+            by_then = found_at_equal_cost(learned, runs)
         overall.append(paired_differences_pp(learned.test_last, rival.test_last))
         at_equal_cost.append(paired_differences_pp(learned.test_last, by_then))
     rivals = [
@@ -79,29 +77,29 @@ def compare_rivals(
     )
 
 
-def found_at_equal_cost(learned: Reached, arm: Arm) -> Matrix:
+def found_at_equal_cost(learned: Reached, runs: StrategyRuns) -> Matrix:
     """Returns what a search had found when it had spent what learning costs, ``[setting, seed]``.
 
     That is what the median learned run of the setting costs, failed ones shared, in the currency
-    that leaves the search more legs; the leg in which it is spent is run to its end. Only runs that
-    were done by then count. NaN where there is none, where the search is incomplete, and where no
-    learned run says what it costs.
+    that leaves the search more segments; the one in which it is spent is run to its end. Only runs
+    that were done by then count. NaN where there is none, where the search is incomplete, and where
+    no learned run says what it costs; a strategy of one run has that run, whatever it cost.
 
     Args:
         learned: What learning reached, and cost.
-        arm: The search.
+        runs: The search.
 
     Returns:
         Test accuracies at the last epoch, fractions.
     """
-    found = np.full(arm.complete.shape, np.nan)
-    budgets = {name: [median(costs) for costs in getattr(learned, name)] for name in COSTS}
-    for cell in arm.cells():
-        legs = [legs_paid_for(arm.costs(cell, name), budgets[name][cell[0]]) for name in COSTS]
-        by_then = arm.found(cell, max(legs)) if max(legs) else None
-        if by_then is not None:
-            found[cell] = by_then["test_acc_last"]
-    return found
+    if runs.is_one_run:
+        return runs.best("test_acc_last")
+    begun = np.zeros(runs.complete.shape, np.intp)
+    for name in COSTS:
+        budgets = np.array([median(costs) for costs in getattr(learned, name)])
+        cost = np.where(runs.until_epoch > 0, getattr(runs, name), 0.0)
+        begun = np.maximum(begun, segments_paid_for(cost, budgets[:, None]))
+    return np.where(runs.complete, runs.best_test_of_first(begun), np.nan)
 
 
 def grid_at_equal_cost(table: StudyTable, grid: Grid, learned: Reached) -> Matrix:
@@ -124,17 +122,20 @@ def grid_at_equal_cost(table: StudyTable, grid: Grid, learned: Reached) -> Matri
     return found
 
 
-def legs_paid_for(costs: Matrix, budget: float) -> int:
-    """Returns how many legs a search begins before a budget is spent; 0 where that is unknown.
+def segments_paid_for(costs: Matrix, budget: Matrix) -> NDArray[np.intp]:
+    """Returns how many segments a search begins before a budget is spent; 0 where it is unknown.
 
     Args:
-        costs: Of each leg, in order (legs,).
-        budget: In the same currency.
+        costs: Of each segment, in order, 0 where there is none, ``[segment, setting, seed]``.
+        budget: In the same currency, ``[setting, 1]``.
+
+    Returns:
+        ``[setting, seed]``.
     """
-    if not (np.isfinite(costs).all() and np.isfinite(budget)):
-        return 0
-    spent_before = np.cumsum(costs) - costs
-    return int((spent_before < budget * (1 - ROUNDING)).sum())
+    is_known = np.isfinite(costs).all(axis=0) & np.isfinite(budget)
+    spent_before = np.cumsum(costs, axis=0) - costs
+    begun = (spent_before < budget * (1 - ROUNDING)).sum(axis=0)
+    return np.where(is_known, begun, 0)
 
 
 def _rival(

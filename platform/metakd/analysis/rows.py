@@ -14,5 +14,3 @@ DONE, STOPPED, FAILED = "done", "stopped", "failed"
 NO_RUN = -1
 COSTS = ("step_equivalents", "student_compute_s")
 FACTORS = ("dataset", "scale", "augmentation", "teacher", "student")
-# The strategies whose runs are known from the plan alone.
-PLANNED_STRATEGIES = ("ce", "fixed", "grid", "meta")

@@ -1,4 +1,4 @@
-"""How good the best model so far of a search is, leg by leg, in the order in which it asked."""
+"""How good the best model so far of a search is, segment after segment."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -6,13 +6,13 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from metakd.analysis.arms import Arm
 from metakd.analysis.logged_steps import LoggedSteps, starts_of_runs
 from metakd.analysis.places import Cell
 from metakd.analysis.rows import Matrix, Row
+from metakd.analysis.strategy_runs import StrategyRuns
 from metakd.analysis.thinning import POINTS
 
-# Shares of runs are sums of fractions: what is evaluated at the end of a leg belongs to it.
+# Shares of runs are sums of fractions: what is evaluated at the end of a segment belongs to it.
 ROUNDING = 1e-9
 
 
@@ -22,7 +22,7 @@ class Unit:
 
     Attributes:
         currency: One of ``COSTS``.
-        cost: In that currency, failed legs of the search shared.
+        cost: In that currency, failed segments of the search shared.
     """
 
     currency: str
@@ -30,7 +30,7 @@ class Unit:
 
 
 def mean_best_so_far(
-    arm: Arm,
+    runs: StrategyRuns,
     cells: Sequence[Cell],
     units: Sequence[Unit],
     logged: LoggedSteps,
@@ -38,14 +38,14 @@ def mean_best_so_far(
 ) -> tuple[Matrix, Matrix]:
     """Returns what a search has found after some compute, in the mean over pairs.
 
-    A leg's compute is spread evenly over its epochs, and a search that has ended keeps its best.
+    A segment's compute is spread evenly over its epochs; a search that has ended keeps its best.
 
     Args:
-        arm: The search.
-        cells: The pairs, all with an evaluated leg.
+        runs: The search.
+        cells: The pairs, all with an evaluated segment.
         units: What to count compute in, by setting.
         logged: Lines with the column ``val_acc``.
-        rows: What ``logged.row`` and the legs point into.
+        rows: What ``logged.row`` and the segments point into.
 
     Returns:
         Compute in plain runs, ascending, at most 200 points, and the mean of the best validation
@@ -56,7 +56,7 @@ def mean_best_so_far(
     lines = {
         int(logged.row[start]): slice(start, end) for start, end in zip(starts, ends, strict=True)
     }
-    found = [_evaluations(arm, cell, units[cell[0]], logged, rows, lines) for cell in cells]
+    found = [_evaluations(runs, cell, units[cell[0]], logged, rows, lines) for cell in cells]
     most = max(total for _, _, total in found)
     points = min(max(len(at) for at, _, _ in found), POINTS)
     spent = np.arange(1, points + 1) / points * most
@@ -68,7 +68,7 @@ def mean_best_so_far(
 
 
 def _evaluations(
-    arm: Arm,
+    runs: StrategyRuns,
     cell: Cell,
     unit: Unit,
     logged: LoggedSteps,
@@ -79,14 +79,21 @@ def _evaluations(
     times: list[NDArray[np.float64]] = []
     values: list[NDArray[np.float64]] = []
     spent = 0.0
-    for leg, cost in zip(arm.legs[cell], arm.costs(cell, unit.currency) / unit.cost, strict=True):
-        if leg.row in lines and leg.epochs:
-            step = logged.step[lines[leg.row]]
-            run = int(rows[leg.row]["epochs"] or leg.until_epoch)
+    setting, seed = cell
+    for at in np.flatnonzero(runs.until_epoch[:, setting, seed] > 0):
+        row = int(runs.row[at, setting, seed])
+        cost = float(getattr(runs, unit.currency)[at, setting, seed]) / unit.cost
+        start, end = (
+            int(runs.from_epoch[at, setting, seed]),
+            int(runs.until_epoch[at, setting, seed]),
+        )
+        if row in lines and end > start:
+            step = logged.step[lines[row]]
+            run = int(rows[row]["epochs"] or end)
             epochs = step / max(int(step[-1]), 1) * run
-            here = (epochs > leg.from_epoch + ROUNDING) & (epochs <= leg.until_epoch + ROUNDING)
-            times.append(spent + cost * (epochs[here] - leg.from_epoch) / leg.epochs)
-            values.append(logged.columns["val_acc"][lines[leg.row]][here].astype(np.float64))
+            here = (epochs > start + ROUNDING) & (epochs <= end + ROUNDING)
+            times.append(spent + cost * (epochs[here] - start) / (end - start))
+            values.append(logged.columns["val_acc"][lines[row]][here].astype(np.float64))
         spent += cost
     best = np.maximum.accumulate(np.concatenate(values))
     return np.concatenate(times), best, float(spent)

@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from metakd.analysis.table import Matrix
+from metakd.analysis.rows import Matrix
 
 UNKNOWN = -1
 """The place of a temperature that nothing chooses."""
@@ -92,5 +92,7 @@ def picked(values: Matrix, chosen: NDArray[np.intp]) -> Matrix:
         values: ``[tau, setting, seed]``.
         chosen: Indices, ``[setting, seed]``.
     """
+    if not len(values):
+        return np.full(chosen.shape, np.nan)
     found = np.take_along_axis(values, np.maximum(chosen, 0)[None], axis=0)[0]
     return np.where(chosen == UNKNOWN, np.nan, found)

@@ -14,8 +14,9 @@ from metakd.analysis.cost import cost_in_plain_runs, median
 from metakd.analysis.grid import Grid
 from metakd.analysis.intervals import paired_interval
 from metakd.analysis.reached import Reached, reached_by_strategy
+from metakd.analysis.rows import COSTS, Matrix
 from metakd.analysis.summary import SettingCounts, SettingResult, StrategyScore
-from metakd.analysis.table import COSTS, Matrix, StudyTable
+from metakd.analysis.table import StudyTable
 from metakd.analysis.verdict_rule import accuracy_verdict
 
 
@@ -71,7 +72,7 @@ def _setting_result(
     differences: NDArray[np.float64],
     scores: tuple[StrategyScore, ...],
 ) -> SettingResult:
-    setting = table.settings[index]
+    setting, learned = table.settings[index], table.runs("meta")
     paired = np.isfinite(differences)
     versus_main = paired_interval(differences)
     best = grid.best_on_average[index] if grid else None
@@ -92,8 +93,8 @@ def _setting_result(
         verdict=accuracy_verdict(versus_main, table.margin_pp),
         best_tau=None if best is None else table.temperatures[best],
         best_tau_by_seed=tuple(float(tau) for tau in chosen[np.isfinite(chosen)]),
-        learned_tau_s=_median_or_none(table.meta.tau_s_last[index]) if table.meta else None,
-        learned_tau_t=_median_or_none(table.meta.tau_t_last[index]) if table.meta else None,
+        learned_tau_s=_median_or_none(learned.best("tau_s_last")[index]) if learned else None,
+        learned_tau_t=_median_or_none(learned.best("tau_t_last")[index]) if learned else None,
     )
 
 

@@ -4,7 +4,6 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from metakd.analysis.arms import Arm
 from metakd.analysis.comparison import paired_differences_pp
 from metakd.analysis.contest import SINGLE, Contest
 from metakd.analysis.contest_answers import Ensemble, SingleTeacher
@@ -13,8 +12,9 @@ from metakd.analysis.grid import Grid
 from metakd.analysis.own_accuracy import own_accuracy
 from metakd.analysis.reached import Reached, reached_by_strategy
 from metakd.analysis.rivals import mean_or_none, runs_charged
-from metakd.analysis.rows import Matrix
+from metakd.analysis.rows import NO_RUN, Matrix
 from metakd.analysis.strata import mean_interval
+from metakd.analysis.strategy_runs import StrategyRuns
 from metakd.analysis.table import StudyTable
 from metakd.analysis.teacher_names import member_labels, members
 from metakd.results.teachers import TeacherScore
@@ -43,19 +43,17 @@ def several_teachers(
     """
     reached = reached_by_strategy(table, grid)
     learned = reached.get(contest.protagonist)
-    single = [arm for arm in table.arms if arm.strategy == SINGLE]
+    single = table.runs(SINGLE)
     return Ensemble(
         test_pp=mean_or_none(100 * learned.test_last) if learned else None,
         runs_charged=runs_charged(table, learned),
         parts=parts(table, reached, PARTS),
-        teachers=tuple(
-            teacher for arm in single for teacher in _alone(table, arm, learned, teachers)
-        ),
+        teachers=() if single is None else tuple(_alone(table, single, learned, teachers)),
     )
 
 
 def _alone(
-    table: StudyTable, arm: Arm, learned: Reached | None, scores: Sequence[TeacherScore]
+    table: StudyTable, runs: StrategyRuns, learned: Reached | None, scores: Sequence[TeacherScore]
 ) -> list[SingleTeacher]:
     asked = [setting["teacher"] for setting in table.settings]
     found = []
@@ -63,7 +61,7 @@ def _alone(
         where = [at for at, teacher in enumerate(asked) if teacher == ensemble]
         datasets = {table.settings[at]["dataset"] for at in where}
         strata = None if table.strata is None else table.strata.of(where)
-        test, is_chosen = _students(table, arm, where, members(ensemble))
+        test, is_chosen = _students(table, runs, where, members(ensemble))
         for k, name in enumerate(member_labels(ensemble)):
             ahead = np.full(test[k].shape, np.nan)
             if learned is not None:
@@ -86,7 +84,7 @@ def _alone(
 
 
 def _students(
-    table: StudyTable, arm: Arm, where: Sequence[int], models: Sequence[str]
+    table: StudyTable, runs: StrategyRuns, where: Sequence[int], models: Sequence[str]
 ) -> tuple[Matrix, Matrix]:
     """Returns test accuracies of each teacher's student, and whether validation chose it.
 
@@ -95,15 +93,12 @@ def _students(
     """
     test = np.full((len(models), len(where), table.shape[1]), np.nan)
     is_chosen = test.copy()
-    for row, setting in enumerate(where):
-        for seed in range(table.shape[1]):
-            legs = arm.legs.get((setting, seed), ())
-            # Its legs are the teachers, in order.
-            for k, (leg, model) in enumerate(zip(legs, models, strict=False)):
-                if leg.scores is not None and table.rows[leg.row]["teacher"] == model:
-                    test[k, row, seed] = leg.scores["test_acc_last"]
-            if arm.complete[setting, seed]:
-                validation = [(leg.scores or {}).get("val_acc_last", -np.inf) for leg in legs]
-                best = int(np.argmax(validation))
-                is_chosen[:, row, seed] = np.arange(len(models)) == best
+    # Its segments are the teachers, in order.
+    for k, model in enumerate(models[: len(runs.row)]):
+        teachers = [row["teacher"] for row in table.rows]
+        is_of_it = np.array([*(teacher == model for teacher in teachers), False])
+        at = runs.row[k, where]
+        test[k] = np.where(is_of_it[at], runs.test_acc_last[k, where], np.nan)
+        chosen = runs.best_row()[where]
+        is_chosen[k] = np.where(chosen != NO_RUN, chosen == at, np.nan)
     return test, is_chosen

@@ -10,14 +10,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from metakd.analysis.answers import StartRange, StartsOfSetting
-from metakd.analysis.arms import Arm
 from metakd.analysis.grid import Grid
 from metakd.analysis.intervals import LEVEL, Interval, paired_interval, seeds_interval
-from metakd.analysis.reached import found_by_arm
-from metakd.analysis.rows import NO_RUN, Matrix
+from metakd.analysis.rows import Matrix
 from metakd.analysis.selection import UNKNOWN, chosen_by_others, mean_of_others, picked
 from metakd.analysis.statistics.looks import ROUNDING_PP
 from metakd.analysis.strata import elsewhere_interval, mean_interval
+from metakd.analysis.strategy_runs import StrategyRuns
 from metakd.analysis.table import StudyTable
 
 LEARNED, SCALE_FREE, ALIGNED = "meta-starts", "grid-scale-free", "align"
@@ -59,10 +58,10 @@ def start_range(table: StudyTable, grid: Grid | None, level: float = LEVEL) -> S
         grid: Its fixed temperatures.
         level: How often the intervals over settings cover.
     """
-    arms = {arm.strategy: arm for arm in table.arms}
-    if grid is None or LEARNED not in arms or grid.size < 2:
+    learned_runs, aligned_runs, scale_free_runs = map(table.runs, (LEARNED, ALIGNED, SCALE_FREE))
+    if grid is None or learned_runs is None or grid.size < 2:
         return None
-    fixed, learned = _common(_fixed(grid), _of_arm(arms[LEARNED], table))
+    fixed, learned = _common(*(_by_start(runs, table) for runs in (grid.runs, learned_runs)))
     there = np.asarray(np.isfinite(learned.test).all(axis=0))
     if not there.any():
         return None
@@ -75,9 +74,9 @@ def start_range(table: StudyTable, grid: Grid | None, level: float = LEVEL) -> S
     wrong = [runs.wrong_pp() for runs in (fixed, learned)]
     best, mean_of_starts = fixed.best_fixed(table), learned.test.mean(axis=0)
     regret = 100 * (best - mean_of_starts)
-    aligned = found_by_arm(arms[ALIGNED]).test_last if ALIGNED in arms else None
+    aligned = None if aligned_runs is None else aligned_runs.best("test_acc_last")
     aligned_regret = None if aligned is None else over_settings(100 * (best - aligned))
-    scale_free = _of_arm(arms[SCALE_FREE], table) if SCALE_FREE in arms else None
+    scale_free = None if scale_free_runs is None else _by_start(scale_free_runs, table)
     scale_free_wrong = scale_free_regret = None
     if scale_free is not None:
         scale_free_wrong = over_settings(scale_free.wrong_pp())
@@ -113,10 +112,10 @@ def start_range(table: StudyTable, grid: Grid | None, level: float = LEVEL) -> S
 
 def saved_pp(table: StudyTable, grid: Grid | None) -> Matrix:
     """Returns what the wrong fixed temperature costs minus the wrong start, ``[setting, seed]``."""
-    arms = {arm.strategy: arm for arm in table.arms}
-    if grid is None or LEARNED not in arms or grid.size < 2:
+    learned_runs = table.runs(LEARNED)
+    if grid is None or learned_runs is None or grid.size < 2:
         return np.full(table.shape, np.nan)
-    fixed, learned = _common(_fixed(grid), _of_arm(arms[LEARNED], table))
+    fixed, learned = _common(*(_by_start(runs, table) for runs in (grid.runs, learned_runs)))
     return np.asarray(fixed.wrong_pp() - learned.wrong_pp())
 
 
@@ -135,25 +134,17 @@ def verdict_of(fixed_wrong: Interval, saved: Interval, beyond_quarter: Interval)
     return "undecided" if fixed_wrong.low_pp > ROUNDING_PP else "nothing to forget"
 
 
-def _fixed(grid: Grid) -> ByStart:
-    runs = grid.runs
-    return ByStart(runs.val_acc_last, runs.test_acc_last, runs.tau_s_last, runs.tau_t_last)
-
-
-def _of_arm(arm: Arm, table: StudyTable) -> ByStart:
+def _by_start(runs: StrategyRuns, table: StudyTable) -> ByStart:
     """Returns the runs of a strategy that has one at each temperature of the grid."""
     shape = (len(table.temperatures), *table.shape)
-    found = {name: np.full(shape, np.nan) for name in ("val", "test", "tau_s", "tau_t")}
+    names = ("val_acc_last", "test_acc_last", "tau_s_last", "tau_t_last")
+    found = [np.full(shape, np.nan) for _ in names]
     place = {tau: index for index, tau in enumerate(table.temperatures)}
-    for cell, legs in arm.legs.items():
-        for leg in legs:
-            if leg.row == NO_RUN or leg.scores is None:
-                continue
-            row = table.rows[leg.row]
-            at = (place[row["tau_s_init"]], *cell)
-            found["val"][at], found["test"][at] = row["val_acc_last"], row["test_acc_last"]
-            found["tau_s"][at], found["tau_t"][at] = row["tau_s_last"], row["tau_t_last"]
-    return ByStart(found["val"], found["test"], found["tau_s"], found["tau_t"])
+    for segment, *cell in np.argwhere(runs.has_scores).tolist():
+        row = table.rows[runs.row[segment, *cell]]
+        for values, name in zip(found, names, strict=True):
+            values[place[row["tau_s_init"]], *cell] = getattr(runs, name)[segment, *cell]
+    return ByStart(*found)
 
 
 def _common(*runs: ByStart) -> Sequence[ByStart]:

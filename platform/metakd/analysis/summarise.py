@@ -64,7 +64,7 @@ def summarise(out: Path) -> Summary:
     reached = reached_by_strategy(table, grid)
     contest = contest_of(question, table.strategies, reached)
     settings = setting_results(table, grid, contest)
-    inventory = make_inventory(record, table, grid)
+    inventory = make_inventory(table)
     learned_runs = learned_cost_in_plain_runs(table)
     teachers = read_teachers(out)
     gaps = level_gaps(table, grid, teachers)
@@ -114,7 +114,7 @@ def summarise(out: Path) -> Summary:
         settings=settings,
         counts=setting_counts(settings),
         corrections=_corrections(found.rivals, contested),
-        responses=response_curves(table, settings),
+        responses=response_curves(table, grid, settings),
         costs=cost_points(table, grid),
         transfer=transfer_regret(table, grid),
         trajectories=learned,
@@ -122,7 +122,7 @@ def summarise(out: Path) -> Summary:
         provenance=_provenance(record, table, versions),
         spec=spec_in_words(record.spec),
         gains=gains,
-        anytime=anytime_curves(out, table, record.study),
+        anytime=anytime_curves(out, table, grid, record.study),
         degradations=degradations,
         profiles=loss_profiles(table, grid),
         optimism=selection_optimism(grid),
@@ -131,7 +131,7 @@ def summarise(out: Path) -> Summary:
         else detectable_difference(
             minus_pp(table, reached, contest.protagonist, contest.main_rival), table.strata
         ),
-        wall_clock=wall_clock(table),
+        wall_clock=wall_clock(table, grid),
         tau_spans=tau_spans(settings, learned),
         level_changes=level_changes(degradations),
         gains_over_scales=gains_over_scales(gains),

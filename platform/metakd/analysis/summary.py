@@ -251,7 +251,7 @@ class Inventory:
     """What was planned and what there is. Trials shared by strategies count once.
 
     Attributes:
-        planned: Trials of the plan, and those that searches have asked for so far.
+        planned: Trials of all strategies, as far as they are known so far.
         finished: Those committed, those that a search stopped among them.
         failed: Those whose last attempt failed.
         not_run: The others.
@@ -261,10 +261,10 @@ class Inventory:
         student_compute_s: What students computed, as measured; of failed trials what is on record.
         trial_wall_s: What trials took.
         failures: The failed trials, the first 50 by name.
-        searches: Strategies whose runs are not known before, times settings, times seeds.
-        ended_searches: Those that ask for no more runs.
-        blocked_searches: Those that cannot go on before a trial that failed is run again.
-        is_open: Whether trials are to be run, or searches to go on.
+        searches: Strategies times settings, times seeds.
+        ended_searches: Those that have run all their trials.
+        blocked_searches: Those of which a trial failed.
+        is_open: Whether trials are to be run, or strategies to go on.
     """
 
     planned: int

@@ -1,88 +1,40 @@
 """From the store's rows to score matrices.
 
-Every matrix of this layer has the shape ``[setting, seed]``, NaN where there is no data; a grid
-puts its temperatures before, ``[tau, setting, seed]``.
+Every matrix of this layer has the shape ``[setting, seed]``, NaN where there is no data; where a
+strategy has several segments, as a grid has temperatures, these stand before:
+``[segment, setting, seed]``.
 """
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, fields, replace
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from metakd.analysis.arms import Arm, arrange_arms
-from metakd.analysis.failed_cost import charge_failed
-from metakd.analysis.places import Cell, Places
-from metakd.analysis.rows import COSTS, DONE, FACTORS, NO_RUN, PLANNED_STRATEGIES, Matrix, Row
+from metakd.analysis.places import Places
+from metakd.analysis.rows import COSTS, FACTORS, NO_RUN, Row
 from metakd.analysis.strata import Strata
+from metakd.analysis.strategy_runs import ENDS, StrategyRuns, arrange_runs
 from metakd.results.reader import read_trials
-from metakd.results.searches import read_searches
+from metakd.results.searches import planned_segments, read_searches
 from metakd.results.seeds import stream_groups, stream_key
 from metakd.results.study import Setting, StoreError, StudyRecord
 
-__all__ = [
-    "COSTS",
-    "DONE",
-    "FACTORS",
-    "NO_RUN",
-    "Matrix",
-    "Row",
-    "Runs",
-    "StudyTable",
-    "make_table",
-    "read_table",
-    "setting_keys",
-]
-
-
-@dataclass(frozen=True)
-class Runs:
-    """What one kind of run reached and cost; every field is a matrix, ``[setting, seed]``.
-
-    Accuracies are fractions; costs are student-step equivalents and seconds. A failed run has no
-    scores; it has the cost that it left on record, or else that of a whole run (``failed_cost``).
-    ``row`` is the run's position in ``StudyTable.rows``, −1 where there is no run.
-    """
-
-    row: NDArray[np.intp]
-    val_acc_last: Matrix
-    test_acc_last: Matrix
-    val_acc_selected: Matrix
-    test_acc_selected: Matrix
-    tau_s_last: Matrix
-    tau_t_last: Matrix
-    step_equivalents: Matrix
-    student_compute_s: Matrix
-    wall_s: Matrix
-
-    @property
-    def complete(self) -> NDArray[np.bool_]:
-        """Where a run has all its scores, ``[setting, seed]``."""
-        scores = (
-            self.val_acc_last,
-            self.test_acc_last,
-            self.val_acc_selected,
-            self.test_acc_selected,
-        )
-        return np.asarray(np.isfinite(scores).all(axis=0))
-
-
-MEASURED = tuple(field.name for field in fields(Runs) if field.name != "row")
 # What is read of each trial.
 COLUMNS = (
     *("trial_id", "name", "status", "error", "method", "seed", "device"),
     *("ended", "versions_json", "git_commit"),
     *(*FACTORS, "train_samples", "validation_samples", "test_samples"),
     "validation_samples_learned",
-    *("tau_s_init", "tau_t_init", "epochs", "teacher_test_acc_last", *MEASURED),
+    *("tau_s_init", "tau_t_init", "epochs", "teacher_test_acc_last", *ENDS, *COSTS, "wall_s"),
 )
 
 
 @dataclass(frozen=True)
 class StudyTable:
-    """A study's trials, those that were planned and those that searches asked for, ordered.
+    """A study's trials, ordered by the strategies that ran them.
 
     Attributes:
         settings: Rows of every matrix.
@@ -96,12 +48,8 @@ class StudyTable:
         held_out_samples: How many samples are held out, likewise; 0 where runs do not say what
             their methods learned from, too.
         rows: The trials' rows, finished, stopped and failed, by id.
-        ce: Runs without a teacher; None when the study has no such strategy. So for the others.
-        fixed: Runs at the default temperature.
-        grid: Runs at each temperature, ``[tau, setting, seed]``.
-        meta: Runs that learned their temperatures.
-        arms: All other strategies that the study asks for, in its order.
-        asked: Ids of the trials that these asked for.
+        strategy_runs: What each of these ran, in their order.
+        listed: Ids of the trials that these ran or will run.
         strata: Which settings are independent of each other; None where all share their seeds.
         planned_pairs: Which seeds each setting has, ``[setting, seed]``.
     """
@@ -116,20 +64,14 @@ class StudyTable:
     train_samples: tuple[int, ...]
     held_out_samples: tuple[int, ...]
     rows: tuple[Row, ...]
-    ce: Runs | None
-    fixed: Runs | None
-    grid: Runs | None
-    meta: Runs | None
-    arms: tuple[Arm, ...]
-    asked: frozenset[str]
+    strategy_runs: tuple[StrategyRuns, ...]
+    listed: frozenset[str]
     strata: Strata | None
     planned_pairs: NDArray[np.bool_]
 
-    @property
-    def planned(self) -> dict[str, Runs]:
-        """Runs of the strategies that a plan knows, by name; without those that were not asked."""
-        runs = {"ce": self.ce, "fixed": self.fixed, "grid": self.grid, "meta": self.meta}
-        return {name: found for name, found in runs.items() if found is not None}
+    def runs(self, strategy: str) -> StrategyRuns | None:
+        """Returns what a strategy ran; None where the study has no such strategy."""
+        return next((runs for runs in self.strategy_runs if runs.strategy == strategy), None)
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -138,7 +80,7 @@ class StudyTable:
 
 
 def read_table(out: Path, record: StudyRecord) -> StudyTable:
-    """Reads the trials of a study, planned or asked for by a search.
+    """Reads the trials that a study's strategies ran.
 
     Raises:
         StoreError: If the study's spec lacks what analysis reads, or a file is damaged.
@@ -154,16 +96,13 @@ def make_table(
 ) -> StudyTable:
     """Arranges the rows of trials, in any order.
 
-    The four strategies that a plan knows are arranged from the planned trials alone, all others
-    from what their searches asked for alone.
-
     Args:
         record: The study.
         rows: Its trials.
-        searches: What strategies ran; rows of those that the study does not ask for do not count.
+        searches: The segments of strategies; those that the study does not have do not count.
 
     Raises:
-        StoreError: If the study's spec lacks what analysis reads, or two rows stand for one run.
+        StoreError: If the study's spec lacks what analysis reads, or two trials stand for one run.
     """
     try:
         temperatures = tuple(sorted(float(tau) for tau in record.spec["temperatures"]))
@@ -179,30 +118,19 @@ def make_table(
     if lacking:
         raise StoreError(f"a setting of study {record.study!r} lacks {min(lacking)!r}")
 
-    others = tuple(name for name in strategies if name not in PLANNED_STRATEGIES)
-    searches = [search for search in searches if search["strategy"] in others]
-    asked = frozenset(str(search["trial_id"]) for search in searches)
-    planned = set(record.planned_trials)
+    segments = [search for search in searches if search["strategy"] in strategies]
+    segments += planned_segments(record, rows, {search["strategy"] for search in segments})
+    listed = frozenset([*record.planned_trials, *(str(each["trial_id"]) for each in segments)])
     rows = tuple(
         sorted(
-            (row for row in rows if row["trial_id"] in planned or row["trial_id"] in asked),
+            (row for row in rows if row["trial_id"] in listed),
             key=lambda row: str(row["trial_id"]),
         )
     )
     places = Places(record)
     shape = len(record.settings), len(record.seeds)
-    in_plan = {index: row for index, row in enumerate(rows) if row["trial_id"] in planned}
-
-    def runs(strategy: str, method: str, tau: float | None = None) -> Runs | None:
-        if strategy not in strategies:
-            return None
-        kind = {index: row for index, row in in_plan.items() if _is(row, method, tau)}
-        return _arrange(kind, places, shape)
-
-    arms = arrange_arms(others, searches, rows, places, shape)
-    by_setting = _by_setting(rows, places, arms, len(record.settings))
-    at_tau = [runs("grid", "kd", tau) for tau in temperatures]
-    failed = np.array([row["status"] != DONE for row in rows], dtype=bool)
+    strategy_runs = arrange_runs(strategies, segments, rows, places, shape)
+    by_setting = _by_setting(rows, places, strategy_runs, len(record.settings))
     return StudyTable(
         settings=record.settings,
         keys=setting_keys(record.settings),
@@ -218,12 +146,8 @@ def make_table(
             max((_held_out(row) for row in found), default=0) for found in by_setting
         ),
         rows=rows,
-        ce=_charged(runs("ce", "ce"), failed),
-        fixed=_charged(runs("fixed", "kd", fixed_tau), failed),
-        grid=_charged(_stack([run for run in at_tau if run is not None]), failed),
-        meta=_charged(runs("meta", "mkd"), failed),
-        arms=arms,
-        asked=asked,
+        strategy_runs=strategy_runs,
+        listed=listed,
         strata=_strata(record, _one_test_sample_pp(rows)),
         planned_pairs=_planned_pairs(record),
     )
@@ -260,62 +184,18 @@ def setting_keys(settings: tuple[Setting, ...]) -> tuple[str, ...]:
     )
 
 
-def _is(row: Row, method: str, tau: float | None) -> bool:
-    return row["method"] == method and (
-        tau is None or row["tau_s_init"] == row["tau_t_init"] == tau
-    )
-
-
-def _arrange(rows: Mapping[int, Row], places: Places, shape: Cell) -> Runs:
-    matrices = {name: np.full(shape, np.nan) for name in MEASURED}
-    taken = np.full(shape, NO_RUN)
-    others: dict[Cell, str] = {}
-    for index, row in rows.items():
-        for cell in places.cells(row):
-            if cell in others:
-                raise StoreError(
-                    f"trials {others[cell]} and {row['trial_id']} stand for the same run: "
-                    "a study may not plan both"
-                )
-            others[cell] = row["trial_id"]
-            taken[cell] = index
-            for name, matrix in matrices.items():
-                if row[name] is not None and (row["status"] == DONE or name in COSTS):
-                    matrix[cell] = row[name]
-    return Runs(row=taken, **matrices)
-
-
-def _charged(runs: Runs | None, failed: NDArray[np.bool_]) -> Runs | None:
-    """Fills in what failed runs are charged; ``failed`` is by row of the table."""
-    if runs is None or not failed.any():
-        return runs
-    here = (runs.row != NO_RUN) & failed[runs.row]
-    steps, seconds = (charge_failed(getattr(runs, name), runs.complete, here) for name in COSTS)
-    return replace(runs, step_equivalents=steps, student_compute_s=seconds)
-
-
-def _stack(runs: list[Runs]) -> Runs | None:
-    if not runs:
-        return None
-    return Runs(
-        **{
-            field.name: np.stack([getattr(run, field.name) for run in runs])
-            for field in fields(Runs)
-        }
-    )
-
-
 def _by_setting(
-    rows: Sequence[Row], places: Places, arms: Iterable[Arm], settings: int
+    rows: Sequence[Row], places: Places, strategy_runs: Iterable[StrategyRuns], settings: int
 ) -> list[list[Row]]:
     found: list[list[Row]] = [[] for _ in range(settings)]
     for row in rows:
         for setting, _ in places.cells(row):
             found[setting].append(row)
-    # A run of one teacher is found through the setting of several that asked for it.
-    for arm in arms:
-        for (setting, _), legs in arm.legs.items():
-            found[setting] += [rows[leg.row] for leg in legs if leg.row != NO_RUN]
+    # A run of one teacher is found through the setting of several for which it was run.
+    for runs in strategy_runs:
+        for setting in range(settings):
+            at = runs.row[:, setting]
+            found[setting] += [rows[index] for index in np.unique(at[at != NO_RUN]).tolist()]
     return found
 
 

@@ -72,11 +72,7 @@ def _before_pp(table: StudyTable, teachers: Sequence[TeacherScore]) -> Matrix:
 
 def _after_pp(table: StudyTable) -> dict[str, Matrix]:
     """Returns the same of the teachers that runs changed, by strategy, ``[setting, seed]``."""
-    found = {}
-    for arm in table.arms:
-        found[arm.strategy] = np.full(table.shape, np.nan)
-        for cell in arm.cells():
-            after = table.rows[arm.run(cell)].get("teacher_test_acc_last")
-            if after is not None:
-                found[arm.strategy][cell] = 100 * after
-    return found
+    after = [row.get("teacher_test_acc_last") for row in table.rows]
+    percent = np.array([np.nan if value is None else 100 * value for value in (*after, None)])
+    # Where there is no run, the last of these is taken.
+    return {runs.strategy: percent[runs.best_row()] for runs in table.strategy_runs}

@@ -7,7 +7,6 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from metakd.analysis.arms import Arm
 from metakd.analysis.claims import claim, holm, mean_p_value
 from metakd.analysis.logged_weights import (
     GROUPS,
@@ -23,6 +22,7 @@ from metakd.analysis.logged_weights import (
 from metakd.analysis.rows import NO_RUN, Matrix
 from metakd.analysis.seed_bands import mean_over_seeds, none_for_nan
 from metakd.analysis.strata import Strata, mean_interval
+from metakd.analysis.strategy_runs import StrategyRuns
 from metakd.analysis.table import StudyTable
 from metakd.analysis.teacher_names import member_labels
 from metakd.analysis.thinning import thinned
@@ -47,7 +47,7 @@ def teacher_weights(
     Raises:
         StoreError: If a file is damaged.
     """
-    runs = {arm.strategy: _runs(table, arm) for arm in table.arms}
+    runs = {each.strategy: _of_several(table, each) for each in table.strategy_runs}
     positions = {at for found in runs.values() for at in found[found != NO_RUN].tolist()}
     if not positions:
         return (), ()
@@ -109,15 +109,14 @@ def band(values: Matrix) -> WeightBand:
     return WeightBand(mean, low, high)
 
 
-def _runs(table: StudyTable, arm: Arm) -> NDArray[np.intp]:
+def _of_several(table: StudyTable, runs: StrategyRuns) -> NDArray[np.intp]:
     """Returns the run that validation chose, if it asked several teachers, ``[setting, seed]``."""
-    runs = np.full(table.shape, NO_RUN)
-    for cell in arm.cells():
-        found = arm.run(cell)
-        asked = member_labels(table.rows[found]["teacher"])
-        if len(asked) > 1 and asked == member_labels(table.settings[cell[0]]["teacher"]):
-            runs[cell] = found
-    return runs
+    chosen = runs.best_row()
+    for setting, seed in runs.cells():
+        asked = member_labels(table.rows[chosen[setting, seed]]["teacher"])
+        if len(asked) < 2 or asked != member_labels(table.settings[setting]["teacher"]):
+            chosen[setting, seed] = NO_RUN
+    return chosen
 
 
 @dataclass(frozen=True)

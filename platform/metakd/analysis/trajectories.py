@@ -7,7 +7,8 @@ from numpy.typing import NDArray
 
 from metakd.analysis.curves import Trajectory
 from metakd.analysis.logged_steps import epoch_ends, read_logged_steps
-from metakd.analysis.table import NO_RUN, StudyTable
+from metakd.analysis.rows import NO_RUN
+from metakd.analysis.table import StudyTable
 from metakd.analysis.thinning import thinned
 
 SIDES = ("tau_s", "tau_t")
@@ -18,9 +19,10 @@ def trajectories(out: Path, table: StudyTable) -> tuple[Trajectory, ...]:
 
     Of more than 200 epochs 200 are shown, evenly spread, the first and the last among them.
     """
-    if table.meta is None:
+    runs = table.runs("meta")
+    if runs is None:
         return ()
-    rows = np.where(table.meta.complete, table.meta.row, NO_RUN)
+    rows = runs.best_row()
     learned = set(rows[rows != NO_RUN].tolist())
     logged = read_logged_steps(out, table.rows, learned, ("epoch", *SIDES))
     epochs, curves = epoch_ends(logged, len(table.rows), SIDES)

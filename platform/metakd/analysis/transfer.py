@@ -5,7 +5,9 @@ from numpy.typing import NDArray
 
 from metakd.analysis.curves import TransferRegret
 from metakd.analysis.grid import Grid
-from metakd.analysis.table import Matrix, Runs, StudyTable
+from metakd.analysis.rows import Matrix
+from metakd.analysis.strategy_runs import StrategyRuns
+from metakd.analysis.table import StudyTable
 
 
 def transfer_regret(table: StudyTable, grid: Grid | None) -> TransferRegret | None:
@@ -36,17 +38,18 @@ def transfer_regret(table: StudyTable, grid: Grid | None) -> TransferRegret | No
     return TransferRegret(
         keys=table.keys,
         regret_pp=regret_pp,
-        fixed_pp=_known(_against_own(test, grid, table.fixed)),
-        learned_pp=_known(_against_own(test, grid, table.meta)),
+        fixed_pp=_known(_against_own(test, grid, table.runs("fixed"))),
+        learned_pp=_known(_against_own(test, grid, table.runs("meta"))),
         mean_pp=sum(moved) / len(moved) if moved else None,
     )
 
 
-def _against_own(test: Matrix, grid: Grid, runs: Runs | None) -> NDArray[np.float64]:
+def _against_own(test: Matrix, grid: Grid, runs: StrategyRuns | None) -> NDArray[np.float64]:
     losses = np.full(test.shape[1], np.nan)
+    reached = None if runs is None else runs.best("test_acc_last")
     for target, best in enumerate(grid.best_on_average):
-        if best is not None and runs is not None:
-            losses[target] = mean_loss_pp(test[best, target], runs.test_acc_last[target])
+        if best is not None and reached is not None:
+            losses[target] = mean_loss_pp(test[best, target], reached[target])
     return losses
 
 

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 
 from metakd.analysis.contest import TEMPERATURES, Contest
 from metakd.analysis.decision import Deciding, PrimaryComparison
-from metakd.analysis.rows import PLANNED_STRATEGIES
 from metakd.analysis.strategy_names import at_start, strategy_name
 from metakd.analysis.summary import Comparison, Inventory, Rival, SettingResult, Verdict
 from metakd.analysis.verdict_sentences import (
@@ -109,7 +108,7 @@ def _cost_sentence(evidence: Evidence, main: Comparison, rival: str) -> str | No
 def _rivals_sentence(rivals: Sequence[Rival]) -> str | None:
     """Says which strategies learning clearly beats or loses to for the same compute."""
     judged = [rival for rival in rivals if rival.equal_cost_p_holm is not None]
-    if all(rival.strategy in PLANNED_STRATEGIES for rival in judged):
+    if {rival.strategy for rival in judged} <= {"ce"}:
         return None
     corrected = f"corrected for looking at {counted(len(judged), 'strategy', 'strategies')} (Holm)"
     words = {"ahead": "ahead of", "behind": "behind"}
@@ -148,7 +147,7 @@ def _no_answer(evidence: Evidence) -> Verdict:
     elif not ran & {"grid", "fixed"}:
         badge = "Nothing to compare"
         headline = "This study ran learned temperatures and nothing to compare them with."
-        if ran.difference(PLANNED_STRATEGIES):
+        if ran - {"ce", "meta"}:
             badge = "Neither grid nor default"
             headline = "This study ran no grid and no default temperature to compare learning with."
     else:

@@ -147,8 +147,9 @@ def progress(inventory: Inventory) -> str:
     """Returns "Finished: 3 of 4 planned trials, 1 failed"."""
     failed = f", {inventory.failed} failed" if inventory.failed else ""
     searches = (
-        f", and {inventory.ended_searches} of {counted(inventory.searches, 'search', 'searches')}"
-        if inventory.ended_searches < inventory.searches
+        f", and {inventory.ended_searches} of {counted(inventory.searches, 'strategy run')}"
+        if not inventory.not_run
+        and inventory.ended_searches + inventory.blocked_searches < inventory.searches
         else ""
     )
     return f"Finished: {inventory.finished} of {inventory.planned} planned trials{failed}{searches}"

@@ -7,18 +7,21 @@ from numpy.typing import NDArray
 
 from metakd.analysis.cost import median
 from metakd.analysis.curves import WallClock
-from metakd.analysis.table import Runs, StudyTable
+from metakd.analysis.grid import Grid
+from metakd.analysis.strategy_runs import StrategyRuns
+from metakd.analysis.table import StudyTable
 
 
-def wall_clock(table: StudyTable) -> WallClock | None:
+def wall_clock(table: StudyTable, grid: Grid | None) -> WallClock | None:
     """Returns wall-clock seconds of a whole grid and of a learned run, with p runs at once.
 
     The median over settings of their median finished run; only settings count in which plain and
     learned runs were both timed, so that the two are of the same work. None without such a setting.
     """
-    if table.grid is None or table.meta is None:
+    meta = table.runs("meta")
+    if grid is None or meta is None:
         return None
-    plain, learned = _median_by_setting(table.grid), _median_by_setting(table.meta)
+    plain, learned = _median_by_setting(grid.runs), _median_by_setting(meta)
     both = np.isfinite(plain) & np.isfinite(learned)
     if not both.any():
         return None
@@ -37,6 +40,6 @@ def wall_clock(table: StudyTable) -> WallClock | None:
     )
 
 
-def _median_by_setting(runs: Runs) -> NDArray[np.float64]:
-    timed = np.moveaxis(np.where(runs.complete, runs.wall_s, np.nan), -2, 0)
+def _median_by_setting(runs: StrategyRuns) -> NDArray[np.float64]:
+    timed = np.moveaxis(np.where(runs.has_scores, runs.wall_s, np.nan), 1, 0)
     return np.array([median(setting) for setting in timed])

@@ -1,5 +1,7 @@
-"""What strategies found and paid, leg by leg."""
+"""What strategies found and paid, segment by segment."""
 
+import zlib
+from dataclasses import fields, replace
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +15,7 @@ from metakd.analysis.inventory import make_inventory
 from metakd.analysis.loss_profile import loss_profiles
 from metakd.analysis.reached import reached_by_strategy, shared_pairs
 from metakd.analysis.settings import setting_results
+from metakd.analysis.strategy_runs import StrategyRuns
 from metakd.analysis.summarise import summarise
 from metakd.analysis.table import make_table, read_table
 from metakd.results.searches import write_searches
@@ -43,6 +46,7 @@ HALVED = search(
     MadeUpLeg(3.0, until=2, start=1),
     MadeUpLeg(3.0, start=2),
 )
+HALVED_TOO = search(*HALVED.legs, strategy="halved")
 # Two members; after half of the epochs the second goes on from the first one's weights.
 POPULATION = search(
     MadeUpLeg(1.0, "a", until=2),
@@ -50,6 +54,16 @@ POPULATION = search(
     MadeUpLeg(1.0, "a", start=2),
     MadeUpLeg(4.0, "ab", start=2),
 )
+
+
+def assert_same_runs(found, expected):
+    """Two tables have the same segments."""
+    assert len(found.strategy_runs) == len(expected.strategy_runs)
+    for each, other in zip(found.strategy_runs, expected.strategy_runs, strict=True):
+        for field in fields(StrategyRuns):
+            one, two = getattr(each, field.name), getattr(other, field.name)
+            is_number = field.name != "strategy"
+            assert np.array_equal(one, two, equal_nan=is_number), field.name
 
 
 @pytest.mark.parametrize(
@@ -81,12 +95,11 @@ def test_of_equal_validation_the_one_asked_first_is_taken(made_up) -> None:
 
 def test_the_order_of_rows_does_not_matter(made_up) -> None:
     study = made_up(accuracy=by_tau, searches=(HALVED,))
-    straight = table_of(study).arms
-    turned = make_table(study.record(), tuple(study.rows()), study.search_rows()[::-1]).arms
-    assert straight[0].legs == turned[0].legs
+    turned = make_table(study.record(), tuple(study.rows()), study.search_rows()[::-1])
+    assert_same_runs(turned, table_of(study))
 
 
-def test_the_four_and_the_arms_keep_apart(made_up) -> None:
+def test_a_trial_counts_for_the_strategies_that_ran_it_alone(made_up) -> None:
     """A variant that learns is not taken for learning, nor a searched τ for the grid's."""
     study = made_up(searches=(search(MadeUpLeg(4.0, "mkd-shared"), strategy="meta-shared"), WHOLE))
     rows = [
@@ -96,10 +109,11 @@ def test_the_four_and_the_arms_keep_apart(made_up) -> None:
     alone = table_of(made_up())
     for name in ("ce", "fixed", "grid", "meta"):
         for field in ("test_acc_last", "step_equivalents"):
-            assert np.array_equal(getattr(getattr(table, name), field),
-                                  getattr(getattr(alone, name), field), equal_nan=True)  # fmt: skip
-    assert [arm.strategy for arm in table.arms] == ["meta-shared", "tomorrow"]
-    assert table.arms[0].complete.all()
+            found, expected = (getattr(each.runs(name), field) for each in (table, alone))
+            assert np.array_equal(found, expected, equal_nan=True)
+    names = [runs.strategy for runs in table.strategy_runs]
+    assert names == ["ce", "fixed", "grid", "meta", "meta-shared", "tomorrow"]
+    assert table.runs("meta-shared").complete.all()
 
 
 @pytest.mark.parametrize("cause", ["runs", "missing", "failed"])
@@ -121,13 +135,13 @@ def test_what_has_not_ended_is_not_judged(made_up, tmp_path: Path, cause) -> Non
     expected = np.ones((4, 4), bool)
     expected[1, 2] = False
     assert np.array_equal(np.isfinite(found.test_last), expected)
-    assert np.array_equal(table.arms[0].complete, expected)
-    assert table.arms[0].blocked.sum() == (cause == "failed")
-    inventory = make_inventory(study.record(), table, choose(table))
-    assert (inventory.searches, inventory.ended_searches) == (16, 15)
+    assert np.array_equal(table.runs("tomorrow").complete, expected)
+    assert table.runs("tomorrow").blocked.sum() == (cause == "failed")
+    inventory = make_inventory(table)
+    assert (inventory.searches, inventory.ended_searches) == (80, 79)
     assert inventory.blocked_searches == (cause == "failed")
     assert inventory.complete_pairs == 15
-    # A failed run is charged like the median of its arm and shared among the 47 others.
+    # A failed run is charged like the median of its strategy and shared among the 47 others.
     share = 48 / 47 if cause == "failed" else 1.0
     assert found.step_equivalents[0, 0] == pytest.approx(3 * STEPS * share)
 
@@ -151,14 +165,14 @@ def test_a_strategy_without_teacher_stands_beside_every_teacher(made_up) -> None
     # Also where each teacher's search is listed by itself.
     twice = [*study.search_rows(), *study.search_rows()]
     again = make_table(study.record(), tuple(study.rows()), twice)
-    assert again.arms[0].legs == table.arms[0].legs
+    assert_same_runs(again, table)
 
 
-def test_two_legs_at_one_position_are_refused(made_up) -> None:
+def test_two_segments_at_one_position_are_refused(made_up) -> None:
     study = made_up(searches=(WHOLE,))
     searches = study.search_rows()
     searches[1] |= {"position": 0}
-    with pytest.raises(StoreError, match="'tomorrow' has two legs at position 0"):
+    with pytest.raises(StoreError, match="position 0 of strategy 'tomorrow'"):
         make_table(study.record(), tuple(study.rows()), searches)
 
 
@@ -168,12 +182,12 @@ def test_searches_that_the_study_does_not_ask_for_do_not_count(made_up, tmp_path
     foreign = [s | {"strategy": "yesterday"} for s in study.search_rows()]
     write_searches(tmp_path, foreign)
     table = read_table(tmp_path, study.record())
-    assert [arm.strategy for arm in table.arms] == ["tomorrow"]
-    assert not table.arms[0].ended.any()
+    assert table.strategies[-1] == "tomorrow"
+    assert not table.runs("tomorrow").ended.any()
     assert len(table.rows) == len(made_up(scales=(1.0,)).rows())
 
 
-def test_results_figures_and_settings_have_the_arms(made_up) -> None:
+def test_results_figures_and_settings_have_all_strategies(made_up) -> None:
     halved = search(*HALVED.legs, strategy="halved")
     table = table_of(made_up(accuracy=by_tau, searches=(WHOLE, halved)))
     grid = choose(table)
@@ -203,7 +217,7 @@ def test_a_search_that_runs_hides_no_more_than_half() -> None:
     names, pairs = shared_pairs(there)
     assert names == ["grid", "early"]
     assert np.array_equal(pairs, at(0, 1, 2))
-    # As today among the four: none of them is left out.
+    # Half of the pairs are enough.
     assert shared_pairs({"grid": at(0, 1), "meta": at(1), "ce": at()})[0] == ["grid", "meta"]
     names, pairs = shared_pairs({"new": at(3), "early": at(0, 1)})
     assert (names, pairs.sum()) == (["early"], 2)
@@ -224,12 +238,39 @@ def test_a_failed_search_is_counted_named_and_told(made_up, tmp_path: Path) -> N
     assert (inventory.planned, inventory.finished, inventory.failed) == (18, 17, 1)
     assert [failure.name for failure in inventory.failures] == ["it"]
     told = " ".join(summary.verdict.sentences)
-    assert "Finished: 17 of 18 planned trials, 1 failed, and 1 of 2 searches." in told
+    assert "Finished: 17 of 18 planned trials, 1 failed." in told
 
 
 def test_a_stopped_trial_is_finished_and_not_failed(made_up) -> None:
     study = made_up(searches=(HALVED,))
-    inventory = make_inventory(study.record(), table_of(study), None)
+    inventory = make_inventory(table_of(study))
     assert inventory.failed == 0
     # 2.0 is the grid's; 3.0 is one trial for each place where it stopped, 9.0 another.
     assert inventory.finished == inventory.planned == 96 + 16 * 4
+
+
+@pytest.mark.parametrize("lost", [0, 7, 3])
+def test_older_stores_are_read_as_if_all_segments_were_listed(made_up, lost) -> None:
+    """Until 2026-11 the runs of ce, fixed, grid and meta stood in no table of segments."""
+
+    def is_absent(row):
+        return bool(lost) and zlib.crc32(row["trial_id"].encode()) % lost == 0
+
+    study = made_up(searches=(WHOLE, HALVED_TOO), teachers=("big", "bigger"), absent=is_absent)
+    older, newer = (table_of(replace(study, lists_all=lists_all)) for lists_all in (False, True))
+    for name in study.strategies:
+        one, two = older.runs(name).padded(4), newer.runs(name).padded(4)
+        for field in ("row", "complete", "test_acc_last", "step_equivalents"):
+            assert np.array_equal(getattr(one, field), getattr(two, field), equal_nan=True)
+    grid = older.runs("grid")
+    assert grid.complete.all() == (lost == 0)
+
+
+def test_a_segment_of_nothing_is_padded_and_left_out(made_up) -> None:
+    table = table_of(made_up(absent=lambda row: row["method"] == "kd"))
+    grid = choose(table)
+    assert grid is not None
+    assert grid.size == 4
+    assert not grid.complete.any()
+    assert np.isnan(grid.best_of(4)).all()
+    assert (table.runs("grid").best_row() == -1).all()
