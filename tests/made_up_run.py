@@ -20,7 +20,7 @@ from metakd.study.curves import Curves
 from metakd.study.options import BankPolicy, UntilDecided
 from metakd.study.plan import Plan, make_plan
 from metakd.study.record import record_searches, record_study
-from metakd.study.searching import searching
+from metakd.study.searching import searches_of
 from metakd.study.spec import StudySpec
 from metakd.train.commit import commit, record_failure
 from metakd.train.folder import StudyFolder
@@ -99,11 +99,7 @@ class MadeUpRun:
         self.blocks = Blocks(plan_of, spec, recorded, budget, self.folder, self.console)
         plan, finished = self.blocks.plan, finished_trials(out)
         record_study(plan, out, self.blocks.declared)
-        self.board = Board(
-            Curves(self.folder, finished),
-            [job for job in plan.jobs if job.trial.id not in finished],
-            [searching(*asked, plan.spec) for asked in plan.searches],
-        )
+        self.board = Board(Curves(self.folder, finished), searches_of(plan))
         record_searches(self.board, self.folder)
         self.ran: list[str] = []
 

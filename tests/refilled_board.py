@@ -1,10 +1,24 @@
-"""A board of trials that has another one for as long as a test waits for something to happen."""
+"""Boards of given trials, and one that has another for as long as a test waits."""
 
 from collections.abc import Callable, Iterable
 
 from metakd.study.board import AnyJob, Board
 from metakd.study.cases import Job
 from metakd.study.curves import Curves
+
+
+class BoardOfJobs(Board):
+    """Has trials that no strategy runs.
+
+    Args:
+        curves: What is in the store.
+        jobs: The trials.
+    """
+
+    def __init__(self, curves: Curves, jobs: Iterable[Job]) -> None:
+        super().__init__(curves)
+        for job in jobs:
+            self._put(job, self._late)
 
 
 class RefilledBoard(Board):
@@ -19,7 +33,7 @@ class RefilledBoard(Board):
     """
 
     def __init__(self, curves: Curves, jobs: Iterable[Job], is_seen: Callable[[], bool]) -> None:
-        super().__init__(curves, ())
+        super().__init__(curves)
         self._source = iter(jobs)
         self._is_seen = is_seen
         self.given: list[Job] = []
@@ -29,5 +43,5 @@ class RefilledBoard(Board):
             job = next(self._source, None)
             if job is not None:
                 self.given.append(job)
-                self._put(job, self._planned)
+                self._put(job, self._late)
         return super().next_job()

@@ -4,6 +4,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from refilled_board import BoardOfJobs
 from rich.console import Console
 
 from metakd.data.datasets import ImageDataset, open_dataset
@@ -15,7 +16,6 @@ from metakd.study.announce import (
     announce_skipped,
     announce_versions,
 )
-from metakd.study.board import Board
 from metakd.study.curves import Curves
 from metakd.study.options import BankPolicy
 from metakd.study.plan import make_plan
@@ -48,7 +48,7 @@ def planned(
 ) -> str:
     spec = StudySpec("s", scales=(0.3,), augmentations=("none", "strong"), seeds=2, epochs=30)
     plan = make_plan(replace(spec, **choice), [dataset], policy)  # type: ignore[arg-type]
-    board = Board(Curves(StudyFolder(Path("nowhere")), ()), plan.jobs)
+    board = BoardOfJobs(Curves(StudyFolder(Path("nowhere")), ()), plan.jobs)
     text = io.StringIO()
     announce_plan(Console(file=text, width=200), plan, board, plan.teachers, 2, 5 * 2**30)
     return text.getvalue()

@@ -15,11 +15,14 @@ from metakd.results.looks import read_looks
 from metakd.results.reader import finished_trials, read_study
 from metakd.results.study import STUDY_FILE
 from metakd.study.blocks import Blocks, seed_costs
+from metakd.study.board import Board
 from metakd.study.cases import Job
+from metakd.study.curves import Curves
 from metakd.study.main import main
 from metakd.study.options import UntilDecided
 from metakd.study.plan import make_plan
-from metakd.study.record import record_study
+from metakd.study.record import record_searches, record_study
+from metakd.study.searching import searches_of
 from metakd.study.spec import SpecError
 from metakd.train.commit import commit
 from metakd.train.folder import StudyFolder
@@ -276,6 +279,7 @@ def test_seeds_added_by_hand_change_no_word(tmp_path: Path, digits: ImageDataset
     for job in plan.jobs:
         if job.trial.id not in finished_trials(tmp_path):
             commit(job.trial, outcome(job.trial, -20.0), folder, "")
+    record_searches(Board(Curves(folder, finished_trials(tmp_path)), searches_of(plan)), folder)
     after = summarise(tmp_path)
     assert (tmp_path / "looks.json").read_bytes() == looks
     assert after.primary.here == before.primary.here

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from refilled_board import BoardOfJobs
 
 from metakd.core.distillers import (
     CONFIGS,
@@ -91,7 +92,7 @@ def test_tpe_asks_run_after_run_and_sees_what_it_was_told() -> None:
     first, last = [], []
     for seed in range(6):
         search = searching("optuna", a_case(seed), budget=12.0)
-        board = Board(MadeUpCurves(), [], [search])
+        board = Board(MadeUpCurves(), [search])
         taus = []
         for job in jobs_of(board):
             assert len(board.known()) == 0
@@ -107,7 +108,7 @@ def test_tpe_asks_run_after_run_and_sees_what_it_was_told() -> None:
 def test_early_stopping_of_the_grid_uses_the_grids_own_runs() -> None:
     case = a_case()
     search = searching("grid+asha", case)
-    board = Board(MadeUpCurves(), grid_jobs(case), [search])
+    board = Board(MadeUpCurves(), [searching("grid", case), search])
     ran = [job.trial.id for job in jobs_of(board)]
     assert ran == [job.trial.id for job in grid_jobs(case)]
     assert search.is_complete
@@ -118,7 +119,7 @@ def test_early_stopping_of_the_grid_uses_the_grids_own_runs() -> None:
 
 def test_early_stopping_alone_runs_each_only_as_far_as_it_is_among_the_best() -> None:
     search = searching("grid+asha")
-    board = Board(MadeUpCurves(), [], [search])
+    board = Board(MadeUpCurves(), [search])
     ran = [(tau_of(job.trial), job.from_epoch, job.trial.epochs) for job in jobs_of(board)]
     order = list(dict.fromkeys(tau for tau, _, _ in ran))
     assert sorted(order) == list(TAUS)
@@ -139,7 +140,7 @@ def test_early_stopping_alone_runs_each_only_as_far_as_it_is_among_the_best() ->
 @pytest.mark.parametrize("budget", [4.0, 5.0, 6.7])
 def test_searchers_stop_at_their_budget(name: str, budget: float) -> None:
     search = searching(name, budget=budget)
-    for _ in jobs_of(Board(MadeUpCurves(), [], [search])):
+    for _ in jobs_of(Board(MadeUpCurves(), [search])):
         pass
     assert (search.waits_for, search.runs_to_come) == ([], 0)
     assert spent(search) <= budget + 1e-9
@@ -154,7 +155,7 @@ def test_the_worst_of_a_population_copies_the_best_and_goes_on_from_there() -> N
     for seed in range(20):
         search = searching("pbt", a_case(seed), budget=4.0)
         rounds: dict[int, list[Job]] = {}
-        for job in jobs_of(Board(MadeUpCurves(), [], [search])):
+        for job in jobs_of(Board(MadeUpCurves(), [search])):
             rounds.setdefault(job.trial.epochs, []).append(job)
         if all(len(jobs) == 4 for jobs in rounds.values()):
             break
@@ -182,25 +183,25 @@ def test_the_worst_of_a_population_copies_the_best_and_goes_on_from_there() -> N
 @pytest.mark.parametrize("stopped_after", [0, 1, 7])
 def test_a_search_that_was_stopped_goes_on_with_what_it_knew(name: str, stopped_after: int) -> None:
     undisturbed = searching(name)
-    for _ in jobs_of(Board(MadeUpCurves(), [], [undisturbed])):
+    for _ in jobs_of(Board(MadeUpCurves(), [undisturbed])):
         pass
     curves = MadeUpCurves()
-    first = Board(curves, [], [searching(name)])
+    first = Board(curves, [searching(name)])
     ran: list[str] = []
     for job, _ in zip(jobs_of(first), range(stopped_after + 1), strict=False):
         ran.append(job.trial.id)
     # What was under way when it stopped is not in the store.
     again = searching(name)
-    board = Board(curves, [], [again])
+    board = Board(curves, [again])
     ran[-1:] = [job.trial.id for job in jobs_of(board)]
     assert [job.trial.id for job in again.behind] == [j.trial.id for j in undisturbed.behind]
     assert len(ran) == len(set(ran))
-    assert Board(curves, [], [searching(name)]).is_over
+    assert Board(curves, [searching(name)]).is_over
 
 
 def test_a_failed_run_holds_up_its_search_alone() -> None:
     held, other = searching("optuna"), searching("random", a_case(seed=1))
-    board = Board(MadeUpCurves(), [], [held, other])
+    board = Board(MadeUpCurves(), [held, other])
     failing = board.next_job()
     assert failing is not None
     board.failed(failing)
@@ -213,7 +214,7 @@ def test_a_failed_run_holds_up_its_search_alone() -> None:
 
 def test_what_is_put_back_comes_next_and_holds_the_board_open() -> None:
     jobs = grid_jobs(a_case())
-    board = Board(MadeUpCurves(), jobs)
+    board = BoardOfJobs(MadeUpCurves(), jobs)
     first = board.next_job()
     assert first == jobs[0]
     assert board.waiting() == len(jobs) - 1
@@ -221,26 +222,28 @@ def test_what_is_put_back_comes_next_and_holds_the_board_open() -> None:
     assert board.waiting() == len(jobs)
     assert list(jobs_of(board)) == jobs
     # The last one is waited for while nothing else is left.
-    board = Board(MadeUpCurves(), jobs[:1])
+    board = BoardOfJobs(MadeUpCurves(), jobs[:1])
     assert board.next_job() == first
     board.put_back(first)
     assert not board.is_over
     assert list(jobs_of(board)) == [first]
 
 
-def test_seeds_come_in_order_and_searches_before_what_the_plan_knows() -> None:
-    cases = [a_case(seed) for seed in (1, 0)]
-    planned = [job for case in cases for job in grid_jobs(case)[:1]]
+def test_seeds_come_in_order_and_first_those_after_which_a_strategy_goes_on() -> None:
     ended: list[str] = []
     board = Board(
         MadeUpCurves(),
-        planned,
-        [searching("random", case, budget=2.0) for case in cases],
+        [
+            searching(name, a_case(seed), budget=2.0)
+            for seed in (1, 0)
+            for name in ("fixed", "optuna")
+        ],
         lambda search: ended.append(f"{search.name} {search.case.seed}"),
     )
-    ran = [(job.trial.seed, tau_of(job.trial) == 1.0) for job in jobs_of(board)]
-    assert ran == [(0, False), (0, False), (0, True), (1, False), (1, False), (1, True)]
-    assert ended == ["random 0", "random 1"]
+    ran = [(job.trial.seed, tau_of(job.trial) == 4.0) for job in jobs_of(board)]
+    # The last run of a search comes after what was known before it.
+    assert ran == [(0, False), (0, True), (0, False), (1, False), (1, True), (1, False)]
+    assert ended == ["fixed 0", "optuna 0", "fixed 1", "optuna 1"]
 
 
 def test_what_a_search_will_spend_is_told_before() -> None:
@@ -248,7 +251,7 @@ def test_what_a_search_will_spend_is_told_before() -> None:
     # Four members to the end of the first of eight rounds, and all that comes after.
     assert [job.trial.epochs for job in search.waits_for] == [2] * 4
     assert search.runs_to_come == pytest.approx(4 * 16 / 18)
-    board = Board(MadeUpCurves(), [], [search])
+    board = Board(MadeUpCurves(), [search])
     job = board.next_job()
     assert job is not None
     board.done(job)
@@ -260,7 +263,7 @@ def test_what_a_search_will_spend_is_told_before() -> None:
 def test_random_draws_differ_between_seeds_and_not_between_runs() -> None:
     taus: Callable[[int], list[float]] = lambda seed: [  # noqa: E731
         tau_of(job.trial)
-        for job in jobs_of(Board(MadeUpCurves(), [], [searching("random", a_case(seed))]))
+        for job in jobs_of(Board(MadeUpCurves(), [searching("random", a_case(seed))]))
     ]
     assert taus(0) == taus(0)
     assert not set(taus(0)) & set(taus(1))
@@ -282,7 +285,7 @@ def planned(seed: int, bank: Bank | None, distiller: DistillerConfig) -> Job:
 def test_a_trial_waits_for_its_own_preparations_and_for_no_others() -> None:
     alone, taught = (planned(0, BANK, each) for each in (CrossEntropyConfig(), KDConfig()))
     live = planned(1, None, KDConfig())
-    board = Board(MadeUpCurves(), [taught, alone, live])
+    board = BoardOfJobs(MadeUpCurves(), [taught, alone, live])
     board.prepare([ANSWERS, VIEWS, TEACHING])
     assert not board.is_prepared
     # The teacher comes first, whatever order they were put up in; logits need it and the views.
@@ -301,7 +304,7 @@ def test_a_trial_waits_for_its_own_preparations_and_for_no_others() -> None:
 
 
 def test_a_preparation_that_failed_is_the_next_one_again() -> None:
-    board = Board(MadeUpCurves(), [planned(0, BANK, KDConfig())])
+    board = BoardOfJobs(MadeUpCurves(), [planned(0, BANK, KDConfig())])
     board.prepare([VIEWS, ANSWERS])
     assert [board.next_job(), board.next_job()] == [VIEWS, None]
     board.put_back(VIEWS)
@@ -310,7 +313,7 @@ def test_a_preparation_that_failed_is_the_next_one_again() -> None:
 
 def test_preparations_can_be_moved_to_a_board_of_their_own() -> None:
     taught = planned(0, BANK, KDConfig())
-    board, alone = Board(MadeUpCurves(), [taught]), Board(MadeUpCurves(), ())
+    board, alone = BoardOfJobs(MadeUpCurves(), [taught]), Board(MadeUpCurves())
     board.prepare([TEACHING, VIEWS, ANSWERS])
     alone.prepare(board.take_preparations())
     assert board.next_job() == taught

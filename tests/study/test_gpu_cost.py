@@ -5,6 +5,7 @@ import pytest
 from benchmarks.imagenet_cost import imagenet, plan_of
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from refilled_board import BoardOfJobs
 
 from metakd.data.datasets import open_dataset
 from metakd.models.names import without_weights
@@ -23,9 +24,8 @@ from metakd.study.gpu_cost import (
 from metakd.study.gpu_work import H100, Gpu, Work, work_of
 from metakd.study.options import BankPolicy
 from metakd.study.plan import Plan, make_plan
-from metakd.study.searching import Searching
+from metakd.study.searching import searches_of
 from metakd.study.spec import StudySpec
-from metakd.study.strategies import STRATEGIES
 from metakd.train.folder import StudyFolder
 
 SHAPE = (3, 224, 224)
@@ -34,7 +34,7 @@ UNIT = Gpu("unit", autocast=100.0, convolutions=10.0, products=5.0, memory=1000.
 
 
 def board(plan: Plan) -> Board:
-    return Board(Curves(StudyFolder(Path("nowhere")), ()), plan.jobs)
+    return BoardOfJobs(Curves(StudyFolder(Path("nowhere")), ()), plan.jobs)
 
 
 def test_a_pass_is_charged_for_arithmetic_and_memory() -> None:
@@ -183,11 +183,8 @@ def test_several_live_teachers_each_answer_at_every_step(tmp_path: Path) -> None
     )
     pictures = open_dataset("synthetic:samples=1000,classes=10,size=32", tmp_path)
     plan = make_plan(spec, [pictures], BankPolicy("live"))
-    searches = [
-        Searching(name, STRATEGIES[name], case, case.choices(name, plan.spec))
-        for name, case in plan.searches
-    ]
-    told = Board(Curves(StudyFolder(Path("nowhere")), ()), plan.jobs, searches)
+    searches = searches_of(plan)
+    told = Board(Curves(StudyFolder(Path("nowhere")), ()), searches)
     answers = [work_of(model, (3, 32, 32), 10).answering_s(H100) for model in models]
     student = work_of("cifar_cnn_tiny", (3, 32, 32), 10).training_s(H100)
     # Each alone; the mean of all; learned weights of all, with look-aheads.

@@ -14,7 +14,7 @@ from metakd.study.curves import Curves
 from metakd.study.gpu_cost import gpu_cost
 from metakd.study.options import BankPolicy
 from metakd.study.plan import Plan, make_plan
-from metakd.study.searching import Searching
+from metakd.study.searching import searches_of
 from metakd.study.spec import StudySpec
 from metakd.study.strategies import STRATEGIES
 from metakd.testing.strategy import check_strategy
@@ -41,18 +41,12 @@ def digits(tmp_path_factory: pytest.TempPathFactory) -> ImageDataset:
 
 
 def board(plan: Plan) -> Board:
-    searches = [
-        Searching(name, STRATEGIES[name], case, case.choices(name, plan.spec))
-        for name, case in plan.searches
-    ]
-    return Board(Curves(StudyFolder(Path("nowhere")), ()), plan.jobs, searches)
+    return Board(Curves(StudyFolder(Path("nowhere")), ()), searches_of(plan))
 
 
 def jobs(plan: Plan) -> dict[str, Job]:
     """The run of each strategy."""
-    asked = {search.name: search.waits_for[0] for search in board(plan).unfinished()}
-    (fixed,) = plan.jobs
-    return asked | {"fixed": fixed}
+    return {search.name: search.waits_for[0] for search in board(plan).unfinished()}
 
 
 @pytest.mark.parametrize("name", LEARNING)

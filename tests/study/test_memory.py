@@ -6,11 +6,11 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from refilled_board import BoardOfJobs
 
 from metakd.data.datasets import open_dataset
 from metakd.memory import MemoryRanOutError, tells_of_memory
 from metakd.study import tuning
-from metakd.study.board import Board
 from metakd.study.console import PlainConsole
 from metakd.study.curves import Curves
 from metakd.study.plan import make_plan
@@ -125,7 +125,7 @@ class Under:
     def __init__(self, folder: Path, report: str) -> None:
         spec = StudySpec("s", scales=(0.3,), augmentations=("none",), seeds=1, epochs=1)
         plan = make_plan(spec, [open_dataset("digits", folder / "datasets")])
-        self.board = Board(Curves(StudyFolder(folder), ()), plan.jobs)
+        self.board = BoardOfJobs(Curves(StudyFolder(folder), ()), plan.jobs)
         self.known = {job.id for job in self.board.known()}
         self.queue = tuning._Queue(self.board, lambda: 2, max_failures=1)
         self.relay = tuning._Relay(self.queue, Watcher())

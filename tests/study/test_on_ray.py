@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 import torch
 from ray.util.state import list_actors
-from refilled_board import RefilledBoard
+from refilled_board import BoardOfJobs, RefilledBoard
 
 from metakd.core.training import Recipe
 from metakd.data.bank import open_answers
@@ -30,9 +30,8 @@ from metakd.study.options import BankPolicy
 from metakd.study.plan import Plan, make_plan
 from metakd.study.preparation import PreparationJob, preparation_of
 from metakd.study.run import teacher_in_words
-from metakd.study.searching import Searching
+from metakd.study.searching import searches_of
 from metakd.study.spec import StudySpec
-from metakd.study.strategies import STRATEGIES
 from metakd.study.trainable import Orders
 from metakd.study.tuning import Watcher, run_jobs
 from metakd.train.commit import record_failure
@@ -111,7 +110,7 @@ def run(
     heard = Heard(folder)
     orders = Orders(folder, resources, git_commit="abc", **settings)
     at_once = 1 if resources.workers > 1 else 2
-    board = Board(Curves(folder, finished_trials(folder.out)), jobs)
+    board = BoardOfJobs(Curves(folder, finished_trials(folder.out)), jobs)
     board.prepare(preparations)
     run_jobs(orders, board, lambda: at_once, heard, max_failures)
     return heard
@@ -244,12 +243,7 @@ def test_trials_run_and_a_failure_stays_alone_and_is_recorded(
 def searched(plan: Plan, folder: StudyFolder) -> Board:
     """A board of a plan, told what is in the store."""
     finished = finished_trials(folder.out)
-    searches = [
-        Searching(name, STRATEGIES[name], case, case.choices(name, plan.spec))
-        for name, case in plan.searches
-    ]
-    jobs = [job for job in plan.jobs if job.trial.id not in finished]
-    return Board(Curves(folder, finished), jobs, searches)
+    return Board(Curves(folder, finished), searches_of(plan))
 
 
 @pytest.mark.slow
@@ -481,6 +475,6 @@ def test_a_process_that_dies_between_two_trials_costs_the_next_one_a_single_try(
     jobs = [learning(plan, 2, seed=seed) for seed in (30, 31)]
     heard = KillsWhoeverIsIdle(folder, cluster.dashboard)
     orders = Orders(folder, ONE, git_commit="abc")
-    run_jobs(orders, Board(Curves(folder, ()), jobs), lambda: 1, heard, max_failures=1)
+    run_jobs(orders, BoardOfJobs(Curves(folder, ()), jobs), lambda: 1, heard, max_failures=1)
     assert heard.reasons == {}
     assert heard.done_ids == [job.trial.id for job in jobs]

@@ -44,7 +44,7 @@ def test_strategies_share_the_trials_that_they_have_in_common(digits: ImageDatas
     runs = Counter(job.trial.distiller.method for job in plan.jobs)
     cells = 2 * 2 * 2
     # Fixed τ = 4 is one of the grid's two runs.
-    assert runs == {"ce": cells, "kd": 2 * cells, "mkd": cells}
+    assert runs == {"ce": cells, "kd": 2 * cells, "mkd": cells, "align": cells}
     assert len(set(plan.trial_ids)) == len(plan.jobs)
 
 
@@ -54,7 +54,7 @@ def test_adding_to_a_study_keeps_its_trials(digits: ImageDataset) -> None:
         {"seeds": 3},
         {"temperatures": (1.0, 4.0, 16.0)},
         {"scales": (0.1, 0.3, 1.0)},
-        {"strategies": ("ce", "grid", "meta")},
+        {"strategies": ("ce", "grid", "meta", "align")},
     ):
         after = make_plan(replace(SPEC, **more), [digits])
         assert before <= set(after.trial_ids), more
@@ -79,7 +79,7 @@ def test_a_bank_serves_all_methods_of_a_setting_and_seed(digits: ImageDataset) -
     for bank in plan.banks:
         served = [job.trial for job in plan.jobs if job.bank is not None and job.bank.id == bank.id]
         assert len({(trial.sampling, trial.seed) for trial in served}) == 1
-        assert {trial.distiller.method for trial in served} == {"ce", "kd", "mkd"}
+        assert {trial.distiller.method for trial in served} == {"ce", "kd", "mkd", "align"}
 
 
 def test_one_bank_serves_all_scales_and_methods_where_scales_share_their_seeds(
@@ -198,8 +198,8 @@ def test_settings_are_all_combinations_and_runs_without_a_teacher_stand_beside_a
     assert models == list(product(("none", "strong"), spec.teachers, spec.students))
     runs = Counter(job.trial.distiller.method for job in plan.jobs)
     # 2 augmentations × 2 students × 2 seeds, and as often again for each teacher.
-    assert runs == {"ce": 8, "kd": 16}
-    assert len(plan.searches) == 16
+    assert runs == {"ce": 8, "kd": 16 + 16 * 2}
+    assert len(plan.strategy_runs) == 8 + 16 + 16
     assert [teacher.model for teacher in plan.teachers] == list(spec.teachers)
     one = make_plan(replace(spec, teachers=spec.teachers[:1]), [digits])
     assert set(one.trial_ids) < set(plan.trial_ids)
@@ -272,8 +272,9 @@ def test_a_new_strategy_is_one_file_and_one_line(
     monkeypatch.setitem(STRATEGIES, "hotter", new)
     check_strategy(new)
     plan = make_plan(replace(SPEC, strategies=("fixed", "hotter"), seeds=1), [digits])
-    (name, case), *others = plan.searches
-    assert (name, len(others)) == ("hotter", 3)
+    found = [case for name, case in plan.strategy_runs if name == "hotter"]
+    case, name = found[0], "hotter"
+    assert len(found) == 4
     wanted = Searching(name, new, case, case.choices(name, plan.spec)).wants(lambda trial: None)
     assert [job.trial.stop_after for job in wanted] == [None, 1]
     # Its first run is the default's.

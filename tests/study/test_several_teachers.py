@@ -15,7 +15,7 @@ from metakd.study.cost import expected_steps, plain_run, steps_left
 from metakd.study.curves import Curves
 from metakd.study.options import BankPolicy
 from metakd.study.plan import Plan, make_plan
-from metakd.study.searching import Searching
+from metakd.study.searching import Searching, searches_of
 from metakd.study.spec import SpecError, StudySpec
 from metakd.study.strategies import STRATEGIES
 from metakd.testing.strategy import check_strategy
@@ -43,7 +43,7 @@ def digits(tmp_path_factory: pytest.TempPathFactory) -> ImageDataset:
 
 def asked(plan: Plan, name: str) -> list[Trial]:
     """What a strategy asks for first."""
-    (case,) = [case for strategy, case in plan.searches if strategy == name]
+    (case,) = [case for strategy, case in plan.strategy_runs if strategy == name]
     search = Searching(name, STRATEGIES[name], case, case.choices(name, plan.spec))
     return [job.trial for job in search.wants(lambda trial: None)]
 
@@ -84,7 +84,9 @@ def test_each_teacher_alone_is_the_trial_of_a_study_of_one(digits: ImageDataset)
     fixed = make_plan(one_each, [digits])
     assert {trial.id for trial in singles} < set(fixed.trial_ids)
     # And whoever asks no teacher is the same run beside all of them.
-    assert set(plan.trial_ids) < set(fixed.trial_ids)
+    alone = {job.trial.id for job in plan.jobs if len(job.trial.teachers) < 2}
+    assert len(alone) == len(MODELS) + 1
+    assert alone < set(fixed.trial_ids)
 
 
 def test_searches_of_one_teacher_ask_what_they_asked_before_there_were_several(
@@ -99,7 +101,7 @@ def test_searches_of_one_teacher_ask_what_they_asked_before_there_were_several(
         seed_streams="shared",
     )
     plan = make_plan(spec, [digits])
-    (case,) = [case for _, case in plan.searches]
+    (case,) = [case for _, case in plan.strategy_runs]
     assert case.choices("random", spec).seed == int(CHOICES_SEED, 16)
 
 
@@ -143,7 +145,7 @@ def test_a_bank_keeps_features_where_they_are_asked_for_and_fit(digits: ImageDat
 
 def test_costs_count_each_teacher_alone_and_every_look_ahead(digits: ImageDataset) -> None:
     plan = make_plan(SPEC, [digits])
-    cases = dict(plan.searches)
+    cases = dict(plan.strategy_runs)
     search = Searching("single", STRATEGIES["single"], cases["single"],
                        cases["single"].choices("single", plan.spec))  # fmt: skip
     assert (len(search.waits_for), search.runs_to_come) == (3, 0)
@@ -159,11 +161,8 @@ def test_costs_count_each_teacher_alone_and_every_look_ahead(digits: ImageDatase
 
 
 def board_of(plan: Plan) -> Board:
-    searches = [
-        Searching(name, STRATEGIES[name], case, case.choices(name, plan.spec))
-        for name, case in plan.searches
-    ]
-    return Board(Curves(StudyFolder(Path("nowhere")), ()), plan.jobs, searches)
+    searches = searches_of(plan)
+    return Board(Curves(StudyFolder(Path("nowhere")), ()), searches)
 
 
 def test_what_is_left_is_every_run_that_is_known_with_its_look_aheads(
@@ -199,8 +198,10 @@ def test_the_table_of_searches_names_the_setting_not_the_single_teacher(
 ) -> None:
     plan = make_plan(SPEC, [digits])
     rows = Counter((row["strategy"], row["teacher"]) for row in board_of(plan).rows())
-    assert rows == {("single", SPEC.teachers[0]): 3, ("mean_losses", SPEC.teachers[0]): 1,
-                    ("mmkd", SPEC.teachers[0]): 1}  # fmt: skip
+    [several] = SPEC.teachers
+    assert rows == {
+        ("ce", None): 1, ("single", several): 3, ("mean_losses", several): 1, ("mmkd", several): 1,
+    }  # fmt: skip
 
 
 @pytest.mark.parametrize(

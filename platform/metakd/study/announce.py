@@ -84,18 +84,15 @@ def announce_plan(
             f"note         {counted(spec.seeds, 'seed')}: too few for an interval in a single "
             f"setting, give --seeds {MIN_PAIRS} or more"
         )
-    settings, planned = len(plan.settings), len(board.planned())
-    seeds = spanned(plan.seed_counts, "seed")
+    settings, seeds = len(plan.settings), spanned(plan.seed_counts, "seed")
+    to_run = len({job.id for job in board.known()}.intersection(plan.trial_ids))
     console.print(
         f"trials       {len(plan.jobs)} in {settings} settings × {seeds}; "
-        f"{len(plan.jobs) - planned} finished, {planned} to run"
+        f"{len(plan.jobs) - to_run} finished, {to_run} to run"
     )
-    if plan.searches:
-        unfinished = len(board.unfinished())
-        console.print(
-            f"searches     {len(plan.searches)} of {len({name for name, _ in plan.searches})} "
-            f"strategies; {len(plan.searches) - unfinished} finished, {unfinished} to run"
-        )
+    further = sum(search.runs_to_come for search in board.unfinished())
+    if further >= 1:
+        console.print(f"             and about {further:,.0f} that searches will choose")
     if not board.is_over:
         console.print(f"kept         {_images(plan)}, bank {_banks(plan.banks)}")
         console.print(f"disk         {_size(free)} free")

@@ -7,6 +7,7 @@ was killed takes the same looks as one that was not.
 import math
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from rich.console import Console
@@ -21,14 +22,13 @@ from metakd.results.reader import finished_trials
 from metakd.results.seeds import seed_number
 from metakd.results.study import STUDY_FILE, StudyRecord
 from metakd.study.board import Board
-from metakd.study.cases import Setting
 from metakd.study.cost import expected_steps, plain_run
 from metakd.study.decidable import require_other_settings
 from metakd.study.options import UntilDecided
-from metakd.study.plan import Asked, Plan, expected_runs
+from metakd.study.plan import Plan
 from metakd.study.progress import duration
 from metakd.study.record import as_recorded, record_searches, record_study
-from metakd.study.searching import searching
+from metakd.study.searching import searches_of
 from metakd.study.spec import SpecError, StudySpec
 from metakd.train.folder import StudyFolder
 
@@ -145,24 +145,19 @@ class Blocks:
         self._console.print(f"look         {line}; {look.trials} trials, {duration(look.wall_s)}")
 
     def _begin(self, plan: Plan, board: Board) -> None:
-        known = set(self.plan.trial_ids) | finished_trials(self._folder.out)
-        begun = {_place(asked) for asked in self.plan.searches}
+        begun = {run.place for run in self.plan.strategy_runs}
         self.plan = plan
         self._block += 1
         record_study(plan, self._folder.out, self.declared)
         self._folder.hand_over(self._folder.out / STUDY_FILE)
-        board.add(
-            [job for job in plan.jobs if job.trial.id not in known],
-            [searching(*asked, plan.spec) for asked in plan.searches if _place(asked) not in begun],
-        )
+        further = [run for run in plan.strategy_runs if run.place not in begun]
+        board.add(searches_of(replace(plan, strategy_runs=tuple(further))))
         seeds = spanned(plan.seed_counts, "seed")
         self._console.print(f"block        {seeds} a setting, {len(board.known())} trials to run")
 
     def _is_affordable(self, plan: Plan) -> bool:
         """Says whether the next block fits into what is left of the budget, and if not, why."""
-        runs = len(plan.trial_ids) + sum(
-            expected_runs(*asked, plan.spec) for asked in plan.searches
-        )
+        runs = plan.expected_trials
         most = self._budget.max_runs
         if most is not None and runs > most:
             self._console.print(
@@ -214,13 +209,12 @@ def seed_costs(plan: Plan) -> tuple[float, ...]:
         if seed_number(trial.seed) == plan.spec.first_seed:
             group = group_of[trial.data, trial.sampling]
             costs[group] += (expected_steps(job) + TRIAL_STEPS) * pixels[trial.data]
-    for name, case in plan.searches:
-        if seed_number(case.seed) == plan.spec.first_seed:
+    for search in searches_of(plan):
+        case = search.case
+        if search.runs_to_come and seed_number(case.seed) == plan.spec.first_seed:
             data, sampling = case.setting.data, case.setting.sampling
             steps = expected_steps(plain_run(case)) + TRIAL_STEPS
-            costs[group_of[data, sampling]] += (
-                expected_runs(name, case, plan.spec) * steps * pixels[data]
-            )
+            costs[group_of[data, sampling]] += search.runs_to_come * steps * pixels[data]
     return tuple(cost / min(pixels.values()) for cost in costs)
 
 
@@ -263,7 +257,3 @@ def _require_same_design(recorded: StudyRecord, plan: Plan, out: Path) -> None:
 
 def _shown(pilots: Sequence[float]) -> str:
     return " ".join(f"{each:g}" for each in pilots)
-
-
-def _place(asked: Asked) -> tuple[str, Setting, int]:
-    return asked.strategy, asked.case.setting, asked.case.seed

@@ -1,4 +1,4 @@
-"""What is to be run next: preparations, trials of the plan, and those that searches ask for."""
+"""What is to be run next: preparations, and the trials that strategies run."""
 
 from collections import deque
 from collections.abc import Callable, Iterable
@@ -17,28 +17,27 @@ class Board:
     """Hands out jobs until everything asked for has run.
 
     Teachers come first, then seed by seed: what is finished early is complete pairs. Within a seed
-    its views and logits come first, then what searches wait for, since the rest of a search comes
-    after it. A trial waits for its own preparations and for no others.
+    its views and logits come first, then trials after which their strategies go on. A trial waits
+    for its own preparations and for no others.
 
     Args:
         curves: What is in the store.
-        jobs: Trials of the plan that are not finished.
-        searches: All searches; what is in the store is told them at once.
+        searches: All strategies at work; what is in the store is told them at once.
         on_complete: Told of a search that ends from now on.
     """
 
     def __init__(
         self,
         curves: Curves,
-        jobs: Iterable[Job],
         searches: Iterable[Searching] = (),
         on_complete: Callable[[Searching], None] = lambda search: None,
     ) -> None:
         self._curves = curves
         self._on_complete = on_complete
         self._searches = list(searches)
-        self._planned: dict[int, deque[Job]] = {}
-        self._asked: dict[int, deque[Job]] = {}
+        # By seed: those after which a strategy goes on, and all others.
+        self._early: dict[int, deque[Job]] = {}
+        self._late: dict[int, deque[Job]] = {}
         self._waiting: dict[str, list[Searching]] = {}
         # Handed out or about to be: ids, and what became of them.
         self._open: set[str] = set()
@@ -49,7 +48,8 @@ class Board:
         self._nothing_is_ready = False
         self._when_over: Callable[[], None] = lambda: None
         self.is_closed = False
-        self._put_up(jobs, self._searches)
+        for search in self._searches:
+            self._advance(search)
 
     @property
     def is_over(self) -> bool:
@@ -60,29 +60,20 @@ class Board:
         """Has a call made whenever the last job ends; it may add further ones."""
         self._when_over = call
 
-    def add(self, jobs: Iterable[Job], searches: Iterable[Searching]) -> None:
-        """Adds a block: trials of the plan that are not finished, and searches."""
+    def add(self, searches: Iterable[Searching]) -> None:
+        """Adds a block of strategies at work in further seeds."""
         added = list(searches)
         self._searches += added
-        self._put_up(jobs, added)
+        for search in added:
+            self._advance(search)
 
     def close(self) -> None:
         """Takes down all that nobody has been given; what runs may end, and nothing follows it."""
         self.is_closed = True
-        for queues in (self._planned, self._asked):
+        for queues in (self._early, self._late):
             self._open.difference_update(job.trial.id for q in queues.values() for job in q)
             queues.clear()
         self.take_preparations()
-
-    def _put_up(self, jobs: Iterable[Job], searches: Iterable[Searching]) -> None:
-        for job in jobs:
-            self._put(job, self._planned)
-        for search in searches:
-            self._advance(search)
-
-    def planned(self) -> list[Job]:
-        """Returns the trials of the plan that nobody has been given yet."""
-        return [job for queue in self._planned.values() for job in queue]
 
     def unfinished(self) -> list[Searching]:
         """Returns the searches that are not complete."""
@@ -117,9 +108,7 @@ class Board:
 
     def known(self) -> list[Job]:
         """Returns the trials that are known and not handed out."""
-        return [
-            job for queues in (self._planned, self._asked) for q in queues.values() for job in q
-        ]
+        return [job for queues in (self._early, self._late) for q in queues.values() for job in q]
 
     def bank_ids(self) -> set[str]:
         """Returns the banks that the jobs need, also those that searches will ask for."""
@@ -140,7 +129,7 @@ class Board:
         """Hands out a job; None while all that is left waits for what runs."""
         if self._nothing_is_ready:
             return None
-        queues = (self._preparations, self._asked, self._planned)
+        queues = (self._preparations, self._early, self._late)
         for seed in sorted(set().union(*queues)):
             for jobs in queues:
                 job = self._pop_ready(jobs[seed]) if seed in jobs else None
@@ -163,7 +152,7 @@ class Board:
         """Takes back a job that failed and is to be tried again: it is the next one of its kind."""
         self._nothing_is_ready = False
         if isinstance(job, Job):
-            self._asked.setdefault(seed_number(job.trial.seed), deque()).appendleft(job)
+            self._early.setdefault(seed_number(job.trial.seed), deque()).appendleft(job)
         else:
             self._preparations.setdefault(job.seed, deque()).appendleft(job)
 
@@ -209,7 +198,7 @@ class Board:
             if search not in waiting:
                 waiting.append(search)
             if trial_id not in self._open | self._failed and not self.is_closed:
-                self._put(job, self._asked)
+                self._put(job, self._early if search.runs_to_come else self._late)
 
     def _put(self, job: Job, queues: dict[int, deque[Job]]) -> None:
         self._nothing_is_ready = False

@@ -141,7 +141,8 @@ def work_left(board: Board) -> Iterator[tuple[Job, float]]:
     for job in board.known():
         yield job, 1.0
     for search in board.unfinished():
-        yield plain_run(search.case), search.runs_to_come
+        if search.runs_to_come:
+            yield plain_run(search.case), search.runs_to_come
 
 
 def steps_left(board: Board) -> float:

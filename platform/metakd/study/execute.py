@@ -46,7 +46,7 @@ from metakd.study.plan import Plan, make_plan
 from metakd.study.progress import duration
 from metakd.study.record import record_searches, record_study
 from metakd.study.resources import Node, allot
-from metakd.study.searching import Searching, searching
+from metakd.study.searching import Searching, searches_of
 from metakd.study.spec import StudySpec
 from metakd.study.storage import require_lasting
 from metakd.train.failure_report import reason_of
@@ -102,8 +102,7 @@ def execute(
         failures = _run(plan, board, blocks, options, folder, console)
         summary, report = _conclude(options, folder, render, console)
         announce_places(console, options.out, report, folder.store)
-        planned = plan if blocks is None else blocks.plan
-        announce_skipped(console, options.out, board.trial_ids() | set(planned.trial_ids))
+        announce_skipped(console, options.out, board.trial_ids())
         announce_failures(console, failures)
         console.print(f"done in {duration(time.monotonic() - started)}")
         announce_decision(console, summary)
@@ -321,7 +320,6 @@ def _board(plan: Plan, folder: StudyFolder) -> Board:
 
     return Board(
         Curves(folder, finished),
-        [job for job in plan.jobs if job.trial.id not in finished],
-        [searching(name, case, plan.spec) for name, case in plan.searches],
+        searches_of(plan),
         release,
     )

@@ -28,7 +28,7 @@ from metakd.study.fit import asked_for_features, fitting
 from metakd.study.options import CHOSEN_BY_SIZE, BankPolicy
 from metakd.study.plan_size import require_samples, require_trials
 from metakd.study.spec import ENSEMBLE, NO_TEACHER, RISING, SpecError, StudySpec
-from metakd.study.strategies import BASIC, STRATEGIES
+from metakd.study.strategies import STRATEGIES
 from metakd.study.strategies.strategy import first_legs
 from metakd.train.bank_building import BankContent
 from metakd.train.sampling import Sampling, training_views
@@ -46,25 +46,29 @@ class Opened(NamedTuple):
     recipes: Recipes
 
 
-class Asked(NamedTuple):
+class StrategyRun(NamedTuple):
     """A strategy in a setting and seed."""
 
     strategy: str
     case: Case
 
+    @property
+    def place(self) -> tuple[str, Setting, int]:
+        """What it is, whatever was prepared for it."""
+        return self.strategy, self.case.setting, self.case.seed
+
 
 @dataclass(frozen=True)
 class Plan:
-    """What a study will run. Trials that strategies share stand here once.
+    """What a study will run.
 
     Attributes:
         spec: The question, with strategies and models by name.
         left_out: Strategies that do not fit where all were asked for, and why.
         opened: The datasets.
         settings: All settings, in the order of the report.
-        jobs: The trials of the basic strategies, seed by seed: what is finished early is complete
-            pairs.
-        searches: The other strategies in every setting and seed, seed by seed.
+        strategy_runs: The strategies in every setting and seed, seed by seed: what is finished
+            early is complete pairs.
         teachers: The teachers, empty when no strategy asks one.
         banks: Their views and answers, and what of them is kept.
         seed_counts: How many seeds each setting has, in their order.
@@ -75,28 +79,44 @@ class Plan:
     left_out: dict[str, str]
     opened: tuple[Opened, ...]
     settings: tuple[Setting, ...]
-    jobs: tuple[Job, ...]
-    searches: tuple[Asked, ...]
+    strategy_runs: tuple[StrategyRun, ...]
     teachers: tuple[TeacherSpec, ...]
     banks: tuple[BankSpec, ...]
     seed_counts: tuple[int, ...]
     seed_groups: tuple[int, ...]
 
     @cached_property
+    def jobs(self) -> tuple[Job, ...]:
+        """The trials that are known before anything runs; those that strategies share once."""
+        jobs = [
+            case.job(leg)
+            for name, case in self.strategy_runs
+            for leg in first_legs(STRATEGIES[name], case.choices(name, self.spec))
+        ]
+        return tuple({job.trial.id: job for job in jobs}.values())
+
+    @cached_property
     def trial_ids(self) -> tuple[str, ...]:
-        """Ids of the basic strategies' trials, in the order of the jobs."""
+        """Their ids, in the same order."""
         return tuple(job.trial.id for job in self.jobs)
+
+    @cached_property
+    def expected_trials(self) -> float:
+        """How many trials strategies run, as far as can be said before."""
+        further = (
+            expected_runs(name, case, self.spec)
+            - len(first_legs(STRATEGIES[name], case.choices(name, self.spec)))
+            for name, case in self.strategy_runs
+            if STRATEGIES[name].is_searcher
+        )
+        return len(self.jobs) + sum(max(0.0, runs) for runs in further)
 
     @cached_property
     def labelled(self) -> dict[tuple[DataSpec, Sampling], tuple[int, int]]:
         """How many samples train a student, and how many are held out, by dataset and sampling."""
-        known = {
-            (job.trial.data, job.trial.sampling): (job.samples, job.held_out) for job in self.jobs
-        }
-        searched = (asked.case for asked in self.searches)
-        return known | {
+        return {
             (case.setting.data, case.setting.sampling): (case.samples, case.held_out)
-            for case in searched
+            for _, case in self.strategy_runs
         }
 
     def opened_of(self, data: DataSpec) -> Opened:
@@ -159,27 +179,17 @@ def make_plan(
         teachers=tuple(dict.fromkeys(s.teachers_name or NO_TEACHER for s in settings)),
         students=tuple(dict.fromkeys(setting.student for setting in settings)),
     )
-    jobs = {
-        job.trial.id: job
+    strategy_runs = dict.fromkeys(
+        StrategyRun(name, case if STRATEGIES[name].asks_teacher else case.without_teacher)
         for case in cases
         for name in strategies
-        if name in BASIC
-        for leg in first_legs(STRATEGIES[name], case.choices(name, spec))
-        for job in [case.job(leg)]
-    }
-    searches = {
-        Asked(name, case if STRATEGIES[name].asks_teacher else case.without_teacher): None
-        for case in cases
-        for name in strategies
-        if name not in BASIC
-    }
+    )
     return Plan(
         spec=spec,
         left_out=left_out,
         opened=opened,
         settings=settings,
-        jobs=tuple(jobs.values()),
-        searches=tuple(searches),
+        strategy_runs=tuple(strategy_runs),
         teachers=tuple(dict.fromkeys(t for s in settings for t in s.teachers)),
         banks=tuple(banks),
         seed_counts=counts,

@@ -116,7 +116,7 @@ def run_on(
     while True:
         if allotment.each.workers > 1 and not board.is_prepared:
             # What drives a trial on workers has no CPU of its own to prepare anything on.
-            alone = Board(Curves(folder, ()), ())
+            alone = Board(Curves(folder, ()))
             alone.prepare(board.take_preparations())
             run(alone, allot(Wanted(), cluster.nodes))
         failures += run(board, allotment)

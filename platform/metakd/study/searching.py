@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 from metakd.study.cases import Case, Job
-from metakd.study.spec import StudySpec
+from metakd.study.plan import Plan
 from metakd.study.strategies import STRATEGIES
 from metakd.study.strategies.strategy import Choices, Leg, Strategy, StrategyError, begin
 from metakd.train.trial import Trial
@@ -131,10 +131,13 @@ class Searching:
         return replace(job, from_epoch=paid)
 
 
-def searching(name: str, case: Case, spec: StudySpec) -> Searching:
-    """Returns the search of a strategy in a case, at its beginning.
+def searches_of(plan: Plan) -> list[Searching]:
+    """Returns all strategies of a plan at work, each at its beginning.
 
     Raises:
-        StrategyError: If it asks for nothing.
+        StrategyError: If one runs nothing.
     """
-    return Searching(name, STRATEGIES[name], case, case.choices(name, spec))
+    return [
+        Searching(name, STRATEGIES[name], case, case.choices(name, plan.spec))
+        for name, case in plan.strategy_runs
+    ]

@@ -19,9 +19,8 @@ from metakd.study.options import BankPolicy
 from metakd.study.plan import Plan, make_plan
 from metakd.study.preparation import carry_out, preparation_of
 from metakd.study.record import git_commit, record_searches, record_study
-from metakd.study.searching import Searching
+from metakd.study.searching import searches_of
 from metakd.study.spec import StudySpec
-from metakd.study.strategies import STRATEGIES
 from metakd.train.commit import commit
 from metakd.train.folder import StudyFolder
 from metakd.train.student import run_trial
@@ -60,7 +59,7 @@ def a_study(setup: Setup) -> Found:
         committed = run(plan, folder, setup)
     for place in (folder.datasets, folder.banks, folder.teachers):
         folder.remove(place)
-    planned = len(plan.jobs) + len(plan.searches)
+    planned = len(plan.jobs)
     rows = read_trials(folder.out).to_pylist()
     return Found(
         committed == planned,
@@ -100,11 +99,7 @@ def sized(spec: StudySpec, plan: Plan, folder: StudyFolder, setup: Setup) -> Stu
 def run(plan: Plan, folder: StudyFolder, setup: Setup) -> int:
     """Runs the plan in this process while there is time; returns how many trials it committed."""
     record_study(plan, folder.out)
-    searches = [
-        Searching(name, STRATEGIES[name], case, case.choices(name, plan.spec))
-        for name, case in plan.searches
-    ]
-    board = Board(Curves(folder, ()), plan.jobs, searches)
+    board = Board(Curves(folder, ()), searches_of(plan))
     board.prepare(preparation_of(plan.banks, board.bank_ids(), plan.teachers))
     committed, longest_s = 0, 0.0
     while setup.left_s > longest_s and (job := board.next_job()) is not None:

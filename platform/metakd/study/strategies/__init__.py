@@ -50,8 +50,4 @@ STRATEGIES: Registry[Strategy] = Registry(
     {name: f"metakd.study.strategies.{place}" for name, place in _PLACES.items()}
 )
 
-BASIC = ("ce", "fixed", "grid", "meta")
-"""Those whose runs a study's record names; of the others, ``searches.parquet`` says what they ran.
-"""
-
-__all__ = ["BASIC", "STRATEGIES", "Choices", "Leg", "Search", "Strategy", "StrategyError"]
+__all__ = ["STRATEGIES", "Choices", "Leg", "Search", "Strategy", "StrategyError"]

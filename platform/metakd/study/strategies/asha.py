@@ -1,20 +1,20 @@
-"""Early stopping by ASHA, through Ray Tune's scheduler: of the grid, and of what TPE proposes.
+"""Early stopping by asynchronous successive halving: of the grid, and of what TPE proposes.
 
 One run goes on at a time. At a rung it is stopped unless it is among the best third of those that
-came by there before; the first one always goes on. Source: Li et al. 2020 (arXiv 1810.05934).
+came by there, itself included; while there are fewer than three, unless it is the best. Source: Li
+et al. 2020 (arXiv 1810.05934), as Optuna's ``SuccessiveHalvingPruner`` has it.
 """
 
 from collections.abc import Generator, Iterator
 from math import ceil
-from types import SimpleNamespace
-from typing import Any
 
 import numpy as np
-from ray.tune.schedulers import ASHAScheduler, TrialScheduler
+import optuna
+from optuna.trial import TrialState
 
 from metakd.core.distillers import DistillerConfig, KDConfig
 from metakd.study.strategies.strategy import Choices, Leg, Search, Strategy
-from metakd.study.strategies.tpe import Tpe
+from metakd.study.strategies.tpe import new_search, plain_kd, temperatures
 
 REDUCTION = 3
 FIRST_RUNG = 9
@@ -22,55 +22,51 @@ FIRST_RUNG = 9
 
 
 class Asha:
-    """Says which runs go on beyond a rung.
+    """Runs of one budget, stopped at rungs.
 
     Args:
         choices: The setting.
 
     Attributes:
+        study: Optuna's record of the runs; it proposes further temperatures.
         spent: What was run so far, in whole runs.
     """
 
     def __init__(self, choices: Choices) -> None:
         first = ceil(choices.epochs / FIRST_RUNG)
-        self._scheduler = ASHAScheduler(
-            time_attr="epoch",
-            metric="val_acc",
-            mode="max",
-            max_t=choices.epochs,
-            grace_period=first,
-            reduction_factor=REDUCTION,
+        pruner = optuna.pruners.SuccessiveHalvingPruner(
+            min_resource=first, reduction_factor=REDUCTION
         )
+        self.study = new_search(choices, pruner)
         self._ends = [*_rungs(first, choices.epochs), choices.epochs]
         self._choices = choices
-        self._runs = 0
         self.spent = 0.0
 
     def can_afford_a_rung(self) -> bool:
         """Says whether the budget holds the first part of another run."""
         return self.spent + self._ends[0] / self._choices.epochs <= self._choices.budget + 1e-9
 
-    def run(self, distiller: DistillerConfig) -> Generator[list[Leg], list[float], float]:
+    def run(
+        self, trial: optuna.trial.Trial, distiller: DistillerConfig
+    ) -> Generator[list[Leg], list[float], None]:
         """Runs one configuration for as long as it is among the best, or the budget lasts.
 
-        Returns:
-            The validation accuracy where it ended.
+        Args:
+            trial: Optuna's trial of it.
+            distiller: The configuration.
         """
-        self._runs += 1
-        # The scheduler asks a trial for nothing but its id.
-        trial: Any = SimpleNamespace(trial_id=str(self._runs))
-        self._scheduler.on_trial_add(None, trial)
-        done, val_acc = 0, 0.0
+        done, val_acc, state = 0, 0.0, TrialState.COMPLETE
         for end in self._ends:
             cost = (end - done) / self._choices.epochs
             if self.spent + cost > self._choices.budget + 1e-9:
                 break
             (val_acc,) = yield [Leg(distiller, end if end < self._choices.epochs else None)]
             self.spent, done = self.spent + cost, end
-            result = {"epoch": end, "val_acc": val_acc}
-            if self._scheduler.on_trial_result(None, trial, result) == TrialScheduler.STOP:
+            trial.report(val_acc, step=end)
+            if end < self._choices.epochs and trial.should_prune():
+                state = TrialState.PRUNED
                 break
-        return val_acc
+        self.study.tell(trial, None if state is TrialState.PRUNED else val_acc, state)
 
 
 def _rungs(first: int, epochs: int) -> Iterator[int]:
@@ -86,13 +82,14 @@ def _search_grid(choices: Choices) -> Search:
     order = np.random.default_rng(choices.seed).permutation(len(choices.temperatures))
     for tau in (choices.temperatures[index] for index in order):
         if asha.can_afford_a_rung():
-            yield from asha.run(KDConfig(tau, tau, choices.alpha))
+            yield from asha.run(asha.study.ask(), KDConfig(tau, tau, choices.alpha))
 
 
 def _search_tpe(choices: Choices) -> Search:
-    asha, tpe = Asha(choices), Tpe(choices)
+    asha = Asha(choices)
     while asha.can_afford_a_rung():
-        tpe.tell((yield from asha.run(tpe.propose())))
+        trial = asha.study.ask(temperatures(choices))
+        yield from asha.run(trial, plain_kd(trial, choices))
 
 
 GRID_ASHA = Strategy("the grid, bad runs stopped early (ASHA)", _search_grid, is_searcher=True)

@@ -1,54 +1,53 @@
-"""Bayesian search by Optuna's tree-structured Parzen estimator, through Ray Tune's OptunaSearch.
+"""Bayesian search by Optuna's tree-structured Parzen estimator.
 
 Source: Bergstra et al. 2011 (NeurIPS 24).
 """
 
 import optuna
-from ray.tune.search.optuna import OptunaSearch
+from optuna.distributions import BaseDistribution, FloatDistribution
 
 from metakd.core.distillers import KDConfig
 from metakd.study.strategies.strategy import Choices, Leg, Search, Strategy
 
-METRIC = "val_acc"
 RANDOM_SHARE = 3
 """One in so many runs is drawn at random, to begin with; Optuna's ten would leave nothing else."""
 
 
-class Tpe:
-    """Proposes temperatures from what it was told of earlier ones."""
+def temperatures(choices: Choices) -> dict[str, BaseDistribution]:
+    """Returns what is searched: one temperature, evenly over its logarithm."""
+    low, high = choices.range
+    return {"tau": FloatDistribution(low, high, log=True)}
 
-    def __init__(self, choices: Choices) -> None:
-        optuna.logging.set_verbosity(optuna.logging.WARNING)
-        low, high = choices.range
-        self._searcher = OptunaSearch(
-            {"tau": optuna.distributions.FloatDistribution(low, high, log=True)},
-            metric=METRIC,
-            mode="max",
-            sampler=optuna.samplers.TPESampler(
-                n_startup_trials=max(2, round(choices.budget / RANDOM_SHARE)),
-                seed=choices.seed % 2**32,
-            ),
-        )
-        self._alpha = choices.alpha
-        self._proposed = 0
 
-    def propose(self) -> KDConfig:
-        """Returns the next run."""
-        self._proposed += 1
-        proposal = self._searcher.suggest(str(self._proposed))
-        assert proposal is not None
-        return KDConfig(proposal["tau"], proposal["tau"], self._alpha)
+def new_search(
+    choices: Choices, pruner: optuna.pruners.BasePruner | None = None
+) -> optuna.study.Study:
+    """Returns an Optuna study that proposes temperatures by TPE and maximises validation accuracy.
 
-    def tell(self, val_acc: float) -> None:
-        """Hears what the last proposed run reached."""
-        self._searcher.on_trial_complete(str(self._proposed), {METRIC: val_acc})
+    Args:
+        choices: The setting; its seed is the sampler's.
+        pruner: What ends bad runs early; None ends none.
+    """
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    sampler = optuna.samplers.TPESampler(
+        n_startup_trials=max(2, round(choices.budget / RANDOM_SHARE)), seed=choices.seed % 2**32
+    )
+    return optuna.create_study(
+        direction="maximize", sampler=sampler, pruner=pruner or optuna.pruners.NopPruner()
+    )
+
+
+def plain_kd(trial: optuna.trial.Trial, choices: Choices) -> KDConfig:
+    """Returns the run of the temperature that a trial proposes."""
+    return KDConfig(trial.params["tau"], trial.params["tau"], choices.alpha)
 
 
 def _search(choices: Choices) -> Search:
-    tpe = Tpe(choices)
+    study = new_search(choices)
     for _ in range(int(choices.budget)):
-        (val_acc,) = yield [Leg(tpe.propose())]
-        tpe.tell(val_acc)
+        trial = study.ask(temperatures(choices))
+        (val_acc,) = yield [Leg(plain_kd(trial, choices))]
+        study.tell(trial, val_acc)
 
 
 OPTUNA = Strategy(
