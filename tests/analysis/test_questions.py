@@ -7,10 +7,9 @@ import pytest
 from made_up_ensemble import ensemble_study
 from rich.console import Console
 
-from metakd.analysis.question_table import tables
+from dashboards.terminal import rivals_table, tables
 from metakd.analysis.questions import asked_gap
 from metakd.analysis.summarise import read_summary, summarise, write_summary
-from metakd.analysis.terminal import rivals_table
 from metakd.results.teachers import TeacherScore
 
 NAMES = ("a_teacher", "a_teacher_of_some_size", "[red]another[/red]", "t3", "t4", "t5")

@@ -8,13 +8,13 @@ import pytest
 from made_up_study import MadeUpLeg, MadeUpSearch
 from rich.console import Console
 
+from dashboards.terminal import rivals_table
 from metakd.analysis.claims import holm
 from metakd.analysis.grid import choose
 from metakd.analysis.reached import reached_by_strategy
 from metakd.analysis.rivals import compare_rivals, found_at_equal_cost, legs_paid_for
 from metakd.analysis.summarise import read_summary, summarise, write_summary
 from metakd.analysis.table import make_table
-from metakd.analysis.terminal import rivals_table
 
 
 def table_of(study):

@@ -25,9 +25,9 @@ from dashboards.hero_contest import contest_plot
 from dashboards.looks import looks_in
 from dashboards.report import render
 from dashboards.teacher_looks import LOOKS, teacher_looks
+from dashboards.terminal import tables
 from dashboards.theme import ENSEMBLE_LOOKS, coloured
 from metakd.analysis.intervals import Interval
-from metakd.analysis.question_table import tables
 from metakd.analysis.summarise import read_summary, summarise, write_summary
 from metakd.analysis.summary import Summary
 from metakd.analysis.weight_curves import FinalWeight, FinalWeights
