@@ -19,6 +19,6 @@ def write_report(out: Path, summary: "Summary") -> Path:
 
 def print_verdict(console: "Console", summary: "Summary") -> None:
     """Prints the verdict of a summary, and its tables, into a terminal."""
-    from dashboards import terminal
+    from dashboards import questions, terminal
 
-    terminal.print_verdict(console, summary)
+    terminal.print_verdict(console, summary, questions.tables(summary))

@@ -1,12 +1,13 @@
-"""Colours by what they mean, in a light and a dark theme.
+"""Colours by what they mean, in a light and a dark theme, and the tones of verdicts.
 
 Figures name colours by token ("@meta"); the page replaces them by the theme that is on, so that one
-figure serves both. A strategy has one colour, one symbol and one dash everywhere.
+figure serves both. Words always stand beside a tone.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any, Literal
+
+from metakd.analysis.summary import Comparison
 
 LIGHT = {
     "paper": "#f6f5f1",
@@ -68,6 +69,27 @@ HUES = {
 }
 
 
+GOOD, BAD, NEUTRAL = "good", "bad", "neutral"
+LIGHT_TONES = {
+    GOOD: "#0f6b4f",
+    "good-soft": "#dff1e9",
+    BAD: "#9b1c31",
+    "bad-soft": "#fbe4e7",
+    NEUTRAL: "#5c6773",
+    "neutral-soft": "#eceae4",
+}
+DARK_TONES = {
+    GOOD: "#7fdcb6",
+    "good-soft": "#14392d",
+    BAD: "#ff9fae",
+    "bad-soft": "#47181f",
+    NEUTRAL: "#a9b4bf",
+    "neutral-soft": "#242c34",
+}
+AHEAD = ("better", "slightly better")
+BEHIND = ("worse", "slightly worse")
+
+
 def _soft(colour: str, opacity: float) -> str:
     red, green, blue = (int(colour[at : at + 2], 16) for at in (1, 3, 5))
     return f"rgba({red},{green},{blue},{opacity})"
@@ -80,72 +102,6 @@ Theme = Literal["light", "dark"]
 THEMES: Mapping[Theme, Mapping[str, str]] = {"light": LIGHT, "dark": DARK}
 
 
-@dataclass(frozen=True)
-class Look:
-    """How a strategy is named and drawn."""
-
-    name: str
-    colour: str
-    symbol: str
-    dash: str
-
-    @property
-    def soft(self) -> str:
-        """The colour of the strategy's band."""
-        return f"{self.colour}-soft"
-
-
-# In the order of legends and tables.
-SEARCH_LOOKS = {
-    "meta": Look("learned", "@meta", "diamond", "solid"),
-    "grid": Look("grid", "@grid", "circle", "solid"),
-    "fixed": Look("fixed τ", "@fixed", "square", "dash"),
-    "ce": Look("no teacher", "@ce", "triangle-up", "dot"),
-    "grid2d": Look("grid 2D", "@olive", "square", "solid"),
-    "random": Look("random", "@teal", "circle", "solid"),
-    "optuna": Look("Optuna", "@violet", "star", "solid"),
-    "optuna+asha": Look("Optuna + ASHA", "@magenta", "star", "dash"),
-    "grid+asha": Look("grid + ASHA", "@sky", "circle-open", "dash"),
-    "pbt": Look("PBT", "@rose", "hexagon", "solid"),
-    "ctkd": Look("CTKD", "@wine", "triangle-down", "solid"),
-    "logit_std": Look("logit std", "@mustard", "pentagon", "solid"),
-    "dkd": Look("DKD", "@brown", "cross", "solid"),
-    "meta-shared": Look("learned, one τ", "@ember", "diamond-open", "dash"),
-    "align": Look("aligned τ", "@indigo", "diamond", "dot"),
-}
-# The same methods with one thing changed, which a study of starts tells apart.
-START_LOOKS = {
-    "meta-starts": Look("learned, each start", "@meta", "diamond-open", "dot"),
-    "grid-scale-free": Look("grid, one gradient size", "@grid", "circle-open", "dot"),
-}
-# Of several teachers at once: hues come again, as no usual study has both.
-ENSEMBLE_LOOKS = {
-    "mmkd": Look("MMKD", "@ember", "diamond", "solid"),
-    "mmkd+tau": Look("MMKD, learned τ", "@wine", "diamond-open", "dash"),
-    "mmkd-logits": Look("MMKD, no features", "@magenta", "diamond", "solid"),
-    "mmkd-tau": Look("learned τ alone", "@sky", "diamond-open", "solid"),
-    "mmkd-reference": Look("MMKD as published", "@brown", "cross", "dash"),
-    "mean_losses": Look("mean of losses", "@steel", "square", "solid"),
-    "mean_logits": Look("mean of logits", "@indigo", "circle", "solid"),
-    "mean_features": Look("mean with features", "@olive", "square", "dash"),
-    "camkd": Look("confidence (CA-MKD)", "@forest", "triangle-down", "solid"),
-    "single": Look("best single teacher", "@fixed", "circle", "solid"),
-}
-# Of a teacher that learns to teach, likewise.
-TEACHING_LOOKS = {
-    "metadistil": Look("learning teacher", "@plum", "diamond", "solid"),
-    "metadistil+tau": Look("learning, learned τ", "@indigo", "diamond-open", "dash"),
-    "metadistil-no-pilot": Look("learning, no pilot", "@teal", "circle", "dash"),
-    "metadistil-own-quiz": Look("learning, own quiz", "@mustard", "square", "dash"),
-    "metadistil-reference": Look("learning, published", "@rose", "cross", "dash"),
-}
-# Where a question puts strategies in another light.
-NAMES_IN_QUESTION = {
-    "learning_to_teach": {"fixed": "fixed teacher", "meta": "fixed, learned τ"},
-}
-LOOKS = SEARCH_LOOKS | START_LOOKS | ENSEMBLE_LOOKS | TEACHING_LOOKS
-
-
 def coloured(value: Any, theme: Theme) -> Any:  # noqa: ANN401 - Plotly's own values
     """Returns a trace or a layout with its colour tokens replaced by the colours of a theme."""
     if isinstance(value, str):
@@ -155,3 +111,25 @@ def coloured(value: Any, theme: Theme) -> Any:  # noqa: ANN401 - Plotly's own va
     if isinstance(value, list | tuple):
         return [coloured(item, theme) for item in value]
     return value
+
+
+def accuracy_tone(verdict: str) -> str:
+    """Returns the tone of an accuracy verdict: green only where learning is ahead."""
+    return GOOD if verdict in AHEAD else BAD if verdict in BEHIND else NEUTRAL
+
+
+def cost_tone(verdict: str) -> str:
+    """Returns the tone of a cost verdict."""
+    return {"cheaper": GOOD, "dearer": BAD}.get(verdict, NEUTRAL)
+
+
+def claim_tone(claim: str) -> str:
+    """Returns the tone of a setting's claim."""
+    return {"ahead": GOOD, "behind": BAD}.get(claim, NEUTRAL)
+
+
+def badge_tone(comparison: Comparison) -> str:
+    """Returns the tone of the study's answer; a tie counts as good where it is the cheaper one."""
+    tone = accuracy_tone(comparison.accuracy_verdict)
+    tie = comparison.accuracy_verdict in ("equivalent", "not worse")
+    return GOOD if tie and comparison.cost_verdict == "cheaper" else tone

@@ -2,8 +2,6 @@
 
 from collections.abc import Sequence
 
-from dashboards.durations import duration
-from dashboards.figures.bands import margin_band
 from dashboards.figures.figure import (
     AT_ZERO,
     Figure,
@@ -12,10 +10,11 @@ from dashboards.figures.figure import (
     axis,
     base_layout,
     escape,
+    left_out,
+    margin_band,
     words,
 )
-from dashboards.figures.limits import left_out
-from dashboards.numbers import NONE, between, level, plain, signed
+from dashboards.formats import NONE, between, duration, level, plain, signed
 from metakd.analysis.decision import Deciding, DeclaredLook, LookTaken
 from metakd.analysis.statistics.looks import AHEAD, BEHIND, EQUIVALENT, ERRS_AT_MOST
 from metakd.analysis.summary import Summary

@@ -1,10 +1,17 @@
 """How small a difference a study of this kind can show, by seeds and settings."""
 
-from dashboards.contest_words import contest_words
-from dashboards.figures.bands import margin_band
-from dashboards.figures.figure import Figure, Layout, Trace, axis, base_layout, words
-from dashboards.figures.limits import MAX_POINTS, evenly
-from dashboards.numbers import plain
+from dashboards.figures.figure import (
+    MAX_POINTS,
+    Figure,
+    Layout,
+    Trace,
+    axis,
+    base_layout,
+    evenly,
+    margin_band,
+    words,
+)
+from dashboards.formats import plain, sides_of
 from metakd.analysis.curves import DetectableDifference
 from metakd.analysis.summary import Summary
 from metakd.analysis.wording import counted
@@ -50,8 +57,8 @@ def detectable_figure(summary: Summary) -> Figure | None:
         ),
         (f"mean of {doubled} settings", detectable.average_doubled_pp, "@plum", "dot"),
     )
-    contest = contest_words(summary)
-    rival = "the full grid" if contest.rival == "grid" else contest.the_rival
+    sides = sides_of(summary)
+    rival = "the full grid" if sides.baseline == "grid" else sides.the_baseline
     title = detectable_title(detectable, summary.margin_pp)
     now = "" if detectable.now_pp is None else f" This study: {detectable.now_pp:.2f} points."
     top = HEADROOM * _highest_that_matters(detectable, summary.margin_pp)

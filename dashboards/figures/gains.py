@@ -3,12 +3,19 @@
 import math
 from collections.abc import Sequence
 
-from dashboards.figures.bands import band, margin_band
-from dashboards.figures.figure import AT_ZERO, Figure, Trace
-from dashboards.figures.limits import MAX_PANELS, evenly, left_out
+from dashboards.figures.figure import (
+    AT_ZERO,
+    MAX_PANELS,
+    Figure,
+    Trace,
+    band,
+    evenly,
+    left_out,
+    margin_band,
+)
 from dashboards.figures.panels import Heading, Panel, lay_out
-from dashboards.numbers import NONE, between, runs, signed
-from dashboards.theme import LOOKS
+from dashboards.formats import NONE, between, runs, signed
+from dashboards.styles import STYLES
 from metakd.analysis.curves import SearchGain
 from metakd.analysis.findings import GainsOverScales
 from metakd.analysis.intervals import Interval
@@ -122,7 +129,7 @@ def gains_figure(summary: Summary) -> Figure | None:
 
 
 def _traces(gain: SearchGain, panel: Panel, most: float, named: bool) -> list[Trace]:
-    grid = LOOKS["grid"]
+    grid = STYLES["grid"]
     known = [(k, i) for k, i in zip(gain.runs, gain.grid, strict=True) if i.mean_pp is not None]
     ks = [k for k, _ in known]
     traces = band(
@@ -146,7 +153,7 @@ def _traces(gain: SearchGain, panel: Panel, most: float, named: bool) -> list[Tr
 
 
 def _learned_traces(gain: SearchGain, panel: Panel, most: float, named: bool) -> list[Trace]:
-    effect, look = gain.learned, LOOKS["meta"]
+    effect, style = gain.learned, STYLES["meta"]
     if effect is None or effect.mean_pp is None:
         return []
     mean, cost = effect.mean_pp, gain.learned_runs
@@ -156,7 +163,7 @@ def _learned_traces(gain: SearchGain, panel: Panel, most: float, named: bool) ->
         "mode": "lines",
         "x": [cost or 1.0, max(most, cost or 1.0)],
         "y": [mean, mean],
-        "line": {"color": look.colour, "width": 1.5, "dash": "dot"},
+        "line": {"color": style.colour, "width": 1.5, "dash": "dot"},
         "hoverinfo": "skip",
         "showlegend": False,
     }
@@ -164,13 +171,13 @@ def _learned_traces(gain: SearchGain, panel: Panel, most: float, named: bool) ->
         **panel.place,
         "type": "scatter",
         "mode": "markers",
-        "name": look.name,
+        "name": style.name,
         "legendgroup": "meta",
         "showlegend": named,
         # Where the cost is not known the level alone is drawn.
         "x": [cost],
         "y": [mean],
-        "marker": {"color": look.colour, "size": 12, "symbol": look.symbol},
+        "marker": {"color": style.colour, "size": 12, "symbol": style.symbol},
         "hovertemplate": "learned, %{x:.3g} runs: %{y:+.2f}<extra></extra>",
     }
     if effect.low_pp is not None and effect.high_pp is not None:
@@ -179,7 +186,7 @@ def _learned_traces(gain: SearchGain, panel: Panel, most: float, named: bool) ->
             "symmetric": False,
             "array": [effect.high_pp - mean],
             "arrayminus": [mean - effect.low_pp],
-            "color": look.colour,
+            "color": style.colour,
             "thickness": 2,
             "width": 0,
         }

@@ -1,10 +1,8 @@
 """How much the best of k runs flatters itself, by what is quoted."""
 
-from dashboards.figures.bands import margin_band
-from dashboards.figures.figure import Figure, axis, base_layout
-from dashboards.figures.limits import MAX_POINTS, evenly
-from dashboards.numbers import signed
-from dashboards.theme import LOOKS
+from dashboards.figures.figure import MAX_POINTS, Figure, axis, base_layout, evenly, margin_band
+from dashboards.formats import signed
+from dashboards.styles import STYLES
 from metakd.analysis.curves import SelectionOptimism
 from metakd.analysis.summary import Summary
 
@@ -32,7 +30,7 @@ def optimism_figure(summary: Summary) -> Figure | None:
     optimism = summary.optimism
     if optimism is None or len(optimism.runs) < 2:
         return None
-    honest = LOOKS["grid"]
+    honest = STYLES["grid"]
     kept = evenly(len(optimism.runs), MAX_POINTS)
     ks = [optimism.runs[index] for index in kept]
     lines = (

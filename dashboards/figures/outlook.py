@@ -1,8 +1,16 @@
 """What it would take to decide: how likely each look to come does, at the margin and at others."""
 
-from dashboards.durations import duration
-from dashboards.figures.figure import Figure, Layout, Trace, axis, base_layout, words
-from dashboards.figures.limits import MAX_POINTS, evenly
+from dashboards.figures.figure import (
+    MAX_POINTS,
+    Figure,
+    Layout,
+    Trace,
+    axis,
+    base_layout,
+    evenly,
+    words,
+)
+from dashboards.formats import duration
 from metakd.analysis.decision import Outlook
 from metakd.analysis.outlook import POWER
 from metakd.analysis.summary import Summary

@@ -7,18 +7,24 @@ from dashboards.figures.figure import (
     BOTTOM_PX,
     LEGEND_PX,
     Layout,
+    Trace,
     axis,
+    band,
     base_layout,
+    escape,
+    evenly,
     label,
     words,
 )
-from metakd.analysis.summary import SettingResult
+from dashboards.styles import Style
+from metakd.analysis.summary import SettingResult, Summary
 
 MAX_PER_ROW = 4
 GAP_X = 0.035
 GAP_WITH_TICKS_X = 0.075
 TICKS_PX = 26
 HEADING_PX = 22
+FEW_EPOCHS = 8
 
 
 @dataclass(frozen=True)
@@ -138,3 +144,55 @@ def lay_out(
         annotations=annotations,
     )
     return panels, layout, height_px
+
+
+def panels_per_row(summary: Summary, keys: Sequence[str]) -> int:
+    """Returns how many panels make a row one strategy's, where settings are few.
+
+    Args:
+        summary: The study.
+        keys: The setting of each panel.
+    """
+    settings = len(set(keys))
+    return settings if 1 < settings <= 4 else columns_of(summary.settings)
+
+
+def epochs_axis(last: int) -> dict[str, object]:
+    """Returns the axis of epochs, counted from 1."""
+    # Plotly would put names between whole epochs.
+    steps = {"dtick": 1} if last < FEW_EPOCHS else {}
+    return {"name": "epoch", "showgrid": False, "range": [1 - 0.02 * last, last * 1.02], **steps}
+
+
+def epoch_line(
+    epochs: Sequence[int],
+    mean: Sequence[float | None],
+    low: Sequence[float | None],
+    high: Sequence[float | None],
+    style: Style,
+    panel: Panel,
+    points: int,
+    is_named: bool,
+    digits: int = 1,
+) -> list[Trace]:
+    """Returns one line in a panel, with its band."""
+    kept = evenly(len(epochs), points)
+    x = [epochs[index] + 1 for index in kept]
+    mean, low, high = ([values[index] for index in kept] for values in (mean, low, high))
+    name = label(style.name, 20)
+    return [
+        *band(panel.place, x, low, high, style.soft),
+        {
+            **panel.place,
+            "type": "scatter",
+            "mode": "lines" if len(x) > 1 else "markers",
+            "name": name,
+            "legendgroup": escape(style.name),
+            "showlegend": is_named,
+            "x": x,
+            "y": mean,
+            "marker": {"color": style.colour, "size": 8, "symbol": style.symbol},
+            "line": {"color": style.colour, "width": 2, "dash": style.dash},
+            "hovertemplate": f"{name}, epoch %{{x}}: %{{y:.{digits}f}}<extra></extra>",
+        },
+    ]

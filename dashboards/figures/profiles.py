@@ -2,22 +2,22 @@
 
 from collections.abc import Sequence
 
-from dashboards.figures.bands import margin_band
 from dashboards.figures.figure import (
     AT_ZERO,
     LEGEND_PX,
     LONGEST_ENTRY,
+    MAX_POINTS,
     Figure,
     Trace,
     axis,
     base_layout,
+    evenly,
     label,
     legend_room,
+    margin_band,
 )
-from dashboards.figures.limits import MAX_POINTS, evenly
-from dashboards.looks import line_px, looks_in
-from dashboards.numbers import percent, signed
-from dashboards.theme import Look
+from dashboards.formats import percent, signed
+from dashboards.styles import Style, line_px, styles_in
 from metakd.analysis.curves import LossProfile
 from metakd.analysis.summary import Summary
 
@@ -40,8 +40,8 @@ def profiles_title(profiles: Sequence[LossProfile]) -> str:
 def profiles_figure(summary: Summary) -> Figure | None:
     """Draws the share of pairs against the loss that is allowed; None without a profile."""
     by_name = {profile.strategy: profile for profile in summary.profiles if profile.loss_pp}
-    looks = {name: look for name, look in looks_in(summary).items() if name in by_name}
-    profiles = [by_name[name] for name in looks]
+    styles = {name: style for name, style in styles_in(summary).items() if name in by_name}
+    profiles = [by_name[name] for name in styles]
     if not profiles:
         return None
     # Without a teacher so much is lost that the rest would be a wall; so would a few bad seeds.
@@ -51,7 +51,7 @@ def profiles_figure(summary: Summary) -> Figure | None:
     pad = 0.04 * (high - low)
     is_cut = any(p.loss_pp[-1] > high or p.loss_pp[0] < low for p in profiles)
     title = profiles_title(profiles)
-    legend_px = legend_room([look.name for look in looks.values()])
+    legend_px = legend_room([style.name for style in styles.values()])
     height_px = HEIGHT_PX + legend_px - LEGEND_PX
     return Figure(
         id="profiles",
@@ -60,11 +60,11 @@ def profiles_figure(summary: Summary) -> Figure | None:
         "temperature of their setting. Higher is better; left of the line is a gain.",
         description=f"{title}. Rising step curves of the share of pairs against the loss: "
         + "; ".join(
-            f"{looks[p.strategy].name}, {percent(p.share_not_behind)} lose nothing"
+            f"{styles[p.strategy].name}, {percent(p.share_not_behind)} lose nothing"
             for p in profiles
         )
         + ".",
-        traces=tuple(_trace(p, looks[p.strategy], low - pad, high + pad) for p in profiles),
+        traces=tuple(_trace(p, styles[p.strategy], low - pad, high + pad) for p in profiles),
         layout=base_layout(
             height_px,
             legend_px=legend_px,
@@ -82,7 +82,7 @@ def profiles_figure(summary: Summary) -> Figure | None:
             "strategy", "pairs", "lose nothing", "least loss",
             *(f"{100 * share:.0f} % lose at most" for share in profiles[0].at_shares),
         ),
-        rows=tuple(_cells(profile, looks[profile.strategy]) for profile in profiles),
+        rows=tuple(_cells(profile, styles[profile.strategy]) for profile in profiles),
         foot="One pair is a setting and a seed; the best fixed temperature has the best mean "
         "validation accuracy over seeds. Shares of the pairs seen, without an interval. The shade "
         f"is the margin of ±{summary.margin_pp:.2f} points."
@@ -91,30 +91,31 @@ def profiles_figure(summary: Summary) -> Figure | None:
     )  # fmt: skip
 
 
-def _trace(profile: LossProfile, look: Look, left: float, right: float) -> Trace:
+def _trace(profile: LossProfile, style: Style, left: float, right: float) -> Trace:
     kept = evenly(len(profile.loss_pp), MAX_POINTS)
     losses = [profile.loss_pp[index] for index in kept]
     shares = [100 * profile.share[index] for index in kept]
     return {
         "type": "scatter",
         "mode": "lines",
-        "name": label(look.name, LONGEST_ENTRY),
+        "name": label(style.name, LONGEST_ENTRY),
         # From the left edge to the right one: nobody has lost less than the least.
         "x": [min(left, losses[0]), *losses, max(right, losses[-1])],
         "y": [0.0, *shares, shares[-1]],
         "line": {
-            "color": look.colour,
+            "color": style.colour,
             "width": line_px(profile.strategy),
-            "dash": look.dash,
+            "dash": style.dash,
             "shape": "hv",
         },
-        "hovertemplate": f"{label(look.name)}: %{{y:.0f}} % lose at most %{{x:.2f}}<extra></extra>",
+        "hovertemplate": f"{label(style.name)}: %{{y:.0f}} % lose at most %{{x:.2f}}"
+        "<extra></extra>",
     }
 
 
-def _cells(profile: LossProfile, look: Look) -> tuple[str, ...]:
+def _cells(profile: LossProfile, style: Style) -> tuple[str, ...]:
     return (
-        look.name,
+        style.name,
         str(profile.pairs),
         percent(profile.share_not_behind),
         signed(profile.loss_pp[0]),

@@ -3,12 +3,20 @@
 import math
 from collections.abc import Sequence
 
-from dashboards.figures.bands import band, margin_band
-from dashboards.figures.figure import AT_ZERO, Figure, Layout, Trace
-from dashboards.figures.limits import MAX_PANELS, evenly, left_out
+from dashboards.figures.figure import (
+    AT_ZERO,
+    MAX_PANELS,
+    Figure,
+    Layout,
+    Trace,
+    band,
+    evenly,
+    left_out,
+    margin_band,
+)
 from dashboards.figures.panels import Heading, Panel, columns_of, lay_out
-from dashboards.numbers import from_to, plain, tau
-from dashboards.theme import LOOKS
+from dashboards.formats import from_to, plain, tau
+from dashboards.styles import STYLES
 from metakd.analysis.curves import ResponseCurve
 from metakd.analysis.findings import TauSpans
 from metakd.analysis.summary import SettingResult, Summary
@@ -101,7 +109,7 @@ def apart(taus: Sequence[float]) -> list[float]:
 
 
 def _traces(curve: ResponseCurve, setting: SettingResult, panel: Panel, named: bool) -> list[Trace]:
-    grid, learned = LOOKS["grid"], LOOKS["meta"]
+    grid, learned = STYLES["grid"], STYLES["meta"]
     place: Trace = {**panel.place, "type": "scatter"}
     ends = (curve.low_minus_best_pp, curve.high_minus_best_pp)
     traces = band(panel.place, curve.taus, *ends, grid.soft)

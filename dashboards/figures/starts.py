@@ -2,12 +2,11 @@
 
 from collections.abc import Sequence
 
-from dashboards.figures.figure import Figure, Trace
-from dashboards.figures.limits import MAX_PANELS, evenly, left_out
+from dashboards.figures.figure import MAX_PANELS, Figure, Trace, evenly, left_out
 from dashboards.figures.panels import Heading, Panel, columns_of, lay_out
 from dashboards.figures.responses import tau_axis
-from dashboards.numbers import plain, tau
-from dashboards.theme import LOOKS, Look
+from dashboards.formats import plain, tau
+from dashboards.styles import STYLES, Style
 from metakd.analysis.answers import StartRange, StartsOfSetting
 from metakd.analysis.summary import Summary
 from metakd.analysis.wording import counted
@@ -87,7 +86,7 @@ def starts_figure(summary: Summary) -> Figure | None:
 def _traces(
     setting: StartsOfSetting, starts: Sequence[float], panel: Panel, named: bool
 ) -> list[Trace]:
-    def line(look: Look, name: str, y: Sequence[float], mode: str = "lines+markers") -> Trace:
+    def line(style: Style, name: str, y: Sequence[float], mode: str = "lines+markers") -> Trace:
         return {
             **panel.place,
             "type": "scatter",
@@ -97,21 +96,21 @@ def _traces(
             "showlegend": named,
             "x": list(starts),
             "y": list(y),
-            "marker": {"color": look.colour, "size": 7, "symbol": look.symbol},
-            "line": {"color": look.colour, "width": 2, "dash": look.dash},
+            "marker": {"color": style.colour, "size": 7, "symbol": style.symbol},
+            "line": {"color": style.colour, "width": 2, "dash": style.dash},
             "hovertemplate": f"{name}, from τ = %{{x:g}}: %{{y:.2f}} %<extra></extra>",
         }
 
     traces = [
-        line(LOOKS[LEARNED], "learned from there", setting.learned_pp),
-        line(LOOKS["grid"], "kept", setting.fixed_pp),
+        line(STYLES[LEARNED], "learned from there", setting.learned_pp),
+        line(STYLES["grid"], "kept", setting.fixed_pp),
     ]
     if setting.scale_free_pp:
         name = "kept, one gradient size"
-        traces.append(line(LOOKS["grid-scale-free"], name, setting.scale_free_pp))
+        traces.append(line(STYLES["grid-scale-free"], name, setting.scale_free_pp))
     if setting.aligned_pp is not None:
         level = [setting.aligned_pp] * len(starts)
-        traces.append(line(LOOKS["align"], "aligned, no start", level, "lines"))
+        traces.append(line(STYLES["align"], "aligned, no start", level, "lines"))
     return traces
 
 

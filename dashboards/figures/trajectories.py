@@ -3,12 +3,10 @@
 import math
 from collections.abc import Mapping, Sequence
 
-from dashboards.figures.bands import band
-from dashboards.figures.figure import Figure, Trace
-from dashboards.figures.limits import MAX_PANELS, evenly, left_out, points_each
+from dashboards.figures.figure import MAX_PANELS, Figure, Trace, band, evenly, left_out, points_each
 from dashboards.figures.panels import Heading, Panel, columns_of, lay_out
-from dashboards.numbers import tau
-from dashboards.theme import LOOKS
+from dashboards.formats import tau
+from dashboards.styles import STYLES
 from metakd.analysis.curves import Trajectory
 from metakd.analysis.findings import TauSpans
 from metakd.analysis.summary import Summary
@@ -156,7 +154,7 @@ def _traces(
                 "showlegend": named,
                 "x": [last * 1.035],
                 "y": [best],
-                "marker": {"color": LOOKS["grid"].colour, "size": 10, "symbol": "triangle-left"},
+                "marker": {"color": STYLES["grid"].colour, "size": 10, "symbol": "triangle-left"},
                 "cliponaxis": False,
                 "hovertemplate": "grid's best: %{y:g}<extra></extra>",
             }

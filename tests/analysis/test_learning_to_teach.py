@@ -10,7 +10,7 @@ from made_up_teaching import BEFORE, FAMILY, levels, teaching_study
 from rich.console import Console
 from verdict_words import answered, said
 
-from dashboards.terminal import rivals_table, tables
+from dashboards.questions import tables
 from metakd.analysis.contest import Contest, contest_of
 from metakd.analysis.grid import choose
 from metakd.analysis.logged_teaching import curve_band, quiz_fall, quiz_falls
@@ -203,5 +203,4 @@ def test_a_study_from_its_store_to_its_tables(tmp_path: Path) -> None:
     assert rows["fixed"][1:3] == ["95.00", "1.00"]
     assert rows["ce"][1] == "–"
     assert rows["fixed"][-2:] == ["better", "ahead"]
-    assert rivals_table(summary) is None
     assert str(settings.columns[-2].header) == "metadistil − fixed"

@@ -8,7 +8,7 @@ import pytest
 from made_up_study import MadeUpLeg, MadeUpSearch
 from rich.console import Console
 
-from dashboards.terminal import rivals_table
+from dashboards.terminal import rivals_table, usual_tables
 from metakd.analysis.claims import holm
 from metakd.analysis.grid import choose
 from metakd.analysis.reached import reached_by_strategy
@@ -190,4 +190,4 @@ def test_the_terminal_lists_them(made_up, tmp_path: Path) -> None:
     assert [line.split()[1:3] for line in lines if "open" in line] == [["–", "–"]]
     assert "…" not in console.file.getvalue()
     bare = summarise(made_up(strategies=("grid", "meta"), scales=(1.0,)).write(tmp_path / "bare"))
-    assert rivals_table(bare) is None
+    assert len(usual_tables(bare)) == 1
