@@ -19,15 +19,12 @@ from dashboards.figures.anytime import anytime_figure
 from dashboards.figures.classes import classes_figure
 from dashboards.figures.declared_looks import looks_figure
 from dashboards.figures.degradations import augmentations_figure, teachers_figure
-from dashboards.figures.detectable import detectable_figure
 from dashboards.figures.differences import differences_figure
 from dashboards.figures.figure import Figure, escape
 from dashboards.figures.gains import gains_figure
-from dashboards.figures.optimism import optimism_figure
-from dashboards.figures.outlook import outlook_figure
-from dashboards.figures.profiles import profiles_figure
-from dashboards.figures.responses import responses_figure
-from dashboards.figures.starts import starts_figure
+from dashboards.figures.power import detectable_figure, outlook_figure
+from dashboards.figures.reliability import optimism_figure, profiles_figure
+from dashboards.figures.responses import responses_figure, starts_figure
 from dashboards.figures.teaching import quizzes_figure, teaching_figure
 from dashboards.figures.trajectories import trajectories_figure
 from dashboards.figures.transfer import transfer_figure

@@ -1,17 +1,19 @@
 """What each strategy would leave you with if it were stopped after some compute."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 
+from dashboards.figures.drawing import band, scatter
 from dashboards.figures.figure import (
     BOTTOM_PX,
     Figure,
     Layout,
     Trace,
     axis,
-    band,
     base_layout,
     evenly,
     label,
+    padded,
     points_each,
     shortened,
     text_px,
@@ -28,7 +30,7 @@ from metakd.analysis.wording import listed
 HEIGHT_PX = 400
 # Above the plot, where curves are named at their ends.
 TOP_PX = 16
-PLACE = {"xaxis": "x", "yaxis": "y"}
+PLACE: Trace = {"xaxis": "x", "yaxis": "y"}
 TABLE_POINTS, TABLE_ROWS = 20, 100
 BAND_FOOT = (
     "Band: 80 % of the orders in which a grid can be tried; it is no interval for the mean. "
@@ -163,40 +165,21 @@ def _traces(curve: AnytimeCurve, style: Style, most: float, points: int) -> list
     )
     is_main = curve.strategy in MAIN
     name = label(style.name)
-    traces = band(PLACE, x, low, high, style.soft)
-    traces.append(
-        {
-            **PLACE,
-            "type": "scatter",
-            "mode": "lines",
-            "name": "grid, temperatures in random order" if curve.strategy == "grid" else name,
-            "x": x,
-            "y": mean,
-            "line": {"color": style.colour, "width": line_px(curve.strategy), "dash": style.dash},
-            "hovertemplate": f"{name}, %{{x:.2f}} runs: %{{y:.2f}} %<extra></extra>",
-        }
-    )
+    line = scatter(
+        x, mean, style, width=line_px(curve.strategy), **PLACE,
+        name="grid, temperatures in random order" if curve.strategy == "grid" else name,
+        hover=f"{name}, %{{x:.2f}} runs: %{{y:.2f}} %",
+    )  # fmt: skip
+    traces = [*band(PLACE, x, low, high, style.soft), line]
     if x[-1] < most:
         # A finished strategy keeps what it has.
-        traces.append(
-            {
-                **PLACE,
-                "type": "scatter",
-                "mode": "lines+markers",
-                "x": [x[-1], most],
-                "y": [mean[-1], mean[-1]],
-                "marker": {
-                    "color": style.colour,
-                    "size": [11 if is_main else 8, 0],
-                    "symbol": style.symbol,
-                    "opacity": 1,
-                    "line": {"width": 0},
-                },
-                "line": {"color": style.colour, "width": 1.5 if is_main else 1, "dash": "dot"},
-                "hoverinfo": "skip",
-                "showlegend": False,
-            }
-        )
+        sizes = {"size": [11 if is_main else 8, 0], "opacity": 1, "line": {"width": 0}}
+        kept_level = scatter(
+            [x[-1], most], [mean[-1]] * 2, replace(style, dash="dot"), mode="lines+markers",
+            width=1.5 if is_main else 1, **PLACE, showlegend=False,
+            marker={"color": style.colour, "symbol": style.symbol, **sizes},
+        )  # fmt: skip
+        traces.append(kept_level)
     return traces
 
 
@@ -207,9 +190,7 @@ def _reach(curves: Sequence[AnytimeCurve]) -> list[float]:
         if curve.strategy == "grid":
             known = zip(curve.runs, curve.low_pp, curve.high_pp, strict=True)
             seen += [end for run, low, high in known if run >= 1 for end in (low, high)]
-    low, high = min(seen), max(seen)
-    pad = 0.08 * max(high - low, 0.5)
-    return [low - pad, high + pad]
+    return padded(seen, 0.08, least=0.5)
 
 
 def _end_of_learning(curves: Sequence[AnytimeCurve], most: float) -> list[dict[str, object]]:
@@ -226,18 +207,12 @@ def _end_of_learning(curves: Sequence[AnytimeCurve], most: float) -> list[dict[s
     ]
     nearest = min(others, key=lambda mean: abs(mean - level), default=level - 1)
     is_above = nearest <= level
-    return [
-        words(
-            "learning is done",
-            end,
-            level,
-            xanchor="left",
-            yanchor="bottom" if is_above else "top",
-            xshift=10,
-            yshift=2 if is_above else -2,
-            font={"size": 12, "color": "@meta"},
-        )
-    ]
+    note = words(
+        "learning is done", end, level, xanchor="left", xshift=10,
+        yanchor="bottom" if is_above else "top", yshift=2 if is_above else -2,
+        font={"size": 12, "color": "@meta"},
+    )  # fmt: skip
+    return [note]
 
 
 def _rows(curve: AnytimeCurve, style: Style, points: int) -> list[tuple[str, ...]]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from dashboards.figures.drawing import Heading, Panel, lay_out
 from dashboards.figures.figure import (
     MAX_MARKS,
     Figure,
@@ -13,7 +14,6 @@ from dashboards.figures.figure import (
     left_out,
     shortened,
 )
-from dashboards.figures.panels import Heading, Panel, lay_out
 from dashboards.figures.weights import epochs_in_words, final_of, first_strategy
 from dashboards.formats import plain, signed
 from dashboards.styles import styles_in

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from dashboards.figures.drawing import error_bars, margin_band, scatter
 from dashboards.figures.figure import (
     AT_ZERO,
     Figure,
@@ -11,10 +12,10 @@ from dashboards.figures.figure import (
     base_layout,
     escape,
     left_out,
-    margin_band,
     words,
 )
 from dashboards.formats import NONE, between, duration, level, plain, signed
+from dashboards.styles import Style
 from metakd.analysis.decision import Deciding, DeclaredLook, LookTaken
 from metakd.analysis.statistics.looks import AHEAD, BEHIND, EQUIVALENT, ERRS_AT_MOST
 from metakd.analysis.summary import Summary
@@ -99,26 +100,14 @@ def _traces(looks: Sequence[LookTaken]) -> list[Trace]:
         ]
         if not known:
             continue
+        numbers, means, lows, highs = zip(*known, strict=True)
         traces.append(
-            {
-                "type": "scatter",
-                "mode": "markers",
-                "name": name,
-                "x": [mean for _, mean, _, _ in known],
-                "y": [number for number, _, _, _ in known],
-                "marker": {"color": colour, "size": 12, "symbol": "diamond"},
-                "error_x": {
-                    "type": "data",
-                    "symmetric": False,
-                    "array": [high - mean for _, mean, _, high in known],
-                    "arrayminus": [mean - low for _, mean, low, _ in known],
-                    "color": colour,
-                    "thickness": 2.5,
-                    "width": 0,
-                },
-                "hovertemplate": "look %{y}: %{x:+.2f} points<extra></extra>",
-            }
-        )
+            scatter(
+                means, numbers, Style(name, colour, "diamond", "solid"), mode="markers", size=12,
+                hover="look %{y}: %{x:+.2f} points", name=name,
+                error_x=error_bars(means, lows, highs, colour, thickness=2.5),
+            )
+        )  # fmt: skip
     # Without a trace Plotly draws no axes.
     empty: Trace = {"type": "scatter", "mode": "markers", "x": [], "y": [], "showlegend": False}
     return traces or [empty]

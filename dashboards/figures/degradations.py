@@ -2,21 +2,21 @@
 
 from collections.abc import Sequence
 
+from dashboards.figures.drawing import TICKS_PX, Heading, Panel, band, lay_out, scatter
 from dashboards.figures.figure import (
     LONGEST_ENTRY,
     MAX_PANELS,
     MAX_ROWS,
     Figure,
     Trace,
-    band,
     escape,
     evenly,
     label,
     left_out,
     legend_room,
+    padded,
     shortened,
 )
-from dashboards.figures.panels import TICKS_PX, Heading, Panel, lay_out
 from dashboards.formats import from_to, plain, signed
 from dashboards.styles import MAIN, Style, line_px, styles_in
 from metakd.analysis.answers import LevelGap
@@ -183,20 +183,13 @@ def _traces(
     )
     return [
         *(band(panel.place, places, low, high, style.soft) if is_main else []),
-        {
-            **panel.place,
-            "type": "scatter",
-            "mode": "lines+markers",
-            "name": label(style.name, LONGEST_ENTRY),
-            "legendgroup": curve.strategy,
-            "showlegend": is_named,
-            "x": places,
-            "y": mean,
-            "marker": {"color": style.colour, "size": 9 if is_main else 7, "symbol": style.symbol},
-            "line": {"color": style.colour, "width": line_px(curve.strategy), "dash": style.dash},
-            "hovertemplate": f"{label(style.name)}: %{{y:.2f}} %<extra></extra>",
-        },
-    ]
+        scatter(
+            places, mean, style, mode="lines+markers", width=line_px(curve.strategy),
+            size=9 if is_main else 7, **panel.place, name=label(style.name, LONGEST_ENTRY),
+            legendgroup=curve.strategy, showlegend=is_named,
+            hover=f"{label(style.name)}: %{{y:.2f}} %",
+        ),
+    ]  # fmt: skip
 
 
 def _reach(curves: Sequence[DegradationCurve]) -> list[float]:
@@ -205,11 +198,8 @@ def _reach(curves: Sequence[DegradationCurve]) -> list[float]:
         for curve in curves
         for values in (curve.mean_pp, curve.low_pp, curve.high_pp)
         for value in values
-        if value is not None
     ]
-    low, high = min(ends), max(ends)
-    pad = 0.06 * max(high - low, 0.5)
-    return [low - pad, high + pad]
+    return padded(ends, 0.06, least=0.5)
 
 
 def _cells(curve: DegradationCurve, style: Style, kept: Sequence[int]) -> tuple[str, ...]:

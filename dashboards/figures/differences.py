@@ -4,6 +4,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from dashboards.figures.drawing import error_bars, margin_band
 from dashboards.figures.figure import (
     AT_ZERO,
     MAX_DOTS,
@@ -17,7 +18,7 @@ from dashboards.figures.figure import (
     label,
     largest,
     left_out,
-    margin_band,
+    padded,
     shortened,
     words,
 )
@@ -198,24 +199,17 @@ def _setting_traces(rows: Sequence[_Row]) -> list[Trace]:
         }
     ]
     if with_interval:
+        shown, means, lows, highs = zip(*with_interval, strict=True)
         traces.append(
             {
                 "type": "scatter",
                 "mode": "markers",
                 "name": "mean and 95 % interval",
-                "x": [mean for _, mean, _, _ in with_interval],
-                "y": [row.y for row, _, _, _ in with_interval],
-                "text": [label(row.setting.key) for row, _, _, _ in with_interval],
+                "x": list(means),
+                "y": [row.y for row in shown],
+                "text": [label(row.setting.key) for row in shown],
                 "marker": {"color": "@meta", "size": 11, "symbol": "diamond"},
-                "error_x": {
-                    "type": "data",
-                    "symmetric": False,
-                    "array": [high - mean for _, mean, _, high in with_interval],
-                    "arrayminus": [mean - low for _, mean, low, _ in with_interval],
-                    "color": "@meta",
-                    "thickness": 2,
-                    "width": 0,
-                },
+                "error_x": error_bars(means, lows, highs, "@meta"),
                 "hovertemplate": "%{x:+.2f} points<extra>%{text}</extra>",
             }
         )
@@ -300,10 +294,8 @@ def _layout(
 def _reach(rows: Sequence[_Row], overall: Interval | None, margin_pp: float) -> list[float]:
     effects = [row.setting.versus_main for row in rows] + ([] if overall is None else [overall])
     seen = [value for row in rows for value in row.setting.differences_pp]
-    seen += [end for i in effects for end in (i.low_pp, i.high_pp) if end is not None]
-    low, high = min(*seen, -margin_pp), max(*seen, margin_pp)
-    pad = 0.05 * (high - low)
-    return [low - pad, high + pad]
+    ends = [end for effect in effects for end in (effect.low_pp, effect.high_pp)]
+    return padded([*seen, *ends, -margin_pp, margin_pp], 0.05)
 
 
 def _cells(setting: SettingResult) -> tuple[str, ...]:

@@ -5,7 +5,7 @@ No figure shows more than the limits here, so that a report of 10,000 trials ope
 """
 
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -174,64 +174,18 @@ def label(text: str, longest: int = LONGEST_WORD) -> str:
     return escape(shortened(text, longest))
 
 
-def band(
-    place: Trace,
-    x: Sequence[float],
-    low: Sequence[float | None],
-    high: Sequence[float | None],
-    colour: str,
-) -> list[Trace]:
-    """Returns the traces that shade from ``low`` to ``high``; none where fewer than two are known.
+def padded(values: Iterable[float | None], share: float, least: float = 0.0) -> list[float]:
+    """Returns the range of all values that are known, with a margin at both ends.
 
     Args:
-        place: Which axes.
-        x: Along the curve.
-        low: Lower ends, None where there is no interval.
-        high: Upper ends, likewise.
-        colour: Its token.
+        values: At least one of them is known.
+        share: The margin, as a share of the range.
+        least: A narrower range gets the margin of one of this width.
     """
-    known = [
-        (at, bottom, top)
-        for at, bottom, top in zip(x, low, high, strict=True)
-        if bottom is not None and top is not None
-    ]
-    if len(known) < 2 or all(bottom == top for _, bottom, top in known):
-        return []
-    at, bottoms, tops = (list(values) for values in zip(*known, strict=True))
-    edge: dict[str, Any] = {
-        **place,
-        "type": "scatter",
-        "mode": "lines",
-        "x": at,
-        "line": {"width": 0},
-        "hoverinfo": "skip",
-        "showlegend": False,
-    }
-    return [{**edge, "y": bottoms}, {**edge, "y": tops, "fill": "tonexty", "fillcolor": colour}]
-
-
-def margin_band(margin_pp: float, across: str, along: str, low_pp: float | None = None) -> Layout:
-    """Returns the shape that shades the differences of at most the margin.
-
-    Args:
-        margin_pp: The margin.
-        across: The axis of differences, as "y" or "x2".
-        along: The other axis.
-        low_pp: Where it starts; None for −margin.
-    """
-    value, other = across[0], along[0]
-    return {
-        "type": "rect",
-        f"{value}ref": across,
-        f"{value}0": -margin_pp if low_pp is None else low_pp,
-        f"{value}1": margin_pp,
-        f"{other}ref": f"{along} domain",
-        f"{other}0": 0,
-        f"{other}1": 1,
-        "fillcolor": "@margin",
-        "line": {"width": 0},
-        "layer": "below",
-    }
+    known = [value for value in values if value is not None]
+    low, high = min(known), max(known)
+    pad = share * max(high - low, least)
+    return [low - pad, high + pad]
 
 
 def evenly(count: int, most: int) -> list[int]:

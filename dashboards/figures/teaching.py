@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from dashboards.figures.drawing import Heading, epoch_line, epochs_axis, lay_out, panels_per_row
 from dashboards.figures.figure import (
     MAX_PANELS,
     Figure,
@@ -14,7 +15,6 @@ from dashboards.figures.figure import (
     legend_room,
     points_each,
 )
-from dashboards.figures.panels import Heading, epoch_line, epochs_axis, lay_out, panels_per_row
 from dashboards.formats import from_to, plain
 from dashboards.styles import Style, styles_in
 from metakd.analysis.contest_answers import LearningTeacher

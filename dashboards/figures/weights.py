@@ -2,6 +2,15 @@
 
 from collections.abc import Sequence
 
+from dashboards.figures.drawing import (
+    Heading,
+    Panel,
+    epoch_line,
+    epochs_axis,
+    lay_out,
+    panels_per_row,
+    scatter,
+)
 from dashboards.figures.figure import (
     AT_ZERO,
     MAX_PANELS,
@@ -11,16 +20,9 @@ from dashboards.figures.figure import (
     label,
     left_out,
     legend_room,
+    padded,
     points_each,
     shortened,
-)
-from dashboards.figures.panels import (
-    Heading,
-    Panel,
-    epoch_line,
-    epochs_axis,
-    lay_out,
-    panels_per_row,
 )
 from dashboards.formats import between, from_to, plain, signed
 from dashboards.styles import Style, styles_in, teacher_styles
@@ -142,18 +144,11 @@ def heading(curve: WeightsCurve, names: dict[str, Style]) -> Heading:
 
 
 def _equal_share(curve: WeightsCurve, panel: Panel, last: int, is_named: bool) -> Trace:
-    return {
-        **panel.place,
-        "type": "scatter",
-        "mode": "lines",
-        "name": EQUAL,
-        "legendgroup": EQUAL,
-        "showlegend": is_named,
-        "x": [1 - 0.02 * last, last * 1.02],
-        "y": [curve.equal_share_pp] * 2,
-        "line": {"color": "@muted", "width": 1},
-        "hoverinfo": "skip",
-    }
+    ends, level = [1 - 0.02 * last, last * 1.02], [curve.equal_share_pp] * 2
+    return scatter(
+        ends, level, Style(EQUAL, "@muted", "", "solid"), width=1, **panel.place, name=EQUAL,
+        legendgroup=EQUAL, showlegend=is_named,
+    )  # fmt: skip
 
 
 def _reach(curve: WeightsCurve, drawn: Sequence[WeightsCurve]) -> list[float]:
@@ -272,21 +267,15 @@ def outcomes_figure(summary: Summary) -> Figure | None:
 
 
 def _gap_reach(curves: Sequence[WeightsCurve]) -> list[float]:
+    gaps = [curve.wrong_minus_right for curve in curves]
     seen = [
-        value
-        for curve in curves
-        for values in (
-            curve.wrong_minus_right.mean_pp,
-            curve.wrong_minus_right.low_pp,
-            curve.wrong_minus_right.high_pp,
-        )
-        for line in values
-        for value in line
-        if value is not None
+        v
+        for g in gaps
+        for lines in (g.mean_pp, g.low_pp, g.high_pp)
+        for line in lines
+        for v in line
     ]
-    low, high = min(*seen, -LEAST_GAP_REACH / 2), max(*seen, LEAST_GAP_REACH / 2)
-    pad = 0.06 * (high - low)
-    return [low - pad, high + pad]
+    return padded([*seen, -LEAST_GAP_REACH / 2, LEAST_GAP_REACH / 2], 0.06)
 
 
 def _gap_rows(curve: WeightsCurve) -> list[tuple[str, ...]]:

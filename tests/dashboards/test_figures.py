@@ -18,8 +18,8 @@ from hypothesis import strategies as st
 from dashboards import export
 from dashboards.export import ExportError, export_figures
 from dashboards.figures import FIGURES, all_figures, draw, to_plotly
+from dashboards.figures.drawing import columns_of
 from dashboards.figures.figure import MAX_MARKS, MAX_POINTS, Figure, evenly, largest, shortened
-from dashboards.figures.panels import columns_of
 from dashboards.figures.responses import apart
 from dashboards.styles import SEARCH_STYLES, styles_in
 from dashboards.theme import THEMES, Theme

@@ -11,12 +11,10 @@ from hypothesis import strategies as st
 from dashboards.figures.anytime import anytime_title, contest_title
 from dashboards.figures.declared_looks import looks_title
 from dashboards.figures.degradations import degradations_title
-from dashboards.figures.detectable import detectable_title
 from dashboards.figures.differences import differences_title
 from dashboards.figures.gains import finding, gains_title
-from dashboards.figures.optimism import optimism_title
-from dashboards.figures.outlook import outlook_title
-from dashboards.figures.profiles import profiles_title
+from dashboards.figures.power import detectable_title, outlook_title
+from dashboards.figures.reliability import optimism_title, profiles_title
 from dashboards.figures.responses import responses_title
 from dashboards.figures.trajectories import trajectories_title
 from dashboards.figures.transfer import transfer_title

@@ -1,7 +1,8 @@
-"""Small multiples: panels of one size in rows, their headings above them."""
+"""What plots are drawn with: ranges, lines and marks, bands, small multiples, epochs."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from dashboards.figures.figure import (
     BOTTOM_PX,
@@ -9,7 +10,6 @@ from dashboards.figures.figure import (
     Layout,
     Trace,
     axis,
-    band,
     base_layout,
     escape,
     evenly,
@@ -48,9 +48,115 @@ class Panel:
     y: str
 
     @property
-    def place(self) -> dict[str, str]:
+    def place(self) -> Trace:
         """The axes as a trace names them."""
         return {"xaxis": self.x, "yaxis": self.y}
+
+
+def scatter(
+    x: Sequence[float | None],
+    y: Sequence[float | None],
+    style: Style,
+    *,
+    mode: str = "lines",
+    width: float | None = None,
+    size: float | None = None,
+    hover: str | None = None,
+    **changes: Any,  # noqa: ANN401 - Plotly's own values
+) -> Trace:
+    """Returns a line, marks or both.
+
+    Args:
+        x: Along the axis.
+        y: The values.
+        style: Its colour, dash and symbol.
+        mode: Plotly's "lines", "markers" or both.
+        width: Of the line, in pixels; None for marks alone.
+        size: Of the marks, in pixels; None for a line alone.
+        hover: What is shown at the pointer; None for nothing.
+        changes: Plotly's further values, such as axes and name.
+    """
+    shown = {"hoverinfo": "skip"} if hover is None else {"hovertemplate": f"{hover}<extra></extra>"}
+    trace: Trace = {"type": "scatter", "mode": mode, "x": list(x), "y": list(y), **shown, **changes}
+    if width is not None:
+        trace["line"] = {"color": style.colour, "width": width, "dash": style.dash}
+    if size is not None:
+        trace["marker"] = {"color": style.colour, "size": size, "symbol": style.symbol}
+    return trace
+
+
+def error_bars(
+    means: Sequence[float],
+    low: Sequence[float],
+    high: Sequence[float],
+    colour: str,
+    thickness: float = 2,
+) -> Layout:
+    """Returns the intervals around some means, as Plotly draws them."""
+    return {
+        "type": "data",
+        "symmetric": False,
+        "array": [end - mean for mean, end in zip(means, high, strict=True)],
+        "arrayminus": [mean - end for mean, end in zip(means, low, strict=True)],
+        "color": colour,
+        "thickness": thickness,
+        "width": 0,
+    }
+
+
+def band(
+    place: Trace,
+    x: Sequence[float],
+    low: Sequence[float | None],
+    high: Sequence[float | None],
+    colour: str,
+) -> list[Trace]:
+    """Returns the traces that shade from ``low`` to ``high``; none where fewer than two are known.
+
+    Args:
+        place: Which axes.
+        x: Along the curve.
+        low: Lower ends, None where there is no interval.
+        high: Upper ends, likewise.
+        colour: Its token.
+    """
+    known = [
+        (at, bottom, top)
+        for at, bottom, top in zip(x, low, high, strict=True)
+        if bottom is not None and top is not None
+    ]
+    if len(known) < 2 or all(bottom == top for _, bottom, top in known):
+        return []
+    at, bottoms, tops = (list(values) for values in zip(*known, strict=True))
+    edge: Trace = {
+        **place, "type": "scatter", "mode": "lines", "x": at, "line": {"width": 0},
+        "hoverinfo": "skip", "showlegend": False,
+    }  # fmt: skip
+    return [{**edge, "y": bottoms}, {**edge, "y": tops, "fill": "tonexty", "fillcolor": colour}]
+
+
+def margin_band(margin_pp: float, across: str, along: str, low_pp: float | None = None) -> Layout:
+    """Returns the shape that shades the differences of at most the margin.
+
+    Args:
+        margin_pp: The margin.
+        across: The axis of differences, as "y" or "x2".
+        along: The other axis.
+        low_pp: Where it starts; None for −margin.
+    """
+    value, other = across[0], along[0]
+    return {
+        "type": "rect",
+        f"{value}ref": across,
+        f"{value}0": -margin_pp if low_pp is None else low_pp,
+        f"{value}1": margin_pp,
+        f"{other}ref": f"{along} domain",
+        f"{other}0": 0,
+        f"{other}1": 1,
+        "fillcolor": "@margin",
+        "line": {"width": 0},
+        "layer": "below",
+    }
 
 
 def columns_of(settings: Sequence[SettingResult]) -> int:
@@ -182,17 +288,17 @@ def epoch_line(
     name = label(style.name, 20)
     return [
         *band(panel.place, x, low, high, style.soft),
-        {
+        scatter(
+            x,
+            mean,
+            style,
+            mode="lines" if len(x) > 1 else "markers",
+            width=2,
+            size=8,
+            hover=f"{name}, epoch %{{x}}: %{{y:.{digits}f}}",
             **panel.place,
-            "type": "scatter",
-            "mode": "lines" if len(x) > 1 else "markers",
-            "name": name,
-            "legendgroup": escape(style.name),
-            "showlegend": is_named,
-            "x": x,
-            "y": mean,
-            "marker": {"color": style.colour, "size": 8, "symbol": style.symbol},
-            "line": {"color": style.colour, "width": 2, "dash": style.dash},
-            "hovertemplate": f"{name}, epoch %{{x}}: %{{y:.{digits}f}}<extra></extra>",
-        },
+            name=name,
+            legendgroup=escape(style.name),
+            showlegend=is_named,
+        ),
     ]

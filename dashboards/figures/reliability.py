@@ -1,7 +1,9 @@
-"""How often a strategy loses how much against the best fixed temperature of its setting."""
+"""How often a strategy loses how much, and how much the best of k runs flatters itself."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
+from dashboards.figures.drawing import margin_band, scatter
 from dashboards.figures.figure import (
     AT_ZERO,
     LEGEND_PX,
@@ -14,16 +16,19 @@ from dashboards.figures.figure import (
     evenly,
     label,
     legend_room,
-    margin_band,
+    padded,
 )
 from dashboards.formats import percent, signed
-from dashboards.styles import Style, line_px, styles_in
-from metakd.analysis.curves import LossProfile
+from dashboards.styles import STYLES, Style, line_px, styles_in
+from metakd.analysis.curves import LossProfile, SelectionOptimism
 from metakd.analysis.summary import Summary
 
-HEIGHT_PX = 400
+PROFILES_PX = 400
 # Of each strategy's pairs, by their loss.
 FRAMED = (0.05, 0.95)
+OPTIMISM_PX = 380
+# Less than this prints as 0.00.
+NOTHING_PP = 0.005
 
 
 def profiles_title(profiles: Sequence[LossProfile]) -> str:
@@ -52,7 +57,7 @@ def profiles_figure(summary: Summary) -> Figure | None:
     is_cut = any(p.loss_pp[-1] > high or p.loss_pp[0] < low for p in profiles)
     title = profiles_title(profiles)
     legend_px = legend_room([style.name for style in styles.values()])
-    height_px = HEIGHT_PX + legend_px - LEGEND_PX
+    height_px = PROFILES_PX + legend_px - LEGEND_PX
     return Figure(
         id="profiles",
         title=title,
@@ -95,22 +100,14 @@ def _trace(profile: LossProfile, style: Style, left: float, right: float) -> Tra
     kept = evenly(len(profile.loss_pp), MAX_POINTS)
     losses = [profile.loss_pp[index] for index in kept]
     shares = [100 * profile.share[index] for index in kept]
-    return {
-        "type": "scatter",
-        "mode": "lines",
-        "name": label(style.name, LONGEST_ENTRY),
-        # From the left edge to the right one: nobody has lost less than the least.
-        "x": [min(left, losses[0]), *losses, max(right, losses[-1])],
-        "y": [0.0, *shares, shares[-1]],
-        "line": {
-            "color": style.colour,
-            "width": line_px(profile.strategy),
-            "dash": style.dash,
-            "shape": "hv",
-        },
-        "hovertemplate": f"{label(style.name)}: %{{y:.0f}} % lose at most %{{x:.2f}}"
-        "<extra></extra>",
-    }
+    # From the left edge to the right one: nobody has lost less than the least.
+    x, y = [min(left, losses[0]), *losses, max(right, losses[-1])], [0.0, *shares, shares[-1]]
+    trace = scatter(
+        x, y, style, width=line_px(profile.strategy), name=label(style.name, LONGEST_ENTRY),
+        hover=f"{label(style.name)}: %{{y:.0f}} % lose at most %{{x:.2f}}",
+    )  # fmt: skip
+    trace["line"]["shape"] = "hv"
+    return trace
 
 
 def _cells(profile: LossProfile, style: Style) -> tuple[str, ...]:
@@ -125,3 +122,77 @@ def _cells(profile: LossProfile, style: Style) -> tuple[str, ...]:
 
 def _loss_of(profile: LossProfile, share: float) -> float:
     return profile.loss_at_share_pp[profile.at_shares.index(share)]
+
+
+def optimism_title(optimism: SelectionOptimism) -> str:
+    """Says by how much the worse of two common ways to report would flatter the full grid."""
+    size = optimism.runs[-1]
+    validation, picked = optimism.validation_quoted_pp[-1], optimism.test_picked_pp[-1]
+    if max(validation, picked) < NOTHING_PP:
+        return f"Neither shortcut of reporting would flatter the grid of {size}"
+    if validation >= picked:
+        return (
+            "Quoting the winner's validation score would flatter the grid by "
+            f"{validation:.2f} points"
+        )
+    return f"Picking the winner on test would flatter the grid by {picked:.2f} points"
+
+
+def optimism_figure(summary: Summary) -> Figure | None:
+    """Draws the optimism of two shortcuts against the grid's size; None below two runs."""
+    optimism = summary.optimism
+    if optimism is None or len(optimism.runs) < 2:
+        return None
+    kept = evenly(len(optimism.runs), MAX_POINTS)
+    ks = [optimism.runs[index] for index in kept]
+    lines = (
+        (replace(STYLES["grid"], name="this report"), [0.0] * len(ks)),
+        (
+            Style("validation score quoted", "@muted", "triangle-up", "dash"),
+            [optimism.validation_quoted_pp[index] for index in kept],
+        ),
+        (
+            Style("picked on test", "@plum", "x", "dot"),
+            [optimism.test_picked_pp[index] for index in kept],
+        ),
+    )
+    title = optimism_title(optimism)
+    values = [*optimism.validation_quoted_pp, *optimism.test_picked_pp, 0.0, summary.margin_pp]
+    return Figure(
+        id="optimism",
+        title=title,
+        subtitle="Two common ways to score the best of k runs, against the one used here (chosen "
+        "on validation, read on test). Above the line a way promises more than it keeps.",
+        description=f"{title}. Line plot against the grid's size: at {ks[-1]} runs, quoting "
+        f"validation is {signed(optimism.validation_quoted_pp[-1])} and picking on test "
+        f"{signed(optimism.test_picked_pp[-1])} points off.",
+        traces=tuple(
+            scatter(
+                ks, points, style, mode="lines+markers", width=2.5, size=8, name=style.name,
+                hover="best of %{x}: %{y:+.3f} points",
+            )
+            for style, points in lines
+        ),
+        layout=base_layout(
+            OPTIMISM_PX,
+            xaxis=axis(
+                "grid size k", showgrid=False, range=[ks[0] - 0.3, ks[-1] + 0.3],
+                dtick=max(1, round(len(optimism.runs) / 12)), tick0=1,
+            ),
+            yaxis=axis("points too optimistic", range=padded(values, 0.08)),
+            shapes=[margin_band(summary.margin_pp, "y", "x")],
+        ),
+        height_px=OPTIMISM_PX,
+        columns=("k", "validation quoted", "picked on test"),
+        rows=tuple(
+            (
+                str(optimism.runs[index]),
+                signed(optimism.validation_quoted_pp[index], 3),
+                signed(optimism.test_picked_pp[index], 3),
+            )
+            for index in kept
+        ),
+        foot=f"Mean over {optimism.pairs} pairs of setting and seed and all subsets of k "
+        "temperatures, without an interval. The mean gap of validation and test is taken off the "
+        f"quoted score. The shade is the margin of ±{summary.margin_pp:.2f} points.",
+    )  # fmt: skip
