@@ -35,7 +35,7 @@ class Place:
 
     @property
     def name(self) -> Path:
-        """What a reader knows it by."""
+        """The folder, or the address of the object store."""
         return self.out if self.store is None else Path(self.store.address(""))
 
     def refresh(self) -> None:
@@ -48,7 +48,7 @@ class Place:
             fetch_results(self.out, self.store)
 
     def publish(self, file: Path) -> str:
-        """Hands over a file that was written, if it lies in a copy; returns where it can be found.
+        """Uploads a written file if it lies in a copy, and returns its path or its address.
 
         Raises:
             StoreError: If the store does not take it.

@@ -9,8 +9,8 @@ from dashboards.figures.figure import shortened
 from dashboards.formats import duration, plain, sides_of
 from dashboards.questions import first_figures, opening
 from dashboards.shell import render_page
-from dashboards.styles import styles_in
 from dashboards.svg import interval_bar, reach, swatch
+from dashboards.theme import styles_in
 from metakd.analysis.curves import WallClock
 from metakd.analysis.decision import Allocation, Deciding
 from metakd.analysis.strategy_names import at_start, strategy_name
@@ -215,7 +215,7 @@ def _allocation_title(allocation: Sequence[Allocation]) -> str:
 
 
 def wall_clock_title(wall: WallClock) -> str:
-    """Says from how many runs at once on the full grid is done before the learned run."""
+    """Returns the title: from how many runs at once the full grid is done before learning."""
     times = list(zip(wall.workers, wall.done_first, strict=True))
     grid_first = [workers for workers, first in times if first == "grid"]
     if not grid_first:

@@ -1,4 +1,4 @@
-"""What every page of this project is wrapped in: one HTML file that asks the network for nothing.
+"""The frame of every page: one HTML file that needs no network.
 
 The content policy names the hashes of the page's own scripts and forbids every connection; data lie
 in a JSON block in which nothing can end the element that holds it; all other text is escaped.

@@ -73,7 +73,7 @@ class Difference:
 
 @dataclass(frozen=True)
 class ForestRow:
-    """One study's comparison with a rival, drawn."""
+    """One study's comparison with a baseline, drawn."""
 
     study: str
     comparison: Comparison
@@ -116,7 +116,7 @@ def render_comparison(studies: Sequence[Study]) -> str:
 
 
 def named(studies: Sequence[tuple[Path, Summary]]) -> tuple[Study, ...]:
-    """Names studies by their own name, and by their folder where that name comes twice."""
+    """Returns studies under their own names, with their folders where a name comes twice."""
     names = [summary.study for _, summary in studies]
     folders = [out.resolve().name for out, _ in studies]
     if len(set(names)) < len(names):
@@ -127,7 +127,7 @@ def named(studies: Sequence[tuple[Path, Summary]]) -> tuple[Study, ...]:
 
 
 def warnings(studies: Sequence[Study]) -> list[str]:
-    """Says what keeps numbers of these studies from being compared as they stand."""
+    """Returns what keeps numbers of these studies from being compared as they stand."""
     found = []
     if _differ(studies, lambda s: s.margin_pp):
         margins = listed([f"±{study.summary.margin_pp:.2g}" for study in studies])
@@ -180,27 +180,25 @@ def warnings(studies: Sequence[Study]) -> list[str]:
 def forests(studies: Sequence[Study]) -> dict[str, list[ForestRow]]:
     """Returns the comparisons that studies of one kind share, by their titles."""
     searching = [study for study in studies if study.summary.question not in CONTENDERS]
-    found = {TITLES[rival]: forest(searching, rival) for rival in TITLES if searching}
+    found = {TITLES[baseline]: forest(searching, baseline) for baseline in TITLES if searching}
     others = [study for study in studies if study not in searching]
-    contests = [(study.summary.question, study.summary.protagonist) for study in others]
-    for question, learner in dict.fromkeys(contests):
+    kinds = [(study.summary.question, study.summary.protagonist) for study in others]
+    for question, learner in dict.fromkeys(kinds):
         alike = [
-            study
-            for study, contest in zip(others, contests, strict=True)
-            if contest == (question, learner)
+            study for study, kind in zip(others, kinds, strict=True) if kind == (question, learner)
         ]
-        for rival in dict.fromkeys([*(s.summary.main_rival for s in alike), SINGLE]):
-            having = [s for s in alike if main_comparison(s.summary.rivals, rival) is not None]
+        for baseline in dict.fromkeys([*(s.summary.main_rival for s in alike), SINGLE]):
+            having = [s for s in alike if main_comparison(s.summary.rivals, baseline) is not None]
             if having:
-                names = (strategy_name(name, question) for name in (learner, rival))
-                found[at_start(" against ".join(names))] = forest(having, rival)
+                names = (strategy_name(name, question) for name in (learner, baseline))
+                found[at_start(" against ".join(names))] = forest(having, baseline)
     return found
 
 
-def forest(studies: Sequence[Study], rival: str) -> list[ForestRow]:
-    """Returns every study's comparison with one rival, on one scale, each over its own margin."""
+def forest(studies: Sequence[Study], baseline: str) -> list[ForestRow]:
+    """Returns every study's comparison with one baseline, on one scale, over its own margin."""
     found = [
-        (study, next(c for c in _comparisons(study.summary) if c.rival == rival))
+        (study, next(c for c in _comparisons(study.summary) if c.rival == baseline))
         for study in studies
     ]
     span = max(reach([c.effect], study.summary.margin_pp) for study, c in found)
@@ -259,7 +257,7 @@ def differences(studies: Sequence[Study]) -> list[Difference]:
 
 
 def heading(studies: Sequence[Study]) -> str:
-    """Says whether the studies' verdicts agree."""
+    """Returns the page's heading: whether the studies' verdicts agree."""
     verdicts = [headline_comparison(study.summary).accuracy_verdict for study in studies]
     distinct = list(dict.fromkeys(verdicts))
     if len(distinct) == 1:

@@ -8,7 +8,7 @@ from typing import NamedTuple
 from markupsafe import Markup
 
 from dashboards.formats import signed
-from dashboards.styles import Style
+from dashboards.theme import Style
 from metakd.analysis.intervals import Interval
 
 BAR_WIDTH, BAR_HEIGHT = 220, 30

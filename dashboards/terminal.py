@@ -36,7 +36,7 @@ def verdict_lines(summary: Summary) -> list[str]:
 
 def usual_tables(summary: Summary) -> list[Table]:
     """Returns the table of settings, and that of further strategies where there are any."""
-    return [settings_table(summary), *([rivals_table(summary)] if summary.rivals else [])]
+    return [settings_table(summary), *([other_strategies_table(summary)] if summary.rivals else [])]
 
 
 def settings_table(summary: Summary) -> Table:
@@ -52,7 +52,7 @@ def settings_table(summary: Summary) -> Table:
     return new_table("setting", numbers, map(_setting_cells, summary.settings), ["clear gap"])
 
 
-def rivals_table(summary: Summary) -> Table:
+def other_strategies_table(summary: Summary) -> Table:
     """Returns one row for each strategy beside grid and default, over all settings.
 
     Test accuracy in %, cost in plain runs, learned minus it in points, how that is judged by
@@ -60,7 +60,7 @@ def rivals_table(summary: Summary) -> Table:
     """
     numbers = ("test", "runs charged", "learned − it")
     return new_table(
-        "strategy", numbers, map(rival_cells, summary.rivals), ["verdict", "clear gap"]
+        "strategy", numbers, map(strategy_cells, summary.rivals), ["verdict", "clear gap"]
     )
 
 
@@ -86,7 +86,7 @@ def new_table(
     return table
 
 
-def rival_cells(rival: Rival) -> tuple[str, ...]:
+def strategy_cells(rival: Rival) -> tuple[str, ...]:
     """Returns a strategy's row: name, test, runs charged, difference, verdict, clear gap."""
     return (
         wrapped(rival.strategy),

@@ -20,7 +20,7 @@ from dashboards.figures.figure import (
     words,
 )
 from dashboards.formats import counted_runs, plain, runs
-from dashboards.styles import MAIN, Style, line_px, styles_in
+from dashboards.theme import MAIN, Style, line_px, styles_in
 from metakd.analysis.contest import CONTENDERS
 from metakd.analysis.curves import AnytimeCurve
 from metakd.analysis.strategy_names import at_start, strategy_name
@@ -42,7 +42,7 @@ LONGEST_NAME = 24
 
 
 def anytime_title(curves: Sequence[AnytimeCurve]) -> str:
-    """Says when an average search reaches what learning has when it is done."""
+    """Returns the title: when an average search reaches what learning has when it is done."""
     by_name = {curve.strategy: curve for curve in curves}
     if "meta" not in by_name or "grid" not in by_name:
         return COMPARES_NOTHING
@@ -55,24 +55,24 @@ def anytime_title(curves: Sequence[AnytimeCurve]) -> str:
     return f"An average search takes {needed} to reach what learning reaches in {spent}"
 
 
-def contest_title(
-    curves: Sequence[AnytimeCurve], protagonist: str, main_rival: str, question: str
+def learner_title(
+    curves: Sequence[AnytimeCurve], learner: str, baseline: str, question: str
 ) -> str:
-    """Says what those ended with that the verdict is about, and after how much.
+    """Returns the title: what learner and baseline end with, and after how many runs.
 
     Args:
         curves: Of all strategies.
-        protagonist: One of the two.
-        main_rival: The other.
-        question: What the study asks, one of ``CONTENDERS``.
+        learner: The strategy that the verdict is about.
+        baseline: The one that it is compared with.
+        question: The study's, one of ``CONTENDERS``.
     """
     ends = {curve.strategy: (curve.mean_pp[-1], counted_runs(curve.runs[-1])) for curve in curves}
-    if protagonist not in ends or main_rival not in ends:
+    if learner not in ends or baseline not in ends:
         return COMPARES_NOTHING
-    (learned, spent), (known, cost) = ends[protagonist], ends[main_rival]
-    learner, rival = (strategy_name(name, question) for name in (protagonist, main_rival))
+    (learned, spent), (known, cost) = ends[learner], ends[baseline]
+    first, second = (strategy_name(name, question) for name in (learner, baseline))
     return (
-        f"{at_start(learner)} ends at {learned:.1f} % after {spent}, {rival} at {known:.1f} % "
+        f"{at_start(first)} ends at {learned:.1f} % after {spent}, {second} at {known:.1f} % "
         f"after {cost}"
     )
 
@@ -89,7 +89,7 @@ def anytime_figure(summary: Summary) -> Figure | None:
         return None
     most = max(curve.runs[-1] for curve in curves)
     title = (
-        contest_title(curves, summary.protagonist, summary.main_rival, summary.question)
+        learner_title(curves, summary.protagonist, summary.main_rival, summary.question)
         if summary.question in CONTENDERS
         else anytime_title(curves)
     )
@@ -242,7 +242,7 @@ def names_at_end(
     reach: Sequence[float],
     plot_px: int,
 ) -> list[Layout]:
-    """Names every curve at the right edge, at its level or as near to it as others leave room."""
+    """Returns the names at the right edge, each as near to its curve's level as others allow."""
     low, high = reach
     levels = [plot_px * (curve.mean_pp[-1] - low) / (high - low) for curve in curves]
     placed = apart(levels, NAME_PX, NAME_PX / 2, plot_px - NAME_PX / 2)

@@ -16,7 +16,7 @@ from dashboards.figures.figure import (
 )
 from dashboards.figures.weights import epochs_in_words, final_of, first_strategy
 from dashboards.formats import plain, signed
-from dashboards.styles import styles_in
+from dashboards.theme import styles_in
 from metakd.analysis.strategy_names import at_start, strategy_name
 from metakd.analysis.summary import Summary
 from metakd.analysis.weight_curves import FinalWeights
@@ -35,7 +35,7 @@ MARKS = {"above": "*", "below": "*", "not shown": ""}
 
 
 def classes_title(final: Sequence[FinalWeights]) -> str:
-    """Names the class for which a teacher counts most beyond its usual weight, where shown.
+    """Returns the title: the class for which a teacher counts most beyond its usual weight.
 
     Args:
         final: One strategy's, of one ensemble on one dataset; of several nothing is said.

@@ -15,7 +15,7 @@ from dashboards.figures.figure import (
     words,
 )
 from dashboards.formats import NONE, between, duration, level, plain, signed
-from dashboards.styles import Style
+from dashboards.theme import Style
 from metakd.analysis.decision import Deciding, DeclaredLook, LookTaken
 from metakd.analysis.statistics.looks import AHEAD, BEHIND, EQUIVALENT, ERRS_AT_MOST
 from metakd.analysis.summary import Summary
@@ -28,7 +28,7 @@ FRAME = 4.0
 
 
 def looks_title(deciding: Deciding) -> str:
-    """Says which look decides, and how its interval lies; or that none does."""
+    """Returns the title: which look decides, and how its interval lies; or that none does."""
     margin = f"±{deciding.margin_pp:.2f} points"
     if not deciding.looks:
         return f"No look was taken yet: the first is due after {deciding.pilot_seeds} seeds"

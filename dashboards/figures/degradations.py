@@ -18,7 +18,7 @@ from dashboards.figures.figure import (
     shortened,
 )
 from dashboards.formats import from_to, plain, signed
-from dashboards.styles import MAIN, Style, line_px, styles_in
+from dashboards.theme import MAIN, Style, line_px, styles_in
 from metakd.analysis.answers import LevelGap
 from metakd.analysis.curves import DegradationCurve
 from metakd.analysis.findings import LevelChange
@@ -39,7 +39,7 @@ ASLANT = 0.65
 
 
 def degradations_title(curves: Sequence[DegradationCurve], changes: Sequence[LevelChange]) -> str:
-    """Says how accuracy changes from the first level to the last, in the mean, by strategy."""
+    """Returns the title: the mean change of accuracy from first to last level, by strategy."""
     first, last = shortened(curves[0].levels[0]), shortened(curves[0].levels[-1])
     found = {change.strategy: change for change in changes if change.factor == curves[0].factor}
     known = [name for name in TITLED if name in found]

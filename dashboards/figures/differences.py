@@ -1,4 +1,4 @@
-"""Learned minus its main rival in every setting, seed by seed, and over all of them."""
+"""Learner minus its main baseline in every setting, seed by seed, and over all of them."""
 
 import math
 from collections.abc import Sequence
@@ -43,7 +43,7 @@ def differences_title(
     margin_pp: float,
     sides: Sides = TEMPERATURES,
 ) -> str:
-    """Says in how many settings learning is ahead or behind, each by its corrected test."""
+    """Returns the title: in how many settings the corrected test has learning ahead or behind."""
     learning, count = sides.starts, counts.paired
     ahead, behind = counts.ahead, counts.behind
     if ahead and behind:

@@ -16,7 +16,7 @@ from dashboards.figures.figure import (
     label,
     words,
 )
-from dashboards.styles import Style
+from dashboards.theme import Style
 from metakd.analysis.summary import SettingResult, Summary
 
 MAX_PER_ROW = 4

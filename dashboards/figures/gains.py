@@ -15,7 +15,7 @@ from dashboards.figures.drawing import (
 )
 from dashboards.figures.figure import AT_ZERO, MAX_PANELS, Figure, Trace, evenly, left_out, padded
 from dashboards.formats import NONE, between, runs, signed
-from dashboards.styles import STYLES
+from dashboards.theme import STYLES
 from metakd.analysis.curves import SearchGain
 from metakd.analysis.findings import GainsOverScales
 from metakd.analysis.intervals import Interval
@@ -27,7 +27,7 @@ PANEL_PX = 220
 
 
 def gains_title(gains: Sequence[SearchGain], over: GainsOverScales | None, fixed_tau: float) -> str:
-    """Says how many runs a grid needs, in the mean, to gain what learning gains."""
+    """Returns the title: how many runs a grid needs, in the mean, to gain what learning gains."""
     learned = [gain for gain in gains if gain.learned and gain.learned.mean_pp is not None]
     if over is None:
         return f"What searching gains over τ = {fixed_tau:g}"

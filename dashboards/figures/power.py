@@ -12,7 +12,7 @@ from dashboards.figures.figure import (
     words,
 )
 from dashboards.formats import duration, plain, sides_of
-from dashboards.styles import Style
+from dashboards.theme import Style
 from metakd.analysis.curves import DetectableDifference
 from metakd.analysis.decision import Outlook
 from metakd.analysis.outlook import POWER
@@ -28,7 +28,7 @@ MARGIN_STYLES = (("@muted", "dot"), ("@ink", "solid"), ("@plum", "dash"), ("@gri
 
 
 def detectable_title(detectable: DetectableDifference, margin_pp: float) -> str:
-    """Says whether the study can show a difference of the margin, and what would sharpen it."""
+    """Returns the title: whether the study can show the margin, and what would sharpen it."""
     now = detectable.now_pp
     if now is None:
         return "With one setting or one seed the study cannot show an overall difference"
@@ -64,14 +64,14 @@ def detectable_figure(summary: Summary) -> Figure | None:
         (f"mean of {doubled} settings", detectable.average_doubled_pp, "@plum", "dot"),
     )
     sides = sides_of(summary)
-    rival = "the full grid" if sides.baseline == "grid" else sides.the_baseline
+    baseline = "the full grid" if sides.baseline == "grid" else sides.the_baseline
     title = detectable_title(detectable, summary.margin_pp)
     now = "" if detectable.now_pp is None else f" This study: {detectable.now_pp:.2f} points."
     top = HEADROOM * _highest_that_matters(detectable, summary.margin_pp)
     return Figure(
         id="detectable",
         title=title,
-        subtitle=f"Difference from {rival} that a study would show 8 times in 10, by its "
+        subtitle=f"Difference from {baseline} that a study would show 8 times in 10, by its "
         "seeds, with the spread that this study saw. Lower is sharper.",
         description=f"{title}. Falling curves of the detectable difference against seeds per "
         f"setting, for one setting and {settings}"
@@ -161,7 +161,7 @@ def _notes(detectable: DetectableDifference, margin_pp: float, top: float) -> li
 
 
 def outlook_title(outlook: Outlook, margin_pp: float) -> str:
-    """Says by when the margin is likely to be settled, or which margin is."""
+    """Returns the title: by when the margin is likely to be settled, or which margin is."""
     who = "A study anew" if outlook.is_anew else "This study"
     by_margin = [(m, _first_likely(row)) for m, row in _by_margin(outlook)]
     at = dict(by_margin)[margin_pp]

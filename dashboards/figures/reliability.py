@@ -19,7 +19,7 @@ from dashboards.figures.figure import (
     padded,
 )
 from dashboards.formats import percent, signed
-from dashboards.styles import STYLES, Style, line_px, styles_in
+from dashboards.theme import STYLES, Style, line_px, styles_in
 from metakd.analysis.curves import LossProfile, SelectionOptimism
 from metakd.analysis.summary import Summary
 
@@ -32,7 +32,7 @@ NOTHING_PP = 0.005
 
 
 def profiles_title(profiles: Sequence[LossProfile]) -> str:
-    """Says which share of runs loses nothing against the best fixed temperature, by strategy."""
+    """Returns the title: the share of runs that lose nothing to the best fixed τ, by strategy."""
     shares = {profile.strategy: profile.share_not_behind for profile in profiles}
     if "meta" not in shares:
         return "Loss against the best fixed temperature of each setting"
@@ -125,7 +125,7 @@ def _loss_of(profile: LossProfile, share: float) -> float:
 
 
 def optimism_title(optimism: SelectionOptimism) -> str:
-    """Says by how much the worse of two common ways to report would flatter the full grid."""
+    """Returns the title: how much the worse of two common ways to report flatters the full grid."""
     size = optimism.runs[-1]
     validation, picked = optimism.validation_quoted_pp[-1], optimism.test_picked_pp[-1]
     if max(validation, picked) < NOTHING_PP:

@@ -23,7 +23,7 @@ from dashboards.figures.figure import (
     padded,
 )
 from dashboards.formats import from_to, plain, tau
-from dashboards.styles import STYLES, Style
+from dashboards.theme import STYLES, Style
 from metakd.analysis.answers import StartRange, StartsOfSetting
 from metakd.analysis.curves import ResponseCurve
 from metakd.analysis.findings import TauSpans
@@ -37,7 +37,7 @@ LEARNED = "meta"
 
 
 def responses_title(spans: TauSpans, settings: int) -> str:
-    """Says over what range validation's best fixed temperature moves between settings."""
+    """Returns the title: the range of validation's best fixed temperature over settings."""
     low, high = spans.best_low, spans.best_high
     if low is None or high is None:
         return "Accuracy against a fixed temperature"
@@ -181,7 +181,7 @@ def _cells(curve: ResponseCurve, setting: SettingResult, taus: Sequence[float]) 
 
 
 def starts_title(starts: StartRange) -> str:
-    """Says what the wrong start costs, kept and learned, over all settings."""
+    """Returns the title: what the wrong start costs, kept and learned, over all settings."""
     fixed, learned = starts.fixed_wrong.mean_pp, starts.learned_wrong.mean_pp
     if fixed is None or learned is None:
         return "Test accuracy by the temperature that a run starts at"

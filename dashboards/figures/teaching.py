@@ -16,7 +16,7 @@ from dashboards.figures.figure import (
     points_each,
 )
 from dashboards.formats import from_to, plain
-from dashboards.styles import Style, styles_in
+from dashboards.theme import Style, styles_in
 from metakd.analysis.contest_answers import LearningTeacher
 from metakd.analysis.summary import Summary
 from metakd.analysis.teaching_curves import CurveBand, QuizFall, TeachingCurve
@@ -37,7 +37,7 @@ QUIZ: Mapping[str, Style] = {
 
 
 def teaching_title(teacher: LearningTeacher | None) -> str:
-    """Says what becomes of the teacher's own accuracy, where that is shown."""
+    """Returns the title: what becomes of the teacher's own accuracy, where that is shown."""
     if teacher is None or teacher.change.mean_pp is None:
         return "The teacher’s own accuracy against its student’s"
     points = f"{abs(teacher.change.mean_pp):.2f} points of its own test accuracy"
@@ -47,7 +47,7 @@ def teaching_title(teacher: LearningTeacher | None) -> str:
 
 
 def quizzes_title(fall: QuizFall | None) -> str:
-    """Says whether pilots lower the quiz loss, and by how much, where that is shown."""
+    """Returns the title: whether pilots are shown to lower the quiz loss, and by how much."""
     if fall is None or fall.fall_percent.mean_pp is None:
         return "The quiz loss before and after each pilot"
     if fall.claim not in DOES:
@@ -176,7 +176,7 @@ def _draw(summary: Summary, lines: Mapping[str, Style], y: Layout, digits: int) 
 
 
 def _first_strategy(summary: Summary) -> str | None:
-    """Returns whose finding titles tell: the protagonist's, or else the first there are."""
+    """Returns the strategy of the titles: the learner, or else the first with curves."""
     names = [curve.strategy for curve in summary.teaching_curves]
     return summary.protagonist if summary.protagonist in names else next(iter(names), None)
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 from dashboards.figures.drawing import Heading, Panel, band, columns_of, lay_out, scatter
 from dashboards.figures.figure import MAX_PANELS, Figure, Trace, evenly, left_out, points_each
 from dashboards.formats import tau
-from dashboards.styles import STYLES, Style
+from dashboards.theme import STYLES, Style
 from metakd.analysis.curves import Trajectory
 from metakd.analysis.findings import TauSpans
 from metakd.analysis.summary import Summary
@@ -23,7 +23,7 @@ SIDES = {
 
 
 def trajectories_title(spans: TauSpans) -> str:
-    """Says how often the learned student temperature ends near the grid's best, or where it ends.
+    """Returns the title: how often the learned τ_s ends near the grid's best, or where it ends.
 
     Args:
         spans: Of a study with learned temperatures.

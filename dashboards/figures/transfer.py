@@ -31,7 +31,7 @@ Row = tuple[float | None, ...]
 
 
 def transfer_title(moves: Moves, margin_pp: float) -> str:
-    """Names the largest mean loss of a transferred temperature, if one exceeds the margin.
+    """Returns the title: the largest mean loss of a moved temperature, if beyond the margin.
 
     Args:
         moves: All of them.

@@ -25,7 +25,7 @@ from dashboards.figures.figure import (
     shortened,
 )
 from dashboards.formats import between, from_to, plain, signed
-from dashboards.styles import Style, styles_in, teacher_styles
+from dashboards.theme import Style, styles_in, teacher_styles
 from metakd.analysis.strategy_names import at_start, strategy_name
 from metakd.analysis.summary import Summary
 from metakd.analysis.weight_curves import FinalWeights, WeightsCurve
@@ -39,7 +39,7 @@ TABLE_ROWS = 100
 
 
 def first_strategy(summary: Summary) -> str | None:
-    """Returns whose weights titles are about: the protagonist's, or else the first there are."""
+    """Returns the strategy of the titles: the learner, or else the first with weights."""
     names = [curve.strategy for curve in summary.weights]
     return summary.protagonist if summary.protagonist in names else next(iter(names), None)
 
@@ -56,7 +56,7 @@ def final_of(summary: Summary, strategy: str | None) -> list[FinalWeights]:
 
 
 def weights_title(final: Sequence[FinalWeights]) -> str:
-    """Says which teachers a strategy's weights end above an equal share, where that is shown.
+    """Returns the title: the teachers whose weights are shown to end above an equal share.
 
     Args:
         final: One strategy's, of one ensemble on one dataset; of several nothing is said.
@@ -185,7 +185,7 @@ def _rows(curve: WeightsCurve, strategy: str) -> list[tuple[str, ...]]:
 
 
 def outcomes_title(final: Sequence[FinalWeights]) -> str:
-    """Says which teachers count more where the student is wrong, where that is shown.
+    """Returns the title: which teachers count more where the student is wrong, where that is shown.
 
     Args:
         final: One strategy's, of one ensemble on one dataset; of several nothing is said.

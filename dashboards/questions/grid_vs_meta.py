@@ -153,11 +153,11 @@ def compute_plot(
 def _in_words(
     learned: CostPoint, grid: list[CostPoint], fixed: list[CostPoint], cost: float
 ) -> str:
-    rivals = [f"the grid of {p.runs} {p.test_pp:.2f} % at {p.runs} runs" for p in grid[-1:]]
-    rivals += [f"the fixed temperature {p.test_pp:.2f} % at 1 run" for p in fixed]
+    baselines = [f"the grid of {p.runs} {p.test_pp:.2f} % at {p.runs} runs" for p in grid[-1:]]
+    baselines += [f"the fixed temperature {p.test_pp:.2f} % at 1 run" for p in fixed]
     return (
         f"Mean test accuracy for compute: learned {learned.test_pp:.2f} % at "
-        f"{cost:.2g} runs, {', '.join(rivals)}."
+        f"{cost:.2g} runs, {', '.join(baselines)}."
     )
 
 

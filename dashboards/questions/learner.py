@@ -17,9 +17,9 @@ from dashboards.questions.elements import (
     headline_comparison,
     settings_key,
 )
-from dashboards.styles import styles_in
 from dashboards.svg import LEFT, RIGHT, WIDTH, PointsScale, interval_bar, reach
-from dashboards.terminal import accuracy, clear_gap, new_table, rival_cells, wrapped
+from dashboards.terminal import accuracy, clear_gap, new_table, strategy_cells, wrapped
+from dashboards.theme import styles_in
 from metakd.analysis.contest import CONTENDERS, SINGLE
 from metakd.analysis.contest_answers import ContestAnswer, Part
 from metakd.analysis.strategy_names import strategy_name
@@ -149,7 +149,7 @@ def strategies_table(
             reached = (plain(answer.test_pp), plain(answer.runs_charged))
             yield row(summary.protagonist, summary.protagonist, *reached, "", "", "")
         for rival in summary.rivals:
-            yield row(rival.strategy, *rival_cells(rival))
+            yield row(rival.strategy, *strategy_cells(rival))
 
     def row(strategy: str, name: str, test: str, *rest: str) -> tuple[str, ...]:
         return (name, test, *([plain(own.get(strategy))] if own else []), *rest)

@@ -20,9 +20,8 @@ from dashboards.questions.learner import (
     settings_table,
     strategies_table,
 )
-from dashboards.styles import styles_in
 from dashboards.svg import interval_bar, reach, swatch
-from dashboards.theme import badge_tone
+from dashboards.theme import badge_tone, styles_in
 from metakd.analysis.contest import CONTENDERS
 from metakd.analysis.contest_answers import LearningTeacher, Teaching
 from metakd.analysis.summary import Summary

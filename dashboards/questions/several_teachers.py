@@ -15,10 +15,9 @@ from dashboards.questions.learner import (
     settings_table,
     strategies_table,
 )
-from dashboards.styles import teacher_styles
 from dashboards.svg import interval_bar, reach, swatch
 from dashboards.terminal import new_table, wrapped
-from dashboards.theme import badge_tone
+from dashboards.theme import badge_tone, teacher_styles
 from metakd.analysis.contest import SINGLE
 from metakd.analysis.contest_answers import Ensemble, SingleTeacher
 from metakd.analysis.summary import Summary

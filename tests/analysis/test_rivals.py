@@ -8,7 +8,7 @@ import pytest
 from made_up_study import MadeUpLeg, MadeUpSearch
 from rich.console import Console
 
-from dashboards.terminal import rivals_table, usual_tables
+from dashboards.terminal import other_strategies_table, usual_tables
 from metakd.analysis.claims import holm
 from metakd.analysis.grid import choose
 from metakd.analysis.reached import reached_by_strategy
@@ -182,7 +182,7 @@ def test_the_terminal_lists_them(made_up, tmp_path: Path) -> None:
         ),
     )
     console = Console(width=100, file=StringIO())
-    console.print(rivals_table(summarise(study.write(tmp_path))))
+    console.print(other_strategies_table(summarise(study.write(tmp_path))))
     lines = console.file.getvalue().splitlines()
     [row] = [line.split() for line in lines if "with" in line]
     assert row[:6] == ["a", "strategy", "with", "a", "84.00", "2.00"]

@@ -8,7 +8,7 @@ from made_up_ensemble import ensemble_study
 from made_up_study import MadeUpLeg, MadeUpSearch, MadeUpStudy
 from made_up_teaching import teaching_study
 
-from dashboards.styles import SEARCH_STYLES
+from dashboards.theme import SEARCH_STYLES
 from metakd.analysis.answers import (
     GapLevel,
     LevelGap,

@@ -21,8 +21,7 @@ from dashboards.figures import FIGURES, all_figures, draw, to_plotly
 from dashboards.figures.drawing import columns_of
 from dashboards.figures.figure import MAX_MARKS, MAX_POINTS, Figure, evenly, largest, shortened
 from dashboards.figures.responses import apart
-from dashboards.styles import SEARCH_STYLES, styles_in
-from dashboards.theme import THEMES, Theme
+from dashboards.theme import SEARCH_STYLES, THEMES, Theme, styles_in
 from metakd.analysis.answers import StartRange
 from metakd.analysis.curves import AnytimeCurve, Trajectory, TransferRegret
 from metakd.analysis.decision import Deciding

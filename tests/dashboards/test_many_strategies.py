@@ -7,7 +7,7 @@ from html_page import Page
 
 from dashboards.figures import FIGURES, to_plotly
 from dashboards.report import render
-from dashboards.styles import SEARCH_STYLES
+from dashboards.theme import SEARCH_STYLES
 from metakd.analysis.summary import Summary
 
 UNKNOWN = "a strategy <b>nobody</b> has heard of"

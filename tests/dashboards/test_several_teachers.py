@@ -22,8 +22,7 @@ from dashboards.questions import opening, tables
 from dashboards.questions.learner import baselines_plot
 from dashboards.report import render
 from dashboards.side_by_side import heading, named, render_comparison, warnings
-from dashboards.styles import ENSEMBLE_STYLES, TEACHER_STYLES, teacher_styles
-from dashboards.theme import coloured
+from dashboards.theme import ENSEMBLE_STYLES, TEACHER_STYLES, coloured, teacher_styles
 from metakd.analysis.intervals import Interval
 from metakd.analysis.summarise import read_summary, summarise, write_summary
 from metakd.analysis.summary import Summary

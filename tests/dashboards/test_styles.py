@@ -7,8 +7,7 @@ from hypothesis import strategies as st
 
 from dashboards.figures.anytime import apart
 from dashboards.figures.figure import LEGEND_PX, escape, legend_room
-from dashboards.styles import MAIN, SEARCH_STYLES, STYLES, styles_of
-from dashboards.theme import coloured
+from dashboards.theme import MAIN, SEARCH_STYLES, STYLES, coloured, styles_of
 
 
 def test_fixed_looks_are_all_different() -> None:
