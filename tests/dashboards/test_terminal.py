@@ -4,6 +4,7 @@ from pathlib import Path
 from made_up_study import MadeUpStudy
 from rich.console import Console
 
+from dashboards import print_verdict
 from dashboards.terminal import settings_table, verdict_lines
 from metakd.analysis.summarise import summarise
 
@@ -61,3 +62,13 @@ def test_the_verdict_comes_first_and_is_wrapped(tmp_path: Path) -> None:
     said = " ".join(lines)
     for text in (summary.verdict.headline, *summary.verdict.sentences):
         assert text in said
+
+
+def test_a_study_prints_its_verdict_and_then_its_tables(tmp_path: Path) -> None:
+    summary = summarise(MadeUpStudy(scales=(1.0,), question="transfer").write(tmp_path))
+    text = StringIO()
+    print_verdict(Console(width=110, file=text), summary)
+    lines = text.getvalue().splitlines()
+    assert lines[1] == verdict_lines(summary)[0]
+    heads = [line.split()[0] for line in lines if line.split()[:1] in (["moved"], ["setting"])]
+    assert heads == ["moved", "setting"]
