@@ -1,9 +1,11 @@
-"""Reports: a study's summary in, one self-contained HTML file out."""
+"""Reports: a study's summary in, one self-contained HTML file out, and tables in the terminal."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from rich.console import Console
+
     from metakd.analysis.summary import Summary
 
 
@@ -13,3 +15,10 @@ def write_report(out: Path, summary: "Summary") -> Path:
     from dashboards import report
 
     return report.write_report(out, summary)
+
+
+def print_verdict(console: "Console", summary: "Summary") -> None:
+    """Prints the verdict of a summary, and its tables, into a terminal."""
+    from dashboards import questions, terminal
+
+    terminal.print_verdict(console, summary, questions.tables(summary))

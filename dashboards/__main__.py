@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from metakd.endings import Ending
 
 if TYPE_CHECKING:
-    from dashboards.places import Place
+    from dashboards.live import Place
 
 COMPARISON_FILE = "comparison.html"
 WATCH_S = 10
@@ -32,9 +32,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _run(given: argparse.Namespace) -> None:
     # Plotly, pandas and scipy take seconds to import: --help and mistakes must not wait for them.
-    from dashboards.comparison import write_comparison
-    from dashboards.places import opened
-    from dashboards.watch import watch
+    from dashboards.live import opened, watch
+    from dashboards.side_by_side import write_comparison
     from metakd.analysis.summarise import summarise
 
     with ExitStack() as places:

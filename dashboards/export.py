@@ -21,7 +21,7 @@ class ExportError(UserError):
 def export_figures(summary: Summary, folder: Path, format: Literal["svg", "png"]) -> list[Path]:
     """Writes every figure of a summary in the light theme, and returns the files.
 
-    One browser draws them all: to start one takes seconds. It asks the network for nothing.
+    One browser draws them all, as its start takes seconds. It needs no network.
 
     Args:
         summary: What the study found.

@@ -1,4 +1,4 @@
-"""What every page of this project is wrapped in: one HTML file that asks the network for nothing.
+"""The frame of every page: one HTML file that needs no network.
 
 The content policy names the hashes of the page's own scripts and forbids every connection; data lie
 in a JSON block in which nothing can end the element that holds it; all other text is escaped.
@@ -9,7 +9,6 @@ import hashlib
 import json
 import re
 from collections.abc import Sequence
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -17,22 +16,18 @@ import plotly.offline
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from dashboards import numbers
-from dashboards.durations import duration
+from dashboards import formats, theme
 from dashboards.figures.figure import Figure
-from dashboards.theme import DARK, LIGHT
-from dashboards.tones import (
-    DARK_TONES,
-    LIGHT_TONES,
-    accuracy_tone,
-    claim_tone,
-    claim_words,
-    cost_tone,
-    cost_words,
-    factor,
-)
+from dashboards.theme import DARK, DARK_TONES, LIGHT, LIGHT_TONES
 
 HERE = Path(__file__).parent / "page"
+# What templates call.
+FUNCTIONS = (
+    *(formats.signed, formats.plain, formats.between, formats.ends, formats.level),
+    *(formats.from_to, formats.tau, formats.duration, formats.day, formats.probability),
+    *(formats.factor, formats.cost_words, formats.claim_words),
+    *(theme.accuracy_tone, theme.cost_tone, theme.claim_tone),
+)
 # Plotly's defaults would offer to upload a chart, and show unnamed buttons.
 PLOTLY_CONFIG = {
     "displayModeBar": False,
@@ -77,22 +72,6 @@ def prose(text: str) -> str:
     return re.sub(r"(?<=\d) (?=%)|(?<=[τp]) (?=[=<])|(?<=[τp] [=<]) | (?=·)", "\u00a0", text)
 
 
-def day(iso_time: str) -> str:
-    """Returns "19 November 2026" for an ISO 8601 time, and anything else as it is."""
-    try:
-        moment = datetime.fromisoformat(iso_time)
-    except ValueError:
-        return iso_time
-    return f"{moment.day} {moment:%B %Y}"
-
-
-def probability(value: float | None) -> str:
-    """Returns "0.031", "< 0.001", or a dash for None."""
-    if value is None:
-        return numbers.NONE
-    return "< 0.001" if value < 0.001 else f"{value:.3f}"
-
-
 def _environment() -> Environment:
     environment = Environment(
         loader=FileSystemLoader(HERE),
@@ -102,24 +81,7 @@ def _environment() -> Environment:
         lstrip_blocks=True,
     )
     environment.filters["prose"] = prose
-    environment.globals.update(
-        signed=numbers.signed,
-        plain=numbers.plain,
-        between=numbers.between,
-        ends=numbers.ends,
-        level=numbers.level,
-        from_to=numbers.from_to,
-        tau=numbers.tau,
-        duration=duration,
-        day=day,
-        accuracy_tone=accuracy_tone,
-        cost_tone=cost_tone,
-        cost_words=cost_words,
-        claim_tone=claim_tone,
-        claim_words=claim_words,
-        factor=factor,
-        probability=probability,
-    )
+    environment.globals.update({function.__name__: function for function in FUNCTIONS})
     return environment
 
 

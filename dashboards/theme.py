@@ -1,12 +1,15 @@
-"""Colours by what they mean, in a light and a dark theme.
+"""How everything looks: colours by what they mean, tones of verdicts, styles of strategies.
 
-Figures name colours by token ("@meta"); the page replaces them by the theme that is on, so that one
-figure serves both. A strategy has one colour, one symbol and one dash everywhere.
+Figures name colours by token ("@meta"); the page replaces them by those of the light or the dark
+theme, so that one figure serves both. Words always stand beside a tone. A strategy has one colour,
+one symbol and one dash everywhere.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 from typing import Any, Literal
+
+from metakd.analysis.summary import Comparison, Summary
 
 LIGHT = {
     "paper": "#f6f5f1",
@@ -66,6 +69,25 @@ HUES = {
     "ember": ("#9f2d12", "#ffb59b"),
     "steel": ("#44598c", "#a9bce8"),
 }
+GOOD, BAD, NEUTRAL = "good", "bad", "neutral"
+LIGHT_TONES = {
+    GOOD: "#0f6b4f",
+    "good-soft": "#dff1e9",
+    BAD: "#9b1c31",
+    "bad-soft": "#fbe4e7",
+    NEUTRAL: "#5c6773",
+    "neutral-soft": "#eceae4",
+}
+DARK_TONES = {
+    GOOD: "#7fdcb6",
+    "good-soft": "#14392d",
+    BAD: "#ff9fae",
+    "bad-soft": "#47181f",
+    NEUTRAL: "#a9b4bf",
+    "neutral-soft": "#242c34",
+}
+AHEAD = ("better", "slightly better")
+BEHIND = ("worse", "slightly worse")
 
 
 def _soft(colour: str, opacity: float) -> str:
@@ -76,12 +98,13 @@ def _soft(colour: str, opacity: float) -> str:
 for _name, (_light, _dark) in HUES.items():
     LIGHT |= {_name: _light, f"{_name}-soft": _soft(_light, 0.14)}
     DARK |= {_name: _dark, f"{_name}-soft": _soft(_dark, 0.18)}
+
 Theme = Literal["light", "dark"]
 THEMES: Mapping[Theme, Mapping[str, str]] = {"light": LIGHT, "dark": DARK}
 
 
 @dataclass(frozen=True)
-class Look:
+class Style:
     """How a strategy is named and drawn."""
 
     name: str
@@ -96,54 +119,70 @@ class Look:
 
 
 # In the order of legends and tables.
-SEARCH_LOOKS = {
-    "meta": Look("learned", "@meta", "diamond", "solid"),
-    "grid": Look("grid", "@grid", "circle", "solid"),
-    "fixed": Look("fixed τ", "@fixed", "square", "dash"),
-    "ce": Look("no teacher", "@ce", "triangle-up", "dot"),
-    "grid2d": Look("grid 2D", "@olive", "square", "solid"),
-    "random": Look("random", "@teal", "circle", "solid"),
-    "optuna": Look("Optuna", "@violet", "star", "solid"),
-    "optuna+asha": Look("Optuna + ASHA", "@magenta", "star", "dash"),
-    "grid+asha": Look("grid + ASHA", "@sky", "circle-open", "dash"),
-    "pbt": Look("PBT", "@rose", "hexagon", "solid"),
-    "ctkd": Look("CTKD", "@wine", "triangle-down", "solid"),
-    "logit_std": Look("logit std", "@mustard", "pentagon", "solid"),
-    "dkd": Look("DKD", "@brown", "cross", "solid"),
-    "meta-shared": Look("learned, one τ", "@ember", "diamond-open", "dash"),
-    "align": Look("aligned τ", "@indigo", "diamond", "dot"),
+SEARCH_STYLES = {
+    "meta": Style("learned", "@meta", "diamond", "solid"),
+    "grid": Style("grid", "@grid", "circle", "solid"),
+    "fixed": Style("fixed τ", "@fixed", "square", "dash"),
+    "ce": Style("no teacher", "@ce", "triangle-up", "dot"),
+    "grid2d": Style("grid 2D", "@olive", "square", "solid"),
+    "random": Style("random", "@teal", "circle", "solid"),
+    "optuna": Style("Optuna", "@violet", "star", "solid"),
+    "optuna+asha": Style("Optuna + ASHA", "@magenta", "star", "dash"),
+    "grid+asha": Style("grid + ASHA", "@sky", "circle-open", "dash"),
+    "pbt": Style("PBT", "@rose", "hexagon", "solid"),
+    "ctkd": Style("CTKD", "@wine", "triangle-down", "solid"),
+    "logit_std": Style("logit std", "@mustard", "pentagon", "solid"),
+    "dkd": Style("DKD", "@brown", "cross", "solid"),
+    "meta-shared": Style("learned, one τ", "@ember", "diamond-open", "dash"),
+    "align": Style("aligned τ", "@indigo", "diamond", "dot"),
 }
 # The same methods with one thing changed, which a study of starts tells apart.
-START_LOOKS = {
-    "meta-starts": Look("learned, each start", "@meta", "diamond-open", "dot"),
-    "grid-scale-free": Look("grid, one gradient size", "@grid", "circle-open", "dot"),
+START_STYLES = {
+    "meta-starts": Style("learned, each start", "@meta", "diamond-open", "dot"),
+    "grid-scale-free": Style("grid, one gradient size", "@grid", "circle-open", "dot"),
 }
 # Of several teachers at once: hues come again, as no usual study has both.
-ENSEMBLE_LOOKS = {
-    "mmkd": Look("MMKD", "@ember", "diamond", "solid"),
-    "mmkd+tau": Look("MMKD, learned τ", "@wine", "diamond-open", "dash"),
-    "mmkd-logits": Look("MMKD, no features", "@magenta", "diamond", "solid"),
-    "mmkd-tau": Look("learned τ alone", "@sky", "diamond-open", "solid"),
-    "mmkd-reference": Look("MMKD as published", "@brown", "cross", "dash"),
-    "mean_losses": Look("mean of losses", "@steel", "square", "solid"),
-    "mean_logits": Look("mean of logits", "@indigo", "circle", "solid"),
-    "mean_features": Look("mean with features", "@olive", "square", "dash"),
-    "camkd": Look("confidence (CA-MKD)", "@forest", "triangle-down", "solid"),
-    "single": Look("best single teacher", "@fixed", "circle", "solid"),
+ENSEMBLE_STYLES = {
+    "mmkd": Style("MMKD", "@ember", "diamond", "solid"),
+    "mmkd+tau": Style("MMKD, learned τ", "@wine", "diamond-open", "dash"),
+    "mmkd-logits": Style("MMKD, no features", "@magenta", "diamond", "solid"),
+    "mmkd-tau": Style("learned τ alone", "@sky", "diamond-open", "solid"),
+    "mmkd-reference": Style("MMKD as published", "@brown", "cross", "dash"),
+    "mean_losses": Style("mean of losses", "@steel", "square", "solid"),
+    "mean_logits": Style("mean of logits", "@indigo", "circle", "solid"),
+    "mean_features": Style("mean with features", "@olive", "square", "dash"),
+    "camkd": Style("confidence (CA-MKD)", "@forest", "triangle-down", "solid"),
+    "single": Style("best single teacher", "@fixed", "circle", "solid"),
 }
 # Of a teacher that learns to teach, likewise.
-TEACHING_LOOKS = {
-    "metadistil": Look("learning teacher", "@plum", "diamond", "solid"),
-    "metadistil+tau": Look("learning, learned τ", "@indigo", "diamond-open", "dash"),
-    "metadistil-no-pilot": Look("learning, no pilot", "@teal", "circle", "dash"),
-    "metadistil-own-quiz": Look("learning, own quiz", "@mustard", "square", "dash"),
-    "metadistil-reference": Look("learning, published", "@rose", "cross", "dash"),
+TEACHING_STYLES = {
+    "metadistil": Style("learning teacher", "@plum", "diamond", "solid"),
+    "metadistil+tau": Style("learning, learned τ", "@indigo", "diamond-open", "dash"),
+    "metadistil-no-pilot": Style("learning, no pilot", "@teal", "circle", "dash"),
+    "metadistil-own-quiz": Style("learning, own quiz", "@mustard", "square", "dash"),
+    "metadistil-reference": Style("learning, published", "@rose", "cross", "dash"),
 }
 # Where a question puts strategies in another light.
 NAMES_IN_QUESTION = {
     "learning_to_teach": {"fixed": "fixed teacher", "meta": "fixed, learned τ"},
 }
-LOOKS = SEARCH_LOOKS | START_LOOKS | ENSEMBLE_LOOKS | TEACHING_LOOKS
+STYLES = SEARCH_STYLES | START_STYLES | ENSEMBLE_STYLES | TEACHING_STYLES
+SYMBOLS = ("circle", "square", "star", "hexagon", "triangle-down", "pentagon", "cross")
+DASHES = ("dashdot", "solid", "dot", "dash")
+# What the verdict is about stands out; of others the lines are thin, and bands are left out.
+MAIN = ("meta", "grid", "fixed", "ce")
+THICK = (*MAIN, "mmkd", "mean_losses", "single", "metadistil")
+# Hues that no strategy of several teachers has come first.
+TEACHER_STYLES = (
+    ("@teal", "solid", "circle"),
+    ("@mustard", "dash", "square"),
+    ("@violet", "dot", "diamond"),
+    ("@rose", "dashdot", "triangle-up"),
+    ("@forest", "solid", "star"),
+    ("@sky", "dash", "hexagon"),
+    ("@brown", "dot", "cross"),
+    ("@magenta", "dashdot", "pentagon"),
+)
 
 
 def coloured(value: Any, theme: Theme) -> Any:  # noqa: ANN401 - Plotly's own values
@@ -155,3 +194,68 @@ def coloured(value: Any, theme: Theme) -> Any:  # noqa: ANN401 - Plotly's own va
     if isinstance(value, list | tuple):
         return [coloured(item, theme) for item in value]
     return value
+
+
+def accuracy_tone(verdict: str) -> str:
+    """Returns the tone of an accuracy verdict: green only where learning is ahead."""
+    return GOOD if verdict in AHEAD else BAD if verdict in BEHIND else NEUTRAL
+
+
+def cost_tone(verdict: str) -> str:
+    """Returns the tone of a cost verdict."""
+    return {"cheaper": GOOD, "dearer": BAD}.get(verdict, NEUTRAL)
+
+
+def claim_tone(claim: str) -> str:
+    """Returns the tone of a setting's claim."""
+    return {"ahead": GOOD, "behind": BAD}.get(claim, NEUTRAL)
+
+
+def badge_tone(comparison: Comparison) -> str:
+    """Returns the tone of the study's answer; a tie counts as good where it is the cheaper one."""
+    tone = accuracy_tone(comparison.accuracy_verdict)
+    tie = comparison.accuracy_verdict in ("equivalent", "not worse")
+    return GOOD if tie and comparison.cost_verdict == "cheaper" else tone
+
+
+def styles_in(summary: Summary) -> dict[str, Style]:
+    """Returns the styles of all strategies of a summary, in the order of legends and tables."""
+    parts = (summary.anytime, summary.degradations, summary.profiles, summary.rivals)
+    styles = styles_of([*summary.strategies, *(found.strategy for part in parts for found in part)])
+    names = NAMES_IN_QUESTION.get(summary.question, {})
+    return {key: replace(style, name=names.get(key, style.name)) for key, style in styles.items()}
+
+
+def styles_of(strategies: Iterable[str]) -> dict[str, Style]:
+    """Returns one style for each strategy: those that have a fixed one first, then the others.
+
+    These get a hue and a dash that no other has, hues that are free before the rest, in the order
+    given; only after 40 of them styles come again.
+    """
+    names = list(dict.fromkeys(strategies))
+    styles = {name: style for name, style in STYLES.items() if name in names}
+    taken = {(style.colour, style.dash) for style in styles.values()}
+    hues = {colour for colour, _ in taken}
+    free = [(f"@{hue}", dash) for dash in DASHES for hue in HUES]
+    free = [found for found in free if found not in taken]
+    free.sort(key=lambda found: found[0] in hues)
+    for index, name in enumerate(name for name in names if name not in styles):
+        colour, dash = free[index % len(free)]
+        styles[name] = Style(name, colour, SYMBOLS[index % len(SYMBOLS)], dash)
+    return styles
+
+
+def line_px(strategy: str) -> float:
+    """Returns how thick a strategy's line is."""
+    return 2.5 if strategy in THICK else 1.4
+
+
+def teacher_styles(summary: Summary) -> dict[str, Style]:
+    """Returns a style for each teacher, in the order in which the study names them."""
+    asked = [] if summary.ensemble is None else [t.name for t in summary.ensemble.teachers]
+    asked += [name for found in summary.weights for name in found.teachers]
+    styles = {}
+    for index, name in enumerate(dict.fromkeys(asked)):
+        colour, dash, symbol = TEACHER_STYLES[index % len(TEACHER_STYLES)]
+        styles[name] = Style(name, colour, symbol, dash)
+    return styles

@@ -5,9 +5,9 @@ Run it as ``python studies/grid_vs_meta.py --cluster auto``; ``--help`` lists th
 
 import sys
 
-from dashboards import write_report
+from dashboards import print_verdict, write_report
 from metakd.study.main import main
 from metakd.study.spec import StudySpec
 
 if __name__ == "__main__":
-    sys.exit(main(StudySpec(name="grid_vs_meta"), render=write_report))
+    sys.exit(main(StudySpec(name="grid_vs_meta"), render=write_report, show=print_verdict))

@@ -7,7 +7,7 @@ Run it as ``python studies/learning_to_teach.py --cluster auto``; ``--help`` lis
 
 import sys
 
-from dashboards import write_report
+from dashboards import print_verdict, write_report
 from metakd.study.main import main
 from metakd.study.spec import StudySpec
 
@@ -23,4 +23,4 @@ STUDY = StudySpec(
 )
 
 if __name__ == "__main__":
-    sys.exit(main(STUDY, render=write_report))
+    sys.exit(main(STUDY, render=write_report, show=print_verdict))

@@ -10,7 +10,7 @@ no start, stands beside them. Run it as
 
 import sys
 
-from dashboards import write_report
+from dashboards import print_verdict, write_report
 from metakd.study.main import main
 from metakd.study.spec import StudySpec
 
@@ -24,4 +24,4 @@ STUDY = StudySpec(
 )
 
 if __name__ == "__main__":
-    sys.exit(main(STUDY, render=write_report))
+    sys.exit(main(STUDY, render=write_report, show=print_verdict))

@@ -6,7 +6,7 @@ Run it as ``python studies/teacher_gap.py --cluster auto``; ``--help`` lists the
 
 import sys
 
-from dashboards import write_report
+from dashboards import print_verdict, write_report
 from metakd.study.main import main
 from metakd.study.spec import StudySpec
 
@@ -22,4 +22,4 @@ STUDY = StudySpec(
 )
 
 if __name__ == "__main__":
-    sys.exit(main(STUDY, render=write_report))
+    sys.exit(main(STUDY, render=write_report, show=print_verdict))

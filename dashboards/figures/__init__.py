@@ -7,9 +7,11 @@ In a notebook::
     draw("results/grid_vs_meta", "differences", theme="dark")
 """
 
+import textwrap
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import MappingProxyType
+from typing import Any
 
 import plotly.graph_objects as go
 
@@ -17,27 +19,25 @@ from dashboards.figures.anytime import anytime_figure
 from dashboards.figures.classes import classes_figure
 from dashboards.figures.declared_looks import looks_figure
 from dashboards.figures.degradations import augmentations_figure, teachers_figure
-from dashboards.figures.detectable import detectable_figure
 from dashboards.figures.differences import differences_figure
-from dashboards.figures.drawing import to_plotly
-from dashboards.figures.figure import Figure
+from dashboards.figures.figure import Figure, escape
 from dashboards.figures.gains import gains_figure
-from dashboards.figures.optimism import optimism_figure
-from dashboards.figures.outcomes import outcomes_figure
-from dashboards.figures.outlook import outlook_figure
-from dashboards.figures.profiles import profiles_figure
-from dashboards.figures.responses import responses_figure
-from dashboards.figures.starts import starts_figure
+from dashboards.figures.power import detectable_figure, outlook_figure
+from dashboards.figures.reliability import optimism_figure, profiles_figure
+from dashboards.figures.responses import responses_figure, starts_figure
 from dashboards.figures.teaching import quizzes_figure, teaching_figure
 from dashboards.figures.trajectories import trajectories_figure
 from dashboards.figures.transfer import transfer_figure
-from dashboards.figures.weights import weights_figure
-from dashboards.theme import Theme
+from dashboards.figures.weights import outcomes_figure, weights_figure
+from dashboards.theme import Theme, coloured
 from metakd.analysis.summarise import summarise
 from metakd.analysis.summary import Summary
 
 __all__ = ["FIGURES", "Figure", "all_figures", "draw", "to_plotly"]
 
+TITLE_PX = 72
+LINE_LETTERS = 78
+WIDTH_PX = 900
 FIGURES: Mapping[str, Callable[[Summary], Figure | None]] = MappingProxyType(
     {
         "looks": looks_figure,
@@ -90,3 +90,32 @@ def draw(study: Summary | Path | str, name: str, theme: Theme = "light") -> go.F
             f"this study has no data for figure {name!r}: it has {', '.join(there) or 'none'}"
         )
     return to_plotly(figure, theme)
+
+
+def to_plotly(figure: Figure, theme: Theme) -> go.Figure:
+    """Returns a figure in the colours of a theme, under its title.
+
+    Args:
+        figure: One of the report's.
+        theme: "light" or "dark".
+    """
+    layout: dict[str, Any] = {
+        **figure.layout,
+        "width": WIDTH_PX,
+        "height": figure.height_px + TITLE_PX,
+        "margin": {**figure.layout["margin"], "t": figure.layout["margin"]["t"] + TITLE_PX},
+        "title": {
+            "text": "<br>".join(
+                f"<b>{escape(line)}</b>" for line in textwrap.wrap(figure.title, LINE_LETTERS)
+            ),
+            "font": {"size": 16, "color": "@ink"},
+            "x": 0,
+            "xref": "container",
+            "xanchor": "left",
+            "y": 1,
+            "yref": "container",
+            "yanchor": "top",
+            "pad": {"t": 20, "l": 22},
+        },
+    }
+    return go.Figure(data=coloured(list(figure.traces), theme), layout=coloured(layout, theme))

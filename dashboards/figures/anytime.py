@@ -1,22 +1,26 @@
 """What each strategy would leave you with if it were stopped after some compute."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 
-from dashboards.figures.bands import band
+from dashboards.figures.drawing import band, scatter
 from dashboards.figures.figure import (
     BOTTOM_PX,
     Figure,
+    Layout,
     Trace,
     axis,
     base_layout,
+    evenly,
     label,
+    padded,
+    points_each,
+    shortened,
+    text_px,
     words,
 )
-from dashboards.figures.limits import evenly, points_each
-from dashboards.figures.names_at_end import NAME_PX, names_at_end, names_px
-from dashboards.looks import MAIN, line_px, looks_in
-from dashboards.numbers import counted_runs, plain, runs
-from dashboards.theme import Look
+from dashboards.formats import counted_runs, plain, runs
+from dashboards.theme import MAIN, Style, line_px, styles_in
 from metakd.analysis.contest import CONTENDERS
 from metakd.analysis.curves import AnytimeCurve
 from metakd.analysis.strategy_names import at_start, strategy_name
@@ -26,16 +30,19 @@ from metakd.analysis.wording import listed
 HEIGHT_PX = 400
 # Above the plot, where curves are named at their ends.
 TOP_PX = 16
-PLACE = {"xaxis": "x", "yaxis": "y"}
+PLACE: Trace = {"xaxis": "x", "yaxis": "y"}
 TABLE_POINTS, TABLE_ROWS = 20, 100
 BAND_FOOT = (
     "Band: 80 % of the orders in which a grid can be tried; it is no interval for the mean. "
 )
 COMPARES_NOTHING = "Validation accuracy of the best model so far, by compute"
+# A name's height, its lead, its letters.
+NAME_PX, LEAD_PX, NAME_SIZE = 17, 26, 12
+LONGEST_NAME = 24
 
 
 def anytime_title(curves: Sequence[AnytimeCurve]) -> str:
-    """Says when an average search reaches what learning has when it is done."""
+    """Returns the title: when an average search reaches what learning has when it is done."""
     by_name = {curve.strategy: curve for curve in curves}
     if "meta" not in by_name or "grid" not in by_name:
         return COMPARES_NOTHING
@@ -48,24 +55,24 @@ def anytime_title(curves: Sequence[AnytimeCurve]) -> str:
     return f"An average search takes {needed} to reach what learning reaches in {spent}"
 
 
-def contest_title(
-    curves: Sequence[AnytimeCurve], protagonist: str, main_rival: str, question: str
+def learner_title(
+    curves: Sequence[AnytimeCurve], learner: str, baseline: str, question: str
 ) -> str:
-    """Says what those ended with that the verdict is about, and after how much.
+    """Returns the title: what learner and baseline end with, and after how many runs.
 
     Args:
         curves: Of all strategies.
-        protagonist: One of the two.
-        main_rival: The other.
-        question: What the study asks, one of ``CONTENDERS``.
+        learner: The strategy that the verdict is about.
+        baseline: The one that it is compared with.
+        question: The study's, one of ``CONTENDERS``.
     """
     ends = {curve.strategy: (curve.mean_pp[-1], counted_runs(curve.runs[-1])) for curve in curves}
-    if protagonist not in ends or main_rival not in ends:
+    if learner not in ends or baseline not in ends:
         return COMPARES_NOTHING
-    (learned, spent), (known, cost) = ends[protagonist], ends[main_rival]
-    learner, rival = (strategy_name(name, question) for name in (protagonist, main_rival))
+    (learned, spent), (known, cost) = ends[learner], ends[baseline]
+    first, second = (strategy_name(name, question) for name in (learner, baseline))
     return (
-        f"{at_start(learner)} ends at {learned:.1f} % after {spent}, {rival} at {known:.1f} % "
+        f"{at_start(first)} ends at {learned:.1f} % after {spent}, {second} at {known:.1f} % "
         f"after {cost}"
     )
 
@@ -76,13 +83,13 @@ def anytime_figure(summary: Summary) -> Figure | None:
     A few strategies have a legend; of many each is named where its curve ends.
     """
     by_name = {curve.strategy: curve for curve in summary.anytime if curve.runs}
-    looks = {name: look for name, look in looks_in(summary).items() if name in by_name}
-    curves = [by_name[name] for name in looks]
+    styles = {name: style for name, style in styles_in(summary).items() if name in by_name}
+    curves = [by_name[name] for name in styles]
     if not curves:
         return None
     most = max(curve.runs[-1] for curve in curves)
     title = (
-        contest_title(curves, summary.protagonist, summary.main_rival, summary.question)
+        learner_title(curves, summary.protagonist, summary.main_rival, summary.question)
         if summary.question in CONTENDERS
         else anytime_title(curves)
     )
@@ -98,7 +105,7 @@ def anytime_figure(summary: Summary) -> Figure | None:
         + _how_followed("grid" in by_name, is_named_at_end),
         description=f"{title}. Rising curves of validation accuracy against compute: "
         + "; ".join(
-            f"{looks[curve.strategy].name} ends at {curve.mean_pp[-1]:.2f} % after "
+            f"{styles[curve.strategy].name} ends at {curve.mean_pp[-1]:.2f} % after "
             f"{counted_runs(curve.runs[-1])}"
             for curve in curves
         )
@@ -107,31 +114,31 @@ def anytime_figure(summary: Summary) -> Figure | None:
             trace
             # What the verdict is about lies on top.
             for curve in (curves[::-1] if is_named_at_end else curves)
-            for trace in _traces(curve, looks[curve.strategy], most, points_each(len(curves)))
+            for trace in _traces(curve, styles[curve.strategy], most, points_each(len(curves)))
         ),
         layout=base_layout(
             height_px,
             **(
-                {"legend_px": TOP_PX, "right_px": names_px(looks.values()), "showlegend": False}
+                {"legend_px": TOP_PX, "right_px": names_px(styles.values()), "showlegend": False}
                 if is_named_at_end
                 else {}
             ),
             xaxis=axis("compute spent, in plain student runs", range=[0, most], showgrid=False),
             yaxis=axis("validation accuracy if stopped here, %", range=reach),
-            annotations=names_at_end(curves, looks, most, reach, height_px - TOP_PX - BOTTOM_PX)
+            annotations=names_at_end(curves, styles, most, reach, height_px - TOP_PX - BOTTOM_PX)
             if is_named_at_end
             else _end_of_learning(curves, most),
         ),
         height_px=height_px,
         columns=("strategy", "runs spent", "validation, %", "80 % of orders"),
         rows=tuple(
-            row for curve in curves for row in _rows(curve, looks[curve.strategy], listed_points)
+            row for curve in curves for row in _rows(curve, styles[curve.strategy], listed_points)
         ),
         foot="Mean over the pairs in which every strategy drawn is complete; learning is done "
         "where its dearest setting is. "
         + (BAND_FOOT if "grid" in by_name else "")
         + "The table lists up to "
-        f"{listed_points} points of each curve." + _not_drawn(summary, looks),
+        f"{listed_points} points of each curve." + _not_drawn(summary, styles),
     )
 
 
@@ -145,53 +152,34 @@ def _how_followed(has_grid: bool, has_searches: bool) -> str:
     )
 
 
-def _not_drawn(summary: Summary, looks: Mapping[str, Look]) -> str:
-    names = [look.name for name, look in looks_in(summary).items() if name not in looks]
+def _not_drawn(summary: Summary, styles: Mapping[str, Style]) -> str:
+    names = [style.name for name, style in styles_in(summary).items() if name not in styles]
     return f" Not drawn, as too few of its pairs are complete: {listed(names)}." if names else ""
 
 
-def _traces(curve: AnytimeCurve, look: Look, most: float, points: int) -> list[Trace]:
+def _traces(curve: AnytimeCurve, style: Style, most: float, points: int) -> list[Trace]:
     kept = evenly(len(curve.runs), points)
     x, mean, low, high = (
         [values[index] for index in kept]
         for values in (curve.runs, curve.mean_pp, curve.low_pp, curve.high_pp)
     )
     is_main = curve.strategy in MAIN
-    name = label(look.name)
-    traces = band(PLACE, x, low, high, look.soft)
-    traces.append(
-        {
-            **PLACE,
-            "type": "scatter",
-            "mode": "lines",
-            "name": "grid, temperatures in random order" if curve.strategy == "grid" else name,
-            "x": x,
-            "y": mean,
-            "line": {"color": look.colour, "width": line_px(curve.strategy), "dash": look.dash},
-            "hovertemplate": f"{name}, %{{x:.2f}} runs: %{{y:.2f}} %<extra></extra>",
-        }
-    )
+    name = label(style.name)
+    line = scatter(
+        x, mean, style, width=line_px(curve.strategy), **PLACE,
+        name="grid, temperatures in random order" if curve.strategy == "grid" else name,
+        hover=f"{name}, %{{x:.2f}} runs: %{{y:.2f}} %",
+    )  # fmt: skip
+    traces = [*band(PLACE, x, low, high, style.soft), line]
     if x[-1] < most:
         # A finished strategy keeps what it has.
-        traces.append(
-            {
-                **PLACE,
-                "type": "scatter",
-                "mode": "lines+markers",
-                "x": [x[-1], most],
-                "y": [mean[-1], mean[-1]],
-                "marker": {
-                    "color": look.colour,
-                    "size": [11 if is_main else 8, 0],
-                    "symbol": look.symbol,
-                    "opacity": 1,
-                    "line": {"width": 0},
-                },
-                "line": {"color": look.colour, "width": 1.5 if is_main else 1, "dash": "dot"},
-                "hoverinfo": "skip",
-                "showlegend": False,
-            }
-        )
+        sizes = {"size": [11 if is_main else 8, 0], "opacity": 1, "line": {"width": 0}}
+        kept_level = scatter(
+            [x[-1], most], [mean[-1]] * 2, replace(style, dash="dot"), mode="lines+markers",
+            width=1.5 if is_main else 1, **PLACE, showlegend=False,
+            marker={"color": style.colour, "symbol": style.symbol, **sizes},
+        )  # fmt: skip
+        traces.append(kept_level)
     return traces
 
 
@@ -202,9 +190,7 @@ def _reach(curves: Sequence[AnytimeCurve]) -> list[float]:
         if curve.strategy == "grid":
             known = zip(curve.runs, curve.low_pp, curve.high_pp, strict=True)
             seen += [end for run, low, high in known if run >= 1 for end in (low, high)]
-    low, high = min(seen), max(seen)
-    pad = 0.08 * max(high - low, 0.5)
-    return [low - pad, high + pad]
+    return padded(seen, 0.08, least=0.5)
 
 
 def _end_of_learning(curves: Sequence[AnytimeCurve], most: float) -> list[dict[str, object]]:
@@ -221,24 +207,18 @@ def _end_of_learning(curves: Sequence[AnytimeCurve], most: float) -> list[dict[s
     ]
     nearest = min(others, key=lambda mean: abs(mean - level), default=level - 1)
     is_above = nearest <= level
-    return [
-        words(
-            "learning is done",
-            end,
-            level,
-            xanchor="left",
-            yanchor="bottom" if is_above else "top",
-            xshift=10,
-            yshift=2 if is_above else -2,
-            font={"size": 12, "color": "@meta"},
-        )
-    ]
+    note = words(
+        "learning is done", end, level, xanchor="left", xshift=10,
+        yanchor="bottom" if is_above else "top", yshift=2 if is_above else -2,
+        font={"size": 12, "color": "@meta"},
+    )  # fmt: skip
+    return [note]
 
 
-def _rows(curve: AnytimeCurve, look: Look, points: int) -> list[tuple[str, ...]]:
+def _rows(curve: AnytimeCurve, style: Style, points: int) -> list[tuple[str, ...]]:
     return [
         (
-            look.name,
+            style.name,
             runs(curve.runs[index]),
             plain(curve.mean_pp[index]),
             f"{plain(curve.low_pp[index])} to {plain(curve.high_pp[index])}"
@@ -247,3 +227,74 @@ def _rows(curve: AnytimeCurve, look: Look, points: int) -> list[tuple[str, ...]]
         )
         for index in evenly(len(curve.runs), points)
     ]
+
+
+def names_px(styles: Iterable[Style]) -> int:
+    """Returns the room that the names beside the plot take."""
+    widest = max(text_px(shortened(style.name, LONGEST_NAME), NAME_SIZE) for style in styles)
+    return round(LEAD_PX + 6 + widest)
+
+
+def names_at_end(
+    curves: Sequence[AnytimeCurve],
+    styles: Mapping[str, Style],
+    most: float,
+    reach: Sequence[float],
+    plot_px: int,
+) -> list[Layout]:
+    """Returns the names at the right edge, each as near to its curve's level as others allow."""
+    low, high = reach
+    levels = [plot_px * (curve.mean_pp[-1] - low) / (high - low) for curve in curves]
+    placed = apart(levels, NAME_PX, NAME_PX / 2, plot_px - NAME_PX / 2)
+    return [
+        words(
+            label(styles[curve.strategy].name, LONGEST_NAME),
+            most,
+            curve.mean_pp[-1],
+            xanchor="left",
+            showarrow=True,
+            arrowhead=0,
+            arrowwidth=1,
+            arrowcolor=styles[curve.strategy].colour,
+            standoff=2,
+            ax=LEAD_PX,
+            # Pixels grow downwards.
+            ay=round(level - place, 1),
+            font={"size": NAME_SIZE, "color": styles[curve.strategy].colour},
+        )
+        for curve, level, place in zip(curves, levels, placed, strict=True)
+    ]
+
+
+def apart(levels: Sequence[float], gap: float, low: float, high: float) -> list[float]:
+    """Returns places near some levels, in their order, with a gap between any two.
+
+    Args:
+        levels: Where something would best stand.
+        gap: The least distance; where there is no room for that, what room there is.
+        low: The lowest place.
+        high: The highest place.
+    """
+    if len(levels) > 1:
+        gap = min(gap, (high - low) / (len(levels) - 1))
+    order = sorted(range(len(levels)), key=lambda index: levels[index])
+    # Neighbours that are too near stand around their common middle.
+    blocks: list[list[int]] = []
+    starts: list[float] = []
+
+    def start_of(block: Sequence[int]) -> float:
+        middle = sum(levels[index] for index in block) / len(block)
+        length = gap * (len(block) - 1)
+        return min(max(middle - length / 2, low), high - length)
+
+    for index in order:
+        blocks.append([index])
+        starts.append(start_of(blocks[-1]))
+        while len(blocks) > 1 and starts[-1] - starts[-2] < gap * len(blocks[-2]):
+            blocks[-2:] = [blocks[-2] + blocks[-1]]
+            starts[-2:] = [start_of(blocks[-1])]
+    places = [0.0] * len(levels)
+    for start, block in zip(starts, blocks, strict=True):
+        for step, index in enumerate(block):
+            places[index] = start + gap * step
+    return places

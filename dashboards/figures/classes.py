@@ -2,12 +2,21 @@
 
 from collections.abc import Sequence
 
-from dashboards.figures.figure import Figure, Layout, Trace, label, shortened
-from dashboards.figures.limits import MAX_MARKS, evenly, largest, left_out
-from dashboards.figures.panels import Heading, Panel, lay_out
+from dashboards.figures.drawing import Heading, Panel, lay_out
+from dashboards.figures.figure import (
+    MAX_MARKS,
+    Figure,
+    Layout,
+    Trace,
+    evenly,
+    label,
+    largest,
+    left_out,
+    shortened,
+)
 from dashboards.figures.weights import epochs_in_words, final_of, first_strategy
-from dashboards.looks import looks_in
-from dashboards.numbers import plain, signed
+from dashboards.formats import plain, signed
+from dashboards.theme import styles_in
 from metakd.analysis.strategy_names import at_start, strategy_name
 from metakd.analysis.summary import Summary
 from metakd.analysis.weight_curves import FinalWeights
@@ -26,7 +35,7 @@ MARKS = {"above": "*", "below": "*", "not shown": ""}
 
 
 def classes_title(final: Sequence[FinalWeights]) -> str:
-    """Names the class for which a teacher counts most beyond its usual weight, where shown.
+    """Returns the title: the class for which a teacher counts most beyond its usual weight.
 
     Args:
         final: One strategy's, of one ensemble on one dataset; of several nothing is said.
@@ -65,7 +74,7 @@ def classes_figure(summary: Summary) -> Figure | None:
     )
     if not found:
         return None
-    names = looks_in(summary)
+    names = styles_in(summary)
     drawn = found[:MAX_FOUND]
     most = min(MAX_CLASSES, MAX_MARKS // sum(len(each.teachers) for each in drawn))
     kept = [largest(_deviations(each), most) for each in drawn]

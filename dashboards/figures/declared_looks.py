@@ -2,8 +2,7 @@
 
 from collections.abc import Sequence
 
-from dashboards.durations import duration
-from dashboards.figures.bands import margin_band
+from dashboards.figures.drawing import error_bars, margin_band, scatter
 from dashboards.figures.figure import (
     AT_ZERO,
     Figure,
@@ -12,10 +11,11 @@ from dashboards.figures.figure import (
     axis,
     base_layout,
     escape,
+    left_out,
     words,
 )
-from dashboards.figures.limits import left_out
-from dashboards.numbers import NONE, between, level, plain, signed
+from dashboards.formats import NONE, between, duration, level, plain, signed
+from dashboards.theme import Style
 from metakd.analysis.decision import Deciding, DeclaredLook, LookTaken
 from metakd.analysis.statistics.looks import AHEAD, BEHIND, EQUIVALENT, ERRS_AT_MOST
 from metakd.analysis.summary import Summary
@@ -28,7 +28,7 @@ FRAME = 4.0
 
 
 def looks_title(deciding: Deciding) -> str:
-    """Says which look decides, and how its interval lies; or that none does."""
+    """Returns the title: which look decides, and how its interval lies; or that none does."""
     margin = f"±{deciding.margin_pp:.2f} points"
     if not deciding.looks:
         return f"No look was taken yet: the first is due after {deciding.pilot_seeds} seeds"
@@ -100,26 +100,14 @@ def _traces(looks: Sequence[LookTaken]) -> list[Trace]:
         ]
         if not known:
             continue
+        numbers, means, lows, highs = zip(*known, strict=True)
         traces.append(
-            {
-                "type": "scatter",
-                "mode": "markers",
-                "name": name,
-                "x": [mean for _, mean, _, _ in known],
-                "y": [number for number, _, _, _ in known],
-                "marker": {"color": colour, "size": 12, "symbol": "diamond"},
-                "error_x": {
-                    "type": "data",
-                    "symmetric": False,
-                    "array": [high - mean for _, mean, _, high in known],
-                    "arrayminus": [mean - low for _, mean, low, _ in known],
-                    "color": colour,
-                    "thickness": 2.5,
-                    "width": 0,
-                },
-                "hovertemplate": "look %{y}: %{x:+.2f} points<extra></extra>",
-            }
-        )
+            scatter(
+                means, numbers, Style(name, colour, "diamond", "solid"), mode="markers", size=12,
+                hover="look %{y}: %{x:+.2f} points", name=name,
+                error_x=error_bars(means, lows, highs, colour, thickness=2.5),
+            )
+        )  # fmt: skip
     # Without a trace Plotly draws no axes.
     empty: Trace = {"type": "scatter", "mode": "markers", "x": [], "y": [], "showlegend": False}
     return traces or [empty]

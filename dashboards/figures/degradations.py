@@ -2,21 +2,23 @@
 
 from collections.abc import Sequence
 
-from dashboards.figures.bands import band
+from dashboards.figures.drawing import TICKS_PX, Heading, Panel, band, lay_out, scatter
 from dashboards.figures.figure import (
     LONGEST_ENTRY,
+    MAX_PANELS,
+    MAX_ROWS,
     Figure,
     Trace,
     escape,
+    evenly,
     label,
+    left_out,
     legend_room,
+    padded,
     shortened,
 )
-from dashboards.figures.limits import MAX_PANELS, MAX_ROWS, evenly, left_out
-from dashboards.figures.panels import TICKS_PX, Heading, Panel, lay_out
-from dashboards.looks import MAIN, line_px, looks_in
-from dashboards.numbers import from_to, plain, signed
-from dashboards.theme import Look
+from dashboards.formats import from_to, plain, signed
+from dashboards.theme import MAIN, Style, line_px, styles_in
 from metakd.analysis.answers import LevelGap
 from metakd.analysis.curves import DegradationCurve
 from metakd.analysis.findings import LevelChange
@@ -37,7 +39,7 @@ ASLANT = 0.65
 
 
 def degradations_title(curves: Sequence[DegradationCurve], changes: Sequence[LevelChange]) -> str:
-    """Says how accuracy changes from the first level to the last, in the mean, by strategy."""
+    """Returns the title: the mean change of accuracy from first to last level, by strategy."""
     first, last = shortened(curves[0].levels[0]), shortened(curves[0].levels[-1])
     found = {change.strategy: change for change in changes if change.factor == curves[0].factor}
     known = [name for name in TITLED if name in found]
@@ -82,9 +84,9 @@ def _figure(summary: Summary, factor: str, plural: str) -> Figure | None:
     ]
     if not curves:
         return None
-    looks = {
-        name: look
-        for name, look in looks_in(summary).items()
+    styles = {
+        name: style
+        for name, style in styles_in(summary).items()
         if name in {curve.strategy for curve in curves}
     }
     gap = next((gap for gap in summary.gaps if _is_along(gap, factor, curves[0])), None)
@@ -121,13 +123,13 @@ def _figure(summary: Summary, factor: str, plural: str) -> Figure | None:
         ranges=[_reach([c for c in drawn if c.held == held]) for held in shown],
         rows_share_y=False,
         ticks_px=_ticks_px(names, is_aslant, by_accuracy),
-        legend_px=legend_room([look.name for look in looks.values()]),
+        legend_px=legend_room([style.name for style in styles.values()]),
     )
     title = degradations_title(curves, summary.level_changes)
     places = dict(zip(shown, panels, strict=True))
-    ordered = [c for held in shown for name in looks for c in drawn
+    ordered = [c for held in shown for name in styles for c in drawn
                if c.held == held and c.strategy == name]  # fmt: skip
-    named = {name: next((c for c in ordered if c.strategy == name), None) for name in looks}
+    named = {name: next((c for c in ordered if c.strategy == name), None) for name in styles}
     return Figure(
         id=plural,
         title=title,
@@ -136,14 +138,14 @@ def _figure(summary: Summary, factor: str, plural: str) -> Figure | None:
         + ", with a 95 % band over seeds."
         + (" Each panel has its own scale." if len(shown) > 1 else ""),
         description=f"{title}. Line plot of test accuracy for "
-        + ", ".join(looks[name].name for name, curve in named.items() if curve is not None)
+        + ", ".join(styles[name].name for name, curve in named.items() if curve is not None)
         + f" along {len(levels)} {plural}.",
         traces=tuple(
             trace
             for curve in ordered
             for trace in _traces(
                 curve,
-                looks[curve.strategy],
+                styles[curve.strategy],
                 places[curve.held],
                 kept,
                 is_named=curve is named[curve.strategy],
@@ -152,7 +154,7 @@ def _figure(summary: Summary, factor: str, plural: str) -> Figure | None:
         layout=layout,
         height_px=height_px,
         columns=("held", "strategy", *(levels[index] for index in kept)),
-        rows=tuple(_cells(curve, looks[curve.strategy], kept) for curve in ordered),
+        rows=tuple(_cells(curve, styles[curve.strategy], kept) for curve in ordered),
         foot="Bands: t interval of each mean by itself, over seeds, none below 3; strategies are "
         "compared in pairs, not by these bands."
         + left_out(len(shown), len(helds), "panels", "evenly over the study")
@@ -172,7 +174,7 @@ def _ticks_px(names: Sequence[str], is_aslant: bool, by_accuracy: bool) -> int:
 
 
 def _traces(
-    curve: DegradationCurve, look: Look, panel: Panel, kept: Sequence[int], is_named: bool
+    curve: DegradationCurve, style: Style, panel: Panel, kept: Sequence[int], is_named: bool
 ) -> list[Trace]:
     is_main = curve.strategy in TITLED
     places = list(range(len(kept)))
@@ -180,21 +182,14 @@ def _traces(
         [values[index] for index in kept] for values in (curve.mean_pp, curve.low_pp, curve.high_pp)
     )
     return [
-        *(band(panel.place, places, low, high, look.soft) if is_main else []),
-        {
-            **panel.place,
-            "type": "scatter",
-            "mode": "lines+markers",
-            "name": label(look.name, LONGEST_ENTRY),
-            "legendgroup": curve.strategy,
-            "showlegend": is_named,
-            "x": places,
-            "y": mean,
-            "marker": {"color": look.colour, "size": 9 if is_main else 7, "symbol": look.symbol},
-            "line": {"color": look.colour, "width": line_px(curve.strategy), "dash": look.dash},
-            "hovertemplate": f"{label(look.name)}: %{{y:.2f}} %<extra></extra>",
-        },
-    ]
+        *(band(panel.place, places, low, high, style.soft) if is_main else []),
+        scatter(
+            places, mean, style, mode="lines+markers", width=line_px(curve.strategy),
+            size=9 if is_main else 7, **panel.place, name=label(style.name, LONGEST_ENTRY),
+            legendgroup=curve.strategy, showlegend=is_named,
+            hover=f"{label(style.name)}: %{{y:.2f}} %",
+        ),
+    ]  # fmt: skip
 
 
 def _reach(curves: Sequence[DegradationCurve]) -> list[float]:
@@ -203,17 +198,14 @@ def _reach(curves: Sequence[DegradationCurve]) -> list[float]:
         for curve in curves
         for values in (curve.mean_pp, curve.low_pp, curve.high_pp)
         for value in values
-        if value is not None
     ]
-    low, high = min(ends), max(ends)
-    pad = 0.06 * max(high - low, 0.5)
-    return [low - pad, high + pad]
+    return padded(ends, 0.06, least=0.5)
 
 
-def _cells(curve: DegradationCurve, look: Look, kept: Sequence[int]) -> tuple[str, ...]:
+def _cells(curve: DegradationCurve, style: Style, kept: Sequence[int]) -> tuple[str, ...]:
     return (
         curve.held,
-        look.name,
+        style.name,
         *(
             f"{plain(curve.mean_pp[index])} {from_to(curve.low_pp[index], curve.high_pp[index])}"
             for index in kept

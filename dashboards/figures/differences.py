@@ -1,31 +1,35 @@
-"""Learned minus its main rival in every setting, seed by seed, and over all of them."""
+"""Learner minus its main baseline in every setting, seed by seed, and over all of them."""
 
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from dashboards.contest_words import ContestWords, contest_words
-from dashboards.figures.bands import margin_band
+from dashboards.figures.drawing import error_bars, margin_band
 from dashboards.figures.figure import (
     AT_ZERO,
+    MAX_DOTS,
+    MAX_ROWS,
     Figure,
     Layout,
     Trace,
     axis,
     base_layout,
+    evenly,
     label,
+    largest,
+    left_out,
+    padded,
     shortened,
     words,
 )
-from dashboards.figures.limits import MAX_DOTS, MAX_ROWS, evenly, largest, left_out
-from dashboards.numbers import between, signed
+from dashboards.formats import Sides, between, sides_of, signed
 from metakd.analysis.contest import CONTENDERS
 from metakd.analysis.intervals import Interval
 from metakd.analysis.summary import SettingCounts, SettingResult, Summary
 from metakd.analysis.verdict_contest import main_comparison
 from metakd.analysis.wording import counted
 
-TEMPERATURES = ContestWords()
+TEMPERATURES = Sides()
 ROW_PX = 30
 GAP = 0.75
 # Dots of one setting keep clear of each other by their order.
@@ -37,43 +41,43 @@ def differences_title(
     counts: SettingCounts,
     overall: Interval | None,
     margin_pp: float,
-    contest: ContestWords = TEMPERATURES,
+    sides: Sides = TEMPERATURES,
 ) -> str:
-    """Says in how many settings learning is ahead or behind, each by its corrected test."""
-    learning, count = contest.starts, counts.paired
+    """Returns the title: in how many settings the corrected test has learning ahead or behind."""
+    learning, count = sides.starts, counts.paired
     ahead, behind = counts.ahead, counts.behind
     if ahead and behind:
         return f"{learning} is ahead in {ahead} and behind in {behind} of {count} settings"
     if ahead or behind:
         found, word = (ahead, "ahead") if ahead else (behind, "behind")
         if count == 1:
-            return f"{learning} is {'ahead of' if ahead else 'behind'} {contest.the_rival}"
+            return f"{learning} is {'ahead of' if ahead else 'behind'} {sides.the_baseline}"
         if found == count:
             return f"{learning} is {word} in all {count} settings"
         if found == 1:
             key = next(setting.key for setting in settings if setting.claim == word)
             return f"{learning} is {word} in one of {count} settings: {shortened(key)}"
         return f"{learning} is {word} in {found} of {count} settings"
-    return _title_without_claims(counts, overall, margin_pp, contest)
+    return _title_without_claims(counts, overall, margin_pp, sides)
 
 
 def _title_without_claims(
     counts: SettingCounts,
     overall: Interval | None,
     margin_pp: float,
-    contest: ContestWords,
+    sides: Sides,
 ) -> str:
     if not counts.tested:
-        return f"Too few seeds to tell {contest.learning} from {contest.the_rival} in any setting"
+        return f"Too few seeds to tell {sides.learning} from {sides.the_baseline} in any setting"
     if counts.paired == 1:
         return "No difference shown in the one setting"
     nothing = f"No setting shows a difference once corrected for {counted(counts.tested, 'look')}"
     if overall is None or overall.low_pp is None or overall.high_pp is None:
         return nothing
     if overall.low_pp > 0:
-        return f"{nothing}; over all of them {contest.learning} is ahead"
+        return f"{nothing}; over all of them {sides.learning} is ahead"
     if overall.high_pp < 0:
-        return f"{nothing}; over all of them {contest.learning} is behind"
+        return f"{nothing}; over all of them {sides.learning} is behind"
     if -margin_pp <= overall.low_pp and overall.high_pp <= margin_pp:
         return f"{nothing}, and the mean is within ±{margin_pp:.2f} points"
     return nothing
@@ -86,17 +90,17 @@ def differences_figure(summary: Summary) -> Figure | None:
         return None
     kept = largest([_weight(setting) for setting in settings], MAX_ROWS)
     shown = [settings[index] for index in kept]
-    contest, overall = contest_words(summary), _overall(summary)
+    sides, overall = sides_of(summary), _overall(summary)
     rows = _rows(shown)
     with_overall = overall is not None and overall.mean_pp is not None and len(settings) > 1
     lowest = rows[-1].y + (1.0 + GAP if with_overall else 0.0)
     height_px = 44 + 24 + round(ROW_PX * (lowest + 1.0)) + 56
-    title = differences_title(settings, summary.counts, overall, summary.margin_pp, contest)
+    title = differences_title(settings, summary.counts, overall, summary.margin_pp, sides)
     traces = [*_setting_traces(rows)]
     if with_overall and overall is not None:
         traces.append(_overall_trace(overall, lowest))
-    minus = f"{contest.learned} minus {contest.rival}"
-    ahead = "the learned temperature" if contest == TEMPERATURES else contest.learning
+    minus = f"{sides.learned} minus {sides.baseline}"
+    ahead = "the learned temperature" if sides == TEMPERATURES else sides.learning
     seeds = max(len(setting.differences_pp) for setting in shown)
     return Figure(
         id="differences",
@@ -112,12 +116,12 @@ def differences_figure(summary: Summary) -> Figure | None:
         layout=_layout(rows, overall if with_overall else None, lowest, height_px, summary, minus),
         height_px=height_px,
         columns=(
-            "setting", f"{contest.learned} − {contest.rival}", "95 % interval", "p after Holm",
+            "setting", f"{sides.learned} − {sides.baseline}", "95 % interval", "p after Holm",
             "claim", "by seed",
         ),
         rows=tuple(_cells(setting) for setting in shown),
-        foot=f"{summary.counts.pairs} pairs of {contest.learned} and "
-        f"{contest.rival}. "
+        foot=f"{summary.counts.pairs} pairs of {sides.learned} and "
+        f"{sides.baseline}. "
         "Intervals of settings: paired t over seeds, none below 3 pairs, not corrected for many "
         "looks." + (f" Overall: {overall.method}." if with_overall and overall is not None else "")
         + left_out(len(shown), len(settings), "settings", "claims first, then the largest gaps")
@@ -195,24 +199,17 @@ def _setting_traces(rows: Sequence[_Row]) -> list[Trace]:
         }
     ]
     if with_interval:
+        shown, means, lows, highs = zip(*with_interval, strict=True)
         traces.append(
             {
                 "type": "scatter",
                 "mode": "markers",
                 "name": "mean and 95 % interval",
-                "x": [mean for _, mean, _, _ in with_interval],
-                "y": [row.y for row, _, _, _ in with_interval],
-                "text": [label(row.setting.key) for row, _, _, _ in with_interval],
+                "x": list(means),
+                "y": [row.y for row in shown],
+                "text": [label(row.setting.key) for row in shown],
                 "marker": {"color": "@meta", "size": 11, "symbol": "diamond"},
-                "error_x": {
-                    "type": "data",
-                    "symmetric": False,
-                    "array": [high - mean for _, mean, _, high in with_interval],
-                    "arrayminus": [mean - low for _, mean, low, _ in with_interval],
-                    "color": "@meta",
-                    "thickness": 2,
-                    "width": 0,
-                },
+                "error_x": error_bars(means, lows, highs, "@meta"),
                 "hovertemplate": "%{x:+.2f} points<extra>%{text}</extra>",
             }
         )
@@ -297,10 +294,8 @@ def _layout(
 def _reach(rows: Sequence[_Row], overall: Interval | None, margin_pp: float) -> list[float]:
     effects = [row.setting.versus_main for row in rows] + ([] if overall is None else [overall])
     seen = [value for row in rows for value in row.setting.differences_pp]
-    seen += [end for i in effects for end in (i.low_pp, i.high_pp) if end is not None]
-    low, high = min(*seen, -margin_pp), max(*seen, margin_pp)
-    pad = 0.05 * (high - low)
-    return [low - pad, high + pad]
+    ends = [end for effect in effects for end in (effect.low_pp, effect.high_pp)]
+    return padded([*seen, *ends, -margin_pp, margin_pp], 0.05)
 
 
 def _cells(setting: SettingResult) -> tuple[str, ...]:

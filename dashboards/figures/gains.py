@@ -2,13 +2,20 @@
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 
-from dashboards.figures.bands import band, margin_band
-from dashboards.figures.figure import AT_ZERO, Figure, Trace
-from dashboards.figures.limits import MAX_PANELS, evenly, left_out
-from dashboards.figures.panels import Heading, Panel, lay_out
-from dashboards.numbers import NONE, between, runs, signed
-from dashboards.theme import LOOKS
+from dashboards.figures.drawing import (
+    Heading,
+    Panel,
+    band,
+    error_bars,
+    lay_out,
+    margin_band,
+    scatter,
+)
+from dashboards.figures.figure import AT_ZERO, MAX_PANELS, Figure, Trace, evenly, left_out, padded
+from dashboards.formats import NONE, between, runs, signed
+from dashboards.theme import STYLES
 from metakd.analysis.curves import SearchGain
 from metakd.analysis.findings import GainsOverScales
 from metakd.analysis.intervals import Interval
@@ -20,7 +27,7 @@ PANEL_PX = 220
 
 
 def gains_title(gains: Sequence[SearchGain], over: GainsOverScales | None, fixed_tau: float) -> str:
-    """Says how many runs a grid needs, in the mean, to gain what learning gains."""
+    """Returns the title: how many runs a grid needs, in the mean, to gain what learning gains."""
     learned = [gain for gain in gains if gain.learned and gain.learned.mean_pp is not None]
     if over is None:
         return f"What searching gains over τ = {fixed_tau:g}"
@@ -122,78 +129,47 @@ def gains_figure(summary: Summary) -> Figure | None:
 
 
 def _traces(gain: SearchGain, panel: Panel, most: float, named: bool) -> list[Trace]:
-    grid = LOOKS["grid"]
+    grid = STYLES["grid"]
     known = [(k, i) for k, i in zip(gain.runs, gain.grid, strict=True) if i.mean_pp is not None]
     ks = [k for k, _ in known]
     traces = band(
         panel.place, ks, [i.low_pp for _, i in known], [i.high_pp for _, i in known], grid.soft
     )
-    curve: Trace = {
-        **panel.place,
-        "type": "scatter",
-        "mode": "lines+markers",
-        "name": "grid, validation best of k",
-        "legendgroup": "grid",
-        "legendrank": 1001,
-        "showlegend": named,
-        "x": ks,
-        "y": [interval.mean_pp for _, interval in known],
-        "marker": {"color": grid.colour, "size": 7, "symbol": grid.symbol},
-        "line": {"color": grid.colour, "width": 2.5, "dash": grid.dash},
-        "hovertemplate": "best of %{x}: %{y:+.2f}<extra></extra>",
-    }
+    curve = scatter(
+        ks, [interval.mean_pp for _, interval in known], grid, mode="lines+markers", width=2.5,
+        size=7, hover="best of %{x}: %{y:+.2f}", **panel.place, name="grid, validation best of k",
+        legendgroup="grid", legendrank=1001, showlegend=named,
+    )  # fmt: skip
     return [*traces, curve, *_learned_traces(gain, panel, most, named)]
 
 
 def _learned_traces(gain: SearchGain, panel: Panel, most: float, named: bool) -> list[Trace]:
-    effect, look = gain.learned, LOOKS["meta"]
+    effect, style = gain.learned, STYLES["meta"]
     if effect is None or effect.mean_pp is None:
         return []
     mean, cost = effect.mean_pp, gain.learned_runs
-    level: Trace = {
+    level = scatter(
+        [cost or 1.0, max(most, cost or 1.0)],
+        [mean, mean],
+        replace(style, dash="dot"),
+        width=1.5,
         **panel.place,
-        "type": "scatter",
-        "mode": "lines",
-        "x": [cost or 1.0, max(most, cost or 1.0)],
-        "y": [mean, mean],
-        "line": {"color": look.colour, "width": 1.5, "dash": "dot"},
-        "hoverinfo": "skip",
-        "showlegend": False,
-    }
-    point: Trace = {
-        **panel.place,
-        "type": "scatter",
-        "mode": "markers",
-        "name": look.name,
-        "legendgroup": "meta",
-        "showlegend": named,
-        # Where the cost is not known the level alone is drawn.
-        "x": [cost],
-        "y": [mean],
-        "marker": {"color": look.colour, "size": 12, "symbol": look.symbol},
-        "hovertemplate": "learned, %{x:.3g} runs: %{y:+.2f}<extra></extra>",
-    }
+        showlegend=False,
+    )
+    # Where the cost is not known the level alone is drawn.
+    point = scatter(
+        [cost], [mean], style, mode="markers", size=12, hover="learned, %{x:.3g} runs: %{y:+.2f}",
+        **panel.place, name=style.name, legendgroup="meta", showlegend=named,
+    )  # fmt: skip
     if effect.low_pp is not None and effect.high_pp is not None:
-        point["error_y"] = {
-            "type": "data",
-            "symmetric": False,
-            "array": [effect.high_pp - mean],
-            "arrayminus": [mean - effect.low_pp],
-            "color": look.colour,
-            "thickness": 2,
-            "width": 0,
-        }
+        point["error_y"] = error_bars([mean], [effect.low_pp], [effect.high_pp], style.colour)
     return [level, point]
 
 
 def _reach(gain: SearchGain, margin_pp: float) -> list[float]:
     intervals = [i for i in (*gain.grid, gain.learned) if i is not None]
-    ends = [
-        value for i in intervals for value in (i.mean_pp, i.low_pp, i.high_pp) if value is not None
-    ]
-    low = min(*ends, -margin_pp)
-    high = max(*ends, margin_pp)
-    return [low - 0.06 * (high - low), high + 0.06 * (high - low)]
+    ends = [value for i in intervals for value in (i.mean_pp, i.low_pp, i.high_pp)]
+    return padded([*ends, -margin_pp, margin_pp], 0.06)
 
 
 def _method(gains: Sequence[SearchGain]) -> str:

@@ -1,14 +1,30 @@
-"""How accuracy responds to a fixed temperature, and where the learned one ended."""
+"""Accuracy by temperature: fixed ones, where the learned one ended, and starts of learned ones."""
 
 import math
 from collections.abc import Sequence
 
-from dashboards.figures.bands import band, margin_band
-from dashboards.figures.figure import AT_ZERO, Figure, Layout, Trace
-from dashboards.figures.limits import MAX_PANELS, evenly, left_out
-from dashboards.figures.panels import Heading, Panel, columns_of, lay_out
-from dashboards.numbers import from_to, plain, tau
-from dashboards.theme import LOOKS
+from dashboards.figures.drawing import (
+    Heading,
+    Panel,
+    band,
+    columns_of,
+    lay_out,
+    margin_band,
+    scatter,
+)
+from dashboards.figures.figure import (
+    AT_ZERO,
+    MAX_PANELS,
+    Figure,
+    Layout,
+    Trace,
+    evenly,
+    left_out,
+    padded,
+)
+from dashboards.formats import from_to, plain, tau
+from dashboards.theme import STYLES, Style
+from metakd.analysis.answers import StartRange, StartsOfSetting
 from metakd.analysis.curves import ResponseCurve
 from metakd.analysis.findings import TauSpans
 from metakd.analysis.summary import SettingResult, Summary
@@ -16,10 +32,12 @@ from metakd.analysis.wording import counted
 
 PANEL_PX = 150
 MOST_NAMES = 9
+STARTS_PANEL_PX = 170
+LEARNED = "meta"
 
 
 def responses_title(spans: TauSpans, settings: int) -> str:
-    """Says over what range validation's best fixed temperature moves between settings."""
+    """Returns the title: the range of validation's best fixed temperature over settings."""
     low, high = spans.best_low, spans.best_high
     if low is None or high is None:
         return "Accuracy against a fixed temperature"
@@ -101,60 +119,31 @@ def apart(taus: Sequence[float]) -> list[float]:
 
 
 def _traces(curve: ResponseCurve, setting: SettingResult, panel: Panel, named: bool) -> list[Trace]:
-    grid, learned = LOOKS["grid"], LOOKS["meta"]
-    place: Trace = {**panel.place, "type": "scatter"}
+    grid, learned = STYLES["grid"], STYLES["meta"]
+    ring = {"color": grid.colour, "size": 13, "symbol": "circle-open", "line": {"width": 2}}
     ends = (curve.low_minus_best_pp, curve.high_minus_best_pp)
     traces = band(panel.place, curve.taus, *ends, grid.soft)
-    traces.append(
-        {
-            **place,
-            "mode": "lines+markers",
-            "name": "fixed temperature",
-            "legendgroup": "grid",
-            "legendrank": 1001,
-            "showlegend": named,
-            "x": list(curve.taus),
-            "y": list(curve.minus_best_pp),
-            "text": [plain(mean) for mean in curve.mean_pp],
-            "marker": {"color": grid.colour, "size": 6, "symbol": grid.symbol},
-            "line": {"color": grid.colour, "width": 2},
-            "hovertemplate": "τ = %{x:g}: %{text} %<extra></extra>",
-        }
-    )
-    traces.append(
-        {
-            **place,
-            "mode": "markers",
-            "name": "validation's choice",
-            "legendgroup": "ring",
-            "legendrank": 1002,
-            "showlegend": named,
-            "x": [setting.best_tau],
-            "y": [0.0],
-            "marker": {
-                "color": grid.colour,
-                "size": 13,
-                "symbol": "circle-open",
-                "line": {"width": 2},
-            },
-            "hoverinfo": "skip",
-        }
-    )
+    traces += [
+        scatter(
+            curve.taus, curve.minus_best_pp, grid, mode="lines+markers", width=2, size=6,
+            hover="τ = %{x:g}: %{text} %", **panel.place, name="fixed temperature",
+            legendgroup="grid", legendrank=1001, showlegend=named,
+            text=[plain(mean) for mean in curve.mean_pp],
+        ),
+        scatter(
+            [setting.best_tau], [0.0], grid, mode="markers", marker=ring, **panel.place,
+            name="validation's choice", legendgroup="ring", legendrank=1002, showlegend=named,
+        ),
+    ]  # fmt: skip
     if curve.learned_minus_best_pp is not None and setting.learned_tau_s is not None:
         traces.append(
-            {
-                **place,
-                "mode": "markers",
-                "name": "learned, at its final τ",
-                "legendgroup": "meta",
-                "showlegend": named,
-                "x": [setting.learned_tau_s],
-                "y": [curve.learned_minus_best_pp],
-                "text": [plain(_learned_pp(setting))],
-                "marker": {"color": learned.colour, "size": 11, "symbol": learned.symbol},
-                "hovertemplate": "learned τ = %{x:.2f}: %{text} %<extra></extra>",
-            }
-        )
+            scatter(
+                [setting.learned_tau_s], [curve.learned_minus_best_pp], learned, mode="markers",
+                size=11, hover="learned τ = %{x:.2f}: %{text} %", **panel.place,
+                name="learned, at its final τ", legendgroup="meta", showlegend=named,
+                text=[plain(_learned_pp(setting))],
+            )
+        )  # fmt: skip
     return traces
 
 
@@ -189,3 +178,122 @@ def _cells(curve: ResponseCurve, setting: SettingResult, taus: Sequence[float]) 
         *(by_tau.get(t, "–") for t in taus),
         "–" if reached is None else learned,
     )
+
+
+def starts_title(starts: StartRange) -> str:
+    """Returns the title: what the wrong start costs, kept and learned, over all settings."""
+    fixed, learned = starts.fixed_wrong.mean_pp, starts.learned_wrong.mean_pp
+    if fixed is None or learned is None:
+        return "Test accuracy by the temperature that a run starts at"
+    return (
+        f"The wrong start costs {plain(fixed)} points where it is kept, {plain(learned)} where "
+        "temperatures are learned"
+    )
+
+
+def starts_figure(summary: Summary) -> Figure | None:
+    """Draws one panel a setting; None without fixed and learned runs of two starts."""
+    starts = summary.starts
+    if starts is None:
+        return None
+    by_key = {setting.key: setting for setting in starts.settings}
+    settings = [setting for setting in summary.settings if setting.key in by_key]
+    if not settings:
+        return None
+    shown = [settings[index] for index in evenly(len(settings), MAX_PANELS)]
+    drawn = [by_key[setting.key] for setting in shown]
+    panels, layout, height_px = lay_out(
+        [Heading(each.key) for each in drawn],
+        columns_of(shown),
+        STARTS_PANEL_PX,
+        x=tau_axis("start τ", starts.starts),
+        y={"name": "test accuracy, %"},
+        ranges=[_start_range(each) for each in drawn],
+        rows_share_y=False,
+    )
+    title = starts_title(starts)
+    has_aligned = any(each.aligned_pp is not None for each in drawn)
+    return Figure(
+        id="starts",
+        title=title,
+        subtitle="Mean test accuracy by start. Blue: the temperature is kept. Orange: both "
+        "temperatures are learned from there."
+        + (
+            " Open circles: kept, the teacher’s gradient equally large at any τ, as that of "
+            "learned ones."
+            if any(each.scale_free_pp for each in drawn)
+            else ""
+        )
+        + (" Dotted: the alignment rule, which has no start." if has_aligned else "")
+        + " A flat line has forgotten its start."
+        + (" Each panel has its own scale." if len(drawn) > 1 else ""),
+        description=f"{title}. One panel for each of {counted(len(drawn), 'setting')}, accuracy "
+        "against the start on a log axis.",
+        traces=tuple(
+            trace
+            for index, (each, panel) in enumerate(zip(drawn, panels, strict=True))
+            for trace in _start_traces(each, starts.starts, panel, named=index == 0)
+        ),
+        layout=layout,
+        height_px=height_px,
+        columns=(
+            "setting", "runs", *(f"τ = {start:g}, %" for start in starts.starts),
+            "range, points", "ends at τ_s, τ_t", "seeds",
+        ),
+        rows=tuple(row for each in drawn for row in _start_rows(each)),
+        foot="Means over the seeds in which all starts have run. A range of means is positive by "
+        "noise alone; what the wrong start costs, in the title, is not: validation of other seeds "
+        "ranks the starts, test reads the first and the last."
+        + left_out(len(drawn), len(settings), "settings", "evenly over the study"),
+    )  # fmt: skip
+
+
+def _start_traces(
+    setting: StartsOfSetting, starts: Sequence[float], panel: Panel, named: bool
+) -> list[Trace]:
+    def line(style: Style, name: str, y: Sequence[float], mode: str = "lines+markers") -> Trace:
+        return scatter(
+            starts, y, style, mode=mode, width=2, size=7, **panel.place, name=name,
+            legendgroup=name, showlegend=named,
+            hover=f"{name}, from τ = %{{x:g}}: %{{y:.2f}} %",
+        )  # fmt: skip
+
+    traces = [
+        line(STYLES[LEARNED], "learned from there", setting.learned_pp),
+        line(STYLES["grid"], "kept", setting.fixed_pp),
+    ]
+    if setting.scale_free_pp:
+        name = "kept, one gradient size"
+        traces.append(line(STYLES["grid-scale-free"], name, setting.scale_free_pp))
+    if setting.aligned_pp is not None:
+        level = [setting.aligned_pp] * len(starts)
+        traces.append(line(STYLES["align"], "aligned, no start", level, "lines"))
+    return traces
+
+
+def _start_range(setting: StartsOfSetting) -> list[float]:
+    values = [*setting.fixed_pp, *setting.learned_pp, *setting.scale_free_pp]
+    return padded([*values, setting.aligned_pp], 0.08, least=0.4)
+
+
+def _start_rows(setting: StartsOfSetting) -> list[tuple[str, ...]]:
+    seeds = str(setting.seeds)
+    ends = " · ".join(
+        f"{tau(student)}, {tau(teacher)}"
+        for student, teacher in zip(setting.learned_tau_s, setting.learned_tau_t, strict=True)
+    )
+    rows = [
+        (setting.key, "kept", *map(plain, setting.fixed_pp), plain(setting.fixed_range_pp), "–",
+         seeds),
+        (setting.key, "learned", *map(plain, setting.learned_pp),
+         plain(setting.learned_range_pp), ends, seeds),
+    ]  # fmt: skip
+    if setting.scale_free_pp:
+        rows.append(
+            (setting.key, "kept, one gradient size", *map(plain, setting.scale_free_pp),
+             plain(setting.scale_free_range_pp), "–", seeds)
+        )  # fmt: skip
+    if setting.aligned_pp is not None:
+        blank = ["–"] * (len(setting.fixed_pp) - 1)
+        rows.append((setting.key, "aligned", plain(setting.aligned_pp), *blank, "–", "–", seeds))
+    return rows

@@ -3,13 +3,20 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from dashboards.figures.epoch_panels import epoch_line, epochs_axis, panels_per_row
-from dashboards.figures.figure import Figure, Layout, Trace, label, legend_room
-from dashboards.figures.limits import MAX_PANELS, evenly, left_out, points_each
-from dashboards.figures.panels import Heading, lay_out
-from dashboards.looks import looks_in
-from dashboards.numbers import from_to, plain
-from dashboards.theme import Look
+from dashboards.figures.drawing import Heading, epoch_line, epochs_axis, lay_out, panels_per_row
+from dashboards.figures.figure import (
+    MAX_PANELS,
+    Figure,
+    Layout,
+    Trace,
+    evenly,
+    label,
+    left_out,
+    legend_room,
+    points_each,
+)
+from dashboards.formats import from_to, plain
+from dashboards.theme import Style, styles_in
 from metakd.analysis.contest_answers import LearningTeacher
 from metakd.analysis.summary import Summary
 from metakd.analysis.teaching_curves import CurveBand, QuizFall, TeachingCurve
@@ -19,18 +26,18 @@ PANEL_PX = 150
 TABLE_ROWS = 100
 DOES = {"falls": "lowers", "rises": "raises"}
 BANDS = "Bands: t interval of each mean by itself, over seeds, none below 3."
-ACCURACIES: Mapping[str, Look] = {
-    "teacher_pp": Look("the teacher itself", "@forest", "circle", "dash"),
-    "student_pp": Look("its student", "@wine", "diamond", "solid"),
+ACCURACIES: Mapping[str, Style] = {
+    "teacher_pp": Style("the teacher itself", "@forest", "circle", "dash"),
+    "student_pp": Style("its student", "@wine", "diamond", "solid"),
 }
-QUIZ: Mapping[str, Look] = {
-    "quiz_before": Look("before the pilots", "@steel", "circle", "dash"),
-    "quiz_after": Look("after them", "@ember", "diamond", "solid"),
+QUIZ: Mapping[str, Style] = {
+    "quiz_before": Style("before the pilots", "@steel", "circle", "dash"),
+    "quiz_after": Style("after them", "@ember", "diamond", "solid"),
 }
 
 
 def teaching_title(teacher: LearningTeacher | None) -> str:
-    """Says what becomes of the teacher's own accuracy, where that is shown."""
+    """Returns the title: what becomes of the teacher's own accuracy, where that is shown."""
     if teacher is None or teacher.change.mean_pp is None:
         return "The teacher’s own accuracy against its student’s"
     points = f"{abs(teacher.change.mean_pp):.2f} points of its own test accuracy"
@@ -40,7 +47,7 @@ def teaching_title(teacher: LearningTeacher | None) -> str:
 
 
 def quizzes_title(fall: QuizFall | None) -> str:
-    """Says whether pilots lower the quiz loss, and by how much, where that is shown."""
+    """Returns the title: whether pilots are shown to lower the quiz loss, and by how much."""
     if fall is None or fall.fall_percent.mean_pp is None:
         return "The quiz loss before and after each pilot"
     if fall.claim not in DOES:
@@ -116,7 +123,7 @@ class _Drawn:
         )
 
 
-def _draw(summary: Summary, lines: Mapping[str, Look], y: Layout, digits: int) -> _Drawn | None:
+def _draw(summary: Summary, lines: Mapping[str, Style], y: Layout, digits: int) -> _Drawn | None:
     first = _first_strategy(summary)
     curves = [
         curve
@@ -125,7 +132,7 @@ def _draw(summary: Summary, lines: Mapping[str, Look], y: Layout, digits: int) -
     ]
     if not curves:
         return None
-    drawn, names = curves[:MAX_PANELS], looks_in(summary)
+    drawn, names = curves[:MAX_PANELS], styles_in(summary)
     last = max(curve.epochs[-1] for curve in drawn) + 1
     panels, layout, height_px = lay_out(
         [Heading(curve.key, label(names[curve.strategy].name, 24)) for curve in drawn],
@@ -134,28 +141,28 @@ def _draw(summary: Summary, lines: Mapping[str, Look], y: Layout, digits: int) -
         x=epochs_axis(last),
         y=y,
         ranges=[_reach(_bands(curve, lines)) for curve in drawn],
-        legend_px=legend_room([look.name for look in lines.values()]),
+        legend_px=legend_room([style.name for style in lines.values()]),
     )
     points = points_each(len(lines) * len(drawn))
     traces = [
         trace
         for index, (curve, panel) in enumerate(zip(drawn, panels, strict=True))
-        for band, look in zip(_bands(curve, lines), lines.values(), strict=True)
+        for band, style in zip(_bands(curve, lines), lines.values(), strict=True)
         for trace in epoch_line(
-            curve.epochs, band.mean, band.low, band.high, look, panel, points, index == 0, digits
+            curve.epochs, band.mean, band.low, band.high, style, panel, points, index == 0, digits
         )
     ]
     rows = [
         (
             curve.key,
             names[curve.strategy].name,
-            look.name,
+            style.name,
             plain(_known(band)[0], digits),
             plain(_known(band)[-1], digits),
             from_to(band.low[-1], band.high[-1]),
         )
         for curve in drawn
-        for band, look in zip(_bands(curve, lines), lines.values(), strict=True)
+        for band, style in zip(_bands(curve, lines), lines.values(), strict=True)
     ]
     return _Drawn(
         traces=tuple(traces),
@@ -163,18 +170,18 @@ def _draw(summary: Summary, lines: Mapping[str, Look], y: Layout, digits: int) -
         height_px=height_px,
         panels=len(drawn),
         curves=len(curves),
-        names=tuple(look.name for look in lines.values()),
+        names=tuple(style.name for style in lines.values()),
         rows=tuple(rows),
     )
 
 
 def _first_strategy(summary: Summary) -> str | None:
-    """Returns whose finding titles tell: the protagonist's, or else the first there are."""
+    """Returns the strategy of the titles: the learner, or else the first with curves."""
     names = [curve.strategy for curve in summary.teaching_curves]
     return summary.protagonist if summary.protagonist in names else next(iter(names), None)
 
 
-def _bands(curve: TeachingCurve, lines: Mapping[str, Look]) -> list[CurveBand]:
+def _bands(curve: TeachingCurve, lines: Mapping[str, Style]) -> list[CurveBand]:
     return [getattr(curve, name) for name in lines]
 
 

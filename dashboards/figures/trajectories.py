@@ -2,13 +2,12 @@
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
-from dashboards.figures.bands import band
-from dashboards.figures.figure import Figure, Trace
-from dashboards.figures.limits import MAX_PANELS, evenly, left_out, points_each
-from dashboards.figures.panels import Heading, Panel, columns_of, lay_out
-from dashboards.numbers import tau
-from dashboards.theme import LOOKS
+from dashboards.figures.drawing import Heading, Panel, band, columns_of, lay_out, scatter
+from dashboards.figures.figure import MAX_PANELS, Figure, Trace, evenly, left_out, points_each
+from dashboards.formats import tau
+from dashboards.theme import STYLES, Style
 from metakd.analysis.curves import Trajectory
 from metakd.analysis.findings import TauSpans
 from metakd.analysis.summary import Summary
@@ -17,14 +16,14 @@ from metakd.analysis.wording import counted
 PANEL_PX = 150
 TICKS = tuple(2.0**power for power in range(-2, 7))
 FEW_EPOCHS = 8
-SIDES = (
-    ("student's τ<sub>s</sub>", "@meta", "@meta-soft", "solid", "tau_s"),
-    ("teacher's τ<sub>t</sub>", "@plum", "@plum-soft", "dash", "tau_t"),
-)
+SIDES = {
+    "tau_s": Style("student's τ<sub>s</sub>", "@meta", "circle", "solid"),
+    "tau_t": Style("teacher's τ<sub>t</sub>", "@plum", "circle", "dash"),
+}
 
 
 def trajectories_title(spans: TauSpans) -> str:
-    """Says how often the learned student temperature ends near the grid's best, or where it ends.
+    """Returns the title: how often the learned τ_s ends near the grid's best, or where it ends.
 
     Args:
         spans: Of a study with learned temperatures.
@@ -124,43 +123,24 @@ def _traces(
     kept = evenly(len(trajectory.epochs), points)
     epochs = [trajectory.epochs[index] + 1 for index in kept]
     traces: list[Trace] = []
-    for name, colour, soft, dash, field in SIDES:
+    for field, style in SIDES.items():
         median, low, high = (
             [getattr(trajectory, f"{field}_{part}")[index] for index in kept]
             for part in ("median", "low", "high")
         )
-        traces += band(panel.place, epochs, low, high, soft)
-        traces.append(
-            {
-                **panel.place,
-                "type": "scatter",
-                "mode": "lines" if len(epochs) > 1 else "markers",
-                "name": name,
-                "legendgroup": field,
-                "showlegend": named,
-                "x": epochs,
-                "y": median,
-                "marker": {"color": colour, "size": 8},
-                "line": {"color": colour, "width": 2, "dash": dash},
-                "hovertemplate": "epoch %{x}: %{y:.2f}<extra></extra>",
-            }
-        )
+        line = scatter(
+            epochs, median, style, mode="lines" if len(epochs) > 1 else "markers", width=2, size=8,
+            hover="epoch %{x}: %{y:.2f}", **panel.place, name=style.name, legendgroup=field,
+            showlegend=named,
+        )  # fmt: skip
+        traces += [*band(panel.place, epochs, low, high, style.soft), line]
     if best is not None or (named and has_grid):
-        traces.append(
-            {
-                **panel.place,
-                "type": "scatter",
-                "mode": "markers",
-                "name": "grid's best fixed τ",
-                "legendgroup": "best",
-                "showlegend": named,
-                "x": [last * 1.035],
-                "y": [best],
-                "marker": {"color": LOOKS["grid"].colour, "size": 10, "symbol": "triangle-left"},
-                "cliponaxis": False,
-                "hovertemplate": "grid's best: %{y:g}<extra></extra>",
-            }
-        )
+        mark = scatter(
+            [last * 1.035], [best], replace(STYLES["grid"], symbol="triangle-left"),
+            mode="markers", size=10, hover="grid's best: %{y:g}", **panel.place,
+            name="grid's best fixed τ", legendgroup="best", showlegend=named, cliponaxis=False,
+        )  # fmt: skip
+        traces.append(mark)
     return traces
 
 

@@ -2,9 +2,19 @@
 
 from collections.abc import Sequence
 
-from dashboards.figures.figure import Figure, Layout, Trace, axis, base_layout, label, shortened
-from dashboards.figures.limits import MAX_ROWS, largest, left_out
-from dashboards.numbers import NONE, signed
+from dashboards.figures.figure import (
+    MAX_ROWS,
+    Figure,
+    Layout,
+    Trace,
+    axis,
+    base_layout,
+    label,
+    largest,
+    left_out,
+    shortened,
+)
+from dashboards.formats import NONE, signed
 from metakd.analysis.answers import Moves
 from metakd.analysis.curves import TransferRegret
 from metakd.analysis.summary import Summary
@@ -21,7 +31,7 @@ Row = tuple[float | None, ...]
 
 
 def transfer_title(moves: Moves, margin_pp: float) -> str:
-    """Names the largest mean loss of a transferred temperature, if one exceeds the margin.
+    """Returns the title: the largest mean loss of a moved temperature, if beyond the margin.
 
     Args:
         moves: All of them.

@@ -1,15 +1,31 @@
-"""How much each of several teachers counted while the student trained."""
+"""How much each of several teachers counted while the student trained, and where it is wrong."""
 
 from collections.abc import Sequence
 
-from dashboards.figures.epoch_panels import epoch_line, epochs_axis, panels_per_row
-from dashboards.figures.figure import Figure, Trace, label, legend_room, shortened
-from dashboards.figures.limits import MAX_PANELS, evenly, left_out, points_each
-from dashboards.figures.panels import Heading, Panel, lay_out
-from dashboards.looks import looks_in
-from dashboards.numbers import from_to, plain
-from dashboards.teacher_looks import teacher_looks
-from dashboards.theme import Look
+from dashboards.figures.drawing import (
+    Heading,
+    Panel,
+    epoch_line,
+    epochs_axis,
+    lay_out,
+    panels_per_row,
+    scatter,
+)
+from dashboards.figures.figure import (
+    AT_ZERO,
+    MAX_PANELS,
+    Figure,
+    Trace,
+    evenly,
+    label,
+    left_out,
+    legend_room,
+    padded,
+    points_each,
+    shortened,
+)
+from dashboards.formats import between, from_to, plain, signed
+from dashboards.theme import Style, styles_in, teacher_styles
 from metakd.analysis.strategy_names import at_start, strategy_name
 from metakd.analysis.summary import Summary
 from metakd.analysis.weight_curves import FinalWeights, WeightsCurve
@@ -18,11 +34,12 @@ from metakd.analysis.wording import counted, listed
 PANEL_PX = 150
 LEAST_REACH = 10.0
 EQUAL = "equal share"
+LEAST_GAP_REACH = 2.0
 TABLE_ROWS = 100
 
 
 def first_strategy(summary: Summary) -> str | None:
-    """Returns whose weights titles are about: the protagonist's, or else the first there are."""
+    """Returns the strategy of the titles: the learner, or else the first with weights."""
     names = [curve.strategy for curve in summary.weights]
     return summary.protagonist if summary.protagonist in names else next(iter(names), None)
 
@@ -39,7 +56,7 @@ def final_of(summary: Summary, strategy: str | None) -> list[FinalWeights]:
 
 
 def weights_title(final: Sequence[FinalWeights]) -> str:
-    """Says which teachers a strategy's weights end above an equal share, where that is shown.
+    """Returns the title: the teachers whose weights are shown to end above an equal share.
 
     Args:
         final: One strategy's, of one ensemble on one dataset; of several nothing is said.
@@ -69,7 +86,7 @@ def weights_figure(summary: Summary) -> Figure | None:
     curves = in_order(summary)
     if not curves:
         return None
-    looks, names = teacher_looks(summary), looks_in(summary)
+    styles, names = teacher_styles(summary), styles_in(summary)
     drawn = curves[:MAX_PANELS]
     last = max(curve.epochs[-1] for curve in drawn) + 1
     panels, layout, height_px = lay_out(
@@ -79,7 +96,7 @@ def weights_figure(summary: Summary) -> Figure | None:
         x=epochs_axis(last),
         y={"name": "weight, %"},
         ranges=[_reach(curve, drawn) for curve in drawn],
-        legend_px=legend_room([*looks, EQUAL]),
+        legend_px=legend_room([*styles, EQUAL]),
     )
     rows = [row for curve in drawn for row in _rows(curve, names[curve.strategy].name)]
     title = weights_title(final_of(summary, first_strategy(summary)))
@@ -90,7 +107,7 @@ def weights_figure(summary: Summary) -> Figure | None:
         for k, teacher in enumerate(curve.teachers):
             traces += epoch_line(
                 curve.epochs, curve.overall.mean_pp[k], curve.overall.low_pp[k],
-                curve.overall.high_pp[k], looks[teacher], panel, points, teacher not in seen,
+                curve.overall.high_pp[k], styles[teacher], panel, points, teacher not in seen,
             )  # fmt: skip
             seen.add(teacher)
         traces.append(_equal_share(curve, panel, last, EQUAL not in seen))
@@ -101,7 +118,7 @@ def weights_figure(summary: Summary) -> Figure | None:
         subtitle="Mean weight of each teacher among all training samples of an epoch, with a 95 % "
         "band over seeds. Each row of panels has its own scale.",
         description=f"{title}. Line plots of weights over epochs in {counted(len(drawn), 'panel')} "
-        f"for {listed(list(looks))}.",
+        f"for {listed(list(styles))}.",
         traces=tuple(traces),
         layout=layout,
         height_px=height_px,
@@ -121,24 +138,17 @@ def epochs_in_words(summary: Summary) -> str:
     return "epoch" if epochs == 1 else f"{epochs} epochs"
 
 
-def heading(curve: WeightsCurve, names: dict[str, Look]) -> Heading:
+def heading(curve: WeightsCurve, names: dict[str, Style]) -> Heading:
     """Returns what stands above a panel."""
     return Heading(curve.key, f"{label(names[curve.strategy].name, 24)}: {curve.of}")
 
 
 def _equal_share(curve: WeightsCurve, panel: Panel, last: int, is_named: bool) -> Trace:
-    return {
-        **panel.place,
-        "type": "scatter",
-        "mode": "lines",
-        "name": EQUAL,
-        "legendgroup": EQUAL,
-        "showlegend": is_named,
-        "x": [1 - 0.02 * last, last * 1.02],
-        "y": [curve.equal_share_pp] * 2,
-        "line": {"color": "@muted", "width": 1},
-        "hoverinfo": "skip",
-    }
+    ends, level = [1 - 0.02 * last, last * 1.02], [curve.equal_share_pp] * 2
+    return scatter(
+        ends, level, Style(EQUAL, "@muted", "", "solid"), width=1, **panel.place, name=EQUAL,
+        legendgroup=EQUAL, showlegend=is_named,
+    )  # fmt: skip
 
 
 def _reach(curve: WeightsCurve, drawn: Sequence[WeightsCurve]) -> list[float]:
@@ -169,6 +179,116 @@ def _rows(curve: WeightsCurve, strategy: str) -> list[tuple[str, ...]]:
             plain(curve.overall.mean_pp[k][0], 1),
             plain(curve.overall.mean_pp[k][-1], 1),
             from_to(curve.overall.low_pp[k][-1], curve.overall.high_pp[k][-1]),
+        )
+        for k, teacher in enumerate(curve.teachers)
+    ]
+
+
+def outcomes_title(final: Sequence[FinalWeights]) -> str:
+    """Returns the title: which teachers count more where the student is wrong, where that is shown.
+
+    Args:
+        final: One strategy's, of one ensemble on one dataset; of several nothing is said.
+    """
+    parts = [found.of for found in final]
+    if not final or len(set(parts)) < len(parts):
+        return "The teachers’ weights where the student is wrong"
+    learner = at_start(strategy_name(final[0].strategy))
+    shown = [
+        (found.of, each) for found in final for each in found.teachers if each.leaning == "above"
+    ]
+    if not shown:
+        return f"{learner} is not shown to weigh teachers otherwise where the student is wrong"
+    told = [
+        f"{shortened(each.teacher)} ({signed(each.wrong_minus_right.mean_pp, 1)} of the {of})"
+        for of, each in shown
+    ]
+    return f"Where the student is wrong, {learner} gives more weight to {listed(told)}"
+
+
+def outcomes_figure(summary: Summary) -> Figure | None:
+    """Draws wrong minus right by epoch for the titles' strategy; None without such weights."""
+    first = first_strategy(summary)
+    curves = [
+        curve
+        for curve in in_order(summary)
+        if curve.strategy == first
+        and any(v is not None for line in curve.wrong_minus_right.mean_pp for v in line)
+    ]
+    if not curves:
+        return None
+    styles, names = teacher_styles(summary), styles_in(summary)
+    drawn = curves[:MAX_PANELS]
+    shown = [name for name in styles if any(name in curve.teachers for curve in drawn)]
+    last = max(curve.epochs[-1] for curve in drawn) + 1
+    panels, layout, height_px = lay_out(
+        [heading(curve, names) for curve in drawn],
+        panels_per_row(summary, [curve.key for curve in drawn]),
+        PANEL_PX,
+        x=epochs_axis(last),
+        y={"name": "wrong − right, points", **AT_ZERO},
+        ranges=[_gap_reach([c for c in drawn if c.of == curve.of]) for curve in drawn],
+        legend_px=legend_room(shown),
+    )
+    rows = [row for curve in drawn for row in _gap_rows(curve)]
+    title = outcomes_title(final_of(summary, first))
+    points = points_each(sum(len(curve.teachers) for curve in drawn))
+    seen: set[str] = set()
+    traces = []
+    for curve, panel in zip(drawn, panels, strict=True):
+        gap = curve.wrong_minus_right
+        for k, teacher in enumerate(curve.teachers):
+            traces += epoch_line(
+                curve.epochs, gap.mean_pp[k], gap.low_pp[k], gap.high_pp[k], styles[teacher],
+                panel, points, teacher not in seen,
+            )  # fmt: skip
+            seen.add(teacher)
+    return Figure(
+        id="outcomes",
+        title=title,
+        subtitle="A teacher’s weight among samples that the student gets wrong before its step, "
+        "minus that among those it gets right, with a 95 % band over seeds. Above the line it "
+        "counts more where the student is wrong.",
+        description=f"{title}. Line plots of that difference over epochs in "
+        f"{counted(len(drawn), 'panel')} for {listed(shown)}.",
+        traces=tuple(traces),
+        layout=layout,
+        height_px=height_px,
+        columns=(
+            "setting", "weighs", "teacher", "right at the end, %", "wrong at the end, %",
+            "wrong − right", "its interval",
+        ),
+        rows=tuple(rows[index] for index in evenly(len(rows), TABLE_ROWS)),
+        foot="Bands: paired t interval over seeds, none below 3. The title is of the mean over the "
+        f"last {epochs_in_words(summary)}, settings and seeds, after Holm’s correction over the "
+        "teachers." + left_out(len(drawn), len(curves), "panels", "logits first")
+        + left_out(min(len(rows), TABLE_ROWS), len(rows), "lines", "evenly, in the table"),
+    )  # fmt: skip
+
+
+def _gap_reach(curves: Sequence[WeightsCurve]) -> list[float]:
+    gaps = [curve.wrong_minus_right for curve in curves]
+    seen = [
+        v
+        for g in gaps
+        for lines in (g.mean_pp, g.low_pp, g.high_pp)
+        for line in lines
+        for v in line
+    ]
+    return padded([*seen, -LEAST_GAP_REACH / 2, LEAST_GAP_REACH / 2], 0.06)
+
+
+def _gap_rows(curve: WeightsCurve) -> list[tuple[str, ...]]:
+    gap = curve.wrong_minus_right
+    return [
+        (
+            curve.key,
+            curve.of,
+            teacher,
+            plain(curve.right_pp[k][-1], 1),
+            plain(curve.wrong_pp[k][-1], 1),
+            signed(gap.mean_pp[k][-1]),
+            between(gap.low_pp[k][-1], gap.high_pp[k][-1]),
         )
         for k, teacher in enumerate(curve.teachers)
     ]

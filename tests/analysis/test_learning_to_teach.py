@@ -10,15 +10,14 @@ from made_up_teaching import BEFORE, FAMILY, levels, teaching_study
 from rich.console import Console
 from verdict_words import answered, said
 
+from dashboards.questions import tables
 from metakd.analysis.contest import Contest, contest_of
 from metakd.analysis.grid import choose
 from metakd.analysis.logged_teaching import curve_band, quiz_fall, quiz_falls
-from metakd.analysis.question_table import tables
 from metakd.analysis.reached import reached_by_strategy
 from metakd.analysis.rivals import compare_rivals, grid_at_equal_cost
 from metakd.analysis.summarise import read_summary, summarise, write_summary
 from metakd.analysis.table import make_table
-from metakd.analysis.terminal import rivals_table
 
 
 def verdict(*strategies: str, points: dict[str, float] | None = None, **changes):
@@ -204,5 +203,4 @@ def test_a_study_from_its_store_to_its_tables(tmp_path: Path) -> None:
     assert rows["fixed"][1:3] == ["95.00", "1.00"]
     assert rows["ce"][1] == "–"
     assert rows["fixed"][-2:] == ["better", "ahead"]
-    assert rivals_table(summary) is None
     assert str(settings.columns[-2].header) == "metadistil − fixed"

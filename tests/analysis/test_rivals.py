@@ -8,13 +8,13 @@ import pytest
 from made_up_study import MadeUpLeg, MadeUpSearch
 from rich.console import Console
 
+from dashboards.terminal import other_strategies_table, usual_tables
 from metakd.analysis.claims import holm
 from metakd.analysis.grid import choose
 from metakd.analysis.reached import reached_by_strategy
 from metakd.analysis.rivals import compare_rivals, found_at_equal_cost, segments_paid_for
 from metakd.analysis.summarise import read_summary, summarise, write_summary
 from metakd.analysis.table import make_table
-from metakd.analysis.terminal import rivals_table
 
 
 def table_of(study):
@@ -183,7 +183,7 @@ def test_the_terminal_lists_them(made_up, tmp_path: Path) -> None:
         ),
     )
     console = Console(width=100, file=StringIO())
-    console.print(rivals_table(summarise(study.write(tmp_path))))
+    console.print(other_strategies_table(summarise(study.write(tmp_path))))
     lines = console.file.getvalue().splitlines()
     [row] = [line.split() for line in lines if "with" in line]
     assert row[:6] == ["a", "strategy", "with", "a", "84.00", "2.00"]
@@ -191,4 +191,4 @@ def test_the_terminal_lists_them(made_up, tmp_path: Path) -> None:
     assert [line.split()[1:3] for line in lines if "open" in line] == [["–", "–"]]
     assert "…" not in console.file.getvalue()
     bare = summarise(made_up(strategies=("grid", "meta"), scales=(1.0,)).write(tmp_path / "bare"))
-    assert rivals_table(bare) is None
+    assert len(usual_tables(bare)) == 1

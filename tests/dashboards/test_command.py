@@ -10,8 +10,7 @@ from made_up_study import MadeUpLeg, MadeUpSearch, MadeUpStudy
 
 from dashboards.__main__ import main
 from dashboards.export import ExportError
-from dashboards.places import Place
-from dashboards.watch import watch
+from dashboards.live import Place, watch
 from metakd.analysis.summary import Summary
 from metakd.results.searches import write_searches
 from metakd.results.study import StoreError

@@ -9,7 +9,7 @@ from html_page import Page
 from made_up_study import MadeUpStudy
 
 from dashboards.__main__ import main
-from dashboards.comparison import (
+from dashboards.side_by_side import (
     Study,
     differences,
     forest,

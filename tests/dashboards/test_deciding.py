@@ -8,10 +8,9 @@ import pytest
 from html_page import Page
 from made_up_study import MadeUpStudy, Row, deciding_study, taking_looks
 
-from dashboards.allocation import allocation_table
-from dashboards.comparison import Study, render_comparison, warnings
 from dashboards.figures import FIGURES, Figure
-from dashboards.report import render
+from dashboards.report import allocation_table, render
+from dashboards.side_by_side import Study, render_comparison, warnings
 from metakd.analysis.summarise import read_summary, summarise, write_summary
 from metakd.analysis.summary import Summary
 from metakd.results.looks import read_looks

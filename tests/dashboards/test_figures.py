@@ -18,12 +18,10 @@ from hypothesis import strategies as st
 from dashboards import export
 from dashboards.export import ExportError, export_figures
 from dashboards.figures import FIGURES, all_figures, draw, to_plotly
-from dashboards.figures.figure import Figure, shortened
-from dashboards.figures.limits import MAX_MARKS, MAX_POINTS, evenly, largest
-from dashboards.figures.panels import columns_of
+from dashboards.figures.drawing import columns_of
+from dashboards.figures.figure import MAX_MARKS, MAX_POINTS, Figure, evenly, largest, shortened
 from dashboards.figures.responses import apart
-from dashboards.looks import looks_in
-from dashboards.theme import SEARCH_LOOKS, THEMES, Theme
+from dashboards.theme import SEARCH_STYLES, THEMES, Theme, styles_in
 from metakd.analysis.answers import StartRange
 from metakd.analysis.curves import AnytimeCurve, Trajectory, TransferRegret
 from metakd.analysis.decision import Deciding
@@ -72,19 +70,19 @@ def test_every_figure_says_how_to_read_it_and_has_its_data(summary: Summary) -> 
 
 
 def test_a_strategy_looks_the_same_everywhere(summary: Summary) -> None:
-    by_name = {look.name: look for look in looks_in(summary).values()}
+    by_name = {style.name: style for style in styles_in(summary).values()}
     seen = [
         (trace, by_name[trace["name"]])
         for figure in all_figures(summary)
         for trace in figure.traces
         if trace.get("name") in by_name
     ]
-    assert {look.name for _, look in seen} == set(by_name)
-    for trace, look in seen:
-        assert trace.get("line", {}).get("color", look.colour) == look.colour
-        assert trace.get("line", {}).get("dash", look.dash) == look.dash
-        assert trace.get("marker", {}).get("color", look.colour) == look.colour
-        assert trace.get("marker", {}).get("symbol", look.symbol) == look.symbol
+    assert {style.name for _, style in seen} == set(by_name)
+    for trace, style in seen:
+        assert trace.get("line", {}).get("color", style.colour) == style.colour
+        assert trace.get("line", {}).get("dash", style.dash) == style.dash
+        assert trace.get("marker", {}).get("color", style.colour) == style.colour
+        assert trace.get("marker", {}).get("symbol", style.symbol) == style.symbol
 
 
 def with_keys(summary: Summary, keys: Sequence[str]) -> StartRange:
@@ -277,7 +275,7 @@ def huge(summary: Summary) -> Summary:
         gains_over_scales=GainsOverScales(50, 0, 3, 3, 3),
         anytime=tuple(
             AnytimeCurve(name, runs, runs, runs, tuple(r + 1 for r in runs))
-            for name in SEARCH_LOOKS
+            for name in SEARCH_STYLES
         ),
         degradations=tuple(
             replace(curve, held=f"held {index}")

@@ -10,13 +10,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from made_up_teaching import teaching_study
 
-from dashboards.answers import opening
-from dashboards.comparison import named, render_comparison
 from dashboards.figures import all_figures, draw
 from dashboards.figures.teaching import quizzes_title, teaching_title
-from dashboards.hero_contest import contest_plot
-from dashboards.looks import looks_in
+from dashboards.questions import opening
+from dashboards.questions.learner import baselines_plot
 from dashboards.report import render
+from dashboards.side_by_side import named, render_comparison
 from metakd.analysis.contest_answers import LearningTeacher
 from metakd.analysis.intervals import Interval
 from metakd.analysis.summarise import summarise
@@ -51,7 +50,7 @@ def test_numbers_are_the_summarys(taught: Summary) -> None:
     difference, own, *_ = opening(taught).keys
     assert difference.label == "Against the fixed teacher"
     assert own.number == f"{taught.teaching.teachers[0].change.mean_pp:+.2f}".replace("-", "−")
-    drawn = contest_plot(taught, looks_in(taught))
+    drawn = baselines_plot(taught)
     assert drawn is not None
     assert drawn.count('class="dot meta"') == len(taught.rivals) - 1
 

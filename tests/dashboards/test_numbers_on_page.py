@@ -32,10 +32,10 @@ from page_numbers import (
 )
 from traced import Traced, traced, untraced
 
-from dashboards import answers
-from dashboards.comparison import named, render_comparison
 from dashboards.figures import all_figures
+from dashboards.questions import grid_vs_meta
 from dashboards.report import render
+from dashboards.side_by_side import named, render_comparison
 from metakd.analysis.summarise import summarise, write_summary
 from metakd.analysis.summary import Summary
 from metakd.results.teachers import TeacherScore
@@ -206,7 +206,7 @@ def test_a_computed_number_is_caught_whatever_its_value(
 ) -> None:
     """What the plot beside the verdict once did: the learned cost, from points averaged before."""
     summary = traced(studies["grid_vs_meta"])
-    plot = answers.compute_plot
+    plot = grid_vs_meta.compute_plot
 
     def computing(points, fixed_tau, cost):
         learned, plain = (
@@ -214,7 +214,7 @@ def test_a_computed_number_is_caught_whatever_its_value(
         )
         return plot(points, fixed_tau, learned.step_equivalents / plain.step_equivalents)
 
-    monkeypatch.setattr(answers, "compute_plot", computing)
+    monkeypatch.setattr(grid_vs_meta, "compute_plot", computing)
     assert any("learned, 1.4 runs" in text for text in computed(summary))
 
 

@@ -13,11 +13,9 @@ import pytest
 from html_page import Page
 
 from dashboards.figures import FIGURES
-from dashboards.report import render, write_report
+from dashboards.report import render, wall_clock_title, write_report
 from dashboards.shell import PLOTLY_CONFIG
-from dashboards.theme import DARK, HUES, LIGHT, Theme, coloured
-from dashboards.tones import DARK_TONES, LIGHT_TONES
-from dashboards.wall_clock import wall_clock_title
+from dashboards.theme import DARK, DARK_TONES, HUES, LIGHT, LIGHT_TONES, Theme, coloured
 from metakd.analysis.curves import WallClock
 from metakd.analysis.intervals import Interval
 from metakd.analysis.summary import Counts, Failure, LabelUse, Summary

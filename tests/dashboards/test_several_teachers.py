@@ -15,19 +15,15 @@ from made_up_study import MadeUpLeg, MadeUpSearch
 from rich.console import Console
 from verdict_words import said
 
-from dashboards.answers import opening
-from dashboards.comparison import heading, named, render_comparison, warnings
 from dashboards.figures import all_figures, draw
 from dashboards.figures.classes import classes_title
-from dashboards.figures.outcomes import outcomes_title
-from dashboards.figures.weights import weights_title
-from dashboards.hero_contest import contest_plot
-from dashboards.looks import looks_in
+from dashboards.figures.weights import outcomes_title, weights_title
+from dashboards.questions import opening, tables
+from dashboards.questions.learner import baselines_plot
 from dashboards.report import render
-from dashboards.teacher_looks import LOOKS, teacher_looks
-from dashboards.theme import ENSEMBLE_LOOKS, coloured
+from dashboards.side_by_side import heading, named, render_comparison, warnings
+from dashboards.theme import ENSEMBLE_STYLES, TEACHER_STYLES, coloured, teacher_styles
 from metakd.analysis.intervals import Interval
-from metakd.analysis.question_table import tables
 from metakd.analysis.summarise import read_summary, summarise, write_summary
 from metakd.analysis.summary import Summary
 from metakd.analysis.weight_curves import FinalWeight, FinalWeights
@@ -69,7 +65,7 @@ def test_numbers_are_the_summarys(whole: Summary) -> None:
 
 
 def test_the_hero_draws_every_rival_but_no_teacher(whole: Summary) -> None:
-    drawn = contest_plot(whole, looks_in(whole))
+    drawn = baselines_plot(whole)
     assert drawn is not None
     assert drawn.count('class="dot meta"') == len(whole.rivals) - 1
     assert "no teacher" not in drawn
@@ -78,21 +74,21 @@ def test_the_hero_draws_every_rival_but_no_teacher(whole: Summary) -> None:
     assert min(b - a for a, b in pairwise(heights)) > 20
     for x in re.findall(r' x[12]?="([-\d.]+)"', drawn):
         assert -1 <= float(x) <= 421
-    assert contest_plot(replace(whole, rivals=()), looks_in(whole)) is None
+    assert baselines_plot(replace(whole, rivals=())) is None
 
 
 def test_teachers_keep_their_colour_and_dash(whole: Summary) -> None:
-    looks = teacher_looks(whole)
-    assert list(looks) == list(TEACHERS)
-    assert len({(look.colour, look.dash) for look in looks.values()}) == 3
-    ours = {look.colour for look in ENSEMBLE_LOOKS.values()}
-    assert not ours & {colour for colour, _, _ in LOOKS[:4]}
+    styles = teacher_styles(whole)
+    assert list(styles) == list(TEACHERS)
+    assert len({(style.colour, style.dash) for style in styles.values()}) == 3
+    ours = {style.colour for style in ENSEMBLE_STYLES.values()}
+    assert not ours & {colour for colour, _, _ in TEACHER_STYLES[:4]}
     for figure in all_figures(whole):
         for trace in figure.traces:
-            if trace.get("name") in looks:
-                assert trace["line"]["color"] == looks[trace["name"]].colour
-                assert trace["line"]["dash"] == looks[trace["name"]].dash
-    for colour, _, _ in LOOKS:
+            if trace.get("name") in styles:
+                assert trace["line"]["color"] == styles[trace["name"]].colour
+                assert trace["line"]["dash"] == styles[trace["name"]].dash
+    for colour, _, _ in TEACHER_STYLES:
         for theme in ("light", "dark"):
             assert coloured(colour, theme).startswith("#")
             assert coloured(f"{colour}-soft", theme).startswith("rgba(")

@@ -8,15 +8,13 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from dashboards.figures.anytime import anytime_title, contest_title
+from dashboards.figures.anytime import anytime_title, learner_title
 from dashboards.figures.declared_looks import looks_title
 from dashboards.figures.degradations import degradations_title
-from dashboards.figures.detectable import detectable_title
 from dashboards.figures.differences import differences_title
 from dashboards.figures.gains import finding, gains_title
-from dashboards.figures.optimism import optimism_title
-from dashboards.figures.outlook import outlook_title
-from dashboards.figures.profiles import profiles_title
+from dashboards.figures.power import detectable_title, outlook_title
+from dashboards.figures.reliability import optimism_title, profiles_title
 from dashboards.figures.responses import responses_title
 from dashboards.figures.trajectories import trajectories_title
 from dashboards.figures.transfer import transfer_title
@@ -237,14 +235,14 @@ def test_anytime_of_a_contest_says_what_both_end_with_and_cost() -> None:
         curve("fixed", (1.0,), (88.46,)),
         curve("ce", (1.0,), (80.0,)),
     ]
-    title = contest_title(curves, "metadistil", "fixed", "learning_to_teach")
+    title = learner_title(curves, "metadistil", "fixed", "learning_to_teach")
     assert title == (
         "The learning teacher ends at 88.1 % after 4.4 runs, the fixed teacher at 88.5 % after "
         "1 run"
     )
     for missing in (0, 1):
         kept = [each for each in curves if each is not curves[missing]]
-        title = contest_title(kept, "metadistil", "fixed", "learning_to_teach")
+        title = learner_title(kept, "metadistil", "fixed", "learning_to_teach")
         assert title == "Validation accuracy of the best model so far, by compute"
 
 

@@ -3,6 +3,7 @@
 import json
 import shutil
 from pathlib import Path
+from typing import NoReturn
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -16,12 +17,12 @@ from metakd.study.strategies import STRATEGIES, Choices, Search, Strategy
 STUDY = StudySpec(name="s", scales=(0.3,), augmentations=("none",), seeds=1, epochs=1)
 
 
-def never(out: Path, summary: object) -> Path:
+def never(*given: object) -> NoReturn:
     raise AssertionError("nothing may be rendered")
 
 
 def fails(words: list[str], capsys: pytest.CaptureFixture[str]) -> str:
-    assert main(STUDY, never, words) == 2
+    assert main(STUDY, never, never, words) == 2
     error = capsys.readouterr().err
     assert error.startswith("error: ")
     assert error.count("\n") == 1, "one line"

@@ -4,12 +4,12 @@ import json
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 from made_up_run import LIVE, LOOKS, SPEC, MadeUpRun, outcome
 
 from metakd.analysis.summarise import summarise
-from metakd.analysis.summary import Summary
 from metakd.data.datasets import ImageDataset, open_dataset
 from metakd.results.looks import read_looks
 from metakd.results.reader import finished_trials, read_study
@@ -83,11 +83,11 @@ def test_an_older_study_goes_on_with_the_seeds_that_its_settings_share(
     for job in shared.jobs[:10]:
         commit(job.trial, outcome(job.trial, 0.0), StudyFolder(tmp_path), "")
     words = ["--dry-run", "--bank", "live", "--cluster", "local", "--out", str(tmp_path)]
-    assert main(SPEC, never, words) == 0
+    assert main(SPEC, never, never, words) == 0
     assert f"{len(shared.jobs)} in 4 settings × 4 seeds; 10 finished" in capsys.readouterr().out
 
 
-def never(out: Path, summary: Summary) -> Path:
+def never(*given: object) -> NoReturn:
     raise AssertionError("nothing is rendered")
 
 

@@ -141,7 +141,7 @@ def test_a_word_that_is_not_understood_is_refused_by_name(words: list[str]) -> N
 def test_a_mistyped_option_is_one_line_with_the_one_that_was_meant(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    assert main(STUDY, lambda out, summary: out, ["--seed", "3"]) == 2
+    assert main(STUDY, lambda out, summary: out, print, ["--seed", "3"]) == 2
     printed = capsys.readouterr()
     assert printed.out == ""
     assert printed.err.startswith("error: unrecognized arguments: --seed 3; did you mean --seeds?")

@@ -116,7 +116,7 @@ def holds(line: list[str]) -> None:
     started, peak = time.process_time(), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     with redirect_stdout(printed), redirect_stderr(errors):
         try:
-            code: object = main(STUDY, lambda out, summary: out, ["--dry-run", *words])
+            code: object = main(STUDY, lambda out, summary: out, print, ["--dry-run", *words])
         except SystemExit as ended:
             code = ended.code
             assert "--help" in line or "-h" in line

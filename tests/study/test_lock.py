@@ -3,6 +3,7 @@
 import subprocess
 import sys
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 
@@ -21,7 +22,7 @@ with only_study_in(Path(sys.argv[1])):
 """
 
 
-def never(out: Path, summary: object) -> Path:
+def never(*given: object) -> NoReturn:
     raise AssertionError("nothing may be rendered")
 
 
@@ -35,12 +36,12 @@ def test_a_second_study_is_refused_while_the_first_lives_and_not_after_its_kill(
     assert holder.stdout is not None
     assert holder.stdout.readline() == "held\n"
     study = StudySpec(name="s", scales=(0.3,), augmentations=("none",), seeds=1, epochs=1)
-    assert main(study, never, ["--out", str(out)]) == 2
+    assert main(study, never, never, ["--out", str(out)]) == 2
     error = capsys.readouterr().err
     assert f"another study works in {out} (process {holder.pid} on " in error
     assert error.count("\n") == 1
     # A dry run changes nothing, and may look.
-    assert main(study, never, ["--out", str(out), "--dry-run"]) == 0
+    assert main(study, never, never, ["--out", str(out), "--dry-run"]) == 0
     holder.kill()
     holder.communicate()
     with only_study_in(out), pytest.raises(LockError), only_study_in(out):

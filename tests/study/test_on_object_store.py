@@ -83,7 +83,7 @@ def test_machines_that_share_an_object_store_only_run_a_study(
 ) -> None:
     uri = address_on(server, "two-machines")
     words = ["--cluster", machines.address, "--out", uri, "--scratch", "/proc/self/cwd/scratch"]
-    assert main(SPEC, no_report, words) == 0, capsys.readouterr()
+    assert main(SPEC, no_report, print, words) == 0, capsys.readouterr()
     printed = capsys.readouterr().out
     assert "2 node(s)" in printed
     assert "report       /proc/self/cwd/scratch" in printed

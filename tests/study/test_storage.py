@@ -18,7 +18,7 @@ def test_a_job_s_own_working_directory_is_refused(
         require_lasting(unpacked / "results")
     require_lasting(tmp_path / "results")
     monkeypatch.chdir(unpacked)
-    assert main(StudySpec("s"), lambda out, summary: out, ["--out", "results"]) == 2
+    assert main(StudySpec("s"), lambda out, summary: out, print, ["--out", "results"]) == 2
     error = capsys.readouterr().err
     assert error.startswith("error: ")
     assert error.count("\n") == 1

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from metakd.results.object_store import ObjectStore
 
 SHOWN_FAILURES = 3
+WIDTH = 100
 GPUS = (8, 64)
 """A machine, and a small cluster."""
 QUESTIONS: dict[Question, str] = {
@@ -158,21 +159,6 @@ def _images(plan: Plan) -> str:
     return f"images {_size(sum(len(d.labels) * math.prod(d.image_shape) for d in decoded))}"
 
 
-def announce_verdict(console: Console, summary: "Summary") -> None:
-    """Prints the verdict and its tables."""
-    # What a plan does not need.
-    from metakd.analysis.question_table import tables
-    from metakd.analysis.terminal import rivals_table, verdict_lines
-
-    console.print()
-    for line in verdict_lines(summary):
-        console.print(line)
-    for table in (*tables(summary), rivals_table(summary)):
-        if table is not None:
-            console.print()
-            console.print(table)
-
-
 def announce_schedule(
     console: Console, schedule: "Schedule", looks: "Sequence[LookRecord]"
 ) -> None:
@@ -188,8 +174,6 @@ def announce_schedule(
 
 def announce_decision(console: Console, summary: "Summary") -> None:
     """Prints the last words of a study whose looks were declared."""
-    from metakd.analysis.terminal import WIDTH
-
     if summary.deciding is not None:
         # The first of its sentences: the decision, or what it would take.
         for line in wrap(f"{summary.verdict.badge}. {summary.verdict.sentences[0]}", WIDTH):

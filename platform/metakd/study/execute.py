@@ -32,7 +32,6 @@ from metakd.study.announce import (
     announce_plan,
     announce_schedule,
     announce_skipped,
-    announce_verdict,
     announce_versions,
 )
 from metakd.study.banks import check_room, free_bytes
@@ -64,6 +63,7 @@ def execute(
     spec: StudySpec,
     options: RunOptions,
     render: Callable[[Path, "Summary"], Path],
+    show: Callable[[Console, "Summary"], None],
     console: Console,
 ) -> int:
     """Runs what is missing of a study, then analyses and reports it.
@@ -72,6 +72,7 @@ def execute(
         spec: The question.
         options: How to run it.
         render: Writes the HTML report of a summary into the results folder, returns its path.
+        show: Prints the verdict of a summary and its tables.
         console: Where to print.
 
     Returns:
@@ -100,7 +101,7 @@ def execute(
             _announce_power(plan, options, console)
             return 0
         failures = _run(plan, board, blocks, options, folder, console)
-        summary, report = _conclude(options, folder, render, console)
+        summary, report = _conclude(options, folder, render, show, console)
         announce_places(console, options.out, report, folder.store)
         announce_skipped(console, options.out, board.trial_ids())
         announce_failures(console, failures)
@@ -291,6 +292,7 @@ def _conclude(
     options: RunOptions,
     folder: StudyFolder,
     render: Callable[[Path, "Summary"], Path],
+    show: Callable[[Console, "Summary"], None],
     console: Console,
 ) -> "tuple[Summary, Path | None]":
     """Analyses what is in the store, prints the verdict, and returns it with the report's path."""
@@ -306,7 +308,7 @@ def _conclude(
     report = render(options.out, summary) if options.report else None
     if report is not None:
         folder.hand_over(report.absolute())
-    announce_verdict(console, summary)
+    show(console, summary)
     return summary, report
 
 

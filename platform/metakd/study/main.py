@@ -16,10 +16,11 @@ if TYPE_CHECKING:
     from metakd.analysis.summary import Summary
 
 Render = Callable[[Path, "Summary"], Path]
+Show = Callable[["Console", "Summary"], None]
 STOPPED = "Stopped. Finished trials are kept; the same command continues from here."
 
 
-def main(defaults: StudySpec, render: Render, argv: Sequence[str] | None = None) -> int:
+def main(defaults: StudySpec, render: Render, show: Show, argv: Sequence[str] | None = None) -> int:
     """Runs a study's command line and returns the process's exit code.
 
     0: done. 1: done, but some trials failed. 2: something asked for cannot be had. 3: a fault of
@@ -28,6 +29,7 @@ def main(defaults: StudySpec, render: Render, argv: Sequence[str] | None = None)
     Args:
         defaults: The study's own spec.
         render: Writes the HTML report of a summary into the results folder, returns its path.
+        show: Prints the verdict of a summary and its tables.
         argv: The words after the script's name; None takes those of the process.
     """
     with Ending(STOPPED) as ending:
@@ -37,7 +39,7 @@ def main(defaults: StudySpec, render: Render, argv: Sequence[str] | None = None)
         # What a word is refused for must not wait for the seconds that PyTorch and Ray take.
         from metakd.study.execute import execute
 
-        ending.code = execute(spec, options, render, _console())
+        ending.code = execute(spec, options, render, show, _console())
     if ending.is_in_haste:
         # At its exit Ray would wait for processes that may be gone.
         os._exit(ending.code)
