@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from metakd.analysis.intervals import LEVEL, Interval
-from metakd.analysis.strategy_names import at_start, strategy_name
 from metakd.analysis.summary import Comparison, Summary
+from metakd.analysis.wording import at_start, signed_pp
 from metakd.analysis.wording import percent as level_in_words
-from metakd.analysis.wording import signed_pp
+from metakd.strategies import label_of
 
 NONE = "–"
 
@@ -153,7 +153,7 @@ def sides_of(summary: Summary) -> Sides:
     if summary.protagonist == "meta":
         return Sides()
     learner, baseline = (
-        strategy_name(name, summary.question) for name in (summary.protagonist, summary.main_rival)
+        label_of(name, summary.question) for name in (summary.protagonist, summary.main_rival)
     )
     return Sides(learner.removeprefix("the "), learner, baseline.removeprefix("the "), baseline)
 

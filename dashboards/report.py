@@ -13,10 +13,10 @@ from dashboards.svg import interval_bar, reach, swatch
 from dashboards.theme import styles_in
 from metakd.analysis.curves import WallClock
 from metakd.analysis.decision import Allocation, Deciding
-from metakd.analysis.strategy_names import at_start, strategy_name
 from metakd.analysis.summary import Counts, Inventory, LabelUse, SettingResult, Summary
-from metakd.analysis.wording import counted, listed
+from metakd.analysis.wording import at_start, counted, listed
 from metakd.atomic import new_file
+from metakd.strategies import label_of
 
 REPORT_FILE = "report.html"
 # The figures' names in the contents; a figure is named here or not at all.
@@ -238,7 +238,7 @@ def label_sentences(uses: Iterable[LabelUse], question: str) -> list[str]:
 
 
 def _label_sentence(use: LabelUse, question: str) -> str:
-    names = listed([strategy_name(name, question) for name in use.strategies])
+    names = listed([label_of(name, question) for name in use.strategies])
     held_out = [
         f"{_counts_in_words(counts)} held-out ones {purpose}"
         for counts, purpose in ((use.chose_by, "to choose by"), (use.learned_from, "to learn from"))

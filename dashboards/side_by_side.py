@@ -16,11 +16,11 @@ from dashboards.questions.elements import headline_comparison
 from dashboards.shell import render_page
 from dashboards.svg import interval_bar, reach
 from metakd.analysis.contest import CONTENDERS, SINGLE
-from metakd.analysis.strategy_names import at_start, strategy_name
 from metakd.analysis.summary import Comparison, SettingResult, Summary
 from metakd.analysis.verdict_contest import main_comparison
-from metakd.analysis.wording import listed
+from metakd.analysis.wording import at_start, listed
 from metakd.atomic import new_file
+from metakd.strategies import label_of
 
 TITLES = {
     "full_grid": "Learned against the full grid",
@@ -190,7 +190,7 @@ def forests(studies: Sequence[Study]) -> dict[str, list[ForestRow]]:
         for baseline in dict.fromkeys([*(s.summary.main_rival for s in alike), SINGLE]):
             having = [s for s in alike if main_comparison(s.summary.rivals, baseline) is not None]
             if having:
-                names = (strategy_name(name, question) for name in (learner, baseline))
+                names = (label_of(name, question) for name in (learner, baseline))
                 found[at_start(" against ".join(names))] = forest(having, baseline)
     return found
 
@@ -213,8 +213,7 @@ def _comparisons(summary: Summary) -> list[Comparison]:
         return list(summary.comparisons)
     overall = [rival.overall for rival in summary.rivals]
     return [
-        replace(each, label=at_start(strategy_name(each.rival, summary.question)))
-        for each in overall
+        replace(each, label=at_start(label_of(each.rival, summary.question))) for each in overall
     ]
 
 

@@ -8,8 +8,8 @@ from typing import NamedTuple
 from markupsafe import Markup
 
 from dashboards.formats import signed
-from dashboards.theme import Style
 from metakd.analysis.intervals import Interval
+from metakd.strategies import Style
 
 BAR_WIDTH, BAR_HEIGHT = 220, 30
 BOX, DIAMOND = 11, 6.5

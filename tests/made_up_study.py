@@ -26,6 +26,11 @@ Accuracy = Callable[[str, float, int, int], tuple[float, float]]
 Weights = Callable[[Row, int], list[Row] | None]
 
 TEST_SAMPLES, STEPS, EPOCHS = 2000, 100, 4
+# Strategies of one temperature that have a colour of their own.
+USUAL = (
+    *("meta", "grid", "fixed", "ce", "grid2d", "random", "optuna", "optuna+asha", "grid+asha"),
+    *("pbt", "ctkd", "logit_std", "dkd", "meta-shared", "align"),
+)
 BLOCK_S = 240.0
 """How long a made-up study runs for each pilot's worth of compute."""
 

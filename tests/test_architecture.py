@@ -15,11 +15,12 @@ MAY_IMPORT = {
     "core": set(),
     "data": {"core"},
     "models": {"core"},
-    "testing": {"core", "data", "study", "train"},
+    "strategies": {"core"},
+    "testing": {"core", "data", "strategies", "study", "train"},
     "results": set(),
-    "analysis": {"results"},
+    "analysis": {"results", "strategies"},
     "train": {"core", "data", "models", "results"},
-    "study": {"core", "data", "models", "results", "analysis", "train"},
+    "study": {"core", "data", "models", "results", "analysis", "strategies", "train"},
 }
 # What every layer stands on: the standard library alone.
 FLOOR = {
@@ -38,12 +39,18 @@ FOREIGN = {
     "core": {"ray", "pyarrow", "plotly", "sklearn", "pandas"},
     "data": {"ray", "plotly"},
     "models": {"ray", "pyarrow", "plotly"},
+    "strategies": {"ray", "torch", "pyarrow", "plotly", "sklearn", "pandas"},
     "testing": {"ray", "pyarrow", "plotly", "sklearn", "pandas"},
     "results": {"ray", "torch", "timm", "plotly"},
     "analysis": {"ray", "torch", "timm", "plotly"},
     "train": {"plotly", "dashboards"},
     "study": {"plotly", "dashboards"},
 }
+
+# What reports take of them.
+ALL_STRATEGIES = (
+    "metakd.strategies; [metakd.strategies.style_of(n) for n in metakd.strategies.STRATEGIES]"
+)
 
 # Each of them takes a second to import, or more.
 HEAVY = {"ray", "timm", "sklearn", "scipy", "pandas", "pyarrow", "plotly", "optuna", "torchvision"}
@@ -88,7 +95,9 @@ def test_the_dashboards_read_results_and_analysis_only() -> None:
             assert name.partition(".")[0] not in {"ray", "torch", "timm"}, f"{path} imports {name}"
             if name.startswith("metakd"):
                 layer = name.split(".")[1]
-                assert layer in {"results", "analysis"} | FLOOR, f"{path} imports {name}"
+                assert layer in {"results", "analysis", "strategies"} | FLOOR, (
+                    f"{path} imports {name}"
+                )
 
 
 def test_the_product_reads_nothing_outside_itself() -> None:
@@ -112,6 +121,8 @@ def test_platform_stays_the_standard_library_module() -> None:
         ("metakd.core.training, metakd.testing", {"ray", "pyarrow", "plotly", "timm"}),
         ("metakd.results.reader, metakd.analysis.summarise", {"ray", "torch", "plotly"}),
         ("dashboards.report", {"ray", "torch"}),
+        # Reports name and draw strategies.
+        (ALL_STRATEGIES, HEAVY | {"torch"}),
         # A mistyped word is answered by these alone.
         ("metakd.study.main, dashboards.__main__", HEAVY | {"numpy", "torch"}),
         # What --dry-run needs: a plan without a cluster, an analysis or timm.

@@ -13,9 +13,9 @@ import torch
 from made_up_study import MadeUpStudy
 from torch import Tensor, nn
 
+from metakd.strategies import STRATEGIES
 from metakd.study.command_line import parse
 from metakd.study.spec import StudySpec
-from metakd.study.strategies import STRATEGIES
 from metakd.testing.strategy import check_strategy
 
 README = Path(__file__).parent.parent / "README.md"

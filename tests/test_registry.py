@@ -7,7 +7,7 @@ import pytest
 
 from metakd.data.catalogue import SOURCES
 from metakd.registry import Registry
-from metakd.study.strategies import STRATEGIES
+from metakd.strategies import STRATEGIES
 
 
 def test_a_value_is_imported_when_it_is_looked_up(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,7 +1,6 @@
 """What each strategy would leave you with if it were stopped after some compute."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
 
 from dashboards.figures.drawing import band, scatter
 from dashboards.figures.figure import (
@@ -20,12 +19,12 @@ from dashboards.figures.figure import (
     words,
 )
 from dashboards.formats import counted_runs, plain, runs
-from dashboards.theme import MAIN, Style, line_px, styles_in
+from dashboards.theme import MAIN, line_px, styles_in
 from metakd.analysis.contest import CONTENDERS
 from metakd.analysis.curves import AnytimeCurve
-from metakd.analysis.strategy_names import at_start, strategy_name
 from metakd.analysis.summary import Summary
-from metakd.analysis.wording import listed
+from metakd.analysis.wording import at_start, listed
+from metakd.strategies import Style, label_of
 
 HEIGHT_PX = 400
 # Above the plot, where curves are named at their ends.
@@ -70,7 +69,7 @@ def learner_title(
     if learner not in ends or baseline not in ends:
         return COMPARES_NOTHING
     (learned, spent), (known, cost) = ends[learner], ends[baseline]
-    first, second = (strategy_name(name, question) for name in (learner, baseline))
+    first, second = (label_of(name, question) for name in (learner, baseline))
     return (
         f"{at_start(first)} ends at {learned:.1f} % after {spent}, {second} at {known:.1f} % "
         f"after {cost}"
@@ -175,7 +174,7 @@ def _traces(curve: AnytimeCurve, style: Style, most: float, points: int) -> list
         # A finished strategy keeps what it has.
         sizes = {"size": [11 if is_main else 8, 0], "opacity": 1, "line": {"width": 0}}
         kept_level = scatter(
-            [x[-1], most], [mean[-1]] * 2, replace(style, dash="dot"), mode="lines+markers",
+            [x[-1], most], [mean[-1]] * 2, style._replace(dash="dot"), mode="lines+markers",
             width=1.5 if is_main else 1, **PLACE, showlegend=False,
             marker={"color": style.colour, "symbol": style.symbol, **sizes},
         )  # fmt: skip

@@ -17,10 +17,10 @@ from dashboards.figures.figure import (
 from dashboards.figures.weights import epochs_in_words, final_of, first_strategy
 from dashboards.formats import plain, signed
 from dashboards.theme import styles_in
-from metakd.analysis.strategy_names import at_start, strategy_name
 from metakd.analysis.summary import Summary
 from metakd.analysis.weight_curves import FinalWeights
-from metakd.analysis.wording import counted
+from metakd.analysis.wording import at_start, counted
+from metakd.strategies import label_of
 
 CELL_PX = 26
 MAX_FOUND = 12
@@ -43,7 +43,7 @@ def classes_title(final: Sequence[FinalWeights]) -> str:
     parts = [found.of for found in final]
     if not final or len(set(parts)) < len(parts):
         return "The teachers’ weights by class at the end of training"
-    learner = at_start(strategy_name(final[0].strategy))
+    learner = at_start(label_of(final[0].strategy))
     shown = [
         (beyond, shortened(each.teacher), label_, found.of)
         for found in final

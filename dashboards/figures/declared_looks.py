@@ -15,11 +15,11 @@ from dashboards.figures.figure import (
     words,
 )
 from dashboards.formats import NONE, between, duration, level, plain, signed
-from dashboards.theme import Style
 from metakd.analysis.decision import Deciding, DeclaredLook, LookTaken
 from metakd.analysis.statistics.looks import AHEAD, BEHIND, EQUIVALENT, ERRS_AT_MOST
 from metakd.analysis.summary import Summary
 from metakd.analysis.wording import percent
+from metakd.strategies import Style
 
 ROW_PX = 46
 MOST_LOOKS = 24

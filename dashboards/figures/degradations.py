@@ -18,13 +18,13 @@ from dashboards.figures.figure import (
     shortened,
 )
 from dashboards.formats import from_to, plain, signed
-from dashboards.theme import MAIN, Style, line_px, styles_in
+from dashboards.theme import MAIN, line_px, styles_in
 from metakd.analysis.answers import LevelGap
 from metakd.analysis.curves import DegradationCurve
 from metakd.analysis.findings import LevelChange
-from metakd.analysis.strategy_names import strategy_name
 from metakd.analysis.summary import Summary
 from metakd.analysis.wording import listed
+from metakd.strategies import Style, label_of
 
 PANEL_PX = 260
 SMALL_PANEL_PX = 170
@@ -71,7 +71,7 @@ def _span(change: LevelChange) -> str:
 def _with(strategy: str) -> str:
     ways = {"meta": "learned", "grid": "with a grid", "fixed": "at fixed τ"}
     ways |= {"ce": "without a teacher"}
-    return ways.get(strategy, f"with {strategy_name(strategy)}")
+    return ways.get(strategy, f"with {label_of(strategy)}")
 
 
 def _figure(summary: Summary, factor: str, plural: str) -> Figure | None:

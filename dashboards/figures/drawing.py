@@ -16,8 +16,8 @@ from dashboards.figures.figure import (
     label,
     words,
 )
-from dashboards.theme import Style
 from metakd.analysis.summary import SettingResult, Summary
+from metakd.strategies import Style
 
 MAX_PER_ROW = 4
 GAP_X = 0.035

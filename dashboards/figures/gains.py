@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Sequence
-from dataclasses import replace
 
 from dashboards.figures.drawing import (
     Heading,
@@ -15,7 +14,7 @@ from dashboards.figures.drawing import (
 )
 from dashboards.figures.figure import AT_ZERO, MAX_PANELS, Figure, Trace, evenly, left_out, padded
 from dashboards.formats import NONE, between, runs, signed
-from dashboards.theme import STYLES
+from dashboards.theme import own_style
 from metakd.analysis.curves import SearchGain
 from metakd.analysis.findings import GainsOverScales
 from metakd.analysis.intervals import Interval
@@ -129,7 +128,7 @@ def gains_figure(summary: Summary) -> Figure | None:
 
 
 def _traces(gain: SearchGain, panel: Panel, most: float, named: bool) -> list[Trace]:
-    grid = STYLES["grid"]
+    grid = own_style("grid")
     known = [(k, i) for k, i in zip(gain.runs, gain.grid, strict=True) if i.mean_pp is not None]
     ks = [k for k, _ in known]
     traces = band(
@@ -144,14 +143,14 @@ def _traces(gain: SearchGain, panel: Panel, most: float, named: bool) -> list[Tr
 
 
 def _learned_traces(gain: SearchGain, panel: Panel, most: float, named: bool) -> list[Trace]:
-    effect, style = gain.learned, STYLES["meta"]
+    effect, style = gain.learned, own_style("meta")
     if effect is None or effect.mean_pp is None:
         return []
     mean, cost = effect.mean_pp, gain.learned_runs
     level = scatter(
         [cost or 1.0, max(most, cost or 1.0)],
         [mean, mean],
-        replace(style, dash="dot"),
+        style._replace(dash="dot"),
         width=1.5,
         **panel.place,
         showlegend=False,

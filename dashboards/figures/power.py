@@ -12,12 +12,12 @@ from dashboards.figures.figure import (
     words,
 )
 from dashboards.formats import duration, plain, sides_of
-from dashboards.theme import Style
 from metakd.analysis.curves import DetectableDifference
 from metakd.analysis.decision import Outlook
 from metakd.analysis.outlook import POWER
 from metakd.analysis.summary import Summary
 from metakd.analysis.wording import counted
+from metakd.strategies import Style
 
 DETECTABLE_PX = 400
 # The widest interval of few seeds may leave the frame; what the study has must not.

@@ -1,7 +1,6 @@
 """How often a strategy loses how much, and how much the best of k runs flatters itself."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 from dashboards.figures.drawing import margin_band, scatter
 from dashboards.figures.figure import (
@@ -19,9 +18,10 @@ from dashboards.figures.figure import (
     padded,
 )
 from dashboards.formats import percent, signed
-from dashboards.theme import STYLES, Style, line_px, styles_in
+from dashboards.theme import line_px, own_style, styles_in
 from metakd.analysis.curves import LossProfile, SelectionOptimism
 from metakd.analysis.summary import Summary
+from metakd.strategies import Style
 
 PROFILES_PX = 400
 # Of each strategy's pairs, by their loss.
@@ -146,7 +146,7 @@ def optimism_figure(summary: Summary) -> Figure | None:
     kept = evenly(len(optimism.runs), MAX_POINTS)
     ks = [optimism.runs[index] for index in kept]
     lines = (
-        (replace(STYLES["grid"], name="this report"), [0.0] * len(ks)),
+        (own_style("grid")._replace(name="this report"), [0.0] * len(ks)),
         (
             Style("validation score quoted", "@muted", "triangle-up", "dash"),
             [optimism.validation_quoted_pp[index] for index in kept],

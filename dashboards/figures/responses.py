@@ -23,12 +23,13 @@ from dashboards.figures.figure import (
     padded,
 )
 from dashboards.formats import from_to, plain, tau
-from dashboards.theme import STYLES, Style
+from dashboards.theme import own_style
 from metakd.analysis.answers import StartRange, StartsOfSetting
 from metakd.analysis.curves import ResponseCurve
 from metakd.analysis.findings import TauSpans
 from metakd.analysis.summary import SettingResult, Summary
 from metakd.analysis.wording import counted
+from metakd.strategies import Style
 
 PANEL_PX = 150
 MOST_NAMES = 9
@@ -119,7 +120,7 @@ def apart(taus: Sequence[float]) -> list[float]:
 
 
 def _traces(curve: ResponseCurve, setting: SettingResult, panel: Panel, named: bool) -> list[Trace]:
-    grid, learned = STYLES["grid"], STYLES["meta"]
+    grid, learned = own_style("grid"), own_style("meta")
     ring = {"color": grid.colour, "size": 13, "symbol": "circle-open", "line": {"width": 2}}
     ends = (curve.low_minus_best_pp, curve.high_minus_best_pp)
     traces = band(panel.place, curve.taus, *ends, grid.soft)
@@ -259,15 +260,15 @@ def _start_traces(
         )  # fmt: skip
 
     traces = [
-        line(STYLES[LEARNED], "learned from there", setting.learned_pp),
-        line(STYLES["grid"], "kept", setting.fixed_pp),
+        line(own_style(LEARNED), "learned from there", setting.learned_pp),
+        line(own_style("grid"), "kept", setting.fixed_pp),
     ]
     if setting.scale_free_pp:
         name = "kept, one gradient size"
-        traces.append(line(STYLES["grid-scale-free"], name, setting.scale_free_pp))
+        traces.append(line(own_style("grid-scale-free"), name, setting.scale_free_pp))
     if setting.aligned_pp is not None:
         level = [setting.aligned_pp] * len(starts)
-        traces.append(line(STYLES["align"], "aligned, no start", level, "lines"))
+        traces.append(line(own_style("align"), "aligned, no start", level, "lines"))
     return traces
 
 

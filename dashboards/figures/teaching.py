@@ -16,11 +16,12 @@ from dashboards.figures.figure import (
     points_each,
 )
 from dashboards.formats import from_to, plain
-from dashboards.theme import Style, styles_in
+from dashboards.theme import styles_in
 from metakd.analysis.contest_answers import LearningTeacher
 from metakd.analysis.summary import Summary
 from metakd.analysis.teaching_curves import CurveBand, QuizFall, TeachingCurve
 from metakd.analysis.wording import counted
+from metakd.strategies import Style
 
 PANEL_PX = 150
 TABLE_ROWS = 100

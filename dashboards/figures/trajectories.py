@@ -2,16 +2,16 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 
 from dashboards.figures.drawing import Heading, Panel, band, columns_of, lay_out, scatter
 from dashboards.figures.figure import MAX_PANELS, Figure, Trace, evenly, left_out, points_each
 from dashboards.formats import tau
-from dashboards.theme import STYLES, Style
+from dashboards.theme import own_style
 from metakd.analysis.curves import Trajectory
 from metakd.analysis.findings import TauSpans
 from metakd.analysis.summary import Summary
 from metakd.analysis.wording import counted
+from metakd.strategies import Style
 
 PANEL_PX = 150
 TICKS = tuple(2.0**power for power in range(-2, 7))
@@ -136,7 +136,7 @@ def _traces(
         traces += [*band(panel.place, epochs, low, high, style.soft), line]
     if best is not None or (named and has_grid):
         mark = scatter(
-            [last * 1.035], [best], replace(STYLES["grid"], symbol="triangle-left"),
+            [last * 1.035], [best], own_style("grid")._replace(symbol="triangle-left"),
             mode="markers", size=10, hover="grid's best: %{y:g}", **panel.place,
             name="grid's best fixed τ", legendgroup="best", showlegend=named, cliponaxis=False,
         )  # fmt: skip

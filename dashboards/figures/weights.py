@@ -25,11 +25,11 @@ from dashboards.figures.figure import (
     shortened,
 )
 from dashboards.formats import between, from_to, plain, signed
-from dashboards.theme import Style, styles_in, teacher_styles
-from metakd.analysis.strategy_names import at_start, strategy_name
+from dashboards.theme import styles_in, teacher_styles
 from metakd.analysis.summary import Summary
 from metakd.analysis.weight_curves import FinalWeights, WeightsCurve
-from metakd.analysis.wording import counted, listed
+from metakd.analysis.wording import at_start, counted, listed
+from metakd.strategies import Style, label_of
 
 PANEL_PX = 150
 LEAST_REACH = 10.0
@@ -64,7 +64,7 @@ def weights_title(final: Sequence[FinalWeights]) -> str:
     parts = [found.of for found in final]
     if not final or len(set(parts)) < len(parts):
         return "The teachers’ weights over the training"
-    learner, both = at_start(strategy_name(final[0].strategy)), " and ".join(parts)
+    learner, both = at_start(label_of(final[0].strategy)), " and ".join(parts)
     preferred = {
         found.of: listed([shortened(t.teacher) for t in found.teachers if t.preferred == "above"])
         if any(each.preferred == "above" for each in found.teachers)
@@ -193,7 +193,7 @@ def outcomes_title(final: Sequence[FinalWeights]) -> str:
     parts = [found.of for found in final]
     if not final or len(set(parts)) < len(parts):
         return "The teachers’ weights where the student is wrong"
-    learner = at_start(strategy_name(final[0].strategy))
+    learner = at_start(label_of(final[0].strategy))
     shown = [
         (found.of, each) for found in final for each in found.teachers if each.leaning == "above"
     ]

@@ -11,9 +11,10 @@ from dashboards.theme import NEUTRAL
 from metakd.analysis.comparison import no_data
 from metakd.analysis.contest import CONTENDERS
 from metakd.analysis.intervals import Interval
-from metakd.analysis.strategy_names import at_start, strategy_name
 from metakd.analysis.summary import Comparison, Summary
 from metakd.analysis.verdict_contest import main_comparison
+from metakd.analysis.wording import at_start
+from metakd.strategies import label_of
 
 BASELINES = {"full_grid": "the full grid", "no_search": "no search"}
 
@@ -121,4 +122,4 @@ def settings_key(summary: Summary) -> KeyFigure:
 
 
 def _baseline(comparison: Comparison, question: str) -> str:
-    return BASELINES.get(comparison.rival) or strategy_name(comparison.rival, question)
+    return BASELINES.get(comparison.rival) or label_of(comparison.rival, question)

@@ -22,9 +22,9 @@ from dashboards.terminal import accuracy, clear_gap, new_table, strategy_cells, 
 from dashboards.theme import styles_in
 from metakd.analysis.contest import CONTENDERS, SINGLE
 from metakd.analysis.contest_answers import ContestAnswer, Part
-from metakd.analysis.strategy_names import strategy_name
 from metakd.analysis.summary import Summary
 from metakd.analysis.verdict_contest import COMPANY, PARTS
+from metakd.strategies import label_of
 
 # Of the drawing.
 TOP, ROW = 62, 38
@@ -120,7 +120,7 @@ def baselines_plot(summary: Summary) -> Markup | None:
         "points of test accuracy, with their intervals</text>"
     )
     words = "; ".join(
-        f"{strategy_name(name, summary.question)} {signed(found.mean_pp)}"
+        f"{label_of(name, summary.question)} {signed(found.mean_pp)}"
         for name, found in known.items()
     )
     return Markup(

@@ -5,10 +5,9 @@ from pathlib import Path
 
 import pytest
 from made_up_ensemble import ensemble_study
-from made_up_study import MadeUpLeg, MadeUpSearch, MadeUpStudy
+from made_up_study import USUAL, MadeUpLeg, MadeUpSearch, MadeUpStudy
 from made_up_teaching import teaching_study
 
-from dashboards.theme import SEARCH_STYLES
 from metakd.analysis.answers import (
     GapLevel,
     LevelGap,
@@ -440,7 +439,7 @@ UNKNOWN = "a strategy <b>nobody</b> has heard of"
 
 
 def many_searches() -> tuple[MadeUpSearch, ...]:
-    known = [name for name in SEARCH_STYLES if name not in ("ce", "fixed", "grid", "meta")]
+    known = [name for name in USUAL if name not in ("ce", "fixed", "grid", "meta")]
     halves = (MadeUpLeg(2.0, "h", until=2), MadeUpLeg(3.0, "h", until=2), MadeUpLeg(3.0, "h", 4, 2))
     return (
         *(MadeUpSearch(name, (MadeUpLeg(3.0, f"m-{name}"),)) for name in known),

@@ -14,6 +14,7 @@ import plotly.graph_objects as go
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from made_up_study import USUAL
 
 from dashboards import export
 from dashboards.export import ExportError, export_figures
@@ -21,7 +22,7 @@ from dashboards.figures import FIGURES, all_figures, draw, to_plotly
 from dashboards.figures.drawing import columns_of
 from dashboards.figures.figure import MAX_MARKS, MAX_POINTS, Figure, evenly, largest, shortened
 from dashboards.figures.responses import apart
-from dashboards.theme import SEARCH_STYLES, THEMES, Theme, styles_in
+from dashboards.theme import THEMES, Theme, styles_in
 from metakd.analysis.answers import StartRange
 from metakd.analysis.curves import AnytimeCurve, Trajectory, TransferRegret
 from metakd.analysis.decision import Deciding
@@ -275,7 +276,7 @@ def huge(summary: Summary) -> Summary:
         gains_over_scales=GainsOverScales(50, 0, 3, 3, 3),
         anytime=tuple(
             AnytimeCurve(name, runs, runs, runs, tuple(r + 1 for r in runs))
-            for name in SEARCH_STYLES
+            for name in USUAL
         ),
         degradations=tuple(
             replace(curve, held=f"held {index}")

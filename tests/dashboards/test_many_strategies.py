@@ -4,10 +4,10 @@ from dataclasses import replace
 
 import pytest
 from html_page import Page
+from made_up_study import USUAL
 
 from dashboards.figures import FIGURES, to_plotly
 from dashboards.report import render
-from dashboards.theme import SEARCH_STYLES
 from metakd.analysis.summary import Summary
 
 UNKNOWN = "a strategy <b>nobody</b> has heard of"
@@ -38,12 +38,12 @@ def test_figures_of_many_strategies_name_each_once(many: Summary, name: str) -> 
     shown = [t.name for t in drawn.data if t.name and t.showlegend is not False]
     names = set(shown)
     assert any(name.startswith("a strategy &lt;b&gt;nobo") for name in names)
-    assert len(names) == len(SEARCH_STYLES) + 1
+    assert len(names) == len(USUAL) + 1
     assert "<b>" not in "".join(shown)
     if name == "anytime":
         # Where curves are named at their ends, there is no legend beside.
         assert drawn.layout.showlegend is False
-        assert len(drawn.layout.annotations) == len(SEARCH_STYLES) + 1
+        assert len(drawn.layout.annotations) == len(USUAL) + 1
         assert "Not drawn, as too few of its pairs are complete: open." in figure.foot
 
 

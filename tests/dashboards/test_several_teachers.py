@@ -22,11 +22,12 @@ from dashboards.questions import opening, tables
 from dashboards.questions.learner import baselines_plot
 from dashboards.report import render
 from dashboards.side_by_side import heading, named, render_comparison, warnings
-from dashboards.theme import ENSEMBLE_STYLES, TEACHER_STYLES, coloured, teacher_styles
+from dashboards.theme import TEACHER_STYLES, coloured, teacher_styles
 from metakd.analysis.intervals import Interval
 from metakd.analysis.summarise import read_summary, summarise, write_summary
 from metakd.analysis.summary import Summary
 from metakd.analysis.weight_curves import FinalWeight, FinalWeights
+from metakd.strategies import STRATEGIES, style_of
 
 
 def test_the_answer_comes_first_and_nothing_of_grids(whole: Summary) -> None:
@@ -81,7 +82,9 @@ def test_teachers_keep_their_colour_and_dash(whole: Summary) -> None:
     styles = teacher_styles(whole)
     assert list(styles) == list(TEACHERS)
     assert len({(style.colour, style.dash) for style in styles.values()}) == 3
-    ours = {style.colour for style in ENSEMBLE_STYLES.values()}
+    several = [name for name, strategy in STRATEGIES.items() if strategy.asks_several]
+    ours = {style.colour for name in several if (style := style_of(name)) is not None}
+    assert len(ours) == len(several)
     assert not ours & {colour for colour, _, _ in TEACHER_STYLES[:4]}
     for figure in all_figures(whole):
         for trace in figure.traces:

@@ -4,10 +4,14 @@ from itertools import pairwise
 
 from hypothesis import given
 from hypothesis import strategies as st
+from made_up_study import USUAL
 
 from dashboards.figures.anytime import apart
 from dashboards.figures.figure import LEGEND_PX, escape, legend_room
-from dashboards.theme import MAIN, SEARCH_STYLES, STYLES, coloured, styles_of
+from dashboards.theme import MAIN, coloured, styles_of
+from metakd.strategies import STRATEGIES, style_of
+
+STYLES = {name: style for name in STRATEGIES if (style := style_of(name)) is not None}
 
 
 def test_fixed_looks_are_all_different() -> None:
@@ -30,7 +34,7 @@ def test_no_two_strategies_look_alike(names) -> None:
 
 
 def test_an_unknown_strategy_has_a_hue_of_its_own_while_there_are_any() -> None:
-    styles = styles_of([*SEARCH_STYLES, "new", "newer"])
+    styles = styles_of([*USUAL, "new", "newer"])
     hues = [style.colour for style in styles.values()]
     assert len(set(hues)) == len(hues)
     assert list(styles)[-2:] == ["new", "newer"]

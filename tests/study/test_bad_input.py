@@ -9,10 +9,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from metakd.strategies import STRATEGIES, Choices, Search, Strategy
 from metakd.study import banks
 from metakd.study.main import main
 from metakd.study.spec import StudySpec
-from metakd.study.strategies import STRATEGIES, Choices, Search, Strategy
 
 STUDY = StudySpec(name="s", scales=(0.3,), augmentations=("none",), seeds=1, epochs=1)
 

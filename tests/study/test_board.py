@@ -17,13 +17,13 @@ from metakd.core.distillers import (
     KDScheduleConfig,
 )
 from metakd.core.training import Recipe
+from metakd.strategies import STRATEGIES, Leg
 from metakd.study.board import AnyJob, Board
 from metakd.study.cases import Case, Job, Setting
 from metakd.study.curves import Curves
 from metakd.study.preparation import AnswersJob, TeacherJob, ViewsJob
 from metakd.study.searching import Searching
 from metakd.study.spec import StudySpec
-from metakd.study.strategies import STRATEGIES, Leg
 from metakd.train.bank_building import BankContent
 from metakd.train.content import as_json, from_json
 from metakd.train.folder import StudyFolder

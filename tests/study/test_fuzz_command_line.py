@@ -20,10 +20,10 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from metakd.data.catalogue import RECIPES
+from metakd.strategies import STRATEGIES
 from metakd.study.command_line import study_parser
 from metakd.study.main import main
 from metakd.study.spec import StudySpec
-from metakd.study.strategies import STRATEGIES
 
 STUDY = StudySpec(name="s", scales=(0.3,), augmentations=("none",), seeds=2, epochs=2)
 MOST_S, MOST_KIB = 20, 2 * 2**20

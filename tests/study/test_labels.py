@@ -14,11 +14,11 @@ from metakd.core.distillers import MKDConfig, MMKDConfig
 from metakd.core.recipe import Recipe
 from metakd.data.datasets import open_dataset
 from metakd.data.views import Views
+from metakd.strategies import STRATEGIES, Strategy
+from metakd.strategies.strategy import at_once
 from metakd.study.cases import Case, Setting
 from metakd.study.searching import Searching
 from metakd.study.spec import StudySpec
-from metakd.study.strategies import STRATEGIES, Strategy
-from metakd.study.strategies.strategy import at_once
 from metakd.train.folder import StudyFolder
 from metakd.train.inputs import HeldOut
 from metakd.train.samples import open_samples

@@ -7,6 +7,7 @@ import pytest
 
 from metakd.core.look_ahead_cost import PASS_EQUIVALENTS
 from metakd.data.datasets import ImageDataset, open_dataset
+from metakd.strategies import STRATEGIES
 from metakd.study.board import Board
 from metakd.study.cases import Job
 from metakd.study.cost import expected_steps, live_answers
@@ -16,7 +17,6 @@ from metakd.study.options import BankPolicy
 from metakd.study.plan import Plan, make_plan
 from metakd.study.searching import searches_of
 from metakd.study.spec import StudySpec
-from metakd.study.strategies import STRATEGIES
 from metakd.testing.strategy import check_strategy
 from metakd.train.folder import StudyFolder
 

@@ -15,13 +15,13 @@ from metakd.data.datasets import ImageDataset, open_dataset
 from metakd.data.splits import SplitError
 from metakd.models.names import student_ladder, teacher_ladder
 from metakd.results.seeds import seed_number
+from metakd.strategies import STRATEGIES, Choices, Leg, Search, Strategy
 from metakd.study.banks import RoomError, check_room
 from metakd.study.cost import expected_steps
 from metakd.study.options import MODES, BankPolicy, Mode
 from metakd.study.plan import make_plan
 from metakd.study.searching import Searching
 from metakd.study.spec import SpecError, StudySpec
-from metakd.study.strategies import STRATEGIES, Choices, Leg, Search, Strategy
 from metakd.testing.strategy import check_strategy
 
 SPEC = StudySpec(

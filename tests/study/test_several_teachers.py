@@ -10,6 +10,7 @@ import pytest
 from metakd.core.distillers import KDConfig, MMKDConfig, SeveralTeachersConfig
 from metakd.data.datasets import ImageDataset, open_dataset
 from metakd.models.names import teacher_ensemble
+from metakd.strategies import STRATEGIES
 from metakd.study.board import Board
 from metakd.study.cost import expected_steps, plain_run, steps_left
 from metakd.study.curves import Curves
@@ -17,7 +18,6 @@ from metakd.study.options import BankPolicy
 from metakd.study.plan import Plan, make_plan
 from metakd.study.searching import Searching, searches_of
 from metakd.study.spec import SpecError, StudySpec
-from metakd.study.strategies import STRATEGIES
 from metakd.testing.strategy import check_strategy
 from metakd.train.folder import StudyFolder
 from metakd.train.trial import Trial

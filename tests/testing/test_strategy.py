@@ -3,7 +3,7 @@ import random
 import pytest
 
 from metakd.core.distillers import CrossEntropyConfig, DKDConfig, KDConfig
-from metakd.study.strategies import STRATEGIES, Choices, Leg, Search, Strategy
+from metakd.strategies import STRATEGIES, Choices, Leg, Search, Strategy
 from metakd.testing.strategy import check_strategy
 
 KD = KDConfig()

@@ -20,8 +20,8 @@ from metakd.analysis.reuse import learned_minus_reused
 from metakd.analysis.rows import Matrix
 from metakd.analysis.start_range import saved_pp
 from metakd.analysis.strata import Strata
-from metakd.analysis.strategy_names import strategy_name
 from metakd.analysis.table import StudyTable
+from metakd.strategies import label_of
 
 
 @dataclass(frozen=True)
@@ -70,7 +70,7 @@ def primary_of(
     rival = contest.main_rival
     if (contest.protagonist, rival) == ("meta", "grid") and "grid" not in reached:
         rival = "fixed"
-    names = [strategy_name(name, question) for name in (contest.protagonist, rival)]
+    names = [label_of(name, question) for name in (contest.protagonist, rival)]
     differences = minus_pp(table, reached, contest.protagonist, rival)
     return Primary(" − ".join(names), differences, table.strata)
 

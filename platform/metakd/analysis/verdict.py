@@ -5,7 +5,6 @@ from dataclasses import dataclass
 
 from metakd.analysis.contest import TEMPERATURES, Contest
 from metakd.analysis.decision import Deciding, PrimaryComparison
-from metakd.analysis.strategy_names import at_start, strategy_name
 from metakd.analysis.summary import Comparison, Inventory, Rival, SettingResult, Verdict
 from metakd.analysis.verdict_sentences import (
     BADGES,
@@ -17,7 +16,8 @@ from metakd.analysis.verdict_sentences import (
     progress,
     scores_sentence,
 )
-from metakd.analysis.wording import counted, listed, signed_pp, times
+from metakd.analysis.wording import at_start, counted, listed, signed_pp, times
+from metakd.strategies import label_of
 
 HEADLINES = {
     "better": "Learning the temperature beats {rival} by more than {margin}",
@@ -121,7 +121,7 @@ def _rivals_sentence(rivals: Sequence[Rival]) -> str | None:
 
 def _few(strategies: Sequence[str]) -> str:
     """Returns the first few names, and how many more there are."""
-    names = [strategy_name(name) for name in strategies]
+    names = [label_of(name) for name in strategies]
     more = len(names) - SHOWN_NAMES
     return listed(names if more < 2 else [*names[:SHOWN_NAMES], f"{more} more"])
 

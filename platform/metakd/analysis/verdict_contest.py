@@ -8,7 +8,6 @@ from collections.abc import Sequence
 from metakd.analysis.claims import looks
 from metakd.analysis.contest import CONTENDERS, LEARNING_TO_TEACH, MULTI_TEACHER, SINGLE
 from metakd.analysis.contest_answers import ContestAnswer, Part, Teaching
-from metakd.analysis.strategy_names import at_start, strategy_name
 from metakd.analysis.summary import Comparison, Rival, Verdict
 from metakd.analysis.verdict import Evidence
 from metakd.analysis.verdict_sentences import (
@@ -22,7 +21,8 @@ from metakd.analysis.verdict_sentences import (
     progress,
     scores_sentence,
 )
-from metakd.analysis.wording import counted, listed, signed_pp, times
+from metakd.analysis.wording import at_start, counted, listed, signed_pp, times
+from metakd.strategies import label_of
 
 NO_DIFFERENCE = "No difference shown"
 HEADLINES = {
@@ -89,7 +89,7 @@ def contest_verdict(evidence: Evidence, question: str, answer: ContestAnswer) ->
     if main is None or main.effect.mean_pp is None:
         return _no_answer(evidence, question)
     name = evidence.contest.protagonist
-    learner, rival = strategy_name(name, question), strategy_name(main.rival, question)
+    learner, rival = label_of(name, question), label_of(main.rival, question)
     margin = f"{evidence.margin_pp:.2f} points"
     headline, badge = HEADLINES[main.accuracy_verdict], BADGES[main.accuracy_verdict]
     if main.effect.low_pp is None:
@@ -131,13 +131,11 @@ def _cost_sentence(
     }
     known = [f"{times(1 / ratio)} {what}" for what, ratio in ratios.items() if ratio]
     charged = ", failed runs charged" if evidence.inventory.failed else ""
-    takes = (
-        f"takes {listed(known)} of {strategy_name(main.rival, question)}{charged}" if known else ""
-    )
-    learner = strategy_name(evidence.contest.protagonist, question)
+    takes = f"takes {listed(known)} of {label_of(main.rival, question)}{charged}" if known else ""
+    learner = label_of(evidence.contest.protagonist, question)
     runs = {learner: answer.runs_charged}
     runs |= {
-        strategy_name(rival.strategy, question): rival.runs_charged
+        label_of(rival.strategy, question): rival.runs_charged
         for rival in evidence.rivals
         if rival.strategy in (SINGLE, main.rival)
     }
@@ -172,7 +170,7 @@ def _others_sentence(
 
 def _few(rivals: Sequence[Rival], question: str) -> str:
     """Returns the first few with their differences, and how many more there are."""
-    names = [strategy_name(rival.strategy, question) for rival in rivals]
+    names = [label_of(rival.strategy, question) for rival in rivals]
     effects = [signed_pp(rival.overall.effect.mean_pp or 0.0) for rival in rivals]
     told = [f"{name} ({effect})" for name, effect in zip(names, effects, strict=True)]
     more = len(told) - SHOWN_NAMES
@@ -234,8 +232,8 @@ def _no_answer(evidence: Evidence, question: str) -> Verdict:
     else:
         badge = "No complete pair"
         headline = (
-            f"No pair of {strategy_name(evidence.contest.protagonist, question)} and "
-            f"{strategy_name(evidence.contest.main_rival, question)} is complete yet."
+            f"No pair of {label_of(evidence.contest.protagonist, question)} and "
+            f"{label_of(evidence.contest.main_rival, question)} is complete yet."
         )
     sentences = [
         scores_sentence(evidence.strategies, evidence.settings, question),

@@ -3,14 +3,14 @@
 from metakd.analysis.answers import GapLevel, LevelGap, StrategyGap
 from metakd.analysis.intervals import Interval
 from metakd.analysis.level_gaps import LEARNERS
-from metakd.analysis.strategy_names import at_start, strategy_name
 from metakd.analysis.summary import Verdict
 from metakd.analysis.verdict import (
     Evidence,
     comparisons_sentence,
 )
 from metakd.analysis.verdict_sentences import missing_sentence, progress
-from metakd.analysis.wording import counted, listed, p_words, percent, signed_pp
+from metakd.analysis.wording import at_start, counted, listed, p_words, percent, signed_pp
+from metakd.strategies import label_of
 
 BADGES = {
     "there": "The gap is there",
@@ -191,7 +191,7 @@ def _at_last_sentence(
 def _mending_sentence(gap: LevelGap, learner: StrategyGap) -> str | None:
     if learner.mending is None or learner.mending.mean_pp is None:
         return None
-    name = strategy_name(learner.strategy)
+    name = label_of(learner.strategy)
     own = (
         f"; from its own best before the last, {learner.own_level}, "
         f"{interval_words(learner.own_drop)}"
@@ -211,7 +211,7 @@ def _others_sentence(gap: LevelGap, learner: StrategyGap | None) -> str | None:
     if not others:
         return None
     parts = [
-        f"{signed_pp(each.drop.mean_pp or 0.0)} for {strategy_name(each.strategy)} ({_words(each)})"
+        f"{signed_pp(each.drop.mean_pp or 0.0)} for {label_of(each.strategy)} ({_words(each)})"
         for each in others
     ]
     corrected = f", corrected for looking at {len(others)} (Holm)" if others[1:] else ""

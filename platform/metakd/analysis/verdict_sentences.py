@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from metakd.analysis.intervals import MIN_PAIRS
-from metakd.analysis.strategy_names import strategy_name
 from metakd.analysis.summary import Comparison, Inventory, SettingResult
 from metakd.analysis.wording import counted, listed, p_words, percent, signed_pp, times
+from metakd.strategies import label_of
 
 BADGES = {
     "better": "Better",
@@ -175,7 +175,7 @@ def scores_sentence(
         ]
         if means:
             where = counted(len(means), "setting")
-            parts.append(f"{strategy_name(strategy, question)} {_mean(means):.2f} % ({where})")
+            parts.append(f"{label_of(strategy, question)} {_mean(means):.2f} % ({where})")
     return f"Mean test accuracy: {listed(parts)}." if parts else None
 
 

@@ -48,3 +48,8 @@ def spanned(numbers: Sequence[int], noun: str) -> str:
 def listed(parts: list[str]) -> str:
     """Returns "a", "a and b" or "a, b and c"."""
     return " and ".join(filter(None, [", ".join(parts[:-1]), parts[-1]]))
+
+
+def at_start(text: str) -> str:
+    """Returns a text as it begins a sentence."""
+    return text[:1].upper() + text[1:]

@@ -15,6 +15,7 @@ from metakd.data.datasets import ImageDataset
 from metakd.models.names import SMALL_SIDE
 from metakd.models.outline import parameters_of
 from metakd.results.reader import read_trials
+from metakd.strategies import STRATEGIES
 from metakd.study.banks import BankSpec
 from metakd.study.board import Board
 from metakd.study.cost import estimate_s
@@ -23,7 +24,6 @@ from metakd.study.plan import Opened, Plan
 from metakd.study.progress import duration
 from metakd.study.record import git_commit
 from metakd.study.spec import Question
-from metakd.study.strategies import STRATEGIES
 from metakd.train.algorithms import current_versions, outdated
 from metakd.train.commit import package_versions
 from metakd.train.trial import TeacherSpec

@@ -5,9 +5,9 @@ from typing import NamedTuple
 
 from metakd.core.distillers import MetaDistilConfig, SeveralTeachersConfig
 from metakd.core.recipe import Recipe
+from metakd.strategies import Choices, Leg
 from metakd.study.preparation import answers_job_id, teacher_job_id, views_job_id
 from metakd.study.spec import StudySpec
-from metakd.study.strategies import Choices, Leg
 from metakd.train.content import content_id
 from metakd.train.sampling import Sampling
 from metakd.train.student import Bank

@@ -17,11 +17,11 @@ from metakd.errors import UNPRINTABLE, one_line
 from metakd.home import expanded
 from metakd.models.names import at_home
 from metakd.results.study import SCHEMES
+from metakd.strategies import STRATEGIES
 from metakd.study.defaults import RECIPES as TRAINING_RECIPES
 from metakd.study.options import MODES, BankPolicy, RunOptions, UntilDecided, Wanted
 from metakd.study.presets import PRESETS
 from metakd.study.spec import SpecError, StudySpec
-from metakd.study.strategies import STRATEGIES
 from metakd.train.in_flight import SAVE_INTERVAL_S
 
 if TYPE_CHECKING:

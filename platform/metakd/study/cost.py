@@ -14,10 +14,10 @@ from metakd.core.look_aheads import LookAheads
 from metakd.models.create import create_model
 from metakd.models.names import SMALL_SIDE, ImageShape, brings_weights, without_weights
 from metakd.models.outline import parameters_of, taking_images
+from metakd.strategies import Leg
 from metakd.study.board import Board
 from metakd.study.cases import Case, Job
 from metakd.study.plan import Opened, Plan
-from metakd.study.strategies import Leg
 from metakd.train.trial import TeacherSpec
 
 WARM_UP_STEPS, TIMED_STEPS = 2, 4

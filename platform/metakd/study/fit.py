@@ -8,10 +8,10 @@ from metakd.core.hard_buffer import DrawError
 from metakd.data.datasets import ImageDataset
 from metakd.models.feature_shape import feature_shape
 from metakd.models.names import BETWEEN_TEACHERS, ImageShape
+from metakd.strategies import STRATEGIES, Strategy
+from metakd.strategies.strategy import first_legs
 from metakd.study.cases import Case
 from metakd.study.spec import ALL, SpecError, StudySpec
-from metakd.study.strategies import STRATEGIES, Strategy
-from metakd.study.strategies.strategy import first_legs
 from metakd.train.trial import TeacherSpec
 
 

@@ -21,6 +21,8 @@ from metakd.models.names import (
     teacher_ladder,
 )
 from metakd.results.seeds import stream_groups, stream_key, stream_starts
+from metakd.strategies import STRATEGIES
+from metakd.strategies.strategy import first_legs
 from metakd.study.banks import BankSpec, bank_of, choose_modes
 from metakd.study.cases import Case, Job, Setting
 from metakd.study.defaults import Recipes, recipes_for
@@ -28,8 +30,6 @@ from metakd.study.fit import asked_for_features, fitting
 from metakd.study.options import CHOSEN_BY_SIZE, BankPolicy
 from metakd.study.plan_size import require_samples, require_trials
 from metakd.study.spec import ENSEMBLE, NO_TEACHER, RISING, SpecError, StudySpec
-from metakd.study.strategies import STRATEGIES
-from metakd.study.strategies.strategy import first_legs
 from metakd.train.bank_building import BankContent
 from metakd.train.sampling import Sampling, training_views
 from metakd.train.trial import DataSpec, TeacherSpec

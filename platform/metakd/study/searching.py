@@ -4,10 +4,10 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
+from metakd.strategies import STRATEGIES
+from metakd.strategies.strategy import Choices, Leg, Strategy, StrategyError, begin
 from metakd.study.cases import Case, Job
 from metakd.study.plan import Plan
-from metakd.study.strategies import STRATEGIES
-from metakd.study.strategies.strategy import Choices, Leg, Strategy, StrategyError, begin
 from metakd.train.trial import Trial
 
 MOST_LEGS_A_RUN = 100

@@ -11,9 +11,9 @@ from metakd.data.catalogue import RECIPES, AnswerType, Validation, require_known
 from metakd.errors import UserError
 from metakd.models.names import BETWEEN_TEACHERS, MODEL_NAMES, TIMM_PREFIX, require_known_model
 from metakd.results.seeds import SeedStreams
+from metakd.strategies import STRATEGIES
 from metakd.study.defaults import RECIPES as TRAINING_RECIPES
 from metakd.study.plan_size import require_trials
-from metakd.study.strategies import STRATEGIES
 
 Question = Literal[
     "grid_vs_meta",

@@ -10,9 +10,9 @@ import torch
 from metakd.core.distillers import SeveralTeachersConfig
 from metakd.core.recipe import Recipe
 from metakd.data.counter_random import derive_seed
+from metakd.strategies.strategy import Choices, Strategy, StrategyError
 from metakd.study.cases import Case, Job, Setting
 from metakd.study.searching import Searching
-from metakd.study.strategies.strategy import Choices, Strategy, StrategyError
 from metakd.train.sampling import Sampling
 from metakd.train.trial import DataSpec, TeacherSpec, Trial
 

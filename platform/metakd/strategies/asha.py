@@ -7,14 +7,17 @@ et al. 2020 (arXiv 1810.05934), as Optuna's ``SuccessiveHalvingPruner`` has it.
 
 from collections.abc import Generator, Iterator
 from math import ceil
+from typing import TYPE_CHECKING
 
 import numpy as np
-import optuna
-from optuna.trial import TrialState
 
-from metakd.core.distillers import DistillerConfig, KDConfig
-from metakd.study.strategies.strategy import Choices, Leg, Search, Strategy
-from metakd.study.strategies.tpe import new_search, plain_kd, temperatures
+from metakd.strategies.strategy import Choices, Leg, Search, Strategy, Style
+from metakd.strategies.tpe import new_search, plain_kd, temperatures
+
+if TYPE_CHECKING:
+    import optuna
+
+    from metakd.core.distillers import DistillerConfig
 
 REDUCTION = 3
 FIRST_RUNG = 9
@@ -33,10 +36,10 @@ class Asha:
     """
 
     def __init__(self, choices: Choices) -> None:
+        from optuna.pruners import SuccessiveHalvingPruner
+
         first = ceil(choices.epochs / FIRST_RUNG)
-        pruner = optuna.pruners.SuccessiveHalvingPruner(
-            min_resource=first, reduction_factor=REDUCTION
-        )
+        pruner = SuccessiveHalvingPruner(min_resource=first, reduction_factor=REDUCTION)
         self.study = new_search(choices, pruner)
         self._ends = [*_rungs(first, choices.epochs), choices.epochs]
         self._choices = choices
@@ -47,7 +50,7 @@ class Asha:
         return self.spent + self._ends[0] / self._choices.epochs <= self._choices.budget + 1e-9
 
     def run(
-        self, trial: optuna.trial.Trial, distiller: DistillerConfig
+        self, trial: "optuna.trial.Trial", distiller: "DistillerConfig"
     ) -> Generator[list[Leg], list[float], None]:
         """Runs one configuration for as long as it is among the best, or the budget lasts.
 
@@ -55,6 +58,8 @@ class Asha:
             trial: Optuna's trial of it.
             distiller: The configuration.
         """
+        from optuna.trial import TrialState
+
         done, val_acc, state = 0, 0.0, TrialState.COMPLETE
         for end in self._ends:
             cost = (end - done) / self._choices.epochs
@@ -77,6 +82,8 @@ def _rungs(first: int, epochs: int) -> Iterator[int]:
 
 
 def _search_grid(choices: Choices) -> Search:
+    from metakd.core.distillers import KDConfig
+
     asha = Asha(choices)
     # In rising order the first, which is never stopped, would always be the lowest.
     order = np.random.default_rng(choices.seed).permutation(len(choices.temperatures))
@@ -92,10 +99,16 @@ def _search_tpe(choices: Choices) -> Search:
         yield from asha.run(trial, plain_kd(trial, choices))
 
 
-GRID_ASHA = Strategy("the grid, bad runs stopped early (ASHA)", _search_grid, is_searcher=True)
+GRID_ASHA = Strategy(
+    "the grid, bad runs stopped early (ASHA)",
+    _search_grid,
+    style=Style("grid + ASHA", "@sky", "circle-open", "dash"),
+    is_searcher=True,
+)
 OPTUNA_ASHA = Strategy(
     "Bayesian search (TPE), bad runs stopped early (ASHA)",
     _search_tpe,
+    style=Style("Optuna + ASHA", "@magenta", "star", "dash"),
     is_searcher=True,
     needs_range=True,
 )

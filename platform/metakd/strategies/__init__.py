@@ -1,11 +1,14 @@
 """Every way to choose a temperature, or to weigh teachers: one small file each, one line here.
 
-A new strategy is a file with a :class:`~metakd.study.strategies.strategy.Strategy` and a line here;
+A file has all that is known of its strategies, also what sentences and figures call them. It
+imports the core and Optuna only where they run, as reports name strategies, too.
+
+A new strategy is a file with a :class:`~metakd.strategies.strategy.Strategy` and a line here;
 ``metakd.testing.strategy.check_strategy`` says whether it keeps the rules.
 """
 
 from metakd.registry import Registry
-from metakd.study.strategies.strategy import Choices, Leg, Search, Strategy, StrategyError
+from metakd.strategies.strategy import Choices, Leg, Search, Strategy, StrategyError, Style
 
 _PLACES = {
     "ce": "ce:CE",
@@ -47,7 +50,45 @@ _PLACES = {
     "mmkd-reference": "several:MMKD_REFERENCE",
 }
 STRATEGIES: Registry[Strategy] = Registry(
-    {name: f"metakd.study.strategies.{place}" for name, place in _PLACES.items()}
+    {name: f"metakd.strategies.{place}" for name, place in _PLACES.items()}
 )
 
-__all__ = ["STRATEGIES", "Choices", "Leg", "Search", "Strategy", "StrategyError"]
+
+def label_of(name: str, question: str = "") -> str:
+    """Returns what sentences call a strategy; one that is unknown keeps its name.
+
+    Args:
+        name: Its name.
+        question: What the study asks.
+    """
+    if name not in STRATEGIES:
+        return name
+    strategy = STRATEGIES[name]
+    label, _ = strategy.names_in.get(question, (strategy.label, ""))
+    return label or name
+
+
+def style_of(name: str, question: str = "") -> Style | None:
+    """Returns how figures name and draw a strategy; None where it has no style of its own.
+
+    Args:
+        name: Its name.
+        question: What the study asks.
+    """
+    style = STRATEGIES[name].style if name in STRATEGIES else None
+    if style is None or question not in STRATEGIES[name].names_in:
+        return style
+    return style._replace(name=STRATEGIES[name].names_in[question][1])
+
+
+__all__ = [
+    "STRATEGIES",
+    "Choices",
+    "Leg",
+    "Search",
+    "Strategy",
+    "StrategyError",
+    "Style",
+    "label_of",
+    "style_of",
+]

@@ -3,31 +3,38 @@
 Source: Bergstra et al. 2011 (NeurIPS 24).
 """
 
-import optuna
-from optuna.distributions import BaseDistribution, FloatDistribution
+from typing import TYPE_CHECKING
 
-from metakd.core.distillers import KDConfig
-from metakd.study.strategies.strategy import Choices, Leg, Search, Strategy
+from metakd.strategies.strategy import Choices, Leg, Search, Strategy, Style
+
+if TYPE_CHECKING:
+    import optuna
+
+    from metakd.core.distillers import KDConfig
 
 RANDOM_SHARE = 3
 """One in so many runs is drawn at random, to begin with; Optuna's ten would leave nothing else."""
 
 
-def temperatures(choices: Choices) -> dict[str, BaseDistribution]:
+def temperatures(choices: Choices) -> "dict[str, optuna.distributions.BaseDistribution]":
     """Returns what is searched: one temperature, evenly over its logarithm."""
+    from optuna.distributions import FloatDistribution
+
     low, high = choices.range
     return {"tau": FloatDistribution(low, high, log=True)}
 
 
 def new_search(
-    choices: Choices, pruner: optuna.pruners.BasePruner | None = None
-) -> optuna.study.Study:
+    choices: Choices, pruner: "optuna.pruners.BasePruner | None" = None
+) -> "optuna.study.Study":
     """Returns an Optuna study that proposes temperatures by TPE and maximises validation accuracy.
 
     Args:
         choices: The setting; its seed is the sampler's.
         pruner: What ends bad runs early; None ends none.
     """
+    import optuna
+
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     sampler = optuna.samplers.TPESampler(
         n_startup_trials=max(2, round(choices.budget / RANDOM_SHARE)), seed=choices.seed % 2**32
@@ -37,8 +44,10 @@ def new_search(
     )
 
 
-def plain_kd(trial: optuna.trial.Trial, choices: Choices) -> KDConfig:
+def plain_kd(trial: "optuna.trial.Trial", choices: Choices) -> "KDConfig":
     """Returns the run of the temperature that a trial proposes."""
+    from metakd.core.distillers import KDConfig
+
     return KDConfig(trial.params["tau"], trial.params["tau"], choices.alpha)
 
 
@@ -51,5 +60,9 @@ def _search(choices: Choices) -> Search:
 
 
 OPTUNA = Strategy(
-    "Bayesian search (TPE), run after run", _search, is_searcher=True, needs_range=True
+    "Bayesian search (TPE), run after run",
+    _search,
+    style=Style("Optuna", "@violet", "star", "solid"),
+    is_searcher=True,
+    needs_range=True,
 )

@@ -9,11 +9,14 @@ resume. Ray Tune's own PBT copies in the order in which results happen to arrive
 Source: Jaderberg et al. 2017 (arXiv 1711.09846): truncation selection, perturbation by 0.8 or 1.25.
 """
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 
-from metakd.core.distillers import scheduled
-from metakd.core.distillers.kd_schedule import Segment
-from metakd.study.strategies.strategy import Choices, Leg, Search, Strategy
+from metakd.strategies.strategy import Choices, Leg, Search, Strategy, Style
+
+if TYPE_CHECKING:
+    from metakd.core.distillers.kd_schedule import Segment
 
 ROUNDS = 8
 SELECTED = 4
@@ -24,6 +27,8 @@ DRAWN_ANEW = 0.25
 
 
 def _search(choices: Choices) -> Search:
+    from metakd.core.distillers import scheduled
+
     draws = np.random.default_rng(choices.seed)
     low, high = choices.range
     size = int(choices.budget)
@@ -57,6 +62,7 @@ def _ends(epochs: int) -> list[int]:
 PBT = Strategy(
     "Population Based Training of a schedule",
     _search,
+    style=Style("PBT", "@rose", "hexagon", "solid"),
     is_searcher=True,
     needs_range=True,
     min_runs=2,

@@ -6,8 +6,8 @@ runs, and draws its random numbers from ``Choices.seed``: what it asks follows f
 told. So it is continued by telling it again what is in the store, and keeps no state of its own.
 """
 
-from collections.abc import Callable, Generator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Generator, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
 from metakd.errors import UserError
@@ -69,6 +69,27 @@ class Choices:
         return min(self.temperatures), max(self.temperatures)
 
 
+class Style(NamedTuple):
+    """How something is named and drawn in figures.
+
+    Attributes:
+        name: In legends and tables.
+        colour: A token of the theme, "@grid" say.
+        symbol: Of its marks.
+        dash: Of its line.
+    """
+
+    name: str
+    colour: str
+    symbol: str
+    dash: str
+
+    @property
+    def soft(self) -> str:
+        """The colour of its band."""
+        return f"{self.colour}-soft"
+
+
 @dataclass(frozen=True)
 class Strategy:
     """A way to choose the temperature.
@@ -76,6 +97,9 @@ class Strategy:
     Attributes:
         about: What it does, in a few words.
         search: Starts it in one setting and seed.
+        label: What sentences call it, "the grid" say; empty takes its name.
+        style: How figures name and draw it; None takes what is free.
+        names_in: The same two, label and name, in questions that put it in another light.
         asks_teacher: Whether its runs ask a teacher.
         asks_several: Whether it makes sense with several teachers, and with several alone.
         asks_features: Whether its runs ask for the teachers' features.
@@ -88,6 +112,9 @@ class Strategy:
 
     about: str
     search: Callable[[Choices], Search]
+    label: str = ""
+    style: Style | None = None
+    names_in: Mapping[str, tuple[str, str]] = field(default_factory=dict)
     asks_teacher: bool = True
     asks_several: bool = False
     asks_features: bool = False

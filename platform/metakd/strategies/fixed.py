@@ -1,0 +1,23 @@
+"""The default temperature, no search."""
+
+from typing import TYPE_CHECKING
+
+from metakd.strategies.strategy import Choices, Strategy, Style, at_once
+
+if TYPE_CHECKING:
+    from metakd.core.distillers import KDConfig
+
+
+def _config(choices: Choices) -> "list[KDConfig]":
+    from metakd.core.distillers import KDConfig
+
+    return [KDConfig(choices.fixed_tau, choices.fixed_tau, choices.alpha)]
+
+
+FIXED = Strategy(
+    "the default temperature",
+    at_once(_config),
+    label="the default temperature",
+    style=Style("fixed τ", "@fixed", "square", "dash"),
+    names_in={"learning_to_teach": ("the fixed teacher", "fixed teacher")},
+)
