@@ -8,7 +8,7 @@ TESTERS ?= $(shell n=$$(nproc); echo $$((n < 4 ? n : 4)))
 
 study: .venv/installed
 	$(BIN)/python studies/grid_vs_meta.py --cluster auto --until-decided --margin 0.5 \
-		--seeds 4 --looks 1 2 4 --max-hours 0.15
+		--strategies ce fixed grid meta --seeds 4 --looks 1 2 4 --max-hours 0.15
 
 test: .venv/installed
 	$(BIN)/python -m pytest -m "not slow" -n $(TESTERS) --dist loadfile --no-loadscope-reorder
