@@ -21,7 +21,7 @@ from metakd.models.names import (
     teacher_ladder,
 )
 from metakd.results.seeds import stream_groups, stream_key, stream_starts
-from metakd.strategies import STRATEGIES
+from metakd.strategies import STRATEGIES, Choices
 from metakd.strategies.strategy import first_legs
 from metakd.study.banks import BankSpec, bank_of, choose_modes
 from metakd.study.cases import Case, Job, Setting
@@ -58,6 +58,13 @@ class StrategyRun(NamedTuple):
         return self.strategy, self.case.setting, self.case.seed
 
 
+class Beginning(NamedTuple):
+    """What a strategy may know in a setting and seed, and the trials that it runs first there."""
+
+    choices: Choices
+    jobs: tuple[Job, ...]
+
+
 @dataclass(frozen=True)
 class Plan:
     """What a study will run.
@@ -86,13 +93,19 @@ class Plan:
     seed_groups: tuple[int, ...]
 
     @cached_property
+    def beginnings(self) -> tuple[Beginning, ...]:
+        """How each of the strategy runs begins, in their order."""
+        found = []
+        for name, case in self.strategy_runs:
+            choices = case.choices(name, self.spec)
+            legs = first_legs(STRATEGIES[name], choices)
+            found.append(Beginning(choices, tuple(case.job(leg) for leg in legs)))
+        return tuple(found)
+
+    @cached_property
     def jobs(self) -> tuple[Job, ...]:
         """The trials that are known before anything runs; those that strategies share once."""
-        jobs = [
-            case.job(leg)
-            for name, case in self.strategy_runs
-            for leg in first_legs(STRATEGIES[name], case.choices(name, self.spec))
-        ]
+        jobs = (job for beginning in self.beginnings for job in beginning.jobs)
         return tuple({job.trial.id: job for job in jobs}.values())
 
     @cached_property
@@ -104,10 +117,9 @@ class Plan:
     def expected_trials(self) -> float:
         """How many trials strategies run, as far as can be said before."""
         further = (
-            expected_runs(name, case, self.spec)
-            - len(first_legs(STRATEGIES[name], case.choices(name, self.spec)))
-            for name, case in self.strategy_runs
-            if STRATEGIES[name].is_searcher
+            self.spec.runs_to_spend - len(beginning.jobs)
+            for run, beginning in zip(self.strategy_runs, self.beginnings, strict=True)
+            if STRATEGIES[run.strategy].is_searcher
         )
         return len(self.jobs) + sum(max(0.0, runs) for runs in further)
 

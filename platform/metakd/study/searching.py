@@ -23,6 +23,7 @@ class Searching:
         strategy: What it does.
         case: The setting and seed.
         choices: What it may know of them.
+        first: The trials that it runs first, where they are known already.
 
     Raises:
         StrategyError: If it asks for nothing.
@@ -36,7 +37,14 @@ class Searching:
         expected_runs: What it will spend, in whole runs, as far as can be said before.
     """
 
-    def __init__(self, name: str, strategy: Strategy, case: Case, choices: Choices) -> None:
+    def __init__(
+        self,
+        name: str,
+        strategy: Strategy,
+        case: Case,
+        choices: Choices,
+        first: Sequence[Job] | None = None,
+    ) -> None:
         self.name = name
         self.case = case
         self.behind: list[Job] = []
@@ -45,7 +53,7 @@ class Searching:
         self.expected_runs = choices.budget if strategy.is_searcher else float(len(legs))
         self._paid: dict[str, int] = {}
         self._answered = 0
-        self._asked = self._jobs(legs)
+        self._asked = self._jobs(legs) if first is None else list(first)
         self.waits_for = self._asked
 
     def wants(self, val_acc: Callable[[Trial], float | None]) -> list[Job]:
@@ -126,6 +134,8 @@ class Searching:
         return [self._after_what_is_paid(self.case.job(leg)) for leg in legs]
 
     def _after_what_is_paid(self, job: Job) -> Job:
+        if not self._paid:
+            return job
         origins = job.trial.origins
         paid = max(min(self._paid.get(training, 0), shared) for training, shared in origins)
         return replace(job, from_epoch=paid)
@@ -138,6 +148,6 @@ def searches_of(plan: Plan) -> list[Searching]:
         StrategyError: If one runs nothing.
     """
     return [
-        Searching(name, STRATEGIES[name], case, case.choices(name, plan.spec))
-        for name, case in plan.strategy_runs
+        Searching(name, STRATEGIES[name], case, *beginning)
+        for (name, case), beginning in zip(plan.strategy_runs, plan.beginnings, strict=True)
     ]
