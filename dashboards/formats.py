@@ -6,7 +6,7 @@ Signs line up, and a dash stands for what is not known.
 from dataclasses import dataclass
 from datetime import datetime
 
-from metakd.analysis.intervals import LEVEL, Interval
+from metakd.analysis.statistics.intervals import LEVEL, Interval
 from metakd.analysis.summary import Comparison, Summary
 from metakd.analysis.wording import at_start, signed_pp
 from metakd.analysis.wording import percent as level_in_words

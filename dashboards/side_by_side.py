@@ -16,8 +16,8 @@ from dashboards.questions.elements import headline_comparison
 from dashboards.shell import render_page
 from dashboards.svg import interval_bar, reach
 from metakd.analysis.contest import CONTENDERS, SINGLE
+from metakd.analysis.questions.learner import main_comparison
 from metakd.analysis.summary import Comparison, SettingResult, Summary
-from metakd.analysis.verdict_contest import main_comparison
 from metakd.analysis.wording import at_start, listed
 from metakd.atomic import new_file
 from metakd.strategies import label_of

@@ -8,7 +8,7 @@ from typing import NamedTuple
 from markupsafe import Markup
 
 from dashboards.formats import signed
-from metakd.analysis.intervals import Interval
+from metakd.analysis.statistics.intervals import Interval
 from metakd.strategies import Style
 
 BAR_WIDTH, BAR_HEIGHT = 220, 30

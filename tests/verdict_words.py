@@ -7,16 +7,16 @@ from metakd.analysis.contest import contest_of
 from metakd.analysis.cost import learned_cost_in_plain_runs
 from metakd.analysis.grid import choose
 from metakd.analysis.inventory import make_inventory
-from metakd.analysis.level_gaps import level_gaps
 from metakd.analysis.questions import answer, contest_answer, question_of
+from metakd.analysis.questions.gap import level_gaps
+from metakd.analysis.questions.start_range import start_range
+from metakd.analysis.questions.transfer import reuse
 from metakd.analysis.reached import reached_by_strategy
-from metakd.analysis.reuse import reuse
 from metakd.analysis.rivals import compare_rivals
+from metakd.analysis.sentences import Evidence
 from metakd.analysis.settings import setting_results
-from metakd.analysis.start_range import start_range
 from metakd.analysis.summary import Verdict
 from metakd.analysis.table import make_table
-from metakd.analysis.verdict import Evidence
 
 
 def answered(study: MadeUpStudy) -> Verdict:

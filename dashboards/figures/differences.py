@@ -24,9 +24,9 @@ from dashboards.figures.figure import (
 )
 from dashboards.formats import Sides, between, sides_of, signed
 from metakd.analysis.contest import CONTENDERS
-from metakd.analysis.intervals import Interval
+from metakd.analysis.questions.learner import main_comparison
+from metakd.analysis.statistics.intervals import Interval
 from metakd.analysis.summary import SettingCounts, SettingResult, Summary
-from metakd.analysis.verdict_contest import main_comparison
 from metakd.analysis.wording import counted
 
 TEMPERATURES = Sides()

@@ -17,7 +17,7 @@ from dashboards.formats import NONE, between, runs, signed
 from dashboards.theme import own_style
 from metakd.analysis.curves import SearchGain
 from metakd.analysis.findings import GainsOverScales
-from metakd.analysis.intervals import Interval
+from metakd.analysis.statistics.intervals import Interval
 from metakd.analysis.summary import Summary
 from metakd.analysis.wording import counted, listed
 

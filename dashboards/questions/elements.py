@@ -10,9 +10,9 @@ from dashboards.formats import NONE, between, factor, level, sides_of, signed
 from dashboards.theme import NEUTRAL
 from metakd.analysis.comparison import no_data
 from metakd.analysis.contest import CONTENDERS
-from metakd.analysis.intervals import Interval
+from metakd.analysis.questions.learner import main_comparison
+from metakd.analysis.statistics.intervals import Interval
 from metakd.analysis.summary import Comparison, Summary
-from metakd.analysis.verdict_contest import main_comparison
 from metakd.analysis.wording import at_start
 from metakd.strategies import label_of
 

@@ -25,10 +25,10 @@ from dashboards.svg import interval_bar, nice_step, reach
 from dashboards.terminal import new_table, usual_tables
 from dashboards.theme import BAD, GOOD, NEUTRAL
 from metakd.analysis.answers import GapLevel, LevelGap, StrategyGap
-from metakd.analysis.intervals import Interval
 from metakd.analysis.questions import asked_gap
+from metakd.analysis.questions.gap_verdict import asked_learner
+from metakd.analysis.statistics.intervals import Interval
 from metakd.analysis.summary import Summary
-from metakd.analysis.verdict_gap import asked_learner
 from metakd.analysis.wording import listed, percent
 
 MENDED_TONES = {"mended": GOOD, "reduced": GOOD, "enlarged": BAD}

@@ -22,8 +22,8 @@ from dashboards.terminal import accuracy, clear_gap, new_table, strategy_cells, 
 from dashboards.theme import styles_in
 from metakd.analysis.contest import CONTENDERS, SINGLE
 from metakd.analysis.contest_answers import ContestAnswer, Part
+from metakd.analysis.questions.learner import COMPANY, PARTS
 from metakd.analysis.summary import Summary
-from metakd.analysis.verdict_contest import COMPANY, PARTS
 from metakd.strategies import label_of
 
 # Of the drawing.

@@ -20,8 +20,8 @@ from dashboards.terminal import new_table, wrapped
 from dashboards.theme import badge_tone, teacher_styles
 from metakd.analysis.contest import SINGLE
 from metakd.analysis.contest_answers import Ensemble, SingleTeacher
+from metakd.analysis.questions.learner import main_comparison
 from metakd.analysis.summary import Summary
-from metakd.analysis.verdict_contest import main_comparison
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from dashboards.svg import Effect, interval_bar, intervals_plot, reach
 from dashboards.terminal import CLEAR_GAPS, new_table, usual_tables
 from dashboards.theme import accuracy_tone
 from metakd.analysis.answers import Moves, Reuse
-from metakd.analysis.reuse import FACTOR_WORDS
+from metakd.analysis.questions.transfer import FACTOR_WORDS
 from metakd.analysis.summary import Summary
 
 

@@ -5,10 +5,10 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from scipy import stats
 
-from metakd.analysis.claims import claim, crossed_p_value, holm, paired_p_value
 from metakd.analysis.grid import choose
-from metakd.analysis.intervals import crossed_interval
 from metakd.analysis.settings import setting_results
+from metakd.analysis.statistics.claims import claim, crossed_p_value, holm, paired_p_value
+from metakd.analysis.statistics.intervals import crossed_interval
 from metakd.analysis.table import make_table
 
 TABLES = arrays(

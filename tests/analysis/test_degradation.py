@@ -4,8 +4,8 @@ import pytest
 from metakd.analysis.curves import DegradationCurve
 from metakd.analysis.degradation import degradation_curves, level_changes
 from metakd.analysis.grid import choose
-from metakd.analysis.intervals import paired_interval
-from metakd.analysis.level_gaps import level_gaps
+from metakd.analysis.questions.gap import level_gaps
+from metakd.analysis.statistics.intervals import paired_interval
 from metakd.analysis.table import make_table
 from metakd.results.teachers import TeacherScore
 

@@ -6,7 +6,7 @@ from scipy import stats
 from scipy.optimize import brentq
 
 from metakd.analysis.detectable import VarianceParts, detectable_difference, shown_at_power
-from metakd.analysis.intervals import crossed_interval, mean_squares, paired_interval
+from metakd.analysis.statistics.intervals import crossed_interval, mean_squares, paired_interval
 from metakd.analysis.statistics.stratified import stratified_mean
 from metakd.analysis.strata import Strata, mean_interval
 

@@ -3,7 +3,7 @@ import pytest
 
 from metakd.analysis.gains import gains_over_scales, search_gains
 from metakd.analysis.grid import choose
-from metakd.analysis.intervals import crossed_interval
+from metakd.analysis.statistics.intervals import crossed_interval
 from metakd.analysis.table import make_table
 
 

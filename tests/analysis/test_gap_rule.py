@@ -1,7 +1,7 @@
 import pytest
 
-from metakd.analysis.gap_rule import drop_verdict, gain_verdict, mending_verdict
-from metakd.analysis.intervals import Interval
+from metakd.analysis.questions.gap import drop_verdict, gain_verdict, mending_verdict
+from metakd.analysis.statistics.intervals import Interval
 
 NOTHING = Interval(None, None, None, 0, "no complete pair")
 

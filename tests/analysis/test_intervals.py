@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from scipy import stats
 
-from metakd.analysis.intervals import (
+from metakd.analysis.statistics.intervals import (
     complete_block,
     crossed_interval,
     mean_squares,

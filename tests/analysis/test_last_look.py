@@ -21,7 +21,7 @@ from made_up_teaching import levels as teaching_levels
 from made_up_teaching import teaching_study
 
 from metakd.analysis.answers import LevelGap
-from metakd.analysis.intervals import Interval
+from metakd.analysis.statistics.intervals import Interval
 from metakd.analysis.summarise import summarise
 from metakd.analysis.summary import Summary
 

@@ -3,11 +3,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from metakd.analysis.claims import crossed_p_value
-from metakd.analysis.contrasts import best_before_last, drop
 from metakd.analysis.grid import choose
-from metakd.analysis.intervals import crossed_interval
-from metakd.analysis.level_gaps import level_gaps
+from metakd.analysis.questions.gap import best_before_last, drop, level_gaps
+from metakd.analysis.statistics.claims import crossed_p_value
+from metakd.analysis.statistics.intervals import crossed_interval
 from metakd.analysis.table import make_table
 from metakd.results.teachers import TeacherScore
 

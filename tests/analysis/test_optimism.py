@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from metakd.analysis.grid import choose
 from metakd.analysis.optimism import selection_optimism
-from metakd.analysis.selection import rank_by_validation
+from metakd.analysis.statistics.selection import rank_by_validation
 from metakd.analysis.table import make_table
 
 TAUS = (1.0, 2.0, 4.0, 8.0)

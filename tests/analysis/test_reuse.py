@@ -4,11 +4,10 @@ import numpy as np
 import pytest
 
 from metakd.analysis.grid import choose
-from metakd.analysis.intervals import crossed_interval
-from metakd.analysis.reuse import reuse
-from metakd.analysis.selection import chosen_by_others
+from metakd.analysis.questions.transfer import reuse, transfer_regret
+from metakd.analysis.statistics.intervals import crossed_interval
+from metakd.analysis.statistics.selection import chosen_by_others
 from metakd.analysis.table import FACTORS, make_table
-from metakd.analysis.transfer import transfer_regret
 
 
 def tables_of(study):

@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from metakd.analysis.grid import choose
-from metakd.analysis.selection import best_on_average, rank_by_validation
+from metakd.analysis.statistics.selection import best_on_average, rank_by_validation
 from metakd.analysis.table import make_table
 
 TAUS = (1.0, 2.0, 4.0, 8.0)

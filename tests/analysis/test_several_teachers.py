@@ -5,14 +5,14 @@ import pytest
 from made_up_ensemble import ENSEMBLE, TEACHERS, ensemble_study, levels
 from made_up_study import MadeUpLeg, MadeUpSearch
 
-from metakd.analysis.claims import holm
 from metakd.analysis.contest import Contest, contest_of
 from metakd.analysis.cost import plain_cost
 from metakd.analysis.grid import choose
 from metakd.analysis.inventory import make_inventory
+from metakd.analysis.questions.several_teachers import several_teachers
 from metakd.analysis.reached import reached_by_strategy
 from metakd.analysis.rivals import compare_rivals, found_at_equal_cost
-from metakd.analysis.several_teachers import several_teachers
+from metakd.analysis.statistics.claims import holm
 from metakd.analysis.table import make_table
 from metakd.analysis.teacher_names import member_labels, members
 from metakd.results.teachers import TeacherScore

@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 
 from metakd.analysis.grid import choose
+from metakd.analysis.questions.transfer import transfer_regret
 from metakd.analysis.table import make_table
-from metakd.analysis.transfer import transfer_regret
 
 
 def regret_of(study):

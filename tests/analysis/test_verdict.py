@@ -4,13 +4,13 @@ import numpy as np
 import pytest
 
 from metakd.analysis.grid import choose
-from metakd.analysis.intervals import Interval
+from metakd.analysis.questions.grid_vs_meta import HEADLINES, make_verdict
+from metakd.analysis.sentences import BADGES, EXCEPTIONS, Evidence
 from metakd.analysis.settings import setting_results
+from metakd.analysis.statistics.intervals import Interval
 from metakd.analysis.summary import Comparison, Inventory
 from metakd.analysis.table import make_table
-from metakd.analysis.verdict import HEADLINES, Evidence, make_verdict
 from metakd.analysis.verdict_rule import accuracy_verdict, cost_verdict
-from metakd.analysis.verdict_sentences import BADGES, EXCEPTIONS
 
 RIVALS = {
     "full_grid": "Full grid (5 temperatures)",

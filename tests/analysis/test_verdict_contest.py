@@ -6,13 +6,13 @@ from hypothesis import strategies as st
 from made_up_ensemble import ensemble_study, levels
 from verdict_words import answered, said
 
-from metakd.analysis.claims import claim
 from metakd.analysis.contest import Contest
 from metakd.analysis.contest_answers import Ensemble, Part
-from metakd.analysis.intervals import Interval
+from metakd.analysis.questions.learner import COMPANY, PARTS, contest_verdict
+from metakd.analysis.sentences import Evidence
+from metakd.analysis.statistics.claims import claim
+from metakd.analysis.statistics.intervals import Interval
 from metakd.analysis.summary import Comparison, Inventory, Rival
-from metakd.analysis.verdict import Evidence
-from metakd.analysis.verdict_contest import COMPANY, PARTS, contest_verdict
 from metakd.analysis.verdict_rule import accuracy_verdict
 
 MARGIN = 0.2

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from verdict_words import answered, said
 
-from metakd.analysis.verdict_gap import BADGES, HEADLINES, MENDED_BADGES, MENDING
+from metakd.analysis.questions.gap_verdict import BADGES, HEADLINES, MENDED_BADGES, MENDING
 from metakd.results.study import StoreError
 from metakd.results.teachers import TeacherScore
 

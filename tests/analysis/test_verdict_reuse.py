@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 from verdict_words import answered, said
 
-from metakd.analysis.verdict_reuse import LEARNED_HEADLINES, REUSE_BADGES, REUSE_HEADLINES
-from metakd.analysis.verdict_sentences import BADGES
+from metakd.analysis.questions.transfer import LEARNED_HEADLINES, REUSE_BADGES, REUSE_HEADLINES
+from metakd.analysis.sentences import BADGES
 
 
 def moving(learned=0.0, step=0.01):

@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from metakd.analysis.intervals import Interval
+from metakd.analysis.statistics.intervals import Interval
 from metakd.analysis.verdict_rule import accuracy_verdict, cost_verdict
 
 MARGIN = 0.2

@@ -41,9 +41,9 @@ from metakd.analysis.decision import (
 )
 from metakd.analysis.degradation import level_changes
 from metakd.analysis.findings import GainsOverScales, TauSpans
-from metakd.analysis.intervals import Interval
 from metakd.analysis.loss_profile import SHARES
 from metakd.analysis.made_with import MadeWith
+from metakd.analysis.statistics.intervals import Interval
 from metakd.analysis.summarise import summarise
 from metakd.analysis.summary import (
     SUMMARY_VERSION,

@@ -17,7 +17,7 @@ from dashboards.questions.learner import baselines_plot
 from dashboards.report import render
 from dashboards.side_by_side import named, render_comparison
 from metakd.analysis.contest_answers import LearningTeacher
-from metakd.analysis.intervals import Interval
+from metakd.analysis.statistics.intervals import Interval
 from metakd.analysis.summarise import summarise
 from metakd.analysis.summary import Summary
 from metakd.analysis.teaching_curves import QuizFall

@@ -14,7 +14,7 @@ from dashboards.report import arrange
 from dashboards.svg import interval_bar, reach
 from dashboards.theme import badge_tone
 from metakd.analysis.curves import CostPoint
-from metakd.analysis.intervals import Interval
+from metakd.analysis.statistics.intervals import Interval
 from metakd.analysis.summary import Summary
 
 LABEL = re.compile(r'class="label (\w+)" x="([\d.]+)" y="([\d.]+)" text-anchor="(\w+)">([^<]+)<')

@@ -16,7 +16,7 @@ from dashboards.questions.transfer import reuse_plot
 from dashboards.report import render
 from metakd.analysis.answers import GapLevel, LevelGap
 from metakd.analysis.findings import LevelChange
-from metakd.analysis.intervals import Interval
+from metakd.analysis.statistics.intervals import Interval
 from metakd.analysis.summary import Summary, Verdict
 
 QUESTIONS = ("teacher_gap", "augmentation_gap", "transfer")

@@ -17,7 +17,7 @@ from dashboards.report import render, wall_clock_title, write_report
 from dashboards.shell import PLOTLY_CONFIG
 from dashboards.theme import DARK, DARK_TONES, HUES, LIGHT, LIGHT_TONES, Theme, coloured
 from metakd.analysis.curves import WallClock
-from metakd.analysis.intervals import Interval
+from metakd.analysis.statistics.intervals import Interval
 from metakd.analysis.summary import Counts, Failure, LabelUse, Summary
 
 HOSTILE = "</script><script>window.hacked=1</script><img src=x onerror=window.hacked=1>"

@@ -23,7 +23,7 @@ from dashboards.questions.learner import baselines_plot
 from dashboards.report import render
 from dashboards.side_by_side import heading, named, render_comparison, warnings
 from dashboards.theme import TEACHER_STYLES, coloured, teacher_styles
-from metakd.analysis.intervals import Interval
+from metakd.analysis.statistics.intervals import Interval
 from metakd.analysis.summarise import read_summary, summarise, write_summary
 from metakd.analysis.summary import Summary
 from metakd.analysis.weight_curves import FinalWeight, FinalWeights

@@ -32,9 +32,9 @@ from metakd.analysis.curves import (
 from metakd.analysis.degradation import level_changes
 from metakd.analysis.findings import TauSpans
 from metakd.analysis.gains import gains_over_scales
-from metakd.analysis.intervals import Interval
 from metakd.analysis.responses import tau_spans
 from metakd.analysis.settings import setting_counts
+from metakd.analysis.statistics.intervals import Interval
 from metakd.analysis.summary import SettingResult, Summary
 
 MARGIN = 0.2

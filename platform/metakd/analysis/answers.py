@@ -5,7 +5,7 @@ As in ``summary``: accuracies and differences are percentage points (``_pp``).
 
 from dataclasses import dataclass
 
-from metakd.analysis.intervals import Interval
+from metakd.analysis.statistics.intervals import Interval
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from metakd.analysis.bands import POINTS, thinned
 from metakd.analysis.cost import cost_in_plain_runs, dearer_median, median, plain_cost
 from metakd.analysis.curves import AnytimeCurve
 from metakd.analysis.grid import Grid
@@ -19,7 +20,6 @@ from metakd.analysis.rows import COSTS, Matrix
 from metakd.analysis.search_curve import Unit, mean_best_so_far
 from metakd.analysis.strategy_runs import StrategyRuns
 from metakd.analysis.table import StudyTable
-from metakd.analysis.thinning import POINTS, thinned
 
 # So many temperatures have all their orders tried; of more, some orders are drawn.
 ALL_ORDERS_UP_TO = 5

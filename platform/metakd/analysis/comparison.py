@@ -11,9 +11,9 @@ from metakd.analysis.cost import (
     total_ratio,
 )
 from metakd.analysis.grid import Grid
-from metakd.analysis.intervals import crossed_interval
 from metakd.analysis.reached import Reached, reached_by_strategy
 from metakd.analysis.rows import COSTS, Matrix
+from metakd.analysis.statistics.intervals import crossed_interval
 from metakd.analysis.statistics.looks import ROUNDING_PP
 from metakd.analysis.strata import mean_interval
 from metakd.analysis.summary import Comparison

@@ -6,7 +6,7 @@ learned minus rival.
 
 from dataclasses import dataclass
 
-from metakd.analysis.intervals import Interval
+from metakd.analysis.statistics.intervals import Interval
 
 
 @dataclass(frozen=True)

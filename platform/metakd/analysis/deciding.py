@@ -14,13 +14,13 @@ from numpy.typing import NDArray
 
 from metakd.analysis.contest import contest_of
 from metakd.analysis.grid import choose
-from metakd.analysis.intervals import Interval
-from metakd.analysis.level_gaps import level_gaps
 from metakd.analysis.primary import Primary, primary_of
 from metakd.analysis.questions import question_of
+from metakd.analysis.questions.gap import level_gaps
 from metakd.analysis.reached import reached_by_strategy
 from metakd.analysis.rows import DONE, STOPPED
 from metakd.analysis.statistics.allocation import next_counts
+from metakd.analysis.statistics.intervals import Interval
 from metakd.analysis.statistics.looks import OPEN, Schedule, decision
 from metakd.analysis.statistics.prospect import Groups
 from metakd.analysis.strata import GroupMeans, Strata, group_means, method_in_words

@@ -2,9 +2,9 @@
 
 from collections.abc import Iterator, Sequence
 
-from metakd.analysis.accuracy_band import accuracy_band
 from metakd.analysis.along import Along, along
 from metakd.analysis.answers import LevelGap
+from metakd.analysis.bands import accuracy_band
 from metakd.analysis.curves import DegradationCurve
 from metakd.analysis.findings import LevelChange
 from metakd.analysis.grid import Grid

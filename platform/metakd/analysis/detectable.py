@@ -8,8 +8,8 @@ from numpy.typing import ArrayLike
 from scipy.special import nctdtrinc, stdtrit
 
 from metakd.analysis.curves import DetectableDifference
-from metakd.analysis.intervals import LEVEL, MeanSquares, complete_block, mean_squares
 from metakd.analysis.rows import Matrix
+from metakd.analysis.statistics.intervals import LEVEL, MeanSquares, complete_block, mean_squares
 from metakd.analysis.statistics.looks import ROUNDING_PP
 from metakd.analysis.statistics.stratified import stratified_mean
 from metakd.analysis.strata import Strata, group_means

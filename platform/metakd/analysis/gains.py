@@ -9,8 +9,8 @@ from metakd.analysis.cost import dearer_median, learned_cost_ratios
 from metakd.analysis.curves import SearchGain
 from metakd.analysis.findings import GainsOverScales
 from metakd.analysis.grid import Grid
-from metakd.analysis.intervals import Interval
 from metakd.analysis.rows import Matrix
+from metakd.analysis.statistics.intervals import Interval
 from metakd.analysis.statistics.looks import ROUNDING_PP
 from metakd.analysis.strata import Strata, mean_interval
 from metakd.analysis.table import StudyTable

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from metakd.analysis.best_of_k import expected_best_of_k
 from metakd.analysis.rows import Matrix
-from metakd.analysis.selection import best_on_average, rank_by_validation
+from metakd.analysis.statistics.best_of_k import expected_best_of_k
+from metakd.analysis.statistics.selection import best_on_average, rank_by_validation
 from metakd.analysis.strategy_runs import StrategyRuns
 from metakd.analysis.table import StudyTable
 

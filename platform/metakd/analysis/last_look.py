@@ -14,11 +14,11 @@ from metakd.analysis.decision import (
     LookTaken,
     PrimaryComparison,
 )
-from metakd.analysis.intervals import LEVEL, Interval
 from metakd.analysis.outlook import outlook_of, prospect_of
 from metakd.analysis.primary import Primary
 from metakd.analysis.questions import FACTORS, START_RANGE, TRANSFER
-from metakd.analysis.start_range import verdict_of
+from metakd.analysis.questions.start_range import verdict_of
+from metakd.analysis.statistics.intervals import LEVEL, Interval
 from metakd.analysis.statistics.looks import EQUIVALENT, OPEN, ROUNDING_PP
 from metakd.analysis.strata import elsewhere_interval, group_means, mean_interval
 from metakd.analysis.summary import Comparison, Rival

@@ -6,14 +6,13 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from metakd.analysis.claims import claim, holm, mean_p_value
+from metakd.analysis.bands import mean_over_seeds, none_for_nan, thinned
 from metakd.analysis.logged_steps import epoch_ends, read_logged_steps
 from metakd.analysis.rows import NO_RUN, Matrix, Row
-from metakd.analysis.seed_bands import mean_over_seeds, none_for_nan
+from metakd.analysis.statistics.claims import claim, holm, mean_p_value
 from metakd.analysis.strata import Strata, mean_interval
 from metakd.analysis.table import StudyTable
 from metakd.analysis.teaching_curves import CurveBand, QuizFall, TeachingCurve
-from metakd.analysis.thinning import thinned
 
 ACCURACIES = ("val_acc", "teacher_val_acc")
 LOSSES = ("meta_loss_before", "meta_loss")

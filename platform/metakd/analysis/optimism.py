@@ -2,9 +2,9 @@
 
 import numpy as np
 
-from metakd.analysis.best_of_k import expected_best_of_k
 from metakd.analysis.curves import SelectionOptimism
 from metakd.analysis.grid import Grid
+from metakd.analysis.statistics.best_of_k import expected_best_of_k
 
 
 def selection_optimism(grid: Grid | None) -> SelectionOptimism | None:

@@ -13,12 +13,12 @@ from metakd.analysis.answers import LevelGap
 from metakd.analysis.comparison import minus_pp
 from metakd.analysis.contest import Contest
 from metakd.analysis.grid import Grid
-from metakd.analysis.level_gaps import held_strata
 from metakd.analysis.questions import FACTORS, START_RANGE, TRANSFER, asked_gap
+from metakd.analysis.questions.gap import held_strata
+from metakd.analysis.questions.start_range import saved_pp
+from metakd.analysis.questions.transfer import learned_minus_reused
 from metakd.analysis.reached import reached_by_strategy
-from metakd.analysis.reuse import learned_minus_reused
 from metakd.analysis.rows import Matrix
-from metakd.analysis.start_range import saved_pp
 from metakd.analysis.strata import Strata
 from metakd.analysis.table import StudyTable
 from metakd.strategies import label_of

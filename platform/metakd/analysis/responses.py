@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from metakd.analysis.accuracy_band import accuracy_band
+from metakd.analysis.bands import accuracy_band
 from metakd.analysis.curves import ResponseCurve, Trajectory
 from metakd.analysis.findings import TauSpans
 from metakd.analysis.grid import Grid

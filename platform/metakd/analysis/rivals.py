@@ -5,7 +5,6 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from metakd.analysis.claims import claim, holm, mean_p_value
 from metakd.analysis.comparison import against, no_data, paired_differences_pp
 from metakd.analysis.cost import (
     ROUNDING,
@@ -17,6 +16,7 @@ from metakd.analysis.cost import (
 from metakd.analysis.grid import Grid
 from metakd.analysis.reached import Reached, reached_by_strategy
 from metakd.analysis.rows import COSTS, Matrix
+from metakd.analysis.statistics.claims import claim, holm, mean_p_value
 from metakd.analysis.strata import mean_interval
 from metakd.analysis.strategy_runs import StrategyRuns
 from metakd.analysis.summary import Comparison, Rival

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from metakd.analysis.bands import POINTS
 from metakd.analysis.logged_steps import LoggedSteps, starts_of_runs
 from metakd.analysis.places import Cell
 from metakd.analysis.rows import Matrix, Row
 from metakd.analysis.strategy_runs import StrategyRuns
-from metakd.analysis.thinning import POINTS
 
 # Shares of runs are sums of fractions: what is evaluated at the end of a segment belongs to it.
 ROUNDING = 1e-9

@@ -7,14 +7,14 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from metakd.analysis.claims import claim, holm, looks, paired_p_value
 from metakd.analysis.comparison import minus_pp
 from metakd.analysis.contest import TEMPERATURES, Contest
 from metakd.analysis.cost import cost_in_plain_runs, median
 from metakd.analysis.grid import Grid
-from metakd.analysis.intervals import paired_interval
 from metakd.analysis.reached import Reached, reached_by_strategy
 from metakd.analysis.rows import COSTS, Matrix
+from metakd.analysis.statistics.claims import claim, holm, looks, paired_p_value
+from metakd.analysis.statistics.intervals import paired_interval
 from metakd.analysis.summary import SettingCounts, SettingResult, StrategyScore
 from metakd.analysis.table import StudyTable
 from metakd.analysis.verdict_rule import accuracy_verdict

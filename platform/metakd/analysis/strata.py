@@ -6,7 +6,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from metakd.analysis.intervals import (
+from metakd.analysis.rows import Matrix
+from metakd.analysis.statistics.intervals import (
     LEVEL,
     MIN_PAIRS,
     Interval,
@@ -14,7 +15,6 @@ from metakd.analysis.intervals import (
     crossed_interval,
     paired_interval,
 )
-from metakd.analysis.rows import Matrix
 from metakd.analysis.statistics.stratified import (
     FEWEST_SEEDS,
     Array,

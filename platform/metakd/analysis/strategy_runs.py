@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from metakd.analysis.places import Cell, Places
 from metakd.analysis.rows import COSTS, DONE, FAILED, NO_RUN, Matrix, Row
-from metakd.analysis.selection import UNKNOWN, picked
+from metakd.analysis.statistics.selection import UNKNOWN, picked
 from metakd.results.study import StoreError
 
 SCORES = ("val_acc_last", "test_acc_last", "val_acc_selected", "test_acc_selected")

@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from metakd.analysis.anytime import anytime_curves
-from metakd.analysis.claims import looks
 from metakd.analysis.comparison import compare, minus_pp
 from metakd.analysis.contest import Contest, contest_of
 from metakd.analysis.contest_answers import Ensemble, Teaching
@@ -18,27 +17,27 @@ from metakd.analysis.grid import choose
 from metakd.analysis.inventory import make_inventory
 from metakd.analysis.label_use import label_use
 from metakd.analysis.last_look import Findings, at_look, deciding_of, primary_comparison
-from metakd.analysis.level_gaps import level_gaps
 from metakd.analysis.logged_teaching import logged_teaching
 from metakd.analysis.loss_profile import loss_profiles
 from metakd.analysis.made_with import Trials, changed_between_runs, trials_by_version
 from metakd.analysis.optimism import selection_optimism
 from metakd.analysis.primary import primary_of
 from metakd.analysis.questions import answer, contest_answer, question_of
+from metakd.analysis.questions.gap import level_gaps
+from metakd.analysis.questions.start_range import start_range
+from metakd.analysis.questions.transfer import reuse, transfer_regret
 from metakd.analysis.reached import reached_by_strategy
 from metakd.analysis.responses import response_curves, tau_spans
-from metakd.analysis.reuse import reuse
 from metakd.analysis.rivals import compare_rivals
+from metakd.analysis.sentences import Evidence
 from metakd.analysis.settings import setting_counts, setting_results
 from metakd.analysis.spec_in_words import spec_in_words
-from metakd.analysis.start_range import start_range
+from metakd.analysis.statistics.claims import looks
 from metakd.analysis.summary import SUMMARY_VERSION, Corrections, Rival, Summary
 from metakd.analysis.summary_file import read_summary, write_summary
 from metakd.analysis.table import StudyTable, read_table
 from metakd.analysis.teacher_weights import teacher_weights
 from metakd.analysis.trajectories import trajectories
-from metakd.analysis.transfer import transfer_regret
-from metakd.analysis.verdict import Evidence
 from metakd.analysis.wall_clock import wall_clock
 from metakd.results.looks import read_looks
 from metakd.results.reader import read_study

@@ -25,8 +25,8 @@ from metakd.analysis.curves import (
 )
 from metakd.analysis.decision import Deciding, PrimaryComparison
 from metakd.analysis.findings import GainsOverScales, LevelChange, TauSpans
-from metakd.analysis.intervals import Interval
 from metakd.analysis.made_with import MadeWith
+from metakd.analysis.statistics.intervals import Interval
 from metakd.analysis.teaching_curves import QuizFall, TeachingCurve
 from metakd.analysis.weight_curves import FinalWeights, WeightsCurve
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from metakd.analysis.claims import claim, holm, mean_p_value
+from metakd.analysis.bands import mean_over_seeds, none_for_nan, thinned
 from metakd.analysis.logged_weights import (
     GROUPS,
     OVERALL,
@@ -20,12 +20,11 @@ from metakd.analysis.logged_weights import (
     read_weights,
 )
 from metakd.analysis.rows import NO_RUN, Matrix
-from metakd.analysis.seed_bands import mean_over_seeds, none_for_nan
+from metakd.analysis.statistics.claims import claim, holm, mean_p_value
 from metakd.analysis.strata import Strata, mean_interval
 from metakd.analysis.strategy_runs import StrategyRuns
 from metakd.analysis.table import StudyTable
 from metakd.analysis.teacher_names import member_labels
-from metakd.analysis.thinning import thinned
 from metakd.analysis.weight_curves import FinalWeight, FinalWeights, WeightBand, WeightsCurve
 
 DECIMALS = 4

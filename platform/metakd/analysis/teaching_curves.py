@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from metakd.analysis.intervals import Interval
+from metakd.analysis.statistics.intervals import Interval
 
 
 @dataclass(frozen=True)

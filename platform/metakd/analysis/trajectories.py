@@ -5,11 +5,11 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from metakd.analysis.bands import thinned
 from metakd.analysis.curves import Trajectory
 from metakd.analysis.logged_steps import epoch_ends, read_logged_steps
 from metakd.analysis.rows import NO_RUN
 from metakd.analysis.table import StudyTable
-from metakd.analysis.thinning import thinned
 
 SIDES = ("tau_s", "tau_t")
 

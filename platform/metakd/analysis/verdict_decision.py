@@ -5,7 +5,7 @@ import re
 from dataclasses import replace
 
 from metakd.analysis.decision import Deciding, LookTaken, PrimaryComparison
-from metakd.analysis.intervals import Interval
+from metakd.analysis.statistics.intervals import Interval
 from metakd.analysis.statistics.looks import ERRS_AT_MOST
 from metakd.analysis.summary import Verdict
 from metakd.analysis.wording import counted, percent, signed_pp

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from metakd.analysis.intervals import Interval
+from metakd.analysis.statistics.intervals import Interval
 from metakd.analysis.statistics.looks import ROUNDING_PP
 
 # Cost ratios nearer to 1 than this say nothing: measured seconds are not that exact.

@@ -5,7 +5,7 @@ Weights are percent: those of all teachers sum to 100 (``_pp``).
 
 from dataclasses import dataclass
 
-from metakd.analysis.intervals import Interval
+from metakd.analysis.statistics.intervals import Interval
 
 
 @dataclass(frozen=True)

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from rich.console import Console
 
-from metakd.analysis.intervals import MIN_PAIRS
 from metakd.analysis.made_with import COLUMNS, GIT_COMMIT, others_than, trials_by_version
+from metakd.analysis.statistics.intervals import MIN_PAIRS
 from metakd.analysis.wording import counted, spanned
 from metakd.data.datasets import ImageDataset
 from metakd.models.names import SMALL_SIDE

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from metakd.analysis.intervals import paired_interval
+from metakd.analysis.statistics.intervals import paired_interval
 from metakd.analysis.statistics.stratified import StratifiedMean, stratified_mean
 from metakd.analysis.strata import Strata, group_means, mean_interval
 

@@ -6,16 +6,17 @@ from metakd.analysis.answers import LevelGap, Reuse, StartRange
 from metakd.analysis.contest import CONTENDERS, LEARNING_TO_TEACH, MULTI_TEACHER, Contest
 from metakd.analysis.contest_answers import ContestAnswer, Ensemble, Teaching
 from metakd.analysis.grid import Grid
-from metakd.analysis.several_teachers import several_teachers
+from metakd.analysis.questions.gap_verdict import gap_verdict
+from metakd.analysis.questions.grid_vs_meta import make_verdict
+from metakd.analysis.questions.learner import contest_verdict
+from metakd.analysis.questions.learning_to_teach import teaching
+from metakd.analysis.questions.several_teachers import several_teachers
+from metakd.analysis.questions.start_range import starts_verdict
+from metakd.analysis.questions.transfer import reuse_verdict
+from metakd.analysis.sentences import Evidence
 from metakd.analysis.summary import Verdict
 from metakd.analysis.table import StudyTable
-from metakd.analysis.taught import teaching
-from metakd.analysis.verdict import Evidence, make_verdict
-from metakd.analysis.verdict_contest import contest_verdict
 from metakd.analysis.verdict_decision import with_decision
-from metakd.analysis.verdict_gap import gap_verdict
-from metakd.analysis.verdict_reuse import reuse_verdict
-from metakd.analysis.verdict_starts import starts_verdict
 from metakd.results.study import StoreError, StudyRecord
 from metakd.results.teachers import TeacherScore
 

@@ -1,10 +1,12 @@
-"""What the verdicts of several questions say alike."""
+"""What verdicts are made from, and what those of several questions say alike."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from metakd.analysis.intervals import MIN_PAIRS
-from metakd.analysis.summary import Comparison, Inventory, SettingResult
+from metakd.analysis.contest import TEMPERATURES, Contest
+from metakd.analysis.decision import Deciding, PrimaryComparison
+from metakd.analysis.statistics.intervals import MIN_PAIRS, Interval
+from metakd.analysis.summary import Comparison, Inventory, Rival, SettingResult
 from metakd.analysis.wording import counted, listed, p_words, percent, signed_pp, times
 from metakd.strategies import label_of
 
@@ -27,6 +29,29 @@ EXCEPTIONS = {
     "slightly worse": ("ahead",),
     "worse": ("ahead",),
 }
+ARTICLES = {"full_grid": "the ", "equal_cost_grid": "a ", "no_search": ""}
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What a verdict is made from; fields as in :class:`~metakd.analysis.summary.Summary`.
+
+    ``contest`` says whose differences ``rivals`` and those of the settings are.
+    """
+
+    strategies: tuple[str, ...]
+    temperatures: tuple[float, ...]
+    fixed_tau: float
+    margin_pp: float
+    comparisons: tuple[Comparison, ...]
+    settings: tuple[SettingResult, ...]
+    inventory: Inventory
+    rivals: tuple[Rival, ...] = ()
+    contest: Contest = TEMPERATURES
+    learned_runs: float | None = None
+    primary: PrimaryComparison | None = None
+    deciding: Deciding | None = None
+    command: str = ""
 
 
 @dataclass(frozen=True)
@@ -181,3 +206,27 @@ def scores_sentence(
 
 def _mean(values: Sequence[float]) -> float:
     return sum(values) / len(values)
+
+
+def comparisons_sentence(
+    comparisons: Sequence[Comparison], learning: str = "Over all settings learning"
+) -> str | None:
+    """Says how learning compares with rivals; None where no pair is there."""
+    parts = [
+        f"{signed_pp(each.effect.mean_pp)} ({each.accuracy_verdict}) against "
+        f"{ARTICLES[each.rival]}{each.label[0].lower()}{each.label[1:]}"
+        for each in comparisons
+        if each.effect.mean_pp is not None
+    ]
+    return f"{learning} is {listed(parts)}." if parts else None
+
+
+def interval_words(interval: Interval, *more: str) -> str:
+    """Returns "+0.40 points (98.3 % interval +0.10 to +0.70; p = 0.01)", or that there is none."""
+    if interval.mean_pp is None:
+        return interval.method
+    bounds = "no interval"
+    if interval.low_pp is not None and interval.high_pp is not None:
+        ends = f"{signed_pp(interval.low_pp)} to {signed_pp(interval.high_pp)}"
+        bounds = f"{percent(interval.level)} interval {ends}"
+    return f"{signed_pp(interval.mean_pp)} points ({'; '.join([bounds, *filter(None, more)])})"

@@ -1,17 +1,17 @@
-"""The answer of a study with a protagonist of its own in words, by fixed rules from its numbers.
+"""Studies with a learner of their own: what the parts of its method do, and the answer in words.
 
-That is: of several teachers, and of a teacher that learns to teach.
+The words are chosen by fixed rules from numbers already there.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
-from metakd.analysis.claims import looks
+from metakd.analysis.comparison import minus_pp
 from metakd.analysis.contest import CONTENDERS, LEARNING_TO_TEACH, MULTI_TEACHER, SINGLE
 from metakd.analysis.contest_answers import ContestAnswer, Part, Teaching
-from metakd.analysis.summary import Comparison, Rival, Verdict
-from metakd.analysis.verdict import Evidence
-from metakd.analysis.verdict_sentences import (
+from metakd.analysis.reached import Reached
+from metakd.analysis.sentences import (
     BADGES,
+    Evidence,
     Protagonist,
     cost_badge,
     cost_clause,
@@ -21,6 +21,10 @@ from metakd.analysis.verdict_sentences import (
     progress,
     scores_sentence,
 )
+from metakd.analysis.statistics.claims import claim, holm, looks, mean_p_value
+from metakd.analysis.strata import mean_interval
+from metakd.analysis.summary import Comparison, Rival, Verdict
+from metakd.analysis.table import StudyTable
 from metakd.analysis.wording import at_start, counted, listed, signed_pp, times
 from metakd.strategies import label_of
 
@@ -185,8 +189,8 @@ def _parts_sentence(parts: Sequence[Part]) -> str | None:
     told = []
     for name, words in PARTS.items():
         here = [part for part in judged if part.part == name]
-        for claim, verb in EFFECTS.items():
-            shown = [_effect(part) for part in here if part.claim == claim]
+        for effect, verb in EFFECTS.items():
+            shown = [_effect(part) for part in here if part.claim == effect]
             told += [f"{words} {verb} ({listed(shown)})"] if shown else []
         if here and all(part.claim == "no clear gap" for part in here):
             told.append(
@@ -240,3 +244,26 @@ def _no_answer(evidence: Evidence, question: str) -> Verdict:
         f"{progress(evidence.inventory)}.",
     ]
     return Verdict(badge, headline, tuple(sentence for sentence in sentences if sentence))
+
+
+def parts(
+    table: StudyTable, reached: Mapping[str, Reached], asked: Sequence[tuple[str, str, str]]
+) -> tuple[Part, ...]:
+    """Returns what each part does, corrected for their number (Holm).
+
+    Args:
+        table: The study.
+        reached: What its strategies have reached.
+        asked: A part, the strategy that has it, and the one that lacks it and is else the same;
+            those of strategies that the study does not ask for are passed over.
+    """
+    there = [part for part in asked if part[1] in reached and part[2] in reached]
+    differences = [minus_pp(table, reached, having, lacking) for _, having, lacking in there]
+    p_values = [mean_p_value(values, table.strata) for values in differences]
+    effects = [mean_interval(values, table.strata) for values in differences]
+    return tuple(
+        Part(*part, effect, p_value, p_holm, claim(effect.mean_pp, p_holm))
+        for part, effect, p_value, p_holm in zip(
+            there, effects, p_values, holm(p_values), strict=True
+        )
+    )

@@ -4,14 +4,14 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from metakd.analysis.claims import claim, holm, mean_p_value
 from metakd.analysis.contest import Contest
 from metakd.analysis.contest_answers import LearningTeacher, Teaching
-from metakd.analysis.contest_parts import parts
 from metakd.analysis.grid import Grid
+from metakd.analysis.questions.learner import parts
 from metakd.analysis.reached import reached_by_strategy
 from metakd.analysis.rivals import mean_or_none, runs_charged
 from metakd.analysis.rows import Matrix
+from metakd.analysis.statistics.claims import claim, holm, mean_p_value
 from metakd.analysis.strata import mean_interval
 from metakd.analysis.table import StudyTable
 from metakd.results.teachers import TeacherScore

@@ -16,14 +16,13 @@ import numpy as np
 
 from metakd.analysis.along import NO_SETTING, Along, along
 from metakd.analysis.answers import GapLevel, LevelGap, StrategyGap
-from metakd.analysis.claims import SIGNIFICANT, holm, mean_p_value, paired_p_value
-from metakd.analysis.contrasts import best_before_last, drop, slope
-from metakd.analysis.gap_rule import drop_verdict, gain_verdict, mending_verdict
 from metakd.analysis.grid import Grid
-from metakd.analysis.intervals import Interval, paired_interval
 from metakd.analysis.own_accuracy import own_accuracy
 from metakd.analysis.reached import reached_by_strategy
 from metakd.analysis.rows import Matrix
+from metakd.analysis.statistics.claims import SIGNIFICANT, holm, mean_p_value, paired_p_value
+from metakd.analysis.statistics.intervals import Interval, paired_interval
+from metakd.analysis.statistics.looks import ROUNDING_PP
 from metakd.analysis.strata import Strata, mean_interval
 from metakd.analysis.table import StudyTable
 from metakd.results.teachers import TeacherScore
@@ -222,3 +221,89 @@ def _judged(
         )
         for index, gap in enumerate([reference, *others])
     )
+
+
+def best_before_last(validation: Matrix) -> int | None:
+    """Returns the level before the last with the best mean; the first of equals.
+
+    Args:
+        validation: ``[level, held, seed]``, two levels or more. Only cells that are complete at
+            every level count.
+
+    Returns:
+        None where no cell is complete.
+    """
+    complete = np.isfinite(validation).all(axis=0)
+    if not complete.any():
+        return None
+    # Rounded: equal sums in another order are equal.
+    return int(np.round(validation[:-1, complete].mean(axis=1), 9).argmax())
+
+
+def drop(scores: Matrix, level: int) -> Matrix:
+    """Returns what a level has over the last, ``[held, seed]``.
+
+    Args:
+        scores: ``[level, held, seed]``.
+        level: An index.
+    """
+    return np.asarray(scores[level] - scores[-1])
+
+
+def slope(scores: Matrix) -> Matrix:
+    """Returns the least-squares slope over the levels' ranks, by level, ``[held, seed]``.
+
+    Args:
+        scores: ``[level, held, seed]``; a cell that lacks a level has no slope.
+    """
+    ranks = np.arange(len(scores)) - (len(scores) - 1) / 2
+    return np.asarray(np.tensordot(ranks, scores, axes=1) / (ranks**2).sum())
+
+
+def drop_verdict(drop: Interval, p_value: float | None) -> str:
+    """Names a drop: "there", "the reverse", "not shown" or "no data".
+
+    Args:
+        drop: At the better level minus at the last.
+        p_value: Of the drop against 0, corrected.
+    """
+    return _word(drop, p_value, ("there", "the reverse", "not shown", "no data"))
+
+
+def mending_verdict(
+    reference: str, mending: Interval, p_value: float | None, rest: Interval, margin_pp: float
+) -> str:
+    """Names what a strategy does about the reference's drop.
+
+    Args:
+        reference: The reference's own verdict: only a gap that is there can be mended.
+        mending: The reference's drop minus this strategy's.
+        p_value: Of the mending against 0, corrected.
+        rest: This strategy's own drop.
+        margin_pp: A rest of at most so many points does not matter.
+
+    Returns:
+        "mended" where the drop is reduced and its rest is shown to be within the margin, "reduced",
+        "not shown to be reduced", "enlarged", "nothing to mend" or "no data".
+    """
+    if mending.mean_pp is None:
+        return "no data"
+    if reference != "there":
+        return "nothing to mend"
+    word = _word(mending, p_value, ("reduced", "enlarged", "not shown to be reduced", "no data"))
+    within = rest.high_pp is not None and rest.high_pp <= margin_pp + ROUNDING_PP
+    return "mended" if word == "reduced" and within else word
+
+
+def gain_verdict(gain: Interval, p_value: float | None) -> str:
+    """Names what distillation does against no teacher: "gain", "harm" or "open"."""
+    return _word(gain, p_value, ("gain", "harm", "open", "open"))
+
+
+def _word(effect: Interval, p_value: float | None, words: tuple[str, str, str, str]) -> str:
+    above, below, unknown, nothing = words
+    if effect.mean_pp is None:
+        return nothing
+    if p_value is None or p_value >= SIGNIFICANT:
+        return unknown
+    return above if effect.mean_pp > 0 else below

@@ -1,15 +1,16 @@
 """The answer of a study of a gap in words, chosen by fixed rules from numbers already there."""
 
 from metakd.analysis.answers import GapLevel, LevelGap, StrategyGap
-from metakd.analysis.intervals import Interval
-from metakd.analysis.level_gaps import LEARNERS
-from metakd.analysis.summary import Verdict
-from metakd.analysis.verdict import (
+from metakd.analysis.questions.gap import LEARNERS
+from metakd.analysis.sentences import (
     Evidence,
     comparisons_sentence,
+    interval_words,
+    missing_sentence,
+    progress,
 )
-from metakd.analysis.verdict_sentences import missing_sentence, progress
-from metakd.analysis.wording import at_start, counted, listed, p_words, percent, signed_pp
+from metakd.analysis.summary import Verdict
+from metakd.analysis.wording import at_start, counted, listed, p_words, signed_pp
 from metakd.strategies import label_of
 
 BADGES = {
@@ -125,17 +126,6 @@ def last_in_words(gap: LevelGap) -> str:
         return name
     kind = "the most accurate" if gap.order == "teacher accuracy" else "the last"
     return f"{kind} teacher ({name})"
-
-
-def interval_words(interval: Interval, *more: str) -> str:
-    """Returns "+0.40 points (98.3 % interval +0.10 to +0.70; p = 0.01)", or that there is none."""
-    if interval.mean_pp is None:
-        return interval.method
-    bounds = "no interval"
-    if interval.low_pp is not None and interval.high_pp is not None:
-        ends = f"{signed_pp(interval.low_pp)} to {signed_pp(interval.high_pp)}"
-        bounds = f"{percent(interval.level)} interval {ends}"
-    return f"{signed_pp(interval.mean_pp)} points ({'; '.join([bounds, *filter(None, more)])})"
 
 
 def _drop_sentence(evidence: Evidence, gap: LevelGap, reference: StrategyGap) -> str:

@@ -7,8 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import stdtr
 
-from metakd.analysis.intervals import MIN_PAIRS, complete_block, mean_squares
 from metakd.analysis.rows import Matrix
+from metakd.analysis.statistics.intervals import MIN_PAIRS, complete_block, mean_squares
 from metakd.analysis.statistics.looks import ROUNDING_PP
 from metakd.analysis.strata import Strata, group_means
 

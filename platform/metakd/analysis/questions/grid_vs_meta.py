@@ -1,13 +1,11 @@
 """The study's answer in words, chosen by fixed rules from numbers that are already there."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
-from metakd.analysis.contest import TEMPERATURES, Contest
-from metakd.analysis.decision import Deciding, PrimaryComparison
-from metakd.analysis.summary import Comparison, Inventory, Rival, SettingResult, Verdict
-from metakd.analysis.verdict_sentences import (
+from metakd.analysis.sentences import (
     BADGES,
+    Evidence,
+    comparisons_sentence,
     cost_badge,
     cost_clause,
     effect_sentence,
@@ -16,7 +14,8 @@ from metakd.analysis.verdict_sentences import (
     progress,
     scores_sentence,
 )
-from metakd.analysis.wording import at_start, counted, listed, signed_pp, times
+from metakd.analysis.summary import Comparison, Rival, Verdict
+from metakd.analysis.wording import at_start, counted, listed, times
 from metakd.strategies import label_of
 
 HEADLINES = {
@@ -28,30 +27,7 @@ HEADLINES = {
     "slightly worse": "Learning the temperature is behind {rival}, maybe by less than {margin}",
     "worse": "Learning the temperature loses to {rival} by more than {margin}",
 }
-ARTICLES = {"full_grid": "the ", "equal_cost_grid": "a ", "no_search": ""}
 SHOWN_NAMES = 4
-
-
-@dataclass(frozen=True)
-class Evidence:
-    """What a verdict is made from; fields as in :class:`~metakd.analysis.summary.Summary`.
-
-    ``contest`` says whose differences ``rivals`` and those of the settings are.
-    """
-
-    strategies: tuple[str, ...]
-    temperatures: tuple[float, ...]
-    fixed_tau: float
-    margin_pp: float
-    comparisons: tuple[Comparison, ...]
-    settings: tuple[SettingResult, ...]
-    inventory: Inventory
-    rivals: tuple[Rival, ...] = ()
-    contest: Contest = TEMPERATURES
-    learned_runs: float | None = None
-    primary: PrimaryComparison | None = None
-    deciding: Deciding | None = None
-    command: str = ""
 
 
 def make_verdict(evidence: Evidence) -> Verdict:
@@ -124,19 +100,6 @@ def _few(strategies: Sequence[str]) -> str:
     names = [label_of(name) for name in strategies]
     more = len(names) - SHOWN_NAMES
     return listed(names if more < 2 else [*names[:SHOWN_NAMES], f"{more} more"])
-
-
-def comparisons_sentence(
-    comparisons: Sequence[Comparison], learning: str = "Over all settings learning"
-) -> str | None:
-    """Says how learning compares with rivals; None where no pair is there."""
-    parts = [
-        f"{signed_pp(each.effect.mean_pp)} ({each.accuracy_verdict}) against "
-        f"{ARTICLES[each.rival]}{each.label[0].lower()}{each.label[1:]}"
-        for each in comparisons
-        if each.effect.mean_pp is not None
-    ]
-    return f"{learning} is {listed(parts)}." if parts else None
 
 
 def _no_answer(evidence: Evidence) -> Verdict:

@@ -7,9 +7,9 @@ import numpy as np
 from metakd.analysis.comparison import paired_differences_pp
 from metakd.analysis.contest import SINGLE, Contest
 from metakd.analysis.contest_answers import Ensemble, SingleTeacher
-from metakd.analysis.contest_parts import parts
 from metakd.analysis.grid import Grid
 from metakd.analysis.own_accuracy import own_accuracy
+from metakd.analysis.questions.learner import parts
 from metakd.analysis.reached import Reached, reached_by_strategy
 from metakd.analysis.rivals import mean_or_none, runs_charged
 from metakd.analysis.rows import NO_RUN, Matrix

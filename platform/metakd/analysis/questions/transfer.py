@@ -1,0 +1,408 @@
+"""Tune in one setting, use in another: against learning there, and against tuning there.
+
+The words are chosen by fixed rules from numbers already there.
+"""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from metakd.analysis.answers import Moves, Reuse
+from metakd.analysis.comparison import paired_differences_pp
+from metakd.analysis.curves import TransferRegret
+from metakd.analysis.grid import Grid
+from metakd.analysis.rows import FACTORS, Matrix
+from metakd.analysis.sentences import (
+    BADGES,
+    Evidence,
+    comparisons_sentence,
+    interval_words,
+    missing_sentence,
+    progress,
+)
+from metakd.analysis.statistics.claims import claim, holm, mean_p_value
+from metakd.analysis.statistics.looks import ROUNDING_PP
+from metakd.analysis.statistics.selection import chosen_by_others, picked
+from metakd.analysis.strata import Strata, mean_interval
+from metakd.analysis.strategy_runs import StrategyRuns
+from metakd.analysis.summary import Verdict
+from metakd.analysis.table import StudyTable
+from metakd.analysis.verdict_rule import accuracy_verdict
+from metakd.analysis.wording import counted, signed_pp
+
+ANY = "any"
+# What a factor is called where source and target differ in it alone.
+FACTOR_WORDS = {
+    "any": "anything",
+    "dataset": "dataset",
+    "scale": "share of data",
+    "augmentation": "augmentation",
+    "teacher": "teacher",
+    "student": "student",
+}
+
+Mask = NDArray[np.bool_]
+
+
+def reuse(table: StudyTable, grid: Grid | None) -> Reuse | None:
+    """Returns what reusing temperatures costs; None without two settings whose grids are complete.
+
+    A source chooses by its best mean validation over seeds.
+    """
+    if grid is None:
+        return None
+    tuned = [index for index, best in enumerate(grid.best_on_average) if best is not None]
+    if len(tuned) < 2:
+        return None
+    found = _tuned(table, grid, tuned)
+    differing = {factor: _differing(table, tuned, factor) for factor in FACTORS}
+    in_how_many = np.sum(list(differing.values()), axis=0)
+    along = {name: differs & (in_how_many == 1) for name, differs in differing.items()}
+    by_factor = [_compared(found, name, where) for name, where in along.items() if where.any()]
+    regret_holm = holm([mean_p_value(each.regret, each.strata) for each in by_factor])
+    learned_holm = holm([mean_p_value(each.learned, each.strata) for each in by_factor])
+    overall = _compared(found, ANY, ~np.eye(len(tuned), dtype=bool))
+    return Reuse(
+        moves=(
+            _claimed(
+                overall,
+                mean_p_value(overall.regret, overall.strata),
+                mean_p_value(overall.learned, overall.strata),
+            ),
+            *map(_claimed, by_factor, regret_holm, learned_holm),
+        ),
+        tuning_runs=grid.size,
+        reusing_runs=grid.size + 1,
+    )
+
+
+def learned_minus_reused(table: StudyTable, grid: Grid | None) -> tuple[Matrix, Strata | None]:
+    """Returns what learning has over temperatures tuned elsewhere, in points, and its grouping.
+
+    Args:
+        table: The study.
+        grid: Its grid.
+
+    Returns:
+        ``[target, seed]``, one row where there is nothing; and which targets are independent.
+    """
+    tuned = [] if grid is None else [i for i, b in enumerate(grid.best_on_average) if b is not None]
+    if grid is None or len(tuned) < 2:
+        return np.full((1, table.shape[1]), np.nan), None
+    overall = _compared(_tuned(table, grid, tuned), ANY, ~np.eye(len(tuned), dtype=bool))
+    return overall.learned, overall.strata
+
+
+@dataclass(frozen=True)
+class _Tuned:
+    """Test accuracies in the settings that have a tuned temperature; [setting, seed] or as said.
+
+    ``moved`` is ``[source, target, seed]``: what the source's temperature reaches in the target.
+    """
+
+    keys: tuple[str, ...]
+    margin_pp: float
+    best: NDArray[np.intp]
+    moved: Matrix
+    own: Matrix
+    learned: Matrix
+    default: Matrix
+    strata: Strata | None
+
+
+@dataclass(frozen=True)
+class _Compared:
+    """Moves before their claims; ``regret`` and ``learned`` are differences, [target, seed]."""
+
+    moves: Moves
+    regret: Matrix
+    learned: Matrix
+    strata: Strata | None
+
+
+def _tuned(table: StudyTable, grid: Grid, tuned: list[int]) -> _Tuned:
+    test, validation = (
+        np.where(grid.complete, values, np.nan)[:, tuned]
+        for values in (grid.runs.test_acc_last, grid.runs.val_acc_last)
+    )
+    best = np.array([grid.best_on_average[index] for index in tuned], dtype=np.intp)
+    choice = chosen_by_others(validation, table.temperatures, table.fixed_tau)
+
+    def of(strategy: str) -> Matrix:
+        runs = table.runs(strategy)
+        known = np.full(table.shape, np.nan) if runs is None else runs.best("test_acc_last")
+        return known[tuned]
+
+    return _Tuned(
+        keys=tuple(table.keys[index] for index in tuned),
+        margin_pp=table.margin_pp,
+        best=best,
+        moved=test[best],
+        own=picked(test, choice),
+        learned=of("meta"),
+        default=of("fixed"),
+        strata=None if table.strata is None else table.strata.of(tuned),
+    )
+
+
+def _differing(table: StudyTable, tuned: list[int], factor: str) -> Mask:
+    """Returns where source and target differ in a factor, ``[source, target]``."""
+    values = [dict(table.settings[index])[factor] for index in tuned]
+    codes = np.array([values.index(value) for value in values])
+    return np.asarray(codes[:, None] != codes[None, :])
+
+
+def _compared(found: _Tuned, along: str, where: Mask) -> _Compared:
+    """Compares what is reached over the moves of a mask, ``[source, target]``."""
+    targets = where.any(axis=0)
+    # Which seeds a target lacks is the same for every source.
+    moved = np.where(where[..., None], found.moved, 0.0).sum(axis=0)[targets]
+    moved = moved / where.sum(axis=0)[targets, None]
+    regret, learned, default = (
+        paired_differences_pp(there[targets], moved)
+        for there in (found.own, found.learned, found.default)
+    )
+    strata = None if found.strata is None else found.strata.of(np.flatnonzero(targets).tolist())
+    effects = [mean_interval(differences, strata) for differences in (regret, learned, default)]
+    places = np.arange(len(found.keys))
+    losses = np.where(where, mean_loss_pp(found.moved[places, places], found.moved), -np.inf)
+    source, target = np.unravel_index(int(losses.argmax()), losses.shape)
+    ahead = mean_loss_pp(found.learned, found.moved)[where]
+    ahead = ahead[np.isfinite(ahead)]
+    moves = Moves(
+        along=along,
+        moves=int(where.sum()),
+        changed=int((where & (found.best[:, None] != found.best[None, :])).sum()),
+        targets=int(targets.sum()),
+        regret=effects[0],
+        learned=effects[1],
+        default=effects[2],
+        regret_verdict=accuracy_verdict(effects[0], found.margin_pp),
+        learned_verdict=accuracy_verdict(effects[1], found.margin_pp),
+        regret_claim="",
+        learned_claim="",
+        share_ahead=float((ahead > ROUNDING_PP).mean()) if ahead.size else None,
+        worst_pp=float(losses[source, target]),
+        worst_source=found.keys[source],
+        worst_target=found.keys[target],
+    )
+    return _Compared(moves, regret, learned, strata)
+
+
+def _claimed(found: _Compared, regret_p: float | None, learned_p: float | None) -> Moves:
+    return replace(
+        found.moves,
+        regret_claim=claim(found.moves.regret.mean_pp, regret_p),
+        learned_claim=claim(found.moves.learned.mean_pp, learned_p),
+    )
+
+
+REUSED = "reusing one tuned elsewhere"
+LEARNED_HEADLINES = {
+    "better": f"Learning the temperature beats {REUSED} by more than {{margin}}",
+    "slightly better": f"Learning the temperature is ahead of {REUSED}, maybe by less than "
+    "{margin}",
+    "equivalent": f"Learning the temperature equals {REUSED} within ±{{margin}}",
+    "not worse": f"Learning the temperature is not worse than {REUSED} by more than {{margin}}",
+    "undecided": f"These runs leave open whether learning the temperature matches {REUSED}",
+    "slightly worse": f"Learning the temperature is behind {REUSED}, maybe by less than {{margin}}",
+    "worse": f"Learning the temperature loses to {REUSED} by more than {{margin}}",
+}
+# By the verdict on tuning in the target minus reusing.
+REUSE_HEADLINES = {
+    "better": "Reusing a temperature tuned elsewhere loses more than {margin} to tuning again",
+    "slightly better": "Reusing a temperature tuned elsewhere is behind tuning again, maybe by "
+    "less than {margin}",
+    "equivalent": "Reusing a temperature tuned elsewhere equals tuning again within ±{margin}",
+    "not worse": "Reusing a temperature tuned elsewhere is not ahead of tuning again by more than "
+    "{margin}",
+    "undecided": "These runs leave open whether reusing a temperature matches tuning again",
+    "slightly worse": "Reusing a temperature tuned elsewhere is ahead of tuning again, maybe by "
+    "less than {margin}",
+    "worse": "Reusing a temperature tuned elsewhere beats tuning again by more than {margin}",
+    "no data": "These runs cannot compare reusing a temperature with tuning again",
+}
+REUSE_BADGES = {
+    "better": "reuse loses",
+    "slightly better": "reuse loses a little",
+    "equivalent": "reuse costs nothing",
+    "not worse": "reuse not ahead",
+    "undecided": "reuse undecided",
+    "slightly worse": "reuse a little ahead",
+    "worse": "reuse ahead",
+    "no data": "reuse undecided",
+}
+
+
+def reuse_verdict(evidence: Evidence, reuse: Reuse | None) -> Verdict:
+    """Words what temperatures tuned elsewhere cost.
+
+    Args:
+        evidence: The study.
+        reuse: Its numbers; None where there are none.
+    """
+    if reuse is None:
+        return _no_answer(evidence)
+    overall = reuse.moves[0]
+    margin = f"{evidence.margin_pp:.2f} points"
+    learned, reused = overall.learned_verdict, overall.regret_verdict
+    if learned == "no data":
+        headline, badge = REUSE_HEADLINES[reused].format(margin=margin), REUSE_BADGES[reused]
+        badge = badge[0].upper() + badge[1:]
+    else:
+        headline = LEARNED_HEADLINES[learned].format(margin=margin)
+        badge = f"{BADGES[learned]}; {REUSE_BADGES[reused]}"
+    sentences = [
+        _learned_sentence(overall, margin),
+        _regret_sentence(overall),
+        _factors_sentence(reuse),
+        _default_sentence(evidence, overall),
+        cost_sentence(reuse, evidence.learned_runs),
+        comparisons_sentence(evidence.comparisons),
+        missing_sentence(evidence.inventory),
+    ]
+    return Verdict(badge, f"{headline}.", tuple(sentence for sentence in sentences if sentence))
+
+
+def cost_sentence(reuse: Reuse, learned_runs: float | None) -> str:
+    """Says what each way costs where the temperature is used."""
+    learned = "" if learned_runs is None else f", learning there {learned_runs:.2g}"
+    return (
+        "Where it is used, a temperature from elsewhere costs 1 run, or "
+        f"{reuse.reusing_runs} with its tuning; tuning there costs {reuse.tuning_runs}{learned}."
+    )
+
+
+def _learned_sentence(overall: Moves, margin: str) -> str | None:
+    if overall.learned.mean_pp is None:
+        return None
+    ahead = (
+        ""
+        if overall.share_ahead is None
+        else f"; learning is ahead in {100 * overall.share_ahead:.0f} % of "
+        f"{counted(overall.moves, 'move')}"
+    )
+    effect = interval_words(
+        overall.learned,
+        overall.learned.method.removeprefix("no interval: "),
+        f"margin ±{margin}",
+    )
+    return f"On test, learned where it is used minus tuned elsewhere is {effect}{ahead}."
+
+
+def _regret_sentence(overall: Moves) -> str:
+    changed = (
+        f"source and target choose different temperatures in {overall.changed} of "
+        f"{counted(overall.moves, 'move')}"
+    )
+    worst = (
+        f"; the worst is from {overall.worst_source} to {overall.worst_target}, "
+        f"{signed_pp(-overall.worst_pp)}"
+        if overall.worst_pp > 0
+        else ""
+    )
+    if overall.regret.mean_pp is None:
+        return f"Tuning again cannot be compared ({overall.regret.method}); {changed}{worst}."
+    return (
+        f"Tuned where it is used minus tuned elsewhere is {interval_words(overall.regret)}: "
+        f"{changed}{worst}."
+    )
+
+
+def _factors_sentence(reuse: Reuse) -> str | None:
+    parts = []
+    for moves in reuse.moves[1:]:
+        effects = [
+            f"{signed_pp(effect.mean_pp)} {'' if claim == 'no clear gap' else '* '}{what}"
+            for effect, what, claim in (
+                (moves.regret, "by tuning", moves.regret_claim),
+                (moves.learned, "by learning", moves.learned_claim),
+            )
+            if effect.mean_pp is not None
+        ]
+        if effects:
+            parts.append(f"{FACTOR_WORDS[moves.along]} {' and '.join(effects)}")
+    if not parts:
+        return None
+    many = parts[1:]
+    corrected = f"after correction for {len(parts)} factors (Holm)" if many else ""
+    held = f" (* holds{' ' if many else ''}{corrected})" if "*" in "".join(parts) else ""
+    return f"Gained where source and target differ in one factor alone: {'; '.join(parts)}{held}."
+
+
+def _default_sentence(evidence: Evidence, overall: Moves) -> str | None:
+    if overall.default.mean_pp is None:
+        return None
+    return (
+        f"No search at all, τ = {evidence.fixed_tau:g}, minus tuned elsewhere is "
+        f"{interval_words(overall.default)}."
+    )
+
+
+def _no_answer(evidence: Evidence) -> Verdict:
+    if "grid" not in evidence.strategies:
+        badge, headline = "Nothing tuned", "This study ran no grid, so it has nothing to transfer."
+    elif len(evidence.settings) < 2:
+        badge = "One setting only"
+        headline = "This study has one setting, so no temperature can move to another."
+    else:
+        badge = "Nothing to move yet"
+        headline = "Fewer than two settings have a complete grid, so no temperature can move yet."
+    return Verdict(badge, headline, (f"{progress(evidence.inventory)}.",))
+
+
+def transfer_regret(table: StudyTable, grid: Grid | None) -> TransferRegret | None:
+    """Returns the regret of every source in every target, on test.
+
+    Source and target choose by one rule, the best mean validation accuracy over seeds, so that the
+    diagonal is zero and the rest is due to the move alone. None with fewer than two settings that
+    have a complete seed.
+    """
+    if grid is None or sum(best is not None for best in grid.best_on_average) < 2:
+        return None
+    test = np.where(grid.complete, grid.runs.test_acc_last, np.nan)
+    # [tau, target]: what each temperature loses there against the target's own.
+    losses = np.full(test.shape[:2], np.nan)
+    for target, best in enumerate(grid.best_on_average):
+        if best is not None:
+            losses[:, target] = mean_loss_pp(test[best, target], test[:, target])
+    regret_pp = tuple(
+        (None,) * len(table.keys) if best is None else _known(losses[best])
+        for best in grid.best_on_average
+    )
+    moved = [
+        loss
+        for source, row in enumerate(regret_pp)
+        for target, loss in enumerate(row)
+        if source != target and loss is not None
+    ]
+    return TransferRegret(
+        keys=table.keys,
+        regret_pp=regret_pp,
+        fixed_pp=_known(_against_own(test, grid, table.runs("fixed"))),
+        learned_pp=_known(_against_own(test, grid, table.runs("meta"))),
+        mean_pp=sum(moved) / len(moved) if moved else None,
+    )
+
+
+def _against_own(test: Matrix, grid: Grid, runs: StrategyRuns | None) -> NDArray[np.float64]:
+    losses = np.full(test.shape[1], np.nan)
+    reached = None if runs is None else runs.best("test_acc_last")
+    for target, best in enumerate(grid.best_on_average):
+        if best is not None and reached is not None:
+            losses[target] = mean_loss_pp(test[best, target], reached[target])
+    return losses
+
+
+def mean_loss_pp(own: NDArray[np.float64], other: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Returns the mean over seeds, the last axis, of those where both are known; NaN if none."""
+    losses = 100 * (own - other)
+    known = np.isfinite(losses)
+    pairs = known.sum(axis=-1)
+    total = np.where(known, losses, 0.0).sum(axis=-1)
+    return np.asarray(np.where(pairs, total / np.maximum(pairs, 1), np.nan))
+
+
+def _known(losses: NDArray[np.float64]) -> tuple[float | None, ...]:
+    return tuple(loss if np.isfinite(loss) else None for loss in losses.tolist())
