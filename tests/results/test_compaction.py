@@ -406,7 +406,8 @@ def test_kills_at_random_moments_lose_and_double_nothing(tmp_path: Path) -> None
         said |= {line for line in packer.communicate()[0].split("\n")[:-1] if line[0] == "t"}
         assert said <= set(says(tmp_path))
     found = says(tmp_path)
-    assert len(found) > 10 * KILLS
+    # How many were written in between is the machine's affair.
+    assert len(found) > KILLS
     compact(tmp_path)
     assert says(tmp_path) == found
     assert not any(name.startswith("t") for name in names(tmp_path, "trials"))

@@ -71,8 +71,8 @@ def answering(greeting: bytes) -> Iterator[str]:
             with contextlib.suppress(OSError):
                 while True:
                     connection, _ = server.accept()
-                    connection.sendall(greeting)
                     connections.append(connection)
+                    connection.sendall(greeting)
 
         connections: list[socket.socket] = []
         threading.Thread(target=answer, daemon=True).start()

@@ -114,7 +114,8 @@ def test_machines_that_share_an_object_store_only_run_a_study(
     plan = make_plan(SPEC, [open_dataset("digits", folder.datasets)])
     shared = StudyFolder(tmp_path / "shared", store)
     rows = {row["trial_id"]: row for row in read_trials(here).to_pylist()}
-    for job in plan.jobs[-2:]:
+    whole = [job for job in plan.jobs if job.trial.stop_after is None]
+    for job in whole[-2:]:
         outcome = run_trial(job.trial, shared, job.bank)
         assert rows[job.trial.id]["test_acc_last"] == outcome.test_last.accuracy
         curve = read_steps(here, [job.trial.id])["val_acc"].to_pylist()

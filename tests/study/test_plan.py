@@ -48,6 +48,15 @@ def test_strategies_share_the_trials_that_they_have_in_common(digits: ImageDatas
     assert len(set(plan.trial_ids)) == len(plan.jobs)
 
 
+def test_parts_of_runs_are_not_planned_as_trials(digits: ImageDataset) -> None:
+    """A part may be found in a whole run, so that no trial of its own is ever there."""
+    spec = replace(SPEC, strategies=("grid", "grid+asha", "pbt"), epochs=18)
+    plan = make_plan(spec, [digits])
+    whole = make_plan(replace(spec, strategies=("grid",)), [digits])
+    assert set(plan.trial_ids) == set(whole.trial_ids)
+    assert len(plan.jobs) > len(plan.trial_ids)
+
+
 def test_adding_to_a_study_keeps_its_trials(digits: ImageDataset) -> None:
     before = set(make_plan(SPEC, [digits]).trial_ids)
     for more in (

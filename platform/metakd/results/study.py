@@ -55,8 +55,9 @@ class StudyRecord:
             "transfer", "multi_teacher" or "learning_to_teach".
         settings: The settings, in the order of the report.
         seeds: The seeds of a setting by their numbers in its stream (``results.seeds``).
-        planned_trials: Ids of the trials that are known before anything runs. Those that strategies
-            choose later are in ``searches.parquet``; any others in the same folder do not count.
+        planned_trials: Ids of the whole runs that are known before anything runs. Trials that
+            strategies choose later are in ``searches.parquet``; any others in the same folder do
+            not count.
         versions: Installed versions by package.
         git_commit: Commit of the code, "" when unknown.
         command: The command line.

@@ -88,8 +88,8 @@ def announce_plan(
     settings, seeds = len(plan.settings), spanned(plan.seed_counts, "seed")
     to_run = len({job.id for job in board.known()}.intersection(plan.trial_ids))
     console.print(
-        f"trials       {len(plan.jobs)} in {settings} settings × {seeds}; "
-        f"{len(plan.jobs) - to_run} finished, {to_run} to run"
+        f"trials       {len(plan.trial_ids)} in {settings} settings × {seeds}; "
+        f"{len(plan.trial_ids) - to_run} finished, {to_run} to run"
     )
     further = sum(search.runs_to_come for search in board.unfinished())
     if further >= 1:

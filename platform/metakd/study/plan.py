@@ -110,8 +110,8 @@ class Plan:
 
     @cached_property
     def trial_ids(self) -> tuple[str, ...]:
-        """Their ids, in the same order."""
-        return tuple(job.trial.id for job in self.jobs)
+        """The ids of those that are whole runs: epochs of one may be found in another trial."""
+        return tuple(job.trial.id for job in self.jobs if job.trial.stop_after is None)
 
     @cached_property
     def expected_trials(self) -> float:
