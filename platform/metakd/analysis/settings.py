@@ -32,8 +32,17 @@ def setting_results(
     charged = {
         name: cost_in_plain_runs(table, result)[in_steps] for name, result in reached.items()
     }
+    learned = table.runs("meta")
+    taus = [learned.best(name) for name in ("tau_s_last", "tau_t_last")] if learned else []
     results = [
-        _setting_result(table, grid, index, to_main[index], _scores(reached, charged, index))
+        _setting_result(
+            table,
+            grid,
+            index,
+            to_main[index],
+            _scores(reached, charged, index),
+            [_median_or_none(tau[index]) for tau in taus] or [None, None],
+        )
         for index in range(len(table.settings))
     ]
     p_values = [paired_p_value(np.asarray(result.differences_pp)) for result in results]
@@ -71,8 +80,9 @@ def _setting_result(
     index: int,
     differences: NDArray[np.float64],
     scores: tuple[StrategyScore, ...],
+    learned_taus: Sequence[float | None],
 ) -> SettingResult:
-    setting, learned = table.settings[index], table.runs("meta")
+    setting = table.settings[index]
     paired = np.isfinite(differences)
     versus_main = paired_interval(differences)
     best = grid.best_on_average[index] if grid else None
@@ -93,8 +103,8 @@ def _setting_result(
         verdict=accuracy_verdict(versus_main, table.margin_pp),
         best_tau=None if best is None else table.temperatures[best],
         best_tau_by_seed=tuple(float(tau) for tau in chosen[np.isfinite(chosen)]),
-        learned_tau_s=_median_or_none(learned.best("tau_s_last")[index]) if learned else None,
-        learned_tau_t=_median_or_none(learned.best("tau_t_last")[index]) if learned else None,
+        learned_tau_s=learned_taus[0],
+        learned_tau_t=learned_taus[1],
     )
 
 

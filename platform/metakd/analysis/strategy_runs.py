@@ -19,6 +19,7 @@ from metakd.results.study import StoreError
 SCORES = ("val_acc_last", "test_acc_last", "val_acc_selected", "test_acc_selected")
 # Of a run that has its scores.
 ENDS = (*SCORES, "tau_s_last", "tau_t_last")
+MEASURED = (*ENDS, *COSTS, "wall_s")
 
 
 @dataclass(frozen=True)
@@ -149,7 +150,7 @@ class StrategyRuns:
             "until_epoch": 0,
             "has_failed": False,
         }
-        empty |= dict.fromkeys((*ENDS, *COSTS, "wall_s"), np.nan)
+        empty |= dict.fromkeys(MEASURED, np.nan)
         width = ((0, more), (0, 0), (0, 0))
         padded: dict[str, Any] = {
             name: np.pad(getattr(self, name), width, constant_values=value)
@@ -160,7 +161,7 @@ class StrategyRuns:
     def within(self, cells: NDArray[np.bool_]) -> "StrategyRuns":
         """Returns the same with nothing outside some settings and seeds, ``[setting, seed]``."""
         measured: dict[str, Any] = {
-            name: np.where(cells, getattr(self, name), np.nan) for name in (*ENDS, *COSTS, "wall_s")
+            name: np.where(cells, getattr(self, name), np.nan) for name in MEASURED
         }
         return replace(
             self,
@@ -235,7 +236,7 @@ def _arranged(
     from_epoch, until_epoch = (np.zeros(all_of_it, np.int64) for _ in range(2))
     is_there, has_failed, lacks_scores = (np.zeros(all_of_it, bool) for _ in range(3))
     may_follow = np.zeros(shape, bool)
-    measured = {name: np.full(all_of_it, np.nan) for name in (*ENDS, *COSTS, "wall_s")}
+    measured = {name: np.full(all_of_it, np.nan) for name in MEASURED}
     for at, segment in segments.items():
         index = position.get(str(segment["trial_id"]), NO_RUN)
         trial: Row = {} if index == NO_RUN else rows[index]

@@ -14,9 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from metakd.analysis.places import Places
-from metakd.analysis.rows import COSTS, FACTORS, NO_RUN, Row
+from metakd.analysis.rows import FACTORS, NO_RUN, Row
 from metakd.analysis.strata import Strata
-from metakd.analysis.strategy_runs import ENDS, StrategyRuns, arrange_runs
+from metakd.analysis.strategy_runs import MEASURED, StrategyRuns, arrange_runs
 from metakd.results.reader import read_trials
 from metakd.results.searches import planned_segments, read_searches
 from metakd.results.seeds import stream_groups, stream_key
@@ -28,7 +28,7 @@ COLUMNS = (
     *("ended", "versions_json", "git_commit"),
     *(*FACTORS, "train_samples", "validation_samples", "test_samples"),
     "validation_samples_learned",
-    *("tau_s_init", "tau_t_init", "epochs", "teacher_test_acc_last", *ENDS, *COSTS, "wall_s"),
+    *("tau_s_init", "tau_t_init", "epochs", "teacher_test_acc_last", *MEASURED),
 )
 
 

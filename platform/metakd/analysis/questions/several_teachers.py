@@ -93,12 +93,11 @@ def _students(
     """
     test = np.full((len(models), len(where), table.shape[1]), np.nan)
     is_chosen = test.copy()
+    chosen = runs.best_row()[where]
     # Its segments are the teachers, in order.
     for k, model in enumerate(models[: len(runs.row)]):
-        teachers = [row["teacher"] for row in table.rows]
-        is_of_it = np.array([*(teacher == model for teacher in teachers), False])
+        is_of_it = np.array([*(row["teacher"] == model for row in table.rows), False])
         at = runs.row[k, where]
         test[k] = np.where(is_of_it[at], runs.test_acc_last[k, where], np.nan)
-        chosen = runs.best_row()[where]
         is_chosen[k] = np.where(chosen != NO_RUN, chosen == at, np.nan)
     return test, is_chosen
