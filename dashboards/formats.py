@@ -150,10 +150,10 @@ class Sides:
 
 def sides_of(summary: Summary) -> Sides:
     """Returns the names of a study's learner and of its main baseline."""
-    if summary.protagonist == "meta":
+    if summary.learner == "meta":
         return Sides()
     learner, baseline = (
-        label_of(name, summary.question) for name in (summary.protagonist, summary.main_rival)
+        label_of(name, summary.question) for name in (summary.learner, summary.baseline)
     )
     return Sides(learner.removeprefix("the "), learner, baseline.removeprefix("the "), baseline)
 

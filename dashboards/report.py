@@ -108,8 +108,8 @@ def write_report(
 def render(summary: Summary, refresh_s: int | None = None) -> str:
     """Returns the whole page; the same summary gives the same bytes."""
     span = reach((c.effect for c in summary.comparisons), summary.margin_pp)
-    rivals = [rival.overall.effect for rival in summary.rivals]
-    wide = reach(rivals, summary.margin_pp)
+    baselines = [baseline.overall.effect for baseline in summary.baselines]
+    wide = reach(baselines, summary.margin_pp)
     styles = styles_in(summary)
     wall = summary.wall_clock
     provenance = dict(summary.provenance)
@@ -124,8 +124,8 @@ def render(summary: Summary, refresh_s: int | None = None) -> str:
         sides=sides_of(summary),
         bars=[interval_bar(c.effect, summary.margin_pp, span) for c in summary.comparisons],
         styles=styles,
-        rival_bars=[interval_bar(effect, summary.margin_pp, wide) for effect in rivals],
-        rival_marks=[swatch(styles[rival.strategy]) for rival in summary.rivals],
+        baseline_bars=[interval_bar(effect, summary.margin_pp, wide) for effect in baselines],
+        baseline_marks=[swatch(styles[baseline.strategy]) for baseline in summary.baselines],
         tiles=arrange(summary.settings),
         allocation=allocation_table(summary.deciding),
         wall_clock_title=wall and wall_clock_title(wall),

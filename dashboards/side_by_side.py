@@ -15,7 +15,7 @@ from dashboards.questions import opening
 from dashboards.questions.elements import headline_comparison
 from dashboards.shell import render_page
 from dashboards.svg import interval_bar, reach
-from metakd.analysis.contest import CONTENDERS, SINGLE
+from metakd.analysis.pair import CONTENDERS, SINGLE
 from metakd.analysis.questions.learner import main_comparison
 from metakd.analysis.summary import Comparison, SettingResult, Summary
 from metakd.analysis.wording import at_start, listed
@@ -146,11 +146,11 @@ def warnings(studies: Sequence[Study]) -> list[str]:
         if study.summary.deciding is not None and study.summary.deciding.goes_on
     ]
     searching = [study for study in studies if study.summary.question not in CONTENDERS]
-    if _differ(studies, lambda s: (s.protagonist, s.main_rival)):
+    if _differ(studies, lambda s: (s.learner, s.baseline)):
         kinds = dict.fromkeys(f"{s.sides.learned} minus {s.sides.baseline}" for s in studies)
         found.append(f"Differences are not of the same two: {listed(list(kinds))}.")
     if _differ(searching, lambda s: s.temperatures):
-        found.append("The grids differ: “the full grid” is another rival in each study.")
+        found.append("The grids differ: “the full grid” is another baseline in each study.")
     if _differ(searching, lambda s: s.fixed_tau):
         taus = listed([f"{study.summary.fixed_tau:g}" for study in searching])
         found.append(f"“No search” means another temperature in each study (τ = {taus}).")
@@ -182,13 +182,15 @@ def forests(studies: Sequence[Study]) -> dict[str, list[ForestRow]]:
     searching = [study for study in studies if study.summary.question not in CONTENDERS]
     found = {TITLES[baseline]: forest(searching, baseline) for baseline in TITLES if searching}
     others = [study for study in studies if study not in searching]
-    kinds = [(study.summary.question, study.summary.protagonist) for study in others]
+    kinds = [(study.summary.question, study.summary.learner) for study in others]
     for question, learner in dict.fromkeys(kinds):
         alike = [
             study for study, kind in zip(others, kinds, strict=True) if kind == (question, learner)
         ]
-        for baseline in dict.fromkeys([*(s.summary.main_rival for s in alike), SINGLE]):
-            having = [s for s in alike if main_comparison(s.summary.rivals, baseline) is not None]
+        for baseline in dict.fromkeys([*(s.summary.baseline for s in alike), SINGLE]):
+            having = [
+                s for s in alike if main_comparison(s.summary.baselines, baseline) is not None
+            ]
             if having:
                 names = (label_of(name, question) for name in (learner, baseline))
                 found[at_start(" against ".join(names))] = forest(having, baseline)
@@ -198,7 +200,7 @@ def forests(studies: Sequence[Study]) -> dict[str, list[ForestRow]]:
 def forest(studies: Sequence[Study], baseline: str) -> list[ForestRow]:
     """Returns every study's comparison with one baseline, on one scale, over its own margin."""
     found = [
-        (study, next(c for c in _comparisons(study.summary) if c.rival == baseline))
+        (study, next(c for c in _comparisons(study.summary) if c.baseline == baseline))
         for study in studies
     ]
     span = max(reach([c.effect], study.summary.margin_pp) for study, c in found)
@@ -211,9 +213,9 @@ def forest(studies: Sequence[Study], baseline: str) -> list[ForestRow]:
 def _comparisons(summary: Summary) -> list[Comparison]:
     if summary.question not in CONTENDERS:
         return list(summary.comparisons)
-    overall = [rival.overall for rival in summary.rivals]
+    overall = [baseline.overall for baseline in summary.baselines]
     return [
-        replace(each, label=at_start(label_of(each.rival, summary.question))) for each in overall
+        replace(each, label=at_start(label_of(each.baseline, summary.question))) for each in overall
     ]
 
 

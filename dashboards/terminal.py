@@ -9,7 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from dashboards.formats import NONE, effect, plain
-from metakd.analysis.summary import Rival, SettingResult, StrategyScore, Summary
+from metakd.analysis.summary import Baseline, SettingResult, StrategyScore, Summary
 
 WIDTH = 100
 # Usual keys stay on one line; long ones take more lines, not the room of the numbers.
@@ -36,7 +36,10 @@ def verdict_lines(summary: Summary) -> list[str]:
 
 def usual_tables(summary: Summary) -> list[Table]:
     """Returns the table of settings, and that of further strategies where there are any."""
-    return [settings_table(summary), *([other_strategies_table(summary)] if summary.rivals else [])]
+    return [
+        settings_table(summary),
+        *([other_strategies_table(summary)] if summary.baselines else []),
+    ]
 
 
 def settings_table(summary: Summary) -> Table:
@@ -60,7 +63,7 @@ def other_strategies_table(summary: Summary) -> Table:
     """
     numbers = ("test", "runs charged", "learned − it")
     return new_table(
-        "strategy", numbers, map(strategy_cells, summary.rivals), ["verdict", "clear gap"]
+        "strategy", numbers, map(strategy_cells, summary.baselines), ["verdict", "clear gap"]
     )
 
 
@@ -86,15 +89,15 @@ def new_table(
     return table
 
 
-def strategy_cells(rival: Rival) -> tuple[str, ...]:
+def strategy_cells(baseline: Baseline) -> tuple[str, ...]:
     """Returns a strategy's row: name, test, runs charged, difference, verdict, clear gap."""
     return (
-        wrapped(rival.strategy),
-        plain(rival.test_pp),
-        plain(rival.runs_charged),
-        effect(rival.overall.effect),
-        rival.overall.accuracy_verdict,
-        CLEAR_GAPS[rival.claim] if rival.p_holm is not None else NONE,
+        wrapped(baseline.strategy),
+        plain(baseline.test_pp),
+        plain(baseline.runs_charged),
+        effect(baseline.overall.effect),
+        baseline.overall.accuracy_verdict,
+        CLEAR_GAPS[baseline.claim] if baseline.p_holm is not None else NONE,
     )
 
 
@@ -113,7 +116,7 @@ def _setting_cells(setting: SettingResult) -> tuple[str, ...]:
         accuracy(scores.get("fixed")),
         accuracy(scores.get("grid"), setting.best_tau),
         learned,
-        effect(setting.versus_main),
+        effect(setting.versus_baseline),
         clear_gap(setting),
     )
 

@@ -156,7 +156,7 @@ def badge_tone(comparison: Comparison) -> str:
 
 def styles_in(summary: Summary) -> dict[str, Style]:
     """Returns the styles of all strategies of a summary, in the order of legends and tables."""
-    parts = (summary.anytime, summary.degradations, summary.profiles, summary.rivals)
+    parts = (summary.anytime, summary.degradations, summary.profiles, summary.baselines)
     styles = styles_of([*summary.strategies, *(found.strategy for part in parts for found in part)])
     return {name: style_of(name, summary.question) or style for name, style in styles.items()}
 

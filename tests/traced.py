@@ -16,7 +16,7 @@ WRITTEN = re.compile(MARK + r"[+−-]?\d[\d,]*(?:\.\d+)?(?:e[+-]?\d+)?")
 DIGITS = re.compile(r"(?<![\w.])\d[\d,]*(?:\.\d+)?(?!\w)")
 IN_TEXT = re.compile(r"(?<![\w.])(?=[+−-]?\d)")
 # What tells parts of a summary apart, and is looked up.
-NAMES = {"strategy", "strategies", "question", "factor", "measure", "order", "created", "rival"}
+NAMES = {"strategy", "strategies", "question", "factor", "measure", "order", "created", "baseline"}
 
 
 class Traced:

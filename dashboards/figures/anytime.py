@@ -20,8 +20,8 @@ from dashboards.figures.figure import (
 )
 from dashboards.formats import counted_runs, plain, runs
 from dashboards.theme import MAIN, line_px, styles_in
-from metakd.analysis.contest import CONTENDERS
 from metakd.analysis.curves import AnytimeCurve
+from metakd.analysis.pair import CONTENDERS
 from metakd.analysis.summary import Summary
 from metakd.analysis.wording import at_start, listed
 from metakd.strategies import Style, label_of
@@ -88,7 +88,7 @@ def anytime_figure(summary: Summary) -> Figure | None:
         return None
     most = max(curve.runs[-1] for curve in curves)
     title = (
-        learner_title(curves, summary.protagonist, summary.main_rival, summary.question)
+        learner_title(curves, summary.learner, summary.baseline, summary.question)
         if summary.question in CONTENDERS
         else anytime_title(curves)
     )

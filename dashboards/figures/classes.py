@@ -123,7 +123,7 @@ def classes_figure(summary: Summary) -> Figure | None:
         rows=tuple(rows[index] for index in evenly(len(rows), TABLE_ROWS)),
         foot=f"Means over the last {epochs_in_words(summary)}, counted by samples, then over "
         "settings and seeds."
-        + left_out(len(drawn), len(found), "panels", "the protagonist’s first")
+        + left_out(len(drawn), len(found), "panels", "the learner’s first")
         + left_out(len(kept[0]), len(drawn[0].classes), "classes", "the least usual ones")
         + (f" The table lists {TABLE_ROWS} of them." if len(rows) > TABLE_ROWS else ""),
     )

@@ -23,7 +23,7 @@ from dashboards.figures.figure import (
     words,
 )
 from dashboards.formats import Sides, between, sides_of, signed
-from metakd.analysis.contest import CONTENDERS
+from metakd.analysis.pair import CONTENDERS
 from metakd.analysis.questions.learner import main_comparison
 from metakd.analysis.statistics.intervals import Interval
 from metakd.analysis.summary import SettingCounts, SettingResult, Summary
@@ -132,15 +132,15 @@ def differences_figure(summary: Summary) -> Figure | None:
 
 def _overall(summary: Summary) -> Interval | None:
     if summary.question in CONTENDERS:
-        main = main_comparison(summary.rivals, summary.main_rival)
+        main = main_comparison(summary.baselines, summary.baseline)
         return None if main is None else main.effect
-    return next((c.effect for c in summary.comparisons if c.rival == "full_grid"), None)
+    return next((c.effect for c in summary.comparisons if c.baseline == "full_grid"), None)
 
 
 def _weight(setting: SettingResult) -> float:
     """How much a setting has to be seen: what the title counts comes first."""
     is_claim = setting.claim in ("ahead", "behind")
-    return math.inf if is_claim else abs(setting.versus_main.mean_pp or 0.0)
+    return math.inf if is_claim else abs(setting.versus_baseline.mean_pp or 0.0)
 
 
 @dataclass(frozen=True)
@@ -183,7 +183,7 @@ def _setting_traces(rows: Sequence[_Row]) -> list[Trace]:
     with_interval = [
         (row, effect.mean_pp, effect.low_pp, effect.high_pp)
         for row in rows
-        for effect in [row.setting.versus_main]
+        for effect in [row.setting.versus_baseline]
         if effect.mean_pp is not None and effect.low_pp is not None and effect.high_pp is not None
     ]
     traces: list[Trace] = [
@@ -247,7 +247,7 @@ def _layout(
     right = {"xref": "paper", "xanchor": "left", "xshift": 14}
     notes: list[Layout] = []
     for row in rows:
-        effect = row.setting.versus_main
+        effect = row.setting.versus_baseline
         numbers = f"{signed(effect.mean_pp)}  {between(effect.low_pp, effect.high_pp)}"
         holds = row.setting.claim in ("ahead", "behind")
         font = {"size": 12, "color": "@ink" if holds else "@muted"}
@@ -292,14 +292,14 @@ def _layout(
 
 
 def _reach(rows: Sequence[_Row], overall: Interval | None, margin_pp: float) -> list[float]:
-    effects = [row.setting.versus_main for row in rows] + ([] if overall is None else [overall])
+    effects = [row.setting.versus_baseline for row in rows] + ([] if overall is None else [overall])
     seen = [value for row in rows for value in row.setting.differences_pp]
     ends = [end for effect in effects for end in (effect.low_pp, effect.high_pp)]
     return padded([*seen, *ends, -margin_pp, margin_pp], 0.05)
 
 
 def _cells(setting: SettingResult) -> tuple[str, ...]:
-    effect = setting.versus_main
+    effect = setting.versus_baseline
     by_seed = [signed(value) for value in setting.differences_pp[:MAX_DOTS]]
     if len(setting.differences_pp) > MAX_DOTS:
         by_seed.append("…")

@@ -17,7 +17,7 @@ from dashboards.figures.figure import (
 )
 from dashboards.formats import from_to, plain
 from dashboards.theme import styles_in
-from metakd.analysis.contest_answers import LearningTeacher
+from metakd.analysis.learner_answers import LearningTeacher
 from metakd.analysis.summary import Summary
 from metakd.analysis.teaching_curves import CurveBand, QuizFall, TeachingCurve
 from metakd.analysis.wording import counted
@@ -119,7 +119,7 @@ class _Drawn:
             columns=("setting", "strategy", "of", "first", "last", "its interval"),
             rows=tuple(self.rows[index] for index in kept),
             foot=foot
-            + left_out(self.panels, self.curves, "panels", "the protagonist’s first")
+            + left_out(self.panels, self.curves, "panels", "the learner’s first")
             + left_out(len(kept), len(self.rows), "lines", "evenly, in the table"),
         )
 
@@ -179,7 +179,7 @@ def _draw(summary: Summary, lines: Mapping[str, Style], y: Layout, digits: int) 
 def _first_strategy(summary: Summary) -> str | None:
     """Returns the strategy of the titles: the learner, or else the first with curves."""
     names = [curve.strategy for curve in summary.teaching_curves]
-    return summary.protagonist if summary.protagonist in names else next(iter(names), None)
+    return summary.learner if summary.learner in names else next(iter(names), None)
 
 
 def _bands(curve: TeachingCurve, lines: Mapping[str, Style]) -> list[CurveBand]:

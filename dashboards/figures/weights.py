@@ -41,7 +41,7 @@ TABLE_ROWS = 100
 def first_strategy(summary: Summary) -> str | None:
     """Returns the strategy of the titles: the learner, or else the first with weights."""
     names = [curve.strategy for curve in summary.weights]
-    return summary.protagonist if summary.protagonist in names else next(iter(names), None)
+    return summary.learner if summary.learner in names else next(iter(names), None)
 
 
 def in_order(summary: Summary) -> list[WeightsCurve]:
@@ -127,7 +127,7 @@ def weights_figure(summary: Summary) -> Figure | None:
         foot="Bands: t interval of each mean by itself, over seeds, none below 3. A title’s "
         f"preference is of the mean over the last {epochs_in_words(summary)}, settings and seeds, "
         "after Holm’s correction over the teachers."
-        + left_out(len(drawn), len(curves), "panels", "the protagonist’s first")
+        + left_out(len(drawn), len(curves), "panels", "the learner’s first")
         + left_out(min(len(rows), TABLE_ROWS), len(rows), "lines", "evenly, in the table"),
     )
 

@@ -9,7 +9,7 @@ from markupsafe import Markup
 from dashboards.formats import NONE, between, factor, level, sides_of, signed
 from dashboards.theme import NEUTRAL
 from metakd.analysis.comparison import no_data
-from metakd.analysis.contest import CONTENDERS
+from metakd.analysis.pair import CONTENDERS
 from metakd.analysis.questions.learner import main_comparison
 from metakd.analysis.statistics.intervals import Interval
 from metakd.analysis.summary import Comparison, Summary
@@ -51,9 +51,9 @@ class Opening:
 def headline_comparison(summary: Summary) -> Comparison:
     """Returns the comparison that the verdict is about, as the verdict chooses it."""
     if summary.question in CONTENDERS:
-        main = main_comparison(summary.rivals, summary.main_rival)
-        return main or no_data(summary.main_rival, summary.main_rival)
-    found = {comparison.rival: comparison for comparison in summary.comparisons}
+        main = main_comparison(summary.baselines, summary.baseline)
+        return main or no_data(summary.baseline, summary.baseline)
+    found = {comparison.baseline: comparison for comparison in summary.comparisons}
     known = [found[name] for name in BASELINES if found[name].accuracy_verdict != "no data"]
     return known[0] if known else found["full_grid"]
 
@@ -61,7 +61,7 @@ def headline_comparison(summary: Summary) -> Comparison:
 def difference_key(comparison: Comparison, question: str = "") -> KeyFigure:
     """Returns the learner minus a baseline."""
     effect = comparison.effect
-    note = "no complete pair of a learned and a rival run"
+    note = "no complete pair of a learned and a baseline run"
     if effect.mean_pp is not None:
         note = f"no interval: {effect.method}" if effect.low_pp is None else interval_words(effect)
     unit = "points" if effect.mean_pp is not None else ""
@@ -92,8 +92,8 @@ def compute_key(comparison: Comparison, question: str = "") -> KeyFigure:
         "in seconds": comparison.cost_ratio_seconds,
     }
     baseline = at_start(_baseline(comparison, question))
-    if comparison.rival in BASELINES:
-        baseline = "The grid" if comparison.rival == "full_grid" else "One run"
+    if comparison.baseline in BASELINES:
+        baseline = "The grid" if comparison.baseline == "full_grid" else "One run"
     known = [f"{factor(ratio)} {what}" for what, ratio in ratios.items() if ratio is not None]
     note = f"{baseline} costs {' and '.join(known)}" if known else "no measured cost"
     match comparison.cost_verdict:
@@ -122,4 +122,4 @@ def settings_key(summary: Summary) -> KeyFigure:
 
 
 def _baseline(comparison: Comparison, question: str) -> str:
-    return BASELINES.get(comparison.rival) or label_of(comparison.rival, question)
+    return BASELINES.get(comparison.baseline) or label_of(comparison.baseline, question)

@@ -20,8 +20,8 @@ from dashboards.questions.elements import (
 from dashboards.svg import LEFT, RIGHT, WIDTH, PointsScale, interval_bar, reach
 from dashboards.terminal import accuracy, clear_gap, new_table, strategy_cells, wrapped
 from dashboards.theme import styles_in
-from metakd.analysis.contest import CONTENDERS, SINGLE
-from metakd.analysis.contest_answers import ContestAnswer, Part
+from metakd.analysis.learner_answers import LearnerAnswer, Part
+from metakd.analysis.pair import CONTENDERS, SINGLE
 from metakd.analysis.questions.learner import COMPANY, PARTS
 from metakd.analysis.summary import Summary
 from metakd.strategies import label_of
@@ -58,7 +58,7 @@ class LearnerTable:
     parts: tuple[PartRow, ...]
 
 
-def part_rows(answer: ContestAnswer, margin_pp: float) -> tuple[PartRow, ...]:
+def part_rows(answer: LearnerAnswer, margin_pp: float) -> tuple[PartRow, ...]:
     """Returns a row for each part of the method, all intervals on one scale."""
     span = reach((part.effect for part in answer.parts), margin_pp)
     return tuple(
@@ -88,9 +88,9 @@ def baselines_plot(summary: Summary) -> Markup | None:
 
     One row for each strategy that learns no more than the learner does.
     """
-    by_name = {rival.strategy: rival.overall.effect for rival in summary.rivals}
+    by_name = {baseline.strategy: baseline.overall.effect for baseline in summary.baselines}
     contenders = CONTENDERS[summary.question]
-    order = dict.fromkeys([summary.main_rival, *contenders.rivals, *contenders.learners])
+    order = dict.fromkeys([summary.baseline, *contenders.baselines, *contenders.learners])
     known = {
         name: by_name[name]
         for name in order
@@ -131,7 +131,7 @@ def baselines_plot(summary: Summary) -> Markup | None:
 
 
 def strategies_table(
-    summary: Summary, answer: ContestAnswer, own: Mapping[str, float | None] | None = None
+    summary: Summary, answer: LearnerAnswer, own: Mapping[str, float | None] | None = None
 ) -> Table:
     """Returns test accuracy in %, cost in plain runs and the learner minus each in points.
 
@@ -145,23 +145,23 @@ def strategies_table(
     """
 
     def rows() -> Iterator[tuple[str, ...]]:
-        if summary.protagonist in summary.strategies:
+        if summary.learner in summary.strategies:
             reached = (plain(answer.test_pp), plain(answer.runs_charged))
-            yield row(summary.protagonist, summary.protagonist, *reached, "", "", "")
-        for rival in summary.rivals:
-            yield row(rival.strategy, *strategy_cells(rival))
+            yield row(summary.learner, summary.learner, *reached, "", "", "")
+        for baseline in summary.baselines:
+            yield row(baseline.strategy, *strategy_cells(baseline))
 
     def row(strategy: str, name: str, test: str, *rest: str) -> tuple[str, ...]:
         return (name, test, *([plain(own.get(strategy))] if own else []), *rest)
 
     numbers = ["test", *(["its teacher"] if own else []), "runs charged"]
-    numbers.append(f"{summary.protagonist} − it")
+    numbers.append(f"{summary.learner} − it")
     return new_table("strategy", numbers, rows(), ["verdict", "clear gap"])
 
 
 def settings_table(summary: Summary) -> Table:
     """Returns test accuracies in % by setting, and the learner minus its main baseline."""
-    learner, baseline = summary.protagonist, summary.main_rival
+    learner, baseline = summary.learner, summary.baseline
     further = (name for name in SHOWN if name in summary.strategies and name != baseline)
     shown = [*further, baseline, learner]
     numbers = ["n train", *(HEADS.get(name, name) for name in shown)]
@@ -174,7 +174,7 @@ def settings_table(summary: Summary) -> Table:
                 wrapped(setting.key),
                 str(setting.train_samples),
                 *(accuracy(scores.get(name)) for name in shown),
-                effect(setting.versus_main),
+                effect(setting.versus_baseline),
                 clear_gap(setting),
             )
 

@@ -22,8 +22,8 @@ from dashboards.questions.learner import (
 )
 from dashboards.svg import interval_bar, reach, swatch
 from dashboards.theme import badge_tone, styles_in
-from metakd.analysis.contest import CONTENDERS
-from metakd.analysis.contest_answers import LearningTeacher, Teaching
+from metakd.analysis.learner_answers import LearningTeacher, Teaching
+from metakd.analysis.pair import CONTENDERS
 from metakd.analysis.summary import Summary
 
 
@@ -49,7 +49,7 @@ def opening(summary: Summary) -> Opening:
     teaching = summary.teaching
     if teaching is None:
         return Opening()
-    own = [each for each in teaching.teachers if each.strategy == summary.protagonist]
+    own = [each for each in teaching.teachers if each.strategy == summary.learner]
     return Opening(
         tone=badge_tone(headline_comparison(summary)),
         drawing=baselines_plot(summary),

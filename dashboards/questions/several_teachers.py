@@ -18,8 +18,8 @@ from dashboards.questions.learner import (
 from dashboards.svg import interval_bar, reach, swatch
 from dashboards.terminal import new_table, wrapped
 from dashboards.theme import badge_tone, teacher_styles
-from metakd.analysis.contest import SINGLE
-from metakd.analysis.contest_answers import Ensemble, SingleTeacher
+from metakd.analysis.learner_answers import Ensemble, SingleTeacher
+from metakd.analysis.pair import SINGLE
 from metakd.analysis.questions.learner import main_comparison
 from metakd.analysis.summary import Summary
 
@@ -51,8 +51,8 @@ def opening(summary: Summary) -> Opening:
     if summary.ensemble is None:
         return Opening()
     main = headline_comparison(summary)
-    single = main_comparison(summary.rivals, SINGLE)
-    further = [single] if single is not None and main.rival != SINGLE else []
+    single = main_comparison(summary.baselines, SINGLE)
+    further = [single] if single is not None and main.baseline != SINGLE else []
     return Opening(
         tone=badge_tone(main),
         drawing=baselines_plot(summary),
@@ -78,7 +78,7 @@ def tables(summary: Summary) -> list[Table]:
 def single_teachers_table(summary: Summary, ensemble: Ensemble) -> Table:
     """Returns for each teacher its own test accuracy and its student's, with their intervals."""
     many = _has_many(ensemble)
-    numbers = ("parameters", "its test", "student alone", "chosen", f"{summary.protagonist} − it")
+    numbers = ("parameters", "its test", "student alone", "chosen", f"{summary.learner} − it")
     rows = [
         (
             wrapped(f"{teacher.name} of {teacher.ensemble}" if many else teacher.name),

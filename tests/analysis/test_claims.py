@@ -26,9 +26,9 @@ def results_of(study):
 
 @given(st.integers(0, 10_000), st.integers(3, 12))
 def test_the_p_value_is_scipys(seed, pairs) -> None:
-    learned, rival = np.random.default_rng(seed).normal(90, 1, (2, pairs))
-    expected = stats.ttest_rel(learned, rival).pvalue
-    assert paired_p_value(learned - rival) == pytest.approx(expected)
+    learned, baseline = np.random.default_rng(seed).normal(90, 1, (2, pairs))
+    expected = stats.ttest_rel(learned, baseline).pvalue
+    assert paired_p_value(learned - baseline) == pytest.approx(expected)
 
 
 @pytest.mark.parametrize("pairs", [0, 1, 2])
@@ -152,7 +152,7 @@ def test_a_setting_that_is_alone_significant_is_not_claimed_among_many(made_up) 
 
     first, *others = results_of(made_up(accuracy=accuracy, seeds=6))
     assert 0.0125 < first.p_value < 0.05
-    assert first.versus_main.low_pp > 0
+    assert first.versus_baseline.low_pp > 0
     assert first.p_holm == pytest.approx(4 * first.p_value)
     assert {setting.claim for setting in (first, *others)} == {"no clear gap"}
     [alone] = results_of(

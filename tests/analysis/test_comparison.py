@@ -8,7 +8,7 @@ from metakd.analysis.table import make_table
 
 def compared(study):
     table = make_table(study.record(), tuple(study.rows()))
-    return {comparison.rival: comparison for comparison in compare(table, choose(table))}
+    return {comparison.baseline: comparison for comparison in compare(table, choose(table))}
 
 
 def by_hand(method, tau, setting, seed):
@@ -18,9 +18,13 @@ def by_hand(method, tau, setting, seed):
     return tau / 100, {0.0: 0.8, 1.0: 0.86, 2.0: 0.87, 4.0: 0.88, 8.0: 0.90}[tau]
 
 
-def test_the_three_rivals_and_their_differences(made_up) -> None:
+def test_the_three_baselines_and_their_differences(made_up) -> None:
     full, equal, none = compared(made_up(accuracy=by_hand)).values()
-    assert (full.rival, equal.rival, none.rival) == ("full_grid", "equal_cost_grid", "no_search")
+    assert (full.baseline, equal.baseline, none.baseline) == (
+        "full_grid",
+        "equal_cost_grid",
+        "no_search",
+    )
     assert full.label == "Full grid (4 temperatures)"
     assert equal.label == "Grid of equal cost (2 of 4 temperatures)"
     assert none.label == "No search (τ = 4)"

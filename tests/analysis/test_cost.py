@@ -66,10 +66,10 @@ def test_nothing_learned_has_no_equal_cost(made_up) -> None:
 
 
 def test_totals_are_compared_on_the_same_pairs() -> None:
-    rival, learned = np.array([[4.0, np.nan, 8.0]]), np.array([[2.0, 5.0, 4.0]])
+    baseline, learned = np.array([[4.0, np.nan, 8.0]]), np.array([[2.0, 5.0, 4.0]])
     everywhere = np.ones((1, 3), bool)
-    assert total_ratio(rival, learned, everywhere) == 2.0
-    assert total_ratio(rival, learned, ~everywhere) is None
+    assert total_ratio(baseline, learned, everywhere) == 2.0
+    assert total_ratio(baseline, learned, ~everywhere) is None
 
 
 def test_points_grow_with_the_grid(made_up) -> None:

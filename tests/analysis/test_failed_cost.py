@@ -21,7 +21,7 @@ def table_of(study, fails, steps=None):
 
 
 def ratios(table):
-    return {c.rival: c.cost_ratio_steps for c in compare(table, choose(table))}
+    return {c.baseline: c.cost_ratio_steps for c in compare(table, choose(table))}
 
 
 def steps_of(table, strategy, setting=0):
@@ -94,8 +94,8 @@ def test_failing_early_never_makes_a_strategy_look_cheaper(made_up) -> None:
     for steps in (0.0, 1.0, 40.0, None):
         table = table_of(made_up(), lambda row: (row["method"], row["seed"]) == ("mkd", 3), steps)
         # The grid of equal cost may grow by what learning cost more.
-        for rival in ("full_grid", "no_search"):
-            assert ratios(table)[rival] <= whole[rival] + 1e-9
+        for baseline in ("full_grid", "no_search"):
+            assert ratios(table)[baseline] <= whole[baseline] + 1e-9
 
 
 def test_a_run_that_stopped_early_is_no_plain_run(made_up) -> None:

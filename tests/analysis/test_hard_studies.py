@@ -85,7 +85,7 @@ def test_two_seeds_judge_the_average_and_no_setting(made_up, tmp_path: Path) -> 
     summary = summarise(made_up(seeds=2, accuracy=clear_win).write(tmp_path))
     text = said(summary)
     assert summary.comparisons[0].effect.method == "two-way t over 4 settings × 2 seeds"
-    assert {setting.versus_main.low_pp for setting in summary.settings} == {None}
+    assert {setting.versus_baseline.low_pp for setting in summary.settings} == {None}
     assert {setting.claim for setting in summary.settings} == {"no clear gap"}
     assert "single setting" not in text
 

@@ -145,7 +145,7 @@ def test_starts(tmp_path: Path, wrong_fixed_pp: float, wrong_start_pp: float, ve
 
 
 @pytest.mark.parametrize(
-    ("study", "protagonist", "rival"),
+    ("study", "learner", "baseline"),
     [
         (
             ensemble_study("mmkd", "mean_losses", accuracy=ensemble_levels(), weights=None),
@@ -155,20 +155,20 @@ def test_starts(tmp_path: Path, wrong_fixed_pp: float, wrong_start_pp: float, ve
         (teaching_study("metadistil", accuracy=teaching_levels()), "metadistil", "fixed"),
     ],
 )
-def test_studies_with_a_protagonist_of_their_own(
-    tmp_path: Path, study: MadeUpStudy, protagonist: str, rival: str
+def test_studies_with_a_learner_of_their_own(
+    tmp_path: Path, study: MadeUpStudy, learner: str, baseline: str
 ) -> None:
     study = replace(study, seed_streams="own", margin_pp=0.3)
     study = replace(study, schedule=declared(study, 0.3, (1.0, 2.0, 3.0, 4.0)))
     summary = looked_at(study, tmp_path)
-    assert (summary.protagonist, summary.main_rival) == (protagonist, rival)
-    [main] = [each.overall for each in summary.rivals if each.strategy == rival]
+    assert (summary.learner, summary.baseline) == (learner, baseline)
+    [main] = [each.overall for each in summary.baselines if each.strategy == baseline]
     assert main.effect == summary.primary.here == last_look(summary)
     assert main.accuracy_verdict == summary.primary.verdict in ("better", "slightly better")
     assert summary.deciding is not None
     assert summary.deciding.word == "ahead"
     # The other comparisons are of all pairs, at their own level.
-    others = [each.overall.effect for each in summary.rivals if each.strategy != rival]
+    others = [each.overall.effect for each in summary.baselines if each.strategy != baseline]
     assert all(effect.level == 0.95 for effect in others)
 
 
@@ -212,7 +212,7 @@ def test_no_word_rests_on_seeds_that_no_look_declared(tmp_path: Path, study: Mad
     after = summarise(replace(study, seed_counts=more, accuracy=changed).write(tmp_path))
     assert after.verdict.badge == before.verdict.badge
     assert after.verdict.headline == before.verdict.headline
-    for part in ("comparisons", "rivals", "reuse", "starts"):
+    for part in ("comparisons", "baselines", "reuse", "starts"):
         assert getattr(after, part) == getattr(before, part), part
     assert without_cells(after) == without_cells(before)
     assert after.settings != before.settings

@@ -11,11 +11,11 @@ from rich.console import Console
 from verdict_words import answered, said
 
 from dashboards.questions import tables
-from metakd.analysis.contest import Contest, contest_of
+from metakd.analysis.baselines import compare_baselines, grid_at_equal_cost
 from metakd.analysis.grid import choose
 from metakd.analysis.logged_teaching import curve_band, quiz_fall, quiz_falls
+from metakd.analysis.pair import Pair, pair_of
 from metakd.analysis.reached import reached_by_strategy
-from metakd.analysis.rivals import compare_rivals, grid_at_equal_cost
 from metakd.analysis.summarise import read_summary, summarise, write_summary
 from metakd.analysis.table import make_table
 
@@ -112,18 +112,18 @@ def test_without_a_pair_the_scores_stand_alone(strategies, changes, badge) -> No
 
 
 @pytest.mark.parametrize(
-    ("learners", "planned", "contest"),
+    ("learners", "planned", "pair"),
     [
-        (FAMILY, ("ce", "fixed", "meta"), Contest("metadistil", "fixed")),
-        (FAMILY[1:], ("ce", "meta"), Contest("metadistil+tau", "meta")),
-        (FAMILY[2:], ("ce", "grid"), Contest("metadistil-no-pilot", "grid")),
-        (FAMILY[4:], ("ce",), Contest("metadistil-reference", "ce")),
+        (FAMILY, ("ce", "fixed", "meta"), Pair("metadistil", "fixed")),
+        (FAMILY[1:], ("ce", "meta"), Pair("metadistil+tau", "meta")),
+        (FAMILY[2:], ("ce", "grid"), Pair("metadistil-no-pilot", "grid")),
+        (FAMILY[4:], ("ce",), Pair("metadistil-reference", "ce")),
     ],
 )
-def test_who_is_compared(learners, planned, contest) -> None:
+def test_who_is_compared(learners, planned, pair) -> None:
     table = table_of(teaching_study(*learners, strategies=planned))
     reached = reached_by_strategy(table, choose(table))
-    assert contest_of("learning_to_teach", table.strategies, reached) == contest
+    assert pair_of("learning_to_teach", table.strategies, reached) == pair
 
 
 # Equal cost
@@ -140,9 +140,9 @@ def test_a_grid_has_as_many_temperatures_as_learning_pays_for() -> None:
     found = grid_at_equal_cost(table, grid, learned)
     # Three of the temperatures 1, 2, 4, 8: the best of them is 8 in three subsets of four.
     assert found == pytest.approx(np.full((4, 4), 0.5 + (3 * 8 + 4) / 400))
-    [rival] = compare_rivals(table, grid, "metadistil")
-    assert rival.overall.effect.mean_pp == pytest.approx(32.0)
-    assert rival.equal_cost.mean_pp == pytest.approx(33.0)
+    [baseline] = compare_baselines(table, grid, "metadistil")
+    assert baseline.overall.effect.mean_pp == pytest.approx(32.0)
+    assert baseline.equal_cost.mean_pp == pytest.approx(33.0)
 
 
 # Curves
@@ -173,7 +173,7 @@ def test_bands_stay_where_accuracies_can_be() -> None:
 
 def test_a_study_from_its_store_to_its_tables(tmp_path: Path) -> None:
     summary = summarise(teaching_study(augmentations=("none",)).write(tmp_path))
-    assert (summary.protagonist, summary.main_rival) == ("metadistil", "fixed")
+    assert (summary.learner, summary.baseline) == ("metadistil", "fixed")
     assert [(c.strategy, c.key) for c in summary.teaching_curves[:3]] == [
         ("metadistil", "10 % · none"),
         ("metadistil", "100 % · none"),

@@ -90,7 +90,7 @@ def test_several_teachers(tmp_path: Path) -> None:
     summary = summarise(
         ensemble_study(scales=(1.0,), augmentations=("none", "strong")).write(tmp_path)
     )
-    assert (summary.protagonist, summary.main_rival) == ("mmkd", "mean_losses")
+    assert (summary.learner, summary.baseline) == ("mmkd", "mean_losses")
     strategies, teachers, settings = tables(summary)
     assert strategies.row_count == 11
     assert [str(column.header) for column in settings.columns] == [

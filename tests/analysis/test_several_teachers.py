@@ -5,27 +5,27 @@ import pytest
 from made_up_ensemble import ENSEMBLE, TEACHERS, ensemble_study, levels
 from made_up_study import MadeUpLeg, MadeUpSearch
 
-from metakd.analysis.contest import Contest, contest_of
+from metakd.analysis.baselines import compare_baselines, found_at_equal_cost
 from metakd.analysis.cost import plain_cost
 from metakd.analysis.grid import choose
 from metakd.analysis.inventory import make_inventory
+from metakd.analysis.pair import Pair, pair_of
 from metakd.analysis.questions.several_teachers import several_teachers
 from metakd.analysis.reached import reached_by_strategy
-from metakd.analysis.rivals import compare_rivals, found_at_equal_cost
 from metakd.analysis.statistics.claims import holm
 from metakd.analysis.table import make_table
 from metakd.analysis.teacher_names import member_labels, members
 from metakd.results.teachers import TeacherScore
 
-MMKD = Contest("mmkd", "mean_losses")
+MMKD = Pair("mmkd", "mean_losses")
 
 
 def table_of(study):
     return make_table(study.record(), tuple(study.rows()), study.search_rows())
 
 
-def answered(study, contest=MMKD):
-    return several_teachers(table_of(study), None, contest, study.teacher_scores)
+def answered(study, pair=MMKD):
+    return several_teachers(table_of(study), None, pair, study.teacher_scores)
 
 
 def test_runs_of_one_teacher_are_found_through_the_strategy_that_asked_for_them() -> None:
@@ -58,8 +58,8 @@ def test_a_run_of_a_single_teacher_is_what_a_plain_run_costs() -> None:
     assert plain_cost(table_of(study), "step_equivalents") == pytest.approx([100.0] * 4)
     nothing = table_of(ensemble_study("mmkd", strategies=()))
     assert np.isnan(plain_cost(nothing, "step_equivalents")).all()
-    rivals = {r.strategy: r for r in compare_rivals(table_of(study), None, "mmkd")}
-    assert rivals["single"].runs_charged == pytest.approx(3.0)
+    baselines = {r.strategy: r for r in compare_baselines(table_of(study), None, "mmkd")}
+    assert baselines["single"].runs_charged == pytest.approx(3.0)
     assert answered(study).runs_charged == pytest.approx(1.5)
 
 
@@ -154,26 +154,26 @@ def test_parts_are_told_by_strategies_that_differ_in_one() -> None:
 
 
 @pytest.mark.parametrize(
-    ("strategies", "contest"),
+    ("strategies", "pair"),
     [
-        (("mean_losses", "mmkd", "camkd"), Contest("mmkd", "mean_losses")),
-        (("camkd", "mean_logits", "mmkd"), Contest("mmkd", "mean_logits")),
-        (("single", "mmkd-tau", "mmkd-logits"), Contest("mmkd-logits", "single")),
-        (("mmkd-reference", "mmkd-tau", "mmkd+tau"), Contest("mmkd+tau", "ce")),
-        (("mean_losses", "single"), Contest("mmkd", "mean_losses")),
+        (("mean_losses", "mmkd", "camkd"), Pair("mmkd", "mean_losses")),
+        (("camkd", "mean_logits", "mmkd"), Pair("mmkd", "mean_logits")),
+        (("single", "mmkd-tau", "mmkd-logits"), Pair("mmkd-logits", "single")),
+        (("mmkd-reference", "mmkd-tau", "mmkd+tau"), Pair("mmkd+tau", "ce")),
+        (("mean_losses", "single"), Pair("mmkd", "mean_losses")),
     ],
 )
-def test_who_is_compared_with_whom(strategies, contest) -> None:
+def test_who_is_compared_with_whom(strategies, pair) -> None:
     table = table_of(ensemble_study(*strategies))
-    found = contest_of("multi_teacher", table.strategies, reached_by_strategy(table, None))
-    assert found == contest
-    assert contest_of("transfer", table.strategies, {}) == Contest("meta", "grid")
+    found = pair_of("multi_teacher", table.strategies, reached_by_strategy(table, None))
+    assert found == pair
+    assert pair_of("transfer", table.strategies, {}) == Pair("meta", "grid")
 
 
-def test_a_rival_without_a_pair_is_not_the_main_one() -> None:
+def test_a_baseline_without_a_pair_is_not_the_main_one() -> None:
     study = ensemble_study(
         "mean_losses", "camkd", "mmkd", absent=lambda row: row["method"] == "mean_losses"
     )
     table = table_of(study)
-    found = contest_of("multi_teacher", table.strategies, reached_by_strategy(table, None))
-    assert found.main_rival == "camkd"
+    found = pair_of("multi_teacher", table.strategies, reached_by_strategy(table, None))
+    assert found.baseline == "camkd"

@@ -12,7 +12,7 @@ from metakd.analysis.summary import Comparison, Inventory
 from metakd.analysis.table import make_table
 from metakd.analysis.verdict_rule import accuracy_verdict, cost_verdict
 
-RIVALS = {
+BASELINES = {
     "full_grid": "Full grid (5 temperatures)",
     "equal_cost_grid": "Grid of equal cost (2 of 5 temperatures)",
     "no_search": "No search (τ = 4)",
@@ -37,11 +37,13 @@ def interval(word) -> Interval:
     return Interval((low + high) / 2, low, high, 12, "two-way t over 3 settings × 4 seeds")
 
 
-def comparison(rival, word, ratio=2.5, effect=None) -> Comparison:
+def comparison(baseline, word, ratio=2.5, effect=None) -> Comparison:
     effect = effect or interval(word)
     ratio = None if effect.mean_pp is None else ratio
     cost = cost_verdict((ratio, ratio))
-    return Comparison(rival, RIVALS[rival], effect, effect, 0.75, word, ratio, ratio, 0, *cost)
+    return Comparison(
+        baseline, BASELINES[baseline], effect, effect, 0.75, word, ratio, ratio, 0, *cost
+    )
 
 
 def evidence(word="not worse", ratio=2.5, **changes) -> Evidence:
@@ -50,7 +52,7 @@ def evidence(word="not worse", ratio=2.5, **changes) -> Evidence:
         temperatures=(1.0, 2.0, 4.0, 8.0, 16.0),
         fixed_tau=4.0,
         margin_pp=0.2,
-        comparisons=tuple(comparison(rival, word, ratio) for rival in RIVALS),
+        comparisons=tuple(comparison(baseline, word, ratio) for baseline in BASELINES),
         settings=(),
         inventory=WHOLE,
     )
@@ -68,7 +70,7 @@ def settings_with(made_up, *claims):
             result,
             claim=claim if claim != "no data" else "no clear gap",
             p_holm=p,
-            versus_main=replace(result.versus_main, mean_pp=means[claim]),
+            versus_baseline=replace(result.versus_baseline, mean_pp=means[claim]),
         )
         for result, (claim, p) in zip(results, claims, strict=True)
     )
@@ -135,20 +137,20 @@ def test_effect_interval_share_and_cost_are_printed() -> None:
 
 def test_without_an_interval_the_reason_is_given() -> None:
     effect = Interval(0.7, None, None, 2, "no interval: it needs 3 pairs, there are 2")
-    rivals = tuple(comparison(rival, "undecided", effect=effect) for rival in RIVALS)
-    verdict = make_verdict(evidence(comparisons=rivals))
+    baselines = tuple(comparison(baseline, "undecided", effect=effect) for baseline in BASELINES)
+    verdict = make_verdict(evidence(comparisons=baselines))
     assert verdict.badge.startswith("Undecided")
     assert "+0.70 points (no interval: it needs 3 pairs, there are 2;" in verdict.sentences[0]
     assert "95 %" not in verdict.sentences[0]
 
 
-def test_without_a_grid_the_default_is_the_rival() -> None:
-    rivals = (
+def test_without_a_grid_the_default_is_the_baseline() -> None:
+    baselines = (
         comparison("full_grid", "no data"),
         comparison("equal_cost_grid", "no data"),
         comparison("no_search", "better", 0.6),
     )
-    verdict = make_verdict(evidence(strategies=("fixed", "meta"), comparisons=rivals))
+    verdict = make_verdict(evidence(strategies=("fixed", "meta"), comparisons=baselines))
     assert "beats the default τ = 4" in verdict.headline
     assert verdict.badge == "Better, 1.7 times dearer"
     assert not any("grid" in text for text in (verdict.headline, *verdict.sentences))
@@ -163,22 +165,22 @@ def test_without_a_grid_the_default_is_the_rival() -> None:
     ],
 )
 def test_without_pairs_nothing_is_claimed(made_up, strategies, badge, headline) -> None:
-    rivals = tuple(comparison(rival, "no data") for rival in RIVALS)
-    verdict = make_verdict(evidence(strategies=strategies, comparisons=rivals))
+    baselines = tuple(comparison(baseline, "no data") for baseline in BASELINES)
+    verdict = make_verdict(evidence(strategies=strategies, comparisons=baselines))
     assert verdict.badge == badge
     assert headline in verdict.headline
     assert verdict.sentences == ("Finished: 60 of 60 planned trials.",)
 
 
 def test_without_pairs_the_scores_are_told(made_up) -> None:
-    rivals = tuple(comparison(rival, "no data") for rival in RIVALS)
+    baselines = tuple(comparison(baseline, "no data") for baseline in BASELINES)
     [setting] = settings_with(made_up, UNKNOWN)
     scores = [score for score in setting.scores if score.strategy in ("ce", "grid")]
     scores = tuple(replace(score, test_pp=90.0) for score in scores)
     verdict = make_verdict(
         evidence(
             strategies=("ce", "grid"),
-            comparisons=rivals,
+            comparisons=baselines,
             settings=(replace(setting, scores=scores),),
         )
     )
@@ -246,8 +248,8 @@ def test_one_setting_speaks_for_itself_alone(made_up) -> None:
 
 def test_a_share_of_two_pairs_is_not_told() -> None:
     effect = Interval(0.7, None, None, 2, "no interval: it needs 3 pairs, there are 2")
-    rivals = tuple(comparison(rival, "undecided", effect=effect) for rival in RIVALS)
-    assert "of pairs" not in make_verdict(evidence(comparisons=rivals)).sentences[0]
+    baselines = tuple(comparison(baseline, "undecided", effect=effect) for baseline in BASELINES)
+    assert "of pairs" not in make_verdict(evidence(comparisons=baselines)).sentences[0]
 
 
 def test_failed_runs_are_said_to_be_charged() -> None:
@@ -257,7 +259,7 @@ def test_failed_runs_are_said_to_be_charged() -> None:
 
 
 def test_what_is_missing_is_said() -> None:
-    rivals = tuple(replace(comparison(r, "not worse"), missing_pairs=3) for r in RIVALS)
+    baselines = tuple(replace(comparison(r, "not worse"), missing_pairs=3) for r in BASELINES)
     partial = Inventory(60, 55, 2, 3, 12, 9, 3, 1.0, 1.0)
-    last = make_verdict(evidence(comparisons=rivals, inventory=partial)).sentences[-1]
+    last = make_verdict(evidence(comparisons=baselines, inventory=partial)).sentences[-1]
     assert last == "Missing pairs: 3 of 12. Finished: 55 of 60 planned trials, 2 failed."

@@ -47,13 +47,13 @@ from metakd.analysis.statistics.intervals import Interval
 from metakd.analysis.summarise import summarise
 from metakd.analysis.summary import (
     SUMMARY_VERSION,
+    Baseline,
     Comparison,
     Corrections,
     Counts,
     Failure,
     Inventory,
     LabelUse,
-    Rival,
     SettingCounts,
     SettingResult,
     StrategyScore,
@@ -87,7 +87,7 @@ def setting(key: str, mean: float, verdict: str) -> SettingResult:
             StrategyScore(name, 90.0 + mean, 90.5, 0.3, 1.0, 3)
             for name in ("ce", "fixed", "grid", "meta")
         ),
-        versus_main=around(mean, 0.5),
+        versus_baseline=around(mean, 0.5),
         seeds=(0, 1, 2),
         differences_pp=(mean - 0.2, mean, mean + 0.2),
         verdict=verdict,
@@ -102,13 +102,15 @@ def setting(key: str, mean: float, verdict: str) -> SettingResult:
     )
 
 
-def comparison(rival: str, label: str, mean: float) -> Comparison:
+def comparison(baseline: str, label: str, mean: float) -> Comparison:
     effect = Interval(mean, mean - 0.4, mean + 0.4, 12, "two-way t over 4 settings × 3 seeds")
-    return Comparison(rival, label, effect, effect, 0.5, "undecided", 1.9, 1.5, 0, "cheaper", 1.5)
+    return Comparison(
+        baseline, label, effect, effect, 0.5, "undecided", 1.9, 1.5, 0, "cheaper", 1.5
+    )
 
 
-def rival(strategy: str, mean: float, claim: str = "no clear gap") -> Rival:
-    return Rival(
+def baseline(strategy: str, mean: float, claim: str = "no clear gap") -> Baseline:
+    return Baseline(
         strategy=strategy,
         test_pp=90.0 - mean,
         runs_charged=1.0,
@@ -410,9 +412,9 @@ def summary() -> Summary:
         tau_spans=TauSpans(4.0, 4.0, 3.0, 3.0, 4, 4),
         level_changes=level_changes(DEGRADATIONS),
         gains_over_scales=GainsOverScales(2, 1, 3, 3, 3),
-        rivals=(rival("ce", 5.0, "ahead"),),
-        protagonist="meta",
-        main_rival="grid",
+        baselines=(baseline("ce", 5.0, "ahead"),),
+        learner="meta",
+        baseline="grid",
         question="grid_vs_meta",
         gaps=(level_gap("teacher", "accuracy"), level_gap("augmentation", "gain")),
         reuse=Reuse((moves("any"), moves("scale"), moves("augmentation")), 3, 4),

@@ -43,7 +43,7 @@ def test_like_studies_need_no_warning(summary: Summary) -> None:
     ("changes", "words"),
     [
         ({"margin_pp": 0.5}, "margins differ (±0.2 and ±0.5 points)"),
-        ({"temperatures": (1.0, 2.0)}, "another rival"),
+        ({"temperatures": (1.0, 2.0)}, "another baseline"),
         ({"fixed_tau": 2.0}, "τ = 4 and 2"),
         ({"spec": {"epochs": "3"}}, "Training differs (epochs)"),
         ({"provenance": {"git commit": "abc"}}, "another commit"),

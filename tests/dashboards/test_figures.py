@@ -138,7 +138,7 @@ def test_what_was_not_run_leaves_a_figure_out(summary: Summary) -> None:
 
 def test_two_seeds_show_dots_and_no_interval(summary: Summary) -> None:
     few = tuple(
-        replace(s, versus_main=replace(s.versus_main, low_pp=None, high_pp=None))
+        replace(s, versus_baseline=replace(s.versus_baseline, low_pp=None, high_pp=None))
         for s in summary.settings
     )
     figure = FIGURES["differences"](replace(summary, settings=few))
@@ -361,8 +361,10 @@ def test_what_is_left_out_is_said(huge: Summary) -> None:
 
 def test_what_the_title_counts_is_among_the_drawn(huge: Summary) -> None:
     *others, last = huge.settings
-    flat = replace(last, claim="behind", versus_main=replace(last.versus_main, mean_pp=-0.01))
-    loud = [replace(s, versus_main=replace(s.versus_main, mean_pp=9.0)) for s in others]
+    flat = replace(
+        last, claim="behind", versus_baseline=replace(last.versus_baseline, mean_pp=-0.01)
+    )
+    loud = [replace(s, versus_baseline=replace(s.versus_baseline, mean_pp=9.0)) for s in others]
     settings = (*loud, flat)
     counted = replace(huge, settings=settings, counts=setting_counts(settings))
     figure = FIGURES["differences"](counted)

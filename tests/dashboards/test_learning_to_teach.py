@@ -16,7 +16,7 @@ from dashboards.questions import opening
 from dashboards.questions.learner import baselines_plot
 from dashboards.report import render
 from dashboards.side_by_side import named, render_comparison
-from metakd.analysis.contest_answers import LearningTeacher
+from metakd.analysis.learner_answers import LearningTeacher
 from metakd.analysis.statistics.intervals import Interval
 from metakd.analysis.summarise import summarise
 from metakd.analysis.summary import Summary
@@ -28,7 +28,7 @@ def test_the_answer_comes_first(taught: Summary) -> None:
     page = Page(text)
     assert re.findall(r'data-figure="(\w+)"', text)[:3] == ["differences", "teaching", "quizzes"]
     for words in (
-        taught.verdict.headline, *taught.verdict.sentences, "The learning teacher minus rival",
+        taught.verdict.headline, *taught.verdict.sentences, "The learning teacher minus baseline",
         "What helps", "held-out quizzes", "The teacher itself", "Its own test accuracy was 95.00",
         "Where the learning teacher is ahead of the fixed teacher", "arXiv 2106.04570",
         "fixed, learned τ", "learning teacher ahead", "The teacher’s own accuracy",
@@ -36,7 +36,7 @@ def test_the_answer_comes_first(taught: Summary) -> None:
         assert words in page.words, words
     for words in ("full grid", "Full grid", "best temperature", "None", "fixed τ", "MMKD"):
         assert words not in page.words, words
-    assert text.index('id="rivals"') < text.index('id="answer"') < text.index('data-figure="')
+    assert text.index('id="baselines"') < text.index('id="answer"') < text.index('data-figure="')
     ids = [attrs["id"] for _, attrs in page.tags if "id" in attrs]
     assert len(ids) == len(set(ids))
 
@@ -52,7 +52,7 @@ def test_numbers_are_the_summarys(taught: Summary) -> None:
     assert own.number == f"{taught.teaching.teachers[0].change.mean_pp:+.2f}".replace("-", "−")
     drawn = baselines_plot(taught)
     assert drawn is not None
-    assert drawn.count('class="dot meta"') == len(taught.rivals) - 1
+    assert drawn.count('class="dot meta"') == len(taught.baselines) - 1
 
 
 def test_figures_say_nothing_of_a_grid_that_was_not_run(taught: Summary) -> None:
@@ -150,9 +150,11 @@ def test_whatever_there_is_is_told(tmp_path: Path, case: str) -> None:
 
 
 def test_costs_that_disagree_are_mixed(taught: Summary) -> None:
-    rival, *others = taught.rivals
+    baseline, *others = taught.baselines
     overall = replace(
-        rival.overall, cost_verdict="mixed", cost_ratio_steps=0.95, cost_ratio_seconds=0.3
+        baseline.overall, cost_verdict="mixed", cost_ratio_steps=0.95, cost_ratio_seconds=0.3
     )
-    words = Page(render(replace(taught, rivals=(replace(rival, overall=overall), *others)))).words
+    words = Page(
+        render(replace(taught, baselines=(replace(baseline, overall=overall), *others)))
+    ).words
     assert "mixed 0.95× steps, 0.3× time" in words

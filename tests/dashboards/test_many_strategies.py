@@ -18,13 +18,13 @@ def test_an_unknown_strategy_is_everywhere_on_the_page(many: Summary) -> None:
     assert not any(tag == "b" and attrs.get("onerror") for tag, attrs in page.tags)
     rows = page.words
     assert "Against every other strategy" in rows
-    [rival] = [rival for rival in many.rivals if rival.strategy == UNKNOWN]
-    assert f"{UNKNOWN} {rival.overall.effect.mean_pp:+.2f}".replace("-", "−") in rows
+    [baseline] = [baseline for baseline in many.baselines if baseline.strategy == UNKNOWN]
+    assert f"{UNKNOWN} {baseline.overall.effect.mean_pp:+.2f}".replace("-", "−") in rows
     # In the table of settings, and in the data of the three figures that show all strategies.
     assert rows.count(UNKNOWN) >= 4
     assert "open – no data" in rows
     # The one that still runs has no p value to correct.
-    assert f"correction over {len(many.rivals) - 1} strategies;" in rows
+    assert f"correction over {len(many.baselines) - 1} strategies;" in rows
     # Sixteen of seventeen strategies, in two settings of three seeds.
     assert "are there; 96 of 102 strategy runs have ended" in rows
     assert "96 of 102 ended" in rows
@@ -48,9 +48,11 @@ def test_figures_of_many_strategies_name_each_once(many: Summary, name: str) -> 
 
 
 def test_what_is_not_done_at_equal_cost_is_said(many: Summary) -> None:
-    nothing = replace(many.rivals[0].equal_cost, mean_pp=None, low_pp=None, high_pp=None, pairs=0)
-    late = replace(many.rivals[0], equal_cost=nothing, equal_cost_unready=6)
+    nothing = replace(
+        many.baselines[0].equal_cost, mean_pp=None, low_pp=None, high_pp=None, pairs=0
+    )
+    late = replace(many.baselines[0], equal_cost=nothing, equal_cost_unready=6)
     counts = replace(many.corrections, strategies=1, equal_cost=0)
-    page = Page(render(replace(many, rivals=(late,), corrections=counts)))
+    page = Page(render(replace(many, baselines=(late,), corrections=counts)))
     assert "– no run done by then in 6" in page.words
     assert "1 strategy, 0 at equal cost;" in page.words

@@ -104,7 +104,7 @@ def test_without_a_grid_the_default_temperature_decides(summary: Summary) -> Non
     gone = replace(full, accuracy_verdict="no data")
     assert headline_comparison(replace(summary, comparisons=(gone, equal, none))) is none
     nothing = tuple(replace(c, accuracy_verdict="no data") for c in summary.comparisons)
-    assert headline_comparison(replace(summary, comparisons=nothing)).rival == "full_grid"
+    assert headline_comparison(replace(summary, comparisons=nothing)).baseline == "full_grid"
 
 
 @pytest.mark.parametrize(

@@ -41,7 +41,7 @@ def test_the_answer_comes_first(summary: Summary, question: str) -> None:
     figures = re.findall(r'data-figure="(\w+)"', text)
     assert figures[:2] == ["looks", first.get(question, "transfer")]
     assert sorted(figures) == sorted(FIGURES)
-    for word in ("One.", "Two.", "Learning against its three rivals", "Where learning is ahead"):
+    for word in ("One.", "Two.", "Learning against its three baselines", "Where learning is ahead"):
         assert word in page.words
     assert "that decide it" not in page.words
     assert text.index('id="answer"') < text.index('data-figure="') < text.index('id="three"')

@@ -38,14 +38,14 @@ def test_the_answer_comes_first_and_nothing_of_grids(whole: Summary) -> None:
     assert not {"gains", "responses", "transfer", "trajectories", "optimism"} & set(figures)
     for words in (
         whole.verdict.headline, *whole.verdict.sentences, "Against the best single teacher",
-        "MMKD minus rival", "What helps", "with features: MMKD − mean with features",
+        "MMKD minus baseline", "What helps", "with features: MMKD − mean with features",
         "Each teacher alone", "1,000,000", "Where MMKD is ahead of the mean of losses",
         "arXiv 2306.06634", "MMKD − its student", "confidence (CA-MKD)",
     ):  # fmt: skip
         assert words in page.words, words
     for words in ("full grid", "Full grid", "earned temperature is", "grid ahead", "None"):
         assert words not in page.words
-    assert text.index('id="rivals"') < text.index('id="answer"') < text.index('data-figure="')
+    assert text.index('id="baselines"') < text.index('id="answer"') < text.index('data-figure="')
     ids = [attrs["id"] for _, attrs in page.tags if "id" in attrs]
     assert len(ids) == len(set(ids))
     assert len(page.all("caption")) == len(page.all("table"))
@@ -58,24 +58,24 @@ def test_numbers_are_the_summarys(whole: Summary) -> None:
     for part in whole.ensemble.parts:
         assert f"{abs(part.effect.mean_pp or 0.0):.2f}" in words
     for setting in whole.settings:
-        assert f"{setting.versus_main.mean_pp:+.2f} MMKD ahead" in words
-    main = next(r for r in whole.rivals if r.strategy == "mean_losses")
+        assert f"{setting.versus_baseline.mean_pp:+.2f} MMKD ahead" in words
+    main = next(r for r in whole.baselines if r.strategy == "mean_losses")
     first, *_ = opening(whole).keys
     assert first.number == f"{main.overall.effect.mean_pp:+.2f}"
     assert opening(whole).tone == "good"
 
 
-def test_the_hero_draws_every_rival_but_no_teacher(whole: Summary) -> None:
+def test_the_hero_draws_every_baseline_but_no_teacher(whole: Summary) -> None:
     drawn = baselines_plot(whole)
     assert drawn is not None
-    assert drawn.count('class="dot meta"') == len(whole.rivals) - 1
+    assert drawn.count('class="dot meta"') == len(whole.baselines) - 1
     assert "no teacher" not in drawn
     names = re.findall(r'<text x="12" y="([\d.]+)">', drawn)
     heights = [float(y) for y in names]
     assert min(b - a for a, b in pairwise(heights)) > 20
     for x in re.findall(r' x[12]?="([-\d.]+)"', drawn):
         assert -1 <= float(x) <= 421
-    assert baselines_plot(replace(whole, rivals=())) is None
+    assert baselines_plot(replace(whole, baselines=())) is None
 
 
 def test_teachers_keep_their_colour_and_dash(whole: Summary) -> None:

@@ -98,7 +98,7 @@ def test_differences_without_claims_may_still_show_one_overall(
 def test_too_few_seeds_claim_nothing(summary: Summary) -> None:
     unknown = Interval(1.0, None, None, 2, "no interval")
     settings = [
-        replace(s, versus_main=unknown, p_value=None, claim=NO_GAP) for s in summary.settings
+        replace(s, versus_baseline=unknown, p_value=None, claim=NO_GAP) for s in summary.settings
     ]
     assert titled(settings, None).startswith("Too few seeds")
 
@@ -229,7 +229,7 @@ def test_anytime_without_both_compares_nothing(summary: Summary) -> None:
         assert title == "Validation accuracy of the best model so far, by compute"
 
 
-def test_anytime_of_a_contest_says_what_both_end_with_and_cost() -> None:
+def test_anytime_of_a_pair_says_what_both_end_with_and_cost() -> None:
     curves = [
         curve("metadistil", (2.0, 4.4), (70.0, 88.14)),
         curve("fixed", (1.0,), (88.46,)),

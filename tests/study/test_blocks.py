@@ -289,7 +289,7 @@ def test_seeds_added_by_hand_change_no_word(tmp_path: Path, digits: ImageDataset
     assert "12 pairs of settings and seeds came after the last declared look" in " ".join(
         after.verdict.sentences
     )
-    assert after.settings[0].versus_main != before.settings[0].versus_main
+    assert after.settings[0].versus_baseline != before.settings[0].versus_baseline
 
 
 @pytest.mark.parametrize(
@@ -361,7 +361,7 @@ def test_searches_take_part(tmp_path: Path, digits: ImageDataset) -> None:
     assert len(looks) > 1
     summary = summarise(tmp_path)
     assert summary.inventory.missing_pairs == 0
-    assert {rival.strategy for rival in summary.rivals} == {"align", "random"}
+    assert {baseline.strategy for baseline in summary.baselines} == {"align", "random"}
     assert len(set(run.ran)) == len(run.ran)
 
 

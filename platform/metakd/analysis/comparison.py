@@ -1,4 +1,4 @@
-"""The learned temperature against its three rivals, paired by setting and seed."""
+"""The learned temperature against its three baselines, paired by setting and seed."""
 
 from collections.abc import Mapping
 
@@ -28,7 +28,7 @@ def compare(table: StudyTable, grid: Grid | None) -> tuple[Comparison, ...]:
     learned = reached.get("meta")
     size = None if grid is None else equal_cost_grid_size(learned_cost_ratios(table), grid.size)
     all_of_it = counted(len(table.temperatures), "temperature")
-    rivals = [
+    baselines = [
         ("full_grid", f"Full grid ({all_of_it})", reached.get("grid")),
         (
             "equal_cost_grid",
@@ -38,14 +38,16 @@ def compare(table: StudyTable, grid: Grid | None) -> tuple[Comparison, ...]:
         ("no_search", f"No search (τ = {table.fixed_tau:g})", reached.get("fixed")),
     ]
     return tuple(
-        against(name, label, rival, learned, table) if rival and learned else no_data(name, label)
-        for name, label, rival in rivals
+        against(name, label, baseline, learned, table)
+        if baseline and learned
+        else no_data(name, label)
+        for name, label, baseline in baselines
     )
 
 
-def paired_differences_pp(learned: Matrix, rival: Matrix) -> Matrix:
-    """Returns learned minus rival in percentage points, ``[setting, seed]``."""
-    return 100 * (learned - rival)
+def paired_differences_pp(learned: Matrix, baseline: Matrix) -> Matrix:
+    """Returns learned minus baseline in percentage points, ``[setting, seed]``."""
+    return 100 * (learned - baseline)
 
 
 def minus_pp(
@@ -72,20 +74,20 @@ def _smaller_grid(table: StudyTable, grid: Grid, size: int) -> Reached:
 
 
 def against(
-    name: str, label: str, rival: Reached, learned: Reached, table: StudyTable
+    name: str, label: str, baseline: Reached, learned: Reached, table: StudyTable
 ) -> Comparison:
-    """Compares learning with one rival, over the pairs in which both are complete."""
-    last = paired_differences_pp(learned.test_last, rival.test_last)
-    selected = paired_differences_pp(learned.test_selected, rival.test_selected)
+    """Compares learning with one baseline, over the pairs in which both are complete."""
+    last = paired_differences_pp(learned.test_last, baseline.test_last)
+    selected = paired_differences_pp(learned.test_selected, baseline.test_selected)
     pairs = np.isfinite(last)
     effect = mean_interval(last, table.strata)
     steps, seconds = (
-        total_ratio(getattr(rival, currency), getattr(learned, currency), pairs)
+        total_ratio(getattr(baseline, currency), getattr(learned, currency), pairs)
         for currency in COSTS
     )
     verdict, factor = cost_verdict((steps, seconds))
     return Comparison(
-        rival=name,
+        baseline=name,
         label=label,
         effect=effect,
         effect_selected=mean_interval(selected, table.strata),
@@ -100,6 +102,6 @@ def against(
 
 
 def no_data(name: str, label: str) -> Comparison:
-    """Returns the comparison with a rival where one of the two was not run."""
+    """Returns the comparison with a baseline where one of the two was not run."""
     nothing = crossed_interval(np.full((1, 1), np.nan))
     return Comparison(name, label, nothing, nothing, None, "no data", None, None, 0)

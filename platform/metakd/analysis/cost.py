@@ -6,9 +6,9 @@ from math import ceil
 import numpy as np
 from numpy.typing import NDArray
 
-from metakd.analysis.contest import SINGLE
 from metakd.analysis.curves import CostPoint
 from metakd.analysis.grid import Grid
+from metakd.analysis.pair import SINGLE
 from metakd.analysis.reached import Reached, best_of_runs, common_pairs, reached_by_strategy
 from metakd.analysis.rows import COSTS, Matrix
 from metakd.analysis.strategy_runs import StrategyRuns
@@ -66,7 +66,7 @@ def cost_in_plain_runs(table: StudyTable, strategy: Reached) -> Matrix:
 
 
 def dearer_median(ratios: Matrix) -> float | None:
-    """Returns the median of the dearer currency, in the rival's favour; None if none is known.
+    """Returns the median of the dearer currency, in the baseline's favour; None if none is known.
 
     Args:
         ratios: As :func:`cost_in_plain_runs` gives them, of some settings or of all.
@@ -102,11 +102,11 @@ def equal_cost_grid_size(ratios: Matrix, most: int) -> int | None:
     return None if cost is None else min(max(ceil(cost - ROUNDING), 1), most)
 
 
-def total_ratio(rival: Matrix, learned: Matrix, where: NDArray[np.bool_]) -> float | None:
-    """Returns rival's total cost over the learned runs', on the pairs ``where`` both are known."""
-    known = where & np.isfinite(rival) & np.isfinite(learned)
+def total_ratio(baseline: Matrix, learned: Matrix, where: NDArray[np.bool_]) -> float | None:
+    """Returns baseline's total cost over the learned runs', on the pairs ``where`` both are known."""
+    known = where & np.isfinite(baseline) & np.isfinite(learned)
     paid = float(learned[known].sum())
-    return float(rival[known].sum()) / paid if paid > 0 else None
+    return float(baseline[known].sum()) / paid if paid > 0 else None
 
 
 def cost_points(table: StudyTable, grid: Grid | None) -> tuple[CostPoint, ...]:

@@ -1,7 +1,7 @@
 """The data behind the report's figures, as typed values.
 
 As in ``summary``: accuracies and differences are percentage points (``_pp``), a difference is
-learned minus rival.
+learned minus baseline.
 """
 
 from dataclasses import dataclass

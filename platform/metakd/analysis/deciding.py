@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from metakd.analysis.contest import contest_of
 from metakd.analysis.grid import choose
+from metakd.analysis.pair import pair_of
 from metakd.analysis.primary import Primary, primary_of
 from metakd.analysis.questions import question_of
 from metakd.analysis.questions.gap import level_gaps
@@ -145,9 +145,9 @@ def primary_of_table(record: StudyRecord, table: StudyTable, out: Path) -> Prima
         out: Its folder, for the order of its teachers.
     """
     question, grid = question_of(record), choose(table)
-    contest = contest_of(question, table.strategies, reached_by_strategy(table, grid))
+    pair = pair_of(question, table.strategies, reached_by_strategy(table, grid))
     gaps = level_gaps(table, grid, read_teachers(out))
-    return primary_of(question, table, grid, contest, gaps)
+    return primary_of(question, table, grid, pair, gaps)
 
 
 def _allocated(

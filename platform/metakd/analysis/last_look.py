@@ -21,7 +21,7 @@ from metakd.analysis.questions.start_range import verdict_of
 from metakd.analysis.statistics.intervals import LEVEL, Interval
 from metakd.analysis.statistics.looks import EQUIVALENT, OPEN, ROUNDING_PP
 from metakd.analysis.strata import elsewhere_interval, group_means, mean_interval
-from metakd.analysis.summary import Comparison, Rival
+from metakd.analysis.summary import Baseline, Comparison
 from metakd.analysis.table import StudyTable
 from metakd.analysis.verdict_rule import accuracy_verdict
 from metakd.results.looks import LookRecord
@@ -32,7 +32,7 @@ class Findings:
     """What the headline of a question is worded from; each as in ``summary.Summary``."""
 
     comparisons: tuple[Comparison, ...]
-    rivals: tuple[Rival, ...]
+    baselines: tuple[Baseline, ...]
     gaps: tuple[LevelGap, ...]
     reuse: Reuse | None
     starts: StartRange | None
@@ -149,14 +149,14 @@ def _allocation(
 
 
 def at_look(
-    findings: Findings, question: str, main_rival: str, primary: PrimaryComparison, margin_pp: float
+    findings: Findings, question: str, baseline: str, primary: PrimaryComparison, margin_pp: float
 ) -> Findings:
     """Returns findings whose primary comparison is that of the last declared look.
 
     Args:
         findings: By the trials that the look saw.
         question: What the study asks.
-        main_rival: Whose comparison the headline of a question with a protagonist is about.
+        baseline: Whose comparison the headline of a question with a learner is about.
         primary: The primary comparison.
         margin_pp: What counts as equal.
     """
@@ -177,15 +177,15 @@ def at_look(
         if verdict == EQUIVALENT:
             word = "depends as much"
         return replace(findings, starts=replace(starts, saved=here, verdict=word))
-    comparisons, rivals = list(findings.comparisons), list(findings.rivals)
+    comparisons, baselines = list(findings.comparisons), list(findings.baselines)
     main = next((i for i, c in enumerate(comparisons) if c.accuracy_verdict != "no data"), None)
     if main is not None:
         comparisons[main] = replace(comparisons[main], effect=here, accuracy_verdict=verdict)
-    for index, rival in enumerate(rivals):
-        if rival.strategy == main_rival:
-            overall = replace(rival.overall, effect=here, accuracy_verdict=verdict)
-            rivals[index] = replace(rival, overall=overall)
-    return replace(findings, comparisons=tuple(comparisons), rivals=tuple(rivals))
+    for index, each in enumerate(baselines):
+        if each.strategy == baseline:
+            overall = replace(each.overall, effect=here, accuracy_verdict=verdict)
+            baselines[index] = replace(each, overall=overall)
+    return replace(findings, comparisons=tuple(comparisons), baselines=tuple(baselines))
 
 
 def _gap_at_look(gap: LevelGap, drop: Interval, verdict: str) -> LevelGap:

@@ -11,8 +11,8 @@ import numpy as np
 from metakd.analysis.along import along
 from metakd.analysis.answers import LevelGap
 from metakd.analysis.comparison import minus_pp
-from metakd.analysis.contest import Contest
 from metakd.analysis.grid import Grid
+from metakd.analysis.pair import Pair
 from metakd.analysis.questions import FACTORS, START_RANGE, TRANSFER, asked_gap
 from metakd.analysis.questions.gap import held_strata
 from metakd.analysis.questions.start_range import saved_pp
@@ -47,7 +47,7 @@ def primary_of(
     question: str,
     table: StudyTable,
     grid: Grid | None,
-    contest: Contest,
+    pair: Pair,
     gaps: Sequence[LevelGap],
 ) -> Primary:
     """Returns a study's primary comparison.
@@ -56,7 +56,7 @@ def primary_of(
         question: What it asks.
         table: Its trials.
         grid: Its grid.
-        contest: Whose differences those of the settings are.
+        pair: Whose differences those of the settings are.
         gaps: What it found along a factor.
     """
     if question in FACTORS:
@@ -67,11 +67,11 @@ def primary_of(
         label = "cost of the wrong fixed temperature − of the wrong start"
         return Primary(label, saved_pp(table, grid), table.strata)
     reached = reached_by_strategy(table, grid)
-    rival = contest.main_rival
-    if (contest.protagonist, rival) == ("meta", "grid") and "grid" not in reached:
-        rival = "fixed"
-    names = [label_of(name, question) for name in (contest.protagonist, rival)]
-    differences = minus_pp(table, reached, contest.protagonist, rival)
+    baseline = pair.baseline
+    if (pair.learner, baseline) == ("meta", "grid") and "grid" not in reached:
+        baseline = "fixed"
+    names = [label_of(name, question) for name in (pair.learner, baseline)]
+    differences = minus_pp(table, reached, pair.learner, baseline)
     return Primary(" − ".join(names), differences, table.strata)
 
 

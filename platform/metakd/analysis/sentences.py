@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from metakd.analysis.contest import TEMPERATURES, Contest
 from metakd.analysis.decision import Deciding, PrimaryComparison
+from metakd.analysis.pair import TEMPERATURES, Pair
 from metakd.analysis.statistics.intervals import MIN_PAIRS, Interval
-from metakd.analysis.summary import Comparison, Inventory, Rival, SettingResult
+from metakd.analysis.summary import Baseline, Comparison, Inventory, SettingResult
 from metakd.analysis.wording import counted, listed, p_words, percent, signed_pp, times
 from metakd.strategies import label_of
 
@@ -36,7 +36,7 @@ ARTICLES = {"full_grid": "the ", "equal_cost_grid": "a ", "no_search": ""}
 class Evidence:
     """What a verdict is made from; fields as in :class:`~metakd.analysis.summary.Summary`.
 
-    ``contest`` says whose differences ``rivals`` and those of the settings are.
+    ``pair`` says whose differences ``baselines`` and those of the settings are.
     """
 
     strategies: tuple[str, ...]
@@ -46,8 +46,8 @@ class Evidence:
     comparisons: tuple[Comparison, ...]
     settings: tuple[SettingResult, ...]
     inventory: Inventory
-    rivals: tuple[Rival, ...] = ()
-    contest: Contest = TEMPERATURES
+    baselines: tuple[Baseline, ...] = ()
+    pair: Pair = TEMPERATURES
     learned_runs: float | None = None
     primary: PrimaryComparison | None = None
     deciding: Deciding | None = None
@@ -55,14 +55,14 @@ class Evidence:
 
 
 @dataclass(frozen=True)
-class Protagonist:
+class LearnerWords:
     """How sentences name whose difference it is: what it reached, and what is ahead."""
 
     result: str
     doing: str
 
 
-LEARNING = Protagonist("learned", "learning")
+LEARNING = LearnerWords("learned", "learning")
 
 
 def cost_badge(cost: str, factor: float) -> str:
@@ -86,15 +86,15 @@ def cost_clause(cost: str, factor: float) -> str:
 
 
 def effect_sentence(
-    main: Comparison, rival: str, margin: str, protagonist: Protagonist = LEARNING
+    main: Comparison, baseline: str, margin: str, learner: LearnerWords = LEARNING
 ) -> str:
-    """Says how far ahead the protagonist is, and how sure that is.
+    """Says how far ahead the learner is, and how sure that is.
 
     Args:
         main: The comparison, with a pair.
-        rival: Its rival inside a sentence.
+        baseline: Its baseline inside a sentence.
         margin: In words.
-        protagonist: Whose difference it is.
+        learner: Whose difference it is.
     """
     effect, selected = main.effect, main.effect_selected
     assert effect.mean_pp is not None  # "no data" has no answer
@@ -109,7 +109,7 @@ def effect_sentence(
     ahead = (
         ""
         if main.share_ahead is None or effect.pairs < MIN_PAIRS
-        else f"; {protagonist.doing} is ahead in {100 * main.share_ahead:.0f} % of pairs"
+        else f"; {learner.doing} is ahead in {100 * main.share_ahead:.0f} % of pairs"
     )
     at_selected = (
         ""
@@ -117,20 +117,20 @@ def effect_sentence(
         else f"; at the epoch that validation selects {signed_pp(selected.mean_pp)}"
     )
     return (
-        f"On test, {protagonist.result} minus {rival} is {signed_pp(effect.mean_pp)} points "
+        f"On test, {learner.result} minus {baseline} is {signed_pp(effect.mean_pp)} points "
         f"({interval}; margin ±{margin}){ahead}{at_selected}."
     )
 
 
 def exception_sentence(
-    settings: Sequence[SettingResult], main: Comparison, protagonist: Protagonist = LEARNING
+    settings: Sequence[SettingResult], main: Comparison, learner: LearnerWords = LEARNING
 ) -> str | None:
     """Says which setting stands out against a verdict; None where there is nothing to look at.
 
     Args:
-        settings: Their differences are to the verdict's rival.
+        settings: Their differences are to the verdict's baseline.
         main: What the verdict is about.
-        protagonist: Whose difference it is.
+        learner: Whose difference it is.
     """
     judged = [s for s in settings if s.p_holm is not None]
     if len(settings) < 2 or not judged:
@@ -142,12 +142,12 @@ def exception_sentence(
         shows = f"clearly {exceptions[0]}" if len(exceptions) == 1 else "clearly ahead or behind"
         return f"No single setting is {shows}, {corrected}."
     clearest = min(
-        standing_out, key=lambda s: (s.p_holm or 0.0, -abs(s.versus_main.mean_pp or 0.0))
+        standing_out, key=lambda s: (s.p_holm or 0.0, -abs(s.versus_baseline.mean_pp or 0.0))
     )
     which = f"clearest of {len(standing_out)} exceptions" if standing_out[1:] else "only exception"
     return (
-        f"The {which} is {clearest.key}, where {protagonist.doing} is "
-        f"{abs(clearest.versus_main.mean_pp or 0.0):.2f} points {clearest.claim} "
+        f"The {which} is {clearest.key}, where {learner.doing} is "
+        f"{abs(clearest.versus_baseline.mean_pp or 0.0):.2f} points {clearest.claim} "
         f"({p_words(clearest.p_holm or 0.0)}, {corrected})."
     )
 
@@ -211,10 +211,10 @@ def _mean(values: Sequence[float]) -> float:
 def comparisons_sentence(
     comparisons: Sequence[Comparison], learning: str = "Over all settings learning"
 ) -> str | None:
-    """Says how learning compares with rivals; None where no pair is there."""
+    """Says how learning compares with baselines; None where no pair is there."""
     parts = [
         f"{signed_pp(each.effect.mean_pp)} ({each.accuracy_verdict}) against "
-        f"{ARTICLES[each.rival]}{each.label[0].lower()}{each.label[1:]}"
+        f"{ARTICLES[each.baseline]}{each.label[0].lower()}{each.label[1:]}"
         for each in comparisons
         if each.effect.mean_pp is not None
     ]

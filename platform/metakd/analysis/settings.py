@@ -8,9 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from metakd.analysis.comparison import minus_pp
-from metakd.analysis.contest import TEMPERATURES, Contest
 from metakd.analysis.cost import cost_in_plain_runs, median
 from metakd.analysis.grid import Grid
+from metakd.analysis.pair import TEMPERATURES, Pair
 from metakd.analysis.reached import Reached, reached_by_strategy
 from metakd.analysis.rows import COSTS, Matrix
 from metakd.analysis.statistics.claims import claim, holm, looks, paired_p_value
@@ -21,11 +21,11 @@ from metakd.analysis.verdict_rule import accuracy_verdict
 
 
 def setting_results(
-    table: StudyTable, grid: Grid | None, contest: Contest = TEMPERATURES
+    table: StudyTable, grid: Grid | None, pair: Pair = TEMPERATURES
 ) -> tuple[SettingResult, ...]:
     """Returns the results of every setting, in the study's order."""
     reached = reached_by_strategy(table, grid)
-    to_main = minus_pp(table, reached, contest.protagonist, contest.main_rival)
+    to_main = minus_pp(table, reached, pair.learner, pair.baseline)
     to_fixed = minus_pp(table, reached, "meta", "fixed")
     has_fixed = {"meta", "fixed"} <= set(reached)
     in_steps = COSTS.index("step_equivalents")
@@ -52,7 +52,7 @@ def setting_results(
             versus_fixed=paired_interval(to_fixed[index]) if has_fixed else None,
             p_value=p_value,
             p_holm=corrected,
-            claim=claim(result.versus_main.mean_pp, corrected),
+            claim=claim(result.versus_baseline.mean_pp, corrected),
         )
         for index, (result, p_value, corrected) in enumerate(
             zip(results, p_values, holm(p_values), strict=True)
@@ -84,7 +84,7 @@ def _setting_result(
 ) -> SettingResult:
     setting = table.settings[index]
     paired = np.isfinite(differences)
-    versus_main = paired_interval(differences)
+    versus_baseline = paired_interval(differences)
     best = grid.best_on_average[index] if grid else None
     chosen = grid.chosen_tau[index] if grid else np.empty(0)
     return SettingResult(
@@ -97,10 +97,10 @@ def _setting_result(
         train_samples=table.train_samples[index],
         held_out_samples=table.held_out_samples[index],
         scores=scores,
-        versus_main=versus_main,
+        versus_baseline=versus_baseline,
         seeds=tuple(int(seed) for seed in np.asarray(table.seeds)[paired]),
         differences_pp=tuple(float(value) for value in differences[paired]),
-        verdict=accuracy_verdict(versus_main, table.margin_pp),
+        verdict=accuracy_verdict(versus_baseline, table.margin_pp),
         best_tau=None if best is None else table.temperatures[best],
         best_tau_by_seed=tuple(float(tau) for tau in chosen[np.isfinite(chosen)]),
         learned_tau_s=learned_taus[0],

@@ -4,9 +4,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from metakd.analysis.anytime import anytime_curves
+from metakd.analysis.baselines import compare_baselines
 from metakd.analysis.comparison import compare, minus_pp
-from metakd.analysis.contest import Contest, contest_of
-from metakd.analysis.contest_answers import Ensemble, Teaching
 from metakd.analysis.cost import cost_points, learned_cost_in_plain_runs
 from metakd.analysis.deciding import DeclaredSchedule
 from metakd.analysis.degradation import degradation_curves, level_changes
@@ -17,23 +16,24 @@ from metakd.analysis.grid import choose
 from metakd.analysis.inventory import make_inventory
 from metakd.analysis.label_use import label_use
 from metakd.analysis.last_look import Findings, at_look, deciding_of, primary_comparison
+from metakd.analysis.learner_answers import Ensemble, Teaching
 from metakd.analysis.logged_teaching import logged_teaching
 from metakd.analysis.loss_profile import loss_profiles
 from metakd.analysis.made_with import Trials, changed_between_runs, trials_by_version
 from metakd.analysis.optimism import selection_optimism
+from metakd.analysis.pair import Pair, pair_of
 from metakd.analysis.primary import primary_of
-from metakd.analysis.questions import answer, contest_answer, question_of
+from metakd.analysis.questions import answer, learner_answer, question_of
 from metakd.analysis.questions.gap import level_gaps
 from metakd.analysis.questions.start_range import start_range
 from metakd.analysis.questions.transfer import reuse, transfer_regret
 from metakd.analysis.reached import reached_by_strategy
 from metakd.analysis.responses import response_curves, tau_spans
-from metakd.analysis.rivals import compare_rivals
 from metakd.analysis.sentences import Evidence
 from metakd.analysis.settings import setting_counts, setting_results
 from metakd.analysis.spec_in_words import spec_in_words
 from metakd.analysis.statistics.claims import looks
-from metakd.analysis.summary import SUMMARY_VERSION, Corrections, Rival, Summary
+from metakd.analysis.summary import SUMMARY_VERSION, Baseline, Corrections, Summary
 from metakd.analysis.summary_file import read_summary, write_summary
 from metakd.analysis.table import StudyTable, read_table
 from metakd.analysis.teacher_weights import teacher_weights
@@ -61,22 +61,22 @@ def summarise(out: Path) -> Summary:
     table = read_table(out, record)
     grid = choose(table)
     reached = reached_by_strategy(table, grid)
-    contest = contest_of(question, table.strategies, reached)
-    settings = setting_results(table, grid, contest)
+    pair = pair_of(question, table.strategies, reached)
+    settings = setting_results(table, grid, pair)
     inventory = make_inventory(table)
     learned_runs = learned_cost_in_plain_runs(table)
     teachers = read_teachers(out)
     gaps = level_gaps(table, grid, teachers)
-    first = primary_of(question, table, grid, contest, gaps)
+    first = primary_of(question, table, grid, pair, gaps)
     deciding = deciding_of(DeclaredSchedule.of(record), read_looks(out), first, table)
     primary = primary_comparison(first, table, deciding)
-    found = _found(table, contest, teachers, primary.here.level)
+    found = _found(table, pair, teachers, primary.here.level)
     if deciding is not None and deciding.looks:
         # Words rest on what the last look saw; what came since shows in numbers alone.
         seen = first_seeds(table, deciding.seeds_at_last_look)
-        found = _found(seen, contest, teachers, primary.here.level)
+        found = _found(seen, pair, teachers, primary.here.level)
     if deciding is not None:
-        found = at_look(found, question, contest.main_rival, primary, table.margin_pp)
+        found = at_look(found, question, pair.baseline, primary, table.margin_pp)
     evidence = Evidence(
         table.strategies,
         table.temperatures,
@@ -85,14 +85,14 @@ def summarise(out: Path) -> Summary:
         found.comparisons,
         settings,
         inventory,
-        found.rivals,
-        contest,
+        found.baselines,
+        pair,
         learned_runs,
         primary,
         deciding,
         record.command,
     )
-    contested = contest_answer(question, table, grid, contest, teachers)
+    found_of_learner = learner_answer(question, table, grid, pair, teachers)
     weights, final_weights = teacher_weights(out, table)
     teaching_curves, quiz_falls = logged_teaching(out, table)
     gains = search_gains(table, grid)
@@ -108,11 +108,11 @@ def summarise(out: Path) -> Summary:
         temperatures=table.temperatures,
         strategies=table.strategies,
         learned_runs=learned_runs,
-        verdict=answer(question, evidence, found.gaps, found.reuse, contested, found.starts),
+        verdict=answer(question, evidence, found.gaps, found.reuse, found_of_learner, found.starts),
         comparisons=found.comparisons,
         settings=settings,
         counts=setting_counts(settings),
-        corrections=_corrections(found.rivals, contested),
+        corrections=_corrections(found.baselines, found_of_learner),
         responses=response_curves(table, grid, settings),
         costs=cost_points(table, grid),
         transfer=transfer_regret(table, grid),
@@ -128,23 +128,23 @@ def summarise(out: Path) -> Summary:
         detectable=None
         if deciding is not None
         else detectable_difference(
-            minus_pp(table, reached, contest.protagonist, contest.main_rival), table.strata
+            minus_pp(table, reached, pair.learner, pair.baseline), table.strata
         ),
         wall_clock=wall_clock(table, grid),
         tau_spans=tau_spans(settings, learned),
         level_changes=level_changes(degradations),
         gains_over_scales=gains_over_scales(gains),
-        rivals=found.rivals,
-        protagonist=contest.protagonist,
-        main_rival=contest.main_rival,
+        baselines=found.baselines,
+        learner=pair.learner,
+        baseline=pair.baseline,
         question=question,
         gaps=found.gaps,
         reuse=found.reuse,
         starts=found.starts,
-        ensemble=contested if isinstance(contested, Ensemble) else None,
+        ensemble=found_of_learner if isinstance(found_of_learner, Ensemble) else None,
         weights=weights,
         final_weights=final_weights,
-        teaching=contested if isinstance(contested, Teaching) else None,
+        teaching=found_of_learner if isinstance(found_of_learner, Teaching) else None,
         teaching_curves=teaching_curves,
         quiz_falls=quiz_falls,
         label_use=label_use(table),
@@ -155,24 +155,26 @@ def summarise(out: Path) -> Summary:
 
 
 def _found(
-    table: StudyTable, contest: Contest, teachers: Sequence[TeacherScore], level: float
+    table: StudyTable, pair: Pair, teachers: Sequence[TeacherScore], level: float
 ) -> Findings:
     grid = choose(table)
     return Findings(
         comparisons=compare(table, grid),
-        rivals=compare_rivals(table, grid, contest.protagonist),
+        baselines=compare_baselines(table, grid, pair.learner),
         gaps=level_gaps(table, grid, teachers),
         reuse=reuse(table, grid),
         starts=start_range(table, grid, level),
     )
 
 
-def _corrections(rivals: Sequence[Rival], contested: Ensemble | Teaching | None) -> Corrections:
-    teachers = contested.teachers if isinstance(contested, Teaching) else ()
+def _corrections(
+    baselines: Sequence[Baseline], found_of_learner: Ensemble | Teaching | None
+) -> Corrections:
+    teachers = found_of_learner.teachers if isinstance(found_of_learner, Teaching) else ()
     return Corrections(
-        strategies=looks(rival.p_holm for rival in rivals),
-        equal_cost=looks(rival.equal_cost_p_holm for rival in rivals),
-        parts=looks(part.p_holm for part in (contested.parts if contested else ())),
+        strategies=looks(baseline.p_holm for baseline in baselines),
+        equal_cost=looks(baseline.equal_cost_p_holm for baseline in baselines),
+        parts=looks(part.p_holm for part in (found_of_learner.parts if found_of_learner else ())),
         teachers=looks(teacher.p_holm for teacher in teachers),
     )
 

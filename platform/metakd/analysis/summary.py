@@ -2,14 +2,13 @@
 
 The terminal, the HTML report and the tests all read a :class:`Summary`; nothing computes a
 statistic a second time. Accuracies and their differences are in percentage points (``_pp``).
-A difference is always learned minus rival: positive means that learning the temperature (in a study
+A difference is always learned minus baseline: positive means that learning the temperature (in a study
 of several teachers their weights, in one of a teacher that learns to teach the teacher) is ahead.
 """
 
 from dataclasses import dataclass
 
 from metakd.analysis.answers import LevelGap, Reuse, StartRange
-from metakd.analysis.contest_answers import Ensemble, Teaching
 from metakd.analysis.curves import (
     AnytimeCurve,
     CostPoint,
@@ -25,6 +24,7 @@ from metakd.analysis.curves import (
 )
 from metakd.analysis.decision import Deciding, PrimaryComparison
 from metakd.analysis.findings import GainsOverScales, LevelChange, TauSpans
+from metakd.analysis.learner_answers import Ensemble, Teaching
 from metakd.analysis.made_with import MadeWith
 from metakd.analysis.statistics.intervals import Interval
 from metakd.analysis.teaching_curves import QuizFall, TeachingCurve
@@ -35,17 +35,17 @@ SUMMARY_VERSION = 8
 
 @dataclass(frozen=True)
 class Comparison:
-    """Learned temperature against one rival, over all settings and seeds.
+    """Learned temperature against one baseline, over all settings and seeds.
 
     Attributes:
-        rival: "full_grid", "equal_cost_grid" or "no_search"; in a :class:`Rival` its strategy.
-        label: The rival in words, as a reader sees it.
+        baseline: "full_grid", "equal_cost_grid" or "no_search"; in a :class:`Baseline` its strategy.
+        label: The baseline in words, as a reader sees it.
         effect: The difference at the last epoch (headline).
         effect_selected: The same at the validation-selected epoch.
         share_ahead: Fraction of pairs in which learning is strictly ahead; None without pairs.
         accuracy_verdict: One of "better", "slightly better", "equivalent", "not worse",
             "undecided", "slightly worse", "worse", "no data".
-        cost_ratio_steps: Rival's cost over the learned run's, in student-step equivalents; on both
+        cost_ratio_steps: Baseline's cost over the learned run's, in student-step equivalents; on both
             sides failed runs are shared among those with a result.
         cost_ratio_seconds: The same in measured seconds.
         missing_pairs: Planned pairs that have no complete data.
@@ -54,7 +54,7 @@ class Comparison:
         cost_factor: By how much at least, in every currency; 1 or more.
     """
 
-    rival: str
+    baseline: str
     label: str
     effect: Interval
     effect_selected: Interval
@@ -68,7 +68,7 @@ class Comparison:
 
 
 @dataclass(frozen=True)
-class Rival:
+class Baseline:
     """Learned temperature against another strategy, whole and when it had spent the same.
 
     Attributes:
@@ -114,19 +114,19 @@ class StrategyScore:
 
 @dataclass(frozen=True)
 class SettingResult:
-    """One setting: what each strategy reached, and the protagonist against its main rival.
+    """One setting: what each strategy reached, and the learner against its main baseline.
 
     Attributes:
         key: Short unique label, for example "30 % · strong".
         train_samples: Labelled samples that train a student; 0 while nothing has run.
         held_out_samples: Labelled samples that choose, and that some methods learn from; 0 while
             nothing has run, or where an older version of metakd ran it.
-        versus_main: Paired difference to the main rival: the full grid (its best chosen on
+        versus_baseline: Paired difference to the main baseline: the full grid (its best chosen on
             validation), of several teachers what counts them all alike, or the fixed teacher.
         differences_pp: Those differences by seed, in the order of ``seeds``.
         verdict: As in :class:`Comparison`, descriptive (no correction for many settings).
         versus_fixed: Paired difference to the default temperature; None if either was not run.
-        p_value: Two-sided paired t test of ``versus_main`` against 0; None below 3 pairs. Equal
+        p_value: Two-sided paired t test of ``versus_baseline`` against 0; None below 3 pairs. Equal
             differences get the smallest p of a sign-flip test, 2 / 2^pairs.
         p_holm: The same after Holm's correction over all settings that have one.
         claim: "ahead" or "behind" where ``p_holm`` is below 5 %, else "no clear gap".
@@ -145,7 +145,7 @@ class SettingResult:
     train_samples: int
     held_out_samples: int
     scores: tuple[StrategyScore, ...]
-    versus_main: Interval
+    versus_baseline: Interval
     seeds: tuple[int, ...]
     differences_pp: tuple[float, ...]
     verdict: str
@@ -161,13 +161,13 @@ class SettingResult:
 
 @dataclass(frozen=True)
 class SettingCounts:
-    """How many settings show a difference to the main rival.
+    """How many settings show a difference to the main baseline.
 
     Attributes:
         paired: Settings with a complete pair.
         pairs: Their pairs.
         tested: Settings with a p value, over which they are corrected (Holm).
-        ahead: Those of ``paired`` in which the protagonist is claimed to be ahead.
+        ahead: Those of ``paired`` in which the learner is claimed to be ahead.
         no_clear_gap: Those without a claim.
         behind: Those in which it is behind.
     """
@@ -185,8 +185,8 @@ class Corrections:
     """Over how many p values each table's Holm correction is.
 
     Attributes:
-        strategies: Of ``rivals``, each as a whole.
-        equal_cost: Of ``rivals`` at equal cost.
+        strategies: Of ``baselines``, each as a whole.
+        equal_cost: Of ``baselines`` at equal cost.
         parts: Of the parts of a method.
         teachers: Of the teachers that learned.
     """
@@ -326,9 +326,9 @@ class Summary:
     tau_spans: TauSpans
     level_changes: tuple[LevelChange, ...]
     gains_over_scales: GainsOverScales | None
-    rivals: tuple[Rival, ...]
-    protagonist: str
-    main_rival: str
+    baselines: tuple[Baseline, ...]
+    learner: str
+    baseline: str
 
     # What studies of gaps, transfer, starts, several teachers and learning teachers ask.
     question: str

@@ -13,7 +13,7 @@ def accuracy_verdict(interval: Interval, margin_pp: float) -> str:
     """Names where an interval lies against ±margin (REPORTS: verdict rule).
 
     Args:
-        interval: Learned minus rival.
+        interval: Learned minus baseline.
         margin_pp: Differences inside ± this many points count as equal.
 
     Returns:
@@ -38,10 +38,10 @@ def accuracy_verdict(interval: Interval, margin_pp: float) -> str:
 
 
 def cost_verdict(ratios: Iterable[float | None]) -> tuple[str, float]:
-    """Names what learning costs against a rival, where all currencies agree.
+    """Names what learning costs against a baseline, where all currencies agree.
 
     Args:
-        ratios: Rival's cost over the learned run's, in each currency; None where unknown.
+        ratios: Baseline's cost over the learned run's, in each currency; None where unknown.
 
     Returns:
         "cheaper", "dearer", "same", "mixed" (the currencies disagree) or "unknown", and the factor

@@ -1,6 +1,6 @@
 """Which studies can run until they are decided: those that have a primary comparison."""
 
-from metakd.analysis.contest import CONTENDERS
+from metakd.analysis.pair import CONTENDERS
 from metakd.study.spec import SpecError, StudySpec
 
 FEWEST_PILOT_SEEDS = 2
@@ -50,5 +50,5 @@ def _needed(spec: StudySpec) -> tuple[tuple[str, ...], ...]:
     """Returns the strategies of a question's primary comparison; one of each is enough."""
     if spec.question in CONTENDERS:
         contenders = CONTENDERS[spec.question]
-        return contenders.learners, contenders.rivals
+        return contenders.learners, contenders.baselines
     return NEEDED.get(spec.question, (("meta",), ("grid", "fixed")))

@@ -3,12 +3,12 @@
 from collections.abc import Sequence
 
 from metakd.analysis.answers import LevelGap, Reuse, StartRange
-from metakd.analysis.contest import CONTENDERS, LEARNING_TO_TEACH, MULTI_TEACHER, Contest
-from metakd.analysis.contest_answers import ContestAnswer, Ensemble, Teaching
 from metakd.analysis.grid import Grid
+from metakd.analysis.learner_answers import Ensemble, LearnerAnswer, Teaching
+from metakd.analysis.pair import CONTENDERS, LEARNING_TO_TEACH, MULTI_TEACHER, Pair
 from metakd.analysis.questions.gap_verdict import gap_verdict
 from metakd.analysis.questions.grid_vs_meta import make_verdict
-from metakd.analysis.questions.learner import contest_verdict
+from metakd.analysis.questions.learner import learner_verdict
 from metakd.analysis.questions.learning_to_teach import teaching
 from metakd.analysis.questions.several_teachers import several_teachers
 from metakd.analysis.questions.start_range import starts_verdict
@@ -49,26 +49,26 @@ def asked_gap(question: str, gaps: Sequence[LevelGap]) -> LevelGap | None:
     return max(found, key=lambda gap: gap.measure == "gain", default=None)
 
 
-def contest_answer(
+def learner_answer(
     question: str,
     table: StudyTable,
     grid: Grid | None,
-    contest: Contest,
+    pair: Pair,
     teachers: Sequence[TeacherScore],
 ) -> Ensemble | Teaching | None:
-    """Returns what a study with a protagonist of its own answers beside; None of others.
+    """Returns what a study with a learner of its own answers beside; None of others.
 
     Args:
         question: What it asks.
         table: The study.
         grid: Its grid.
-        contest: Whose differences they are.
+        pair: Whose differences they are.
         teachers: How good the teachers are.
     """
     if question == MULTI_TEACHER:
-        return several_teachers(table, grid, contest, teachers)
+        return several_teachers(table, grid, pair, teachers)
     if question == LEARNING_TO_TEACH:
-        return teaching(table, grid, contest, teachers)
+        return teaching(table, grid, pair, teachers)
     return None
 
 
@@ -77,11 +77,11 @@ def answer(
     evidence: Evidence,
     gaps: Sequence[LevelGap],
     reuse: Reuse | None,
-    contested: ContestAnswer | None,
+    found_of_learner: LearnerAnswer | None,
     starts: StartRange | None,
 ) -> Verdict:
     """Words the answer to what a study asks."""
-    verdict = _own_answer(question, evidence, gaps, reuse, contested, starts)
+    verdict = _own_answer(question, evidence, gaps, reuse, found_of_learner, starts)
     if evidence.primary is None:
         return verdict
     return with_decision(verdict, evidence.primary, evidence.deciding, evidence.command)
@@ -92,7 +92,7 @@ def _own_answer(
     evidence: Evidence,
     gaps: Sequence[LevelGap],
     reuse: Reuse | None,
-    contested: ContestAnswer | None,
+    found_of_learner: LearnerAnswer | None,
     starts: StartRange | None,
 ) -> Verdict:
     if question in FACTORS:
@@ -101,6 +101,6 @@ def _own_answer(
         return reuse_verdict(evidence, reuse)
     if question == START_RANGE:
         return starts_verdict(evidence, starts)
-    if contested is not None:
-        return contest_verdict(evidence, question, contested)
+    if found_of_learner is not None:
+        return learner_verdict(evidence, question, found_of_learner)
     return make_verdict(evidence)

@@ -14,46 +14,46 @@ from metakd.analysis.sentences import (
     progress,
     scores_sentence,
 )
-from metakd.analysis.summary import Comparison, Rival, Verdict
+from metakd.analysis.summary import Baseline, Comparison, Verdict
 from metakd.analysis.wording import at_start, counted, listed, times
 from metakd.strategies import label_of
 
 HEADLINES = {
-    "better": "Learning the temperature beats {rival} by more than {margin}",
-    "slightly better": "Learning the temperature is ahead of {rival}, maybe by less than {margin}",
-    "equivalent": "Learning the temperature equals {rival} within ±{margin}",
-    "not worse": "Learning the temperature is not worse than {rival} by more than {margin}",
-    "undecided": "These runs leave open whether learning matches {rival}",
-    "slightly worse": "Learning the temperature is behind {rival}, maybe by less than {margin}",
-    "worse": "Learning the temperature loses to {rival} by more than {margin}",
+    "better": "Learning the temperature beats {baseline} by more than {margin}",
+    "slightly better": "Learning the temperature is ahead of {baseline}, maybe by less than {margin}",
+    "equivalent": "Learning the temperature equals {baseline} within ±{margin}",
+    "not worse": "Learning the temperature is not worse than {baseline} by more than {margin}",
+    "undecided": "These runs leave open whether learning matches {baseline}",
+    "slightly worse": "Learning the temperature is behind {baseline}, maybe by less than {margin}",
+    "worse": "Learning the temperature loses to {baseline} by more than {margin}",
 }
 SHOWN_NAMES = 4
 
 
 def make_verdict(evidence: Evidence) -> Verdict:
     """Words the study's answer: against the full grid, or else against the default temperature."""
-    by_rival = {comparison.rival: comparison for comparison in evidence.comparisons}
-    for name, rival in (
+    by_baseline = {comparison.baseline: comparison for comparison in evidence.comparisons}
+    for name, baseline in (
         ("full_grid", f"the grid of {counted(len(evidence.temperatures), 'temperature')}"),
         ("no_search", f"the default τ = {evidence.fixed_tau:g}"),
     ):
-        if by_rival[name].accuracy_verdict != "no data":
-            return _answer(evidence, by_rival[name], rival)
+        if by_baseline[name].accuracy_verdict != "no data":
+            return _answer(evidence, by_baseline[name], baseline)
     return _no_answer(evidence)
 
 
-def _answer(evidence: Evidence, main: Comparison, rival: str) -> Verdict:
+def _answer(evidence: Evidence, main: Comparison, baseline: str) -> Verdict:
     cost, factor = main.cost_verdict, main.cost_factor
     margin = f"{evidence.margin_pp:.2f} points"
-    headline = HEADLINES[main.accuracy_verdict].format(rival=rival, margin=margin)
+    headline = HEADLINES[main.accuracy_verdict].format(baseline=baseline, margin=margin)
     if len(evidence.settings) == 1:
         headline += " in the one setting studied"
     sentences = [
-        effect_sentence(main, rival, margin),
-        _cost_sentence(evidence, main, rival),
+        effect_sentence(main, baseline, margin),
+        _cost_sentence(evidence, main, baseline),
         comparisons_sentence([c for c in evidence.comparisons if c is not main], "Learning"),
-        _rivals_sentence(evidence.rivals),
-        exception_sentence(evidence.settings, main) if main.rival == "full_grid" else None,
+        _baselines_sentence(evidence.baselines),
+        exception_sentence(evidence.settings, main) if main.baseline == "full_grid" else None,
         missing_sentence(evidence.inventory, main.missing_pairs),
     ]
     return Verdict(
@@ -63,7 +63,7 @@ def _answer(evidence: Evidence, main: Comparison, rival: str) -> Verdict:
     )
 
 
-def _cost_sentence(evidence: Evidence, main: Comparison, rival: str) -> str | None:
+def _cost_sentence(evidence: Evidence, main: Comparison, baseline: str) -> str | None:
     ratios = {
         "the student steps": main.cost_ratio_steps,
         "the measured seconds": main.cost_ratio_seconds,
@@ -73,18 +73,18 @@ def _cost_sentence(evidence: Evidence, main: Comparison, rival: str) -> str | No
         return None
     runs = (
         "; its runs can go side by side, a learned run cannot be split"
-        if main.rival == "full_grid"
+        if main.baseline == "full_grid"
         else ""
     )
     charged = ", failed runs charged" if evidence.inventory.failed else ""
-    takes = f"{at_start(rival)} takes {listed(known)} of the learned run"
+    takes = f"{at_start(baseline)} takes {listed(known)} of the learned run"
     return f"{takes}{charged}{runs}."
 
 
-def _rivals_sentence(rivals: Sequence[Rival]) -> str | None:
+def _baselines_sentence(baselines: Sequence[Baseline]) -> str | None:
     """Says which strategies learning clearly beats or loses to for the same compute."""
-    judged = [rival for rival in rivals if rival.equal_cost_p_holm is not None]
-    if {rival.strategy for rival in judged} <= {"ce"}:
+    judged = [baseline for baseline in baselines if baseline.equal_cost_p_holm is not None]
+    if {baseline.strategy for baseline in judged} <= {"ce"}:
         return None
     corrected = f"corrected for looking at {counted(len(judged), 'strategy', 'strategies')} (Holm)"
     words = {"ahead": "ahead of", "behind": "behind"}
@@ -115,10 +115,10 @@ def _no_answer(evidence: Evidence) -> Verdict:
             headline = "This study ran no grid and no default temperature to compare learning with."
     else:
         badge = "No complete pair"
-        headline = "No pair of a learned and a rival run is complete yet."
+        headline = "No pair of a learned and a baseline run is complete yet."
     sentences = [
         scores_sentence(evidence.strategies, evidence.settings),
-        _rivals_sentence(evidence.rivals),
+        _baselines_sentence(evidence.baselines),
         f"{progress(evidence.inventory)}.",
     ]
     return Verdict(badge, headline, tuple(sentence for sentence in sentences if sentence))

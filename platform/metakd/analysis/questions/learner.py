@@ -6,13 +6,13 @@ The words are chosen by fixed rules from numbers already there.
 from collections.abc import Mapping, Sequence
 
 from metakd.analysis.comparison import minus_pp
-from metakd.analysis.contest import CONTENDERS, LEARNING_TO_TEACH, MULTI_TEACHER, SINGLE
-from metakd.analysis.contest_answers import ContestAnswer, Part, Teaching
+from metakd.analysis.learner_answers import LearnerAnswer, Part, Teaching
+from metakd.analysis.pair import CONTENDERS, LEARNING_TO_TEACH, MULTI_TEACHER, SINGLE
 from metakd.analysis.reached import Reached
 from metakd.analysis.sentences import (
     BADGES,
     Evidence,
-    Protagonist,
+    LearnerWords,
     cost_badge,
     cost_clause,
     effect_sentence,
@@ -23,25 +23,25 @@ from metakd.analysis.sentences import (
 )
 from metakd.analysis.statistics.claims import claim, holm, looks, mean_p_value
 from metakd.analysis.strata import mean_interval
-from metakd.analysis.summary import Comparison, Rival, Verdict
+from metakd.analysis.summary import Baseline, Comparison, Verdict
 from metakd.analysis.table import StudyTable
 from metakd.analysis.wording import at_start, counted, listed, signed_pp, times
 from metakd.strategies import label_of
 
 NO_DIFFERENCE = "No difference shown"
 HEADLINES = {
-    "better": "{learner} beats {rival} by more than {margin}",
-    "slightly better": "{learner} is ahead of {rival}, maybe by less than {margin}",
-    "equivalent": "{learner} equals {rival} within ±{margin}",
-    "not worse": "{learner} is not worse than {rival} by more than {margin}, and not shown to be "
+    "better": "{learner} beats {baseline} by more than {margin}",
+    "slightly better": "{learner} is ahead of {baseline}, maybe by less than {margin}",
+    "equivalent": "{learner} equals {baseline} within ±{margin}",
+    "not worse": "{learner} is not worse than {baseline} by more than {margin}, and not shown to be "
     "better",
-    "undecided": "These runs leave open whether {learner} beats {rival}",
-    "slightly worse": "{learner} is behind {rival}, maybe by less than {margin}",
-    "worse": "{learner} loses to {rival} by more than {margin}",
+    "undecided": "These runs leave open whether {learner} beats {baseline}",
+    "slightly worse": "{learner} is behind {baseline}, maybe by less than {margin}",
+    "worse": "{learner} loses to {baseline} by more than {margin}",
 }
 # Who has a longer name there.
 IN_HEADLINE = {"metadistil": "a teacher that learns to teach"}
-WITHOUT_INTERVAL = "Too few runs to tell {learner} from {rival}"
+WITHOUT_INTERVAL = "Too few runs to tell {learner} from {baseline}"
 # By question: nothing learned, nothing to compare it with.
 NO_ANSWERS = {
     MULTI_TEACHER: (
@@ -81,19 +81,19 @@ EFFECTS = {"ahead": "help", "behind": "harm"}
 CHANGES = {"gains": "rises", "loses": "falls"}
 
 
-def contest_verdict(evidence: Evidence, question: str, answer: ContestAnswer) -> Verdict:
-    """Words what the protagonist does against what one does without.
+def learner_verdict(evidence: Evidence, question: str, answer: LearnerAnswer) -> Verdict:
+    """Words what the learner does against what one does without.
 
     Args:
         evidence: The study.
         question: What it asks, one of ``CONTENDERS``.
         answer: What it answers beside its comparisons.
     """
-    main = main_comparison(evidence.rivals, evidence.contest.main_rival)
+    main = main_comparison(evidence.baselines, evidence.pair.baseline)
     if main is None or main.effect.mean_pp is None:
         return _no_answer(evidence, question)
-    name = evidence.contest.protagonist
-    learner, rival = label_of(name, question), label_of(main.rival, question)
+    name = evidence.pair.learner
+    learner, baseline = label_of(name, question), label_of(main.baseline, question)
     margin = f"{evidence.margin_pp:.2f} points"
     headline, badge = HEADLINES[main.accuracy_verdict], BADGES[main.accuracy_verdict]
     if main.effect.low_pp is None:
@@ -101,17 +101,17 @@ def contest_verdict(evidence: Evidence, question: str, answer: ContestAnswer) ->
     elif main.accuracy_verdict == "undecided":
         badge = NO_DIFFERENCE
     in_headline = IN_HEADLINE.get(name, learner)
-    headline = at_start(headline.format(learner=in_headline, rival=rival, margin=margin))
+    headline = at_start(headline.format(learner=in_headline, baseline=baseline, margin=margin))
     if len(evidence.settings) == 1:
         headline += " in the one setting studied"
-    protagonist = Protagonist(learner, learner)
+    words = LearnerWords(learner, learner)
     sentences = [
-        effect_sentence(main, rival, margin, protagonist),
+        effect_sentence(main, baseline, margin, words),
         _cost_sentence(evidence, question, answer, main),
-        _others_sentence(evidence.rivals, question, main, learner),
+        _others_sentence(evidence.baselines, question, main, learner),
         _parts_sentence(answer.parts),
         _teacher_sentence(answer, name),
-        exception_sentence(evidence.settings, main, protagonist),
+        exception_sentence(evidence.settings, main, words),
         missing_sentence(evidence.inventory, main.missing_pairs),
     ]
     return Verdict(
@@ -121,13 +121,13 @@ def contest_verdict(evidence: Evidence, question: str, answer: ContestAnswer) ->
     )
 
 
-def main_comparison(rivals: Sequence[Rival], main_rival: str) -> Comparison | None:
-    """Returns the comparison that the verdict is about; None where the study lacks that rival."""
-    return next((rival.overall for rival in rivals if rival.strategy == main_rival), None)
+def main_comparison(baselines: Sequence[Baseline], baseline: str) -> Comparison | None:
+    """Returns the comparison with a baseline; None where the study lacks it."""
+    return next((each.overall for each in baselines if each.strategy == baseline), None)
 
 
 def _cost_sentence(
-    evidence: Evidence, question: str, answer: ContestAnswer, main: Comparison
+    evidence: Evidence, question: str, answer: LearnerAnswer, main: Comparison
 ) -> str | None:
     ratios = {
         "the student steps": main.cost_ratio_steps,
@@ -135,13 +135,15 @@ def _cost_sentence(
     }
     known = [f"{times(1 / ratio)} {what}" for what, ratio in ratios.items() if ratio]
     charged = ", failed runs charged" if evidence.inventory.failed else ""
-    takes = f"takes {listed(known)} of {label_of(main.rival, question)}{charged}" if known else ""
-    learner = label_of(evidence.contest.protagonist, question)
+    takes = (
+        f"takes {listed(known)} of {label_of(main.baseline, question)}{charged}" if known else ""
+    )
+    learner = label_of(evidence.pair.learner, question)
     runs = {learner: answer.runs_charged}
     runs |= {
-        label_of(rival.strategy, question): rival.runs_charged
-        for rival in evidence.rivals
-        if rival.strategy in (SINGLE, main.rival)
+        label_of(baseline.strategy, question): baseline.runs_charged
+        for baseline in evidence.baselines
+        if baseline.strategy in (SINGLE, main.baseline)
     }
     counted_runs = [f"{name} {cost:.2g}" for name, cost in runs.items() if cost is not None]
     in_runs = f"in plain runs: {', '.join(counted_runs)}" if counted_runs else ""
@@ -151,20 +153,20 @@ def _cost_sentence(
 
 
 def _others_sentence(
-    rivals: Sequence[Rival], question: str, main: Comparison, learner: str
+    baselines: Sequence[Baseline], question: str, main: Comparison, learner: str
 ) -> str | None:
     """Says which other strategies are clearly behind or ahead, and of which nothing is shown."""
-    judged = [rival for rival in rivals if rival.p_holm is not None]
-    others = [rival for rival in judged if rival.strategy != main.rival]
+    judged = [baseline for baseline in baselines if baseline.p_holm is not None]
+    others = [baseline for baseline in judged if baseline.strategy != main.baseline]
     if not others:
         return None
     words = {"ahead": "ahead of", "behind": "behind"}
     found = [
         f"{word} {_few(names, question)}"
         for claim, word in words.items()
-        if (names := [rival for rival in others if rival.claim == claim])
+        if (names := [baseline for baseline in others if baseline.claim == claim])
     ]
-    open_ = [rival for rival in others if rival.claim == "no clear gap"]
+    open_ = [baseline for baseline in others if baseline.claim == "no clear gap"]
     corrected = f"corrected for looking at {counted(len(judged), 'strategy', 'strategies')} (Holm)"
     if not found:
         return f"No difference is shown from {_few(open_, question)}, {corrected}."
@@ -172,10 +174,10 @@ def _others_sentence(
     return f"{at_start(learner)} is clearly {listed(found)}, {corrected}{rest}."
 
 
-def _few(rivals: Sequence[Rival], question: str) -> str:
+def _few(baselines: Sequence[Baseline], question: str) -> str:
     """Returns the first few with their differences, and how many more there are."""
-    names = [label_of(rival.strategy, question) for rival in rivals]
-    effects = [signed_pp(rival.overall.effect.mean_pp or 0.0) for rival in rivals]
+    names = [label_of(baseline.strategy, question) for baseline in baselines]
+    effects = [signed_pp(baseline.overall.effect.mean_pp or 0.0) for baseline in baselines]
     told = [f"{name} ({effect})" for name, effect in zip(names, effects, strict=True)]
     more = len(told) - SHOWN_NAMES
     return listed(told if more < 2 else [*told[:SHOWN_NAMES], f"{more} more"])
@@ -204,10 +206,10 @@ def _effect(part: Part) -> str:
     return f"{signed_pp(part.effect.mean_pp or 0.0)} {COMPANY[part.part, part.lacking]}"
 
 
-def _teacher_sentence(answer: ContestAnswer, protagonist: str) -> str | None:
+def _teacher_sentence(answer: LearnerAnswer, learner: str) -> str | None:
     """Says what became of a teacher that learned to teach, of its own accuracy."""
     teachers = answer.teachers if isinstance(answer, Teaching) else ()
-    found = next((each for each in teachers if each.strategy == protagonist), None)
+    found = next((each for each in teachers if each.strategy == learner), None)
     if found is None or found.test.mean_pp is None:
         return None
     after, change = found.test.mean_pp, found.change
@@ -236,8 +238,8 @@ def _no_answer(evidence: Evidence, question: str) -> Verdict:
     else:
         badge = "No complete pair"
         headline = (
-            f"No pair of {label_of(evidence.contest.protagonist, question)} and "
-            f"{label_of(evidence.contest.main_rival, question)} is complete yet."
+            f"No pair of {label_of(evidence.pair.learner, question)} and "
+            f"{label_of(evidence.pair.baseline, question)} is complete yet."
         )
     sentences = [
         scores_sentence(evidence.strategies, evidence.settings, question),

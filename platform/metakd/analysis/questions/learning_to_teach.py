@@ -4,12 +4,12 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from metakd.analysis.contest import Contest
-from metakd.analysis.contest_answers import LearningTeacher, Teaching
+from metakd.analysis.baselines import mean_or_none, runs_charged
 from metakd.analysis.grid import Grid
+from metakd.analysis.learner_answers import LearningTeacher, Teaching
+from metakd.analysis.pair import Pair
 from metakd.analysis.questions.learner import parts
 from metakd.analysis.reached import reached_by_strategy
-from metakd.analysis.rivals import mean_or_none, runs_charged
 from metakd.analysis.rows import Matrix
 from metakd.analysis.statistics.claims import claim, holm, mean_p_value
 from metakd.analysis.strata import mean_interval
@@ -29,18 +29,18 @@ CHANGES = {"ahead": "gains", "behind": "loses", "no clear gap": "not shown"}
 
 
 def teaching(
-    table: StudyTable, grid: Grid | None, contest: Contest, teachers: Sequence[TeacherScore]
+    table: StudyTable, grid: Grid | None, pair: Pair, teachers: Sequence[TeacherScore]
 ) -> Teaching:
     """Returns what each part of the method does, and what became of the teacher.
 
     Args:
         table: The study.
         grid: Its grid.
-        contest: Whose differences they are.
+        pair: Whose differences they are.
         teachers: How good the teachers were before.
     """
     reached = reached_by_strategy(table, grid)
-    learned = reached.get(contest.protagonist)
+    learned = reached.get(pair.learner)
     before = _before_pp(table, teachers)
     after = {name: found for name, found in _after_pp(table).items() if np.isfinite(found).any()}
     changes = [found - before for found in after.values()]

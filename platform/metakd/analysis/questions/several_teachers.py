@@ -4,14 +4,14 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from metakd.analysis.baselines import mean_or_none, runs_charged
 from metakd.analysis.comparison import paired_differences_pp
-from metakd.analysis.contest import SINGLE, Contest
-from metakd.analysis.contest_answers import Ensemble, SingleTeacher
 from metakd.analysis.grid import Grid
+from metakd.analysis.learner_answers import Ensemble, SingleTeacher
 from metakd.analysis.own_accuracy import own_accuracy
+from metakd.analysis.pair import SINGLE, Pair
 from metakd.analysis.questions.learner import parts
 from metakd.analysis.reached import Reached, reached_by_strategy
-from metakd.analysis.rivals import mean_or_none, runs_charged
 from metakd.analysis.rows import NO_RUN, Matrix
 from metakd.analysis.strata import mean_interval
 from metakd.analysis.strategy_runs import StrategyRuns
@@ -31,18 +31,18 @@ PARTS = (
 
 
 def several_teachers(
-    table: StudyTable, grid: Grid | None, contest: Contest, teachers: Sequence[TeacherScore]
+    table: StudyTable, grid: Grid | None, pair: Pair, teachers: Sequence[TeacherScore]
 ) -> Ensemble:
     """Returns what each part of the method does, and what each teacher does alone.
 
     Args:
         table: The study.
         grid: Its grid.
-        contest: Whose differences they are.
+        pair: Whose differences they are.
         teachers: How good the teachers are.
     """
     reached = reached_by_strategy(table, grid)
-    learned = reached.get(contest.protagonist)
+    learned = reached.get(pair.learner)
     single = table.runs(SINGLE)
     return Ensemble(
         test_pp=mean_or_none(100 * learned.test_last) if learned else None,

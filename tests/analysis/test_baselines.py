@@ -9,9 +9,9 @@ from made_up_study import MadeUpLeg, MadeUpSearch
 from rich.console import Console
 
 from dashboards.terminal import other_strategies_table, usual_tables
+from metakd.analysis.baselines import compare_baselines, found_at_equal_cost, segments_paid_for
 from metakd.analysis.grid import choose
 from metakd.analysis.reached import reached_by_strategy
-from metakd.analysis.rivals import compare_rivals, found_at_equal_cost, segments_paid_for
 from metakd.analysis.statistics.claims import holm
 from metakd.analysis.summarise import read_summary, summarise, write_summary
 from metakd.analysis.table import make_table
@@ -21,9 +21,9 @@ def table_of(study):
     return make_table(study.record(), tuple(study.rows()), study.search_rows())
 
 
-def rivals_of(study):
+def baselines_of(study):
     table = table_of(study)
-    return {rival.strategy: rival for rival in compare_rivals(table, choose(table))}
+    return {baseline.strategy: baseline for baseline in compare_baselines(table, choose(table))}
 
 
 def learned(table):
@@ -89,13 +89,13 @@ def test_what_has_no_whole_run_by_then_is_said(made_up) -> None:
         for epoch in range(4)
         for tau in (2.0, 4.0, 3.0)
     )
-    rival = rivals_of(made_up(accuracy=rising, searches=(MadeUpSearch("pbt", turns),)))["pbt"]
-    assert rival.equal_cost.mean_pp is None
-    assert rival.equal_cost_unready == 16
-    assert rival.equal_cost_p_holm is None
-    assert rival.equal_cost_claim == "no clear gap"
-    assert rival.overall.effect.mean_pp == pytest.approx(6.0, abs=0.2)
-    assert rival.runs_charged == pytest.approx(3.0)
+    baseline = baselines_of(made_up(accuracy=rising, searches=(MadeUpSearch("pbt", turns),)))["pbt"]
+    assert baseline.equal_cost.mean_pp is None
+    assert baseline.equal_cost_unready == 16
+    assert baseline.equal_cost_p_holm is None
+    assert baseline.equal_cost_claim == "no clear gap"
+    assert baseline.overall.effect.mean_pp == pytest.approx(6.0, abs=0.2)
+    assert baseline.runs_charged == pytest.approx(3.0)
 
 
 def test_the_table_has_all_but_the_three_comparisons(made_up) -> None:
@@ -103,9 +103,9 @@ def test_the_table_has_all_but_the_three_comparisons(made_up) -> None:
         accuracy=rising,
         searches=(searching("new", 3.0, 5.0, 7.0), searching("open", 3.0, is_complete=False)),
     )
-    rivals = rivals_of(study)
-    assert list(rivals) == ["ce", "new", "open"]
-    new, none = rivals["new"], rivals["open"]
+    baselines = baselines_of(study)
+    assert list(baselines) == ["ce", "new", "open"]
+    new, none = baselines["new"], baselines["open"]
     assert new.test_pp == pytest.approx(87.0)
     assert new.overall.effect.mean_pp == pytest.approx(3.0, abs=0.1)
     assert new.overall.cost_ratio_steps == pytest.approx(3 / 1.6)
@@ -118,19 +118,19 @@ def test_the_table_has_all_but_the_three_comparisons(made_up) -> None:
     assert none.overall.accuracy_verdict == "no data"
     assert none.claim == none.equal_cost_claim == "no clear gap"
     assert none.equal_cost_unready == 0
-    assert [r.p_holm for r in rivals.values()] == holm([r.p_value for r in rivals.values()])
-    assert max(new.p_holm, rivals["ce"].p_holm) == pytest.approx(
-        max(2 * min(new.p_value, rivals["ce"].p_value), new.p_value, rivals["ce"].p_value)
+    assert [r.p_holm for r in baselines.values()] == holm([r.p_value for r in baselines.values()])
+    assert max(new.p_holm, baselines["ce"].p_holm) == pytest.approx(
+        max(2 * min(new.p_value, baselines["ce"].p_value), new.p_value, baselines["ce"].p_value)
     )
 
 
 def test_without_learning_accuracies_are_listed_and_nothing_is_judged(made_up) -> None:
-    rivals = rivals_of(
+    baselines = baselines_of(
         made_up(accuracy=rising, strategies=("grid",), searches=(searching("new", 3.0),))
     )
-    assert rivals["new"].test_pp == pytest.approx(83.0)
-    assert rivals["new"].overall.accuracy_verdict == "no data"
-    assert rivals["new"].equal_cost.pairs == rivals["new"].equal_cost_unready == 0
+    assert baselines["new"].test_pp == pytest.approx(83.0)
+    assert baselines["new"].overall.accuracy_verdict == "no data"
+    assert baselines["new"].equal_cost.pairs == baselines["new"].equal_cost_unready == 0
 
 
 def test_the_verdict_says_whom_learning_beats_at_equal_cost(made_up, tmp_path: Path) -> None:
@@ -149,14 +149,14 @@ def test_the_verdict_says_whom_learning_beats_at_equal_cost(made_up, tmp_path: P
     )
     write_summary(tmp_path, summary)
     again = read_summary(tmp_path)
-    assert [rival.strategy for rival in again.rivals] == ["ce", *names, "rich"]
+    assert [baseline.strategy for baseline in again.baselines] == ["ce", *names, "rich"]
 
 
 @pytest.mark.parametrize(
     ("strategies", "badge"),
     [(("meta",), "Neither grid nor default"), (("grid",), "Nothing learned")],
 )
-def test_without_a_main_rival_all_are_listed(made_up, tmp_path: Path, strategies, badge) -> None:
+def test_without_a_baseline_all_are_listed(made_up, tmp_path: Path, strategies, badge) -> None:
     study = made_up(
         scales=(1.0,), accuracy=rising, strategies=strategies, searches=(searching("new", 3.0),)
     )
@@ -169,7 +169,7 @@ def test_without_a_main_rival_all_are_listed(made_up, tmp_path: Path, strategies
 
 def test_the_four_alone_add_no_sentence(made_up, tmp_path: Path) -> None:
     summary = summarise(made_up(scales=(1.0,), augmentations=("none",)).write(tmp_path))
-    assert [rival.strategy for rival in summary.rivals] == ["ce"]
+    assert [baseline.strategy for baseline in summary.baselines] == ["ce"]
     assert not any("equal cost learning is" in text for text in summary.verdict.sentences)
 
 

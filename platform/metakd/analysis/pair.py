@@ -14,11 +14,11 @@ SINGLE = "single"
 
 
 @dataclass(frozen=True)
-class Contest:
-    """Whose differences they are: protagonist minus main rival, by their strategies."""
+class Pair:
+    """Whose differences they are: learner minus main baseline, by their strategies."""
 
-    protagonist: str = "meta"
-    main_rival: str = "grid"
+    learner: str = "meta"
+    baseline: str = "grid"
 
 
 @dataclass(frozen=True)
@@ -27,14 +27,14 @@ class Contenders:
 
     Attributes:
         learners: The first of these that a study asks for is what it is about, ...
-        rivals: ... and the first of these that has a pair with it what one does without.
+        baselines: ... and the first of these that has a pair with it what one does without.
     """
 
     learners: tuple[str, ...]
-    rivals: tuple[str, ...]
+    baselines: tuple[str, ...]
 
 
-TEMPERATURES = Contest()
+TEMPERATURES = Pair()
 CONTENDERS = {
     MULTI_TEACHER: Contenders(
         ("mmkd", "mmkd+tau", "mmkd-logits", "mmkd-tau", "mmkd-reference"),
@@ -50,7 +50,7 @@ CONTENDERS = {
 }
 
 
-def contest_of(question: str, strategies: Sequence[str], reached: Mapping[str, Reached]) -> Contest:
+def pair_of(question: str, strategies: Sequence[str], reached: Mapping[str, Reached]) -> Pair:
     """Returns who is compared in a study: what learns, and what does without.
 
     Args:
@@ -62,12 +62,12 @@ def contest_of(question: str, strategies: Sequence[str], reached: Mapping[str, R
         return TEMPERATURES
     contenders = CONTENDERS[question]
     learners = [name for name in contenders.learners if name in strategies]
-    protagonist = next(iter(learners), contenders.learners[0])
-    rivals = [name for name in contenders.rivals if name in strategies]
-    learned = reached.get(protagonist)
+    learner = next(iter(learners), contenders.learners[0])
+    baselines = [name for name in contenders.baselines if name in strategies]
+    learned = reached.get(learner)
     paired = [
         name
-        for name in rivals
+        for name in baselines
         if learned is not None and np.isfinite(learned.test_last - reached[name].test_last).any()
     ]
-    return Contest(protagonist, next(iter([*paired, *rivals]), contenders.rivals[0]))
+    return Pair(learner, next(iter([*paired, *baselines]), contenders.baselines[0]))

@@ -19,16 +19,16 @@ from metakd.analysis.rows import COSTS, Matrix
 from metakd.analysis.statistics.claims import claim, holm, mean_p_value
 from metakd.analysis.strata import mean_interval
 from metakd.analysis.strategy_runs import StrategyRuns
-from metakd.analysis.summary import Comparison, Rival
+from metakd.analysis.summary import Baseline, Comparison
 from metakd.analysis.table import StudyTable
 
 # With the learned temperature two of the strategies that a plan knows are compared elsewhere.
 COMPARED_ELSEWHERE = {"meta": ("fixed", "grid")}
 
 
-def compare_rivals(
-    table: StudyTable, grid: Grid | None, protagonist: str = "meta"
-) -> tuple[Rival, ...]:
+def compare_baselines(
+    table: StudyTable, grid: Grid | None, learner: str = "meta"
+) -> tuple[Baseline, ...]:
     """Compares what learns with every strategy that ``compare`` leaves out, in the study's order.
 
     Both families of p-values, of whole searches and at equal cost, are corrected for the number of
@@ -37,16 +37,16 @@ def compare_rivals(
     Args:
         table: The study.
         grid: Its grid.
-        protagonist: The strategy whose differences they are.
+        learner: The strategy whose differences they are.
     """
     reached = reached_by_strategy(table, grid)
-    learned = reached.get(protagonist)
-    left_out = {protagonist, *COMPARED_ELSEWHERE.get(protagonist, ())}
+    learned = reached.get(learner)
+    left_out = {learner, *COMPARED_ELSEWHERE.get(learner, ())}
     names = [name for name in table.strategies if name not in left_out]
     overall, at_equal_cost = [], []
     for name in names:
-        rival, runs = reached.get(name), table.runs(name)
-        if learned is None or rival is None or runs is None:
+        baseline, runs = reached.get(name), table.runs(name)
+        if learned is None or baseline is None or runs is None:
             overall.append(np.full(table.shape, np.nan))
             at_equal_cost.append(np.full(table.shape, np.nan))
             continue
@@ -54,25 +54,25 @@ def compare_rivals(
             by_then = grid_at_equal_cost(table, grid, learned)
         else:
             by_then = found_at_equal_cost(learned, runs)
-        overall.append(paired_differences_pp(learned.test_last, rival.test_last))
+        overall.append(paired_differences_pp(learned.test_last, baseline.test_last))
         at_equal_cost.append(paired_differences_pp(learned.test_last, by_then))
-    rivals = [
-        _rival(table, name, reached.get(name), learned, whole, by_then)
+    baselines = [
+        _baseline(table, name, reached.get(name), learned, whole, by_then)
         for name, whole, by_then in zip(names, overall, at_equal_cost, strict=True)
     ]
     p_values = [mean_p_value(differences, table.strata) for differences in overall]
     equal_cost_p_values = [mean_p_value(differences, table.strata) for differences in at_equal_cost]
     return tuple(
         replace(
-            rival,
+            baseline,
             p_value=p_value,
             p_holm=p_holm,
-            claim=claim(rival.overall.effect.mean_pp, p_holm),
+            claim=claim(baseline.overall.effect.mean_pp, p_holm),
             equal_cost_p_holm=equal_cost_p_holm,
-            equal_cost_claim=claim(rival.equal_cost.mean_pp, equal_cost_p_holm),
+            equal_cost_claim=claim(baseline.equal_cost.mean_pp, equal_cost_p_holm),
         )
-        for rival, p_value, p_holm, equal_cost_p_holm in zip(
-            rivals, p_values, holm(p_values), holm(equal_cost_p_values), strict=True
+        for baseline, p_value, p_holm, equal_cost_p_holm in zip(
+            baselines, p_values, holm(p_values), holm(equal_cost_p_values), strict=True
         )
     )
 
@@ -138,30 +138,30 @@ def segments_paid_for(costs: Matrix, budget: Matrix) -> NDArray[np.intp]:
     return np.where(is_known, begun, 0)
 
 
-def _rival(
+def _baseline(
     table: StudyTable,
     name: str,
-    rival: Reached | None,
+    baseline: Reached | None,
     learned: Reached | None,
     overall: Matrix,
     at_equal_cost: Matrix,
-) -> Rival:
-    return Rival(
+) -> Baseline:
+    return Baseline(
         strategy=name,
-        test_pp=mean_or_none(100 * rival.test_last) if rival else None,
-        runs_charged=runs_charged(table, rival),
-        overall=_overall(table, name, rival, learned),
+        test_pp=mean_or_none(100 * baseline.test_last) if baseline else None,
+        runs_charged=runs_charged(table, baseline),
+        overall=_overall(table, name, baseline, learned),
         equal_cost=mean_interval(at_equal_cost, table.strata),
         equal_cost_unready=int((np.isfinite(overall) & np.isnan(at_equal_cost)).sum()),
     )
 
 
 def _overall(
-    table: StudyTable, name: str, rival: Reached | None, learned: Reached | None
+    table: StudyTable, name: str, baseline: Reached | None, learned: Reached | None
 ) -> Comparison:
-    if rival is None or learned is None:
+    if baseline is None or learned is None:
         return no_data(name, name)
-    return against(name, name, rival, learned, table)
+    return against(name, name, baseline, learned, table)
 
 
 def mean_or_none(values: Matrix) -> float | None:

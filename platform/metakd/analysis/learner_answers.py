@@ -1,4 +1,4 @@
-"""What a study with a protagonist of its own answers beside its comparisons, as typed values.
+"""What a study with a learner of its own answers beside its comparisons, as typed values.
 
 As in ``summary``: accuracies and differences are percentage points (``_pp``).
 """
@@ -43,7 +43,7 @@ class SingleTeacher:
         own_val_pp: Its own validation accuracy, mean over the study's datasets; None where unknown.
         own_test_pp: Its own test accuracy, likewise.
         student: Test accuracy of its student at the last epoch, over settings and seeds.
-        learned_minus: The protagonist minus that, paired.
+        learned_minus: The learner minus that, paired.
         chosen: Share of pairs in which validation chooses its student; None without a pair.
     """
 
@@ -58,11 +58,11 @@ class SingleTeacher:
 
 
 @dataclass(frozen=True)
-class ContestAnswer:
-    """What the protagonist reaches, and what the parts of its method do.
+class LearnerAnswer:
+    """What the learner reaches, and what the parts of its method do.
 
     Attributes:
-        test_pp: The protagonist's mean test accuracy at the last epoch, over settings of the mean
+        test_pp: The learner's mean test accuracy at the last epoch, over settings of the mean
             over seeds; None without a result.
         runs_charged: What it costs in plain runs, likewise.
         parts: What each part of its method does, as far as the study's strategies tell.
@@ -74,7 +74,7 @@ class ContestAnswer:
 
 
 @dataclass(frozen=True)
-class Ensemble(ContestAnswer):
+class Ensemble(LearnerAnswer):
     """A study of several teachers at once.
 
     Attributes:
@@ -108,7 +108,7 @@ class LearningTeacher:
 
 
 @dataclass(frozen=True)
-class Teaching(ContestAnswer):
+class Teaching(LearnerAnswer):
     """A study of a teacher that learns to teach.
 
     Attributes:

@@ -6,13 +6,13 @@ from hypothesis import strategies as st
 from made_up_ensemble import ensemble_study, levels
 from verdict_words import answered, said
 
-from metakd.analysis.contest import Contest
-from metakd.analysis.contest_answers import Ensemble, Part
-from metakd.analysis.questions.learner import COMPANY, PARTS, contest_verdict
+from metakd.analysis.learner_answers import Ensemble, Part
+from metakd.analysis.pair import Pair
+from metakd.analysis.questions.learner import COMPANY, PARTS, learner_verdict
 from metakd.analysis.sentences import Evidence
 from metakd.analysis.statistics.claims import claim
 from metakd.analysis.statistics.intervals import Interval
-from metakd.analysis.summary import Comparison, Inventory, Rival
+from metakd.analysis.summary import Baseline, Comparison, Inventory
 from metakd.analysis.verdict_rule import accuracy_verdict
 
 MARGIN = 0.2
@@ -110,12 +110,14 @@ def intervals(draw) -> Interval:
 
 
 @st.composite
-def rivals(draw, name: str) -> Rival:
+def baselines(draw, name: str) -> Baseline:
     effect = draw(intervals())
     word = accuracy_verdict(effect, MARGIN)
     p_holm = draw(st.floats(0, 1)) if effect.low_pp is not None else None
     overall = Comparison(name, name, effect, effect, 0.5, word, 0.5, 0.5, 0, "dearer", 2.0)
-    return Rival(name, 90.0, 1.0, overall, effect, 0, p_holm, p_holm, claim(effect.mean_pp, p_holm))
+    return Baseline(
+        name, 90.0, 1.0, overall, effect, 0, p_holm, p_holm, claim(effect.mean_pp, p_holm)
+    )
 
 
 @st.composite
@@ -127,16 +129,16 @@ def parts(draw) -> Part:
 
 
 @given(
-    st.tuples(rivals("mean_losses"), rivals("single"), rivals("camkd")),
+    st.tuples(baselines("mean_losses"), baselines("single"), baselines("camkd")),
     st.lists(parts(), max_size=6),
 )
 def test_words_claim_no_more_than_intervals_and_corrected_tests(found, told) -> None:
     inventory = Inventory(10, 10, 0, 0, 8, 8, 0, 1.0, 1.0)
     evidence = Evidence(
         ("mmkd", "mean_losses", "single", "camkd"), (), 4.0, MARGIN, (), (), inventory, found,
-        Contest("mmkd", "mean_losses"),
+        Pair("mmkd", "mean_losses"),
     )  # fmt: skip
-    verdict = contest_verdict(evidence, "multi_teacher", Ensemble(90.0, 2.0, tuple(told), ()))
+    verdict = learner_verdict(evidence, "multi_teacher", Ensemble(90.0, 2.0, tuple(told), ()))
     text = said(verdict)
     effect = found[0].overall.effect
     low, high = effect.low_pp, effect.high_pp
@@ -164,5 +166,5 @@ def test_words_claim_no_more_than_intervals_and_corrected_tests(found, told) -> 
         claims = [each.claim for each in told if each.part == part]
         assert (f"{words} help (" in text) == ("ahead" in claims)
         assert (f"{words} harm (" in text) == ("behind" in claims)
-    others = {rival.claim for rival in found[1:]}
+    others = {baseline.claim for baseline in found[1:]}
     assert ("MMKD is clearly" in text) == bool(others & {"ahead", "behind"})
