@@ -6,8 +6,9 @@ Signs line up, and a dash stands for what is not known.
 from dataclasses import dataclass
 from datetime import datetime
 
+from metakd.analysis.comparison import Comparison
 from metakd.analysis.statistics.intervals import LEVEL, Interval
-from metakd.analysis.summary import Comparison, Summary
+from metakd.analysis.summary import Summary
 from metakd.analysis.wording import at_start, signed_pp
 from metakd.analysis.wording import percent as level_in_words
 from metakd.strategies import label_of
@@ -135,12 +136,14 @@ class Sides:
         learning: The learner inside a sentence: "learning", "MMKD", "the learning teacher".
         baseline: The baseline alone: "grid", "mean of losses".
         the_baseline: The baseline inside a sentence: "the grid", "the mean of losses".
+        is_temperature: Whether the learner is a learned temperature.
     """
 
     learned: str = "learned"
     learning: str = "learning"
     baseline: str = "grid"
     the_baseline: str = "the grid"
+    is_temperature: bool = True
 
     @property
     def starts(self) -> str:
@@ -155,7 +158,9 @@ def sides_of(summary: Summary) -> Sides:
     learner, baseline = (
         label_of(name, summary.question) for name in (summary.learner, summary.baseline)
     )
-    return Sides(learner.removeprefix("the "), learner, baseline.removeprefix("the "), baseline)
+    return Sides(
+        learner.removeprefix("the "), learner, baseline.removeprefix("the "), baseline, False
+    )
 
 
 def claim_words(claim: str, sides: Sides) -> str:

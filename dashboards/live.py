@@ -9,8 +9,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from dashboards.report import write_report
+from metakd.analysis.inventory import Inventory
 from metakd.analysis.summarise import summarise, write_summary
-from metakd.analysis.summary import Inventory
 from metakd.results.looks import LOOKS_FILE
 from metakd.results.mirror import fetch_results
 from metakd.results.object_store import ObjectStore

@@ -4,43 +4,23 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from dashboards.figures import all_figures
+from dashboards.figures import FIGURES, all_figures
 from dashboards.figures.figure import shortened
 from dashboards.formats import duration, plain, sides_of
 from dashboards.questions import first_figures, opening
 from dashboards.shell import render_page
 from dashboards.svg import interval_bar, reach, swatch
 from dashboards.theme import styles_in
-from metakd.analysis.curves import WallClock
-from metakd.analysis.decision import Allocation, Deciding
-from metakd.analysis.summary import Counts, Inventory, LabelUse, SettingResult, Summary
+from metakd.analysis.cost import WallClock
+from metakd.analysis.deciding import Allocation, Deciding
+from metakd.analysis.inventory import Counts, Inventory, LabelUse
+from metakd.analysis.settings import SettingResult
+from metakd.analysis.summary import Summary
 from metakd.analysis.wording import at_start, counted, listed
 from metakd.atomic import new_file
 from metakd.strategies import label_of
 
 REPORT_FILE = "report.html"
-# The figures' names in the contents; a figure is named here or not at all.
-CONTENTS = {
-    "looks": "Look by look",
-    "differences": "Paired difference",
-    "gains": "Gain for compute",
-    "anytime": "If stopped early",
-    "responses": "Response to τ",
-    "transfer": "Reusing a τ elsewhere",
-    "starts": "By the start",
-    "trajectories": "Learned temperatures",
-    "weights": "Weights over time",
-    "outcomes": "Right against wrong",
-    "classes": "Weights by class",
-    "teaching": "Teacher against student",
-    "quizzes": "Quiz before and after",
-    "teachers": "Teacher size",
-    "augmentations": "Augmentation",
-    "profiles": "Reliability",
-    "optimism": "Selection bias",
-    "detectable": "Was it enough?",
-    "outlook": "What it would take",
-}
 # How a part of a setting is named, and how its values are written.
 SETTING_PARTS = {
     "dataset": "dataset",
@@ -119,7 +99,7 @@ def render(summary: Summary, refresh_s: int | None = None) -> str:
         sorted(all_figures(summary), key=lambda figure: _rank(figure.id, first)),
         s=summary,
         refresh_s=refresh_s,
-        contents=CONTENTS,
+        contents={name: figure.heading for name, figure in FIGURES.items()},
         opening=opening(summary),
         sides=sides_of(summary),
         bars=[interval_bar(c.effect, summary.margin_pp, span) for c in summary.comparisons],

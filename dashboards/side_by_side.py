@@ -15,9 +15,12 @@ from dashboards.questions import opening
 from dashboards.questions.elements import headline_comparison
 from dashboards.shell import render_page
 from dashboards.svg import interval_bar, reach
-from metakd.analysis.pair import CONTENDERS, SINGLE
+from metakd.analysis.comparison import Comparison
+from metakd.analysis.questions import QUESTIONS
 from metakd.analysis.questions.learner import main_comparison
-from metakd.analysis.summary import Comparison, SettingResult, Summary
+from metakd.analysis.rows import SINGLE
+from metakd.analysis.settings import SettingResult
+from metakd.analysis.summary import Summary
 from metakd.analysis.wording import at_start, listed
 from metakd.atomic import new_file
 from metakd.strategies import label_of
@@ -56,6 +59,11 @@ class Study:
     def tone(self) -> str:
         """The tone of its verdict."""
         return opening(self.summary).tone
+
+    @property
+    def is_about_temperatures(self) -> bool:
+        """Whether what learns is a temperature."""
+        return QUESTIONS[self.summary.question].is_about_temperatures
 
     @property
     def sides(self) -> Sides:
@@ -145,7 +153,7 @@ def warnings(studies: Sequence[Study]) -> list[str]:
         for study in studies
         if study.summary.deciding is not None and study.summary.deciding.goes_on
     ]
-    searching = [study for study in studies if study.summary.question not in CONTENDERS]
+    searching = [study for study in studies if study.is_about_temperatures]
     if _differ(studies, lambda s: (s.learner, s.baseline)):
         kinds = dict.fromkeys(f"{s.sides.learned} minus {s.sides.baseline}" for s in studies)
         found.append(f"Differences are not of the same two: {listed(list(kinds))}.")
@@ -179,7 +187,7 @@ def warnings(studies: Sequence[Study]) -> list[str]:
 
 def forests(studies: Sequence[Study]) -> dict[str, list[ForestRow]]:
     """Returns the comparisons that studies of one kind share, by their titles."""
-    searching = [study for study in studies if study.summary.question not in CONTENDERS]
+    searching = [study for study in studies if study.is_about_temperatures]
     found = {TITLES[baseline]: forest(searching, baseline) for baseline in TITLES if searching}
     others = [study for study in studies if study not in searching]
     kinds = [(study.summary.question, study.summary.learner) for study in others]
@@ -211,7 +219,7 @@ def forest(studies: Sequence[Study], baseline: str) -> list[ForestRow]:
 
 
 def _comparisons(summary: Summary) -> list[Comparison]:
-    if summary.question not in CONTENDERS:
+    if QUESTIONS[summary.question].is_about_temperatures:
         return list(summary.comparisons)
     overall = [baseline.overall for baseline in summary.baselines]
     return [

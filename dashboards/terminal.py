@@ -9,7 +9,9 @@ from rich.table import Table
 from rich.text import Text
 
 from dashboards.formats import NONE, effect, plain
-from metakd.analysis.summary import Baseline, SettingResult, StrategyScore, Summary
+from metakd.analysis.comparison import Baseline
+from metakd.analysis.settings import SettingResult, StrategyScore
+from metakd.analysis.summary import Summary
 
 WIDTH = 100
 # Usual keys stay on one line; long ones take more lines, not the room of the numbers.

@@ -8,7 +8,9 @@ one symbol and one dash everywhere.
 from collections.abc import Iterable, Mapping
 from typing import Any, Literal
 
-from metakd.analysis.summary import Comparison, Summary
+from metakd.analysis.comparison import Comparison
+from metakd.analysis.questions.several_teachers import Ensemble
+from metakd.analysis.summary import Summary
 from metakd.strategies import STRATEGIES, Style, style_of
 
 LIGHT = {
@@ -194,10 +196,14 @@ def line_px(strategy: str) -> float:
 
 def teacher_styles(summary: Summary) -> dict[str, Style]:
     """Returns a style for each teacher, in the order in which the study names them."""
-    asked = [] if summary.ensemble is None else [t.name for t in summary.ensemble.teachers]
-    asked += [name for found in summary.weights for name in found.teachers]
+    named = (
+        []
+        if not isinstance(summary.answer, Ensemble)
+        else [t.name for t in summary.answer.teachers]
+    )
+    named += [name for found in summary.weights for name in found.teachers]
     styles = {}
-    for index, name in enumerate(dict.fromkeys(asked)):
+    for index, name in enumerate(dict.fromkeys(named)):
         colour, dash, symbol = TEACHER_STYLES[index % len(TEACHER_STYLES)]
         styles[name] = Style(name, colour, symbol, dash)
     return styles

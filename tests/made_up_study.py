@@ -9,7 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from metakd.analysis.deciding import DeclaredSchedule, look_at
+from metakd.analysis.next_look import look_at
+from metakd.analysis.questions import QUESTIONS
+from metakd.analysis.schedule import DeclaredSchedule
 from metakd.analysis.statistics.looks import Schedule
 from metakd.results.looks import LookRecord, write_looks
 from metakd.results.schema import TRIALS
@@ -118,9 +120,9 @@ class MadeUpStudy:
     @property
     def streams(self) -> list[tuple[Any, ...]]:
         """What each setting shares its seeds with."""
-        question = self.question or "grid_vs_meta"
+        within = QUESTIONS.get(self.question or "", QUESTIONS["grid_vs_meta"]).shares_seeds_over
         return [
-            stream_key(question, self.seed_streams, s["dataset"], s["scale"], s["augmentation"])
+            stream_key(within, self.seed_streams, s["dataset"], s["scale"], s["augmentation"])
             for s in self.settings
         ]
 

@@ -10,9 +10,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from metakd.analysis.statistics.allocation import next_counts
 from metakd.analysis.statistics.looks import AHEAD, BEHIND, EQUIVALENT, OPEN, Schedule, decision
-from metakd.analysis.statistics.stratified import FEWEST_SEEDS, StratifiedMean, stratified_mean
+from metakd.analysis.statistics.planning import next_counts
+from metakd.analysis.statistics.strata import FEWEST_SEEDS, StratifiedMean, stratified_mean
 
 Array = NDArray[np.float64]
 Counts = NDArray[np.int64]

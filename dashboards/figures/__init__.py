@@ -11,7 +11,7 @@ import textwrap
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any
+from typing import Any, NamedTuple
 
 import plotly.graph_objects as go
 
@@ -38,34 +38,49 @@ __all__ = ["FIGURES", "Figure", "all_figures", "draw", "to_plotly"]
 TITLE_PX = 72
 LINE_LETTERS = 78
 WIDTH_PX = 900
-FIGURES: Mapping[str, Callable[[Summary], Figure | None]] = MappingProxyType(
+
+
+class ReportFigure(NamedTuple):
+    """A figure of the report.
+
+    Attributes:
+        heading: Its name in the contents.
+        draw: Returns it; None where the study has no data for it.
+    """
+
+    heading: str
+    draw: Callable[[Summary], Figure | None]
+
+
+# In the report's order.
+FIGURES: Mapping[str, ReportFigure] = MappingProxyType(
     {
-        "looks": looks_figure,
-        "differences": differences_figure,
-        "gains": gains_figure,
-        "anytime": anytime_figure,
-        "responses": responses_figure,
-        "transfer": transfer_figure,
-        "starts": starts_figure,
-        "trajectories": trajectories_figure,
-        "weights": weights_figure,
-        "outcomes": outcomes_figure,
-        "classes": classes_figure,
-        "teaching": teaching_figure,
-        "quizzes": quizzes_figure,
-        "teachers": teachers_figure,
-        "augmentations": augmentations_figure,
-        "profiles": profiles_figure,
-        "optimism": optimism_figure,
-        "detectable": detectable_figure,
-        "outlook": outlook_figure,
+        "looks": ReportFigure("Look by look", looks_figure),
+        "differences": ReportFigure("Paired difference", differences_figure),
+        "gains": ReportFigure("Gain for compute", gains_figure),
+        "anytime": ReportFigure("If stopped early", anytime_figure),
+        "responses": ReportFigure("Response to τ", responses_figure),
+        "transfer": ReportFigure("Reusing a τ elsewhere", transfer_figure),
+        "starts": ReportFigure("By the start", starts_figure),
+        "trajectories": ReportFigure("Learned temperatures", trajectories_figure),
+        "weights": ReportFigure("Weights over time", weights_figure),
+        "outcomes": ReportFigure("Right against wrong", outcomes_figure),
+        "classes": ReportFigure("Weights by class", classes_figure),
+        "teaching": ReportFigure("Teacher against student", teaching_figure),
+        "quizzes": ReportFigure("Quiz before and after", quizzes_figure),
+        "teachers": ReportFigure("Teacher size", teachers_figure),
+        "augmentations": ReportFigure("Augmentation", augmentations_figure),
+        "profiles": ReportFigure("Reliability", profiles_figure),
+        "optimism": ReportFigure("Selection bias", optimism_figure),
+        "detectable": ReportFigure("Was it enough?", detectable_figure),
+        "outlook": ReportFigure("What it would take", outlook_figure),
     }
 )
 
 
 def all_figures(summary: Summary) -> list[Figure]:
     """Returns the figures that the study has data for, in the report's order."""
-    return [figure for make in FIGURES.values() if (figure := make(summary)) is not None]
+    return [drawn for each in FIGURES.values() if (drawn := each.draw(summary)) is not None]
 
 
 def draw(study: Summary | Path | str, name: str, theme: Theme = "light") -> go.Figure:
@@ -83,7 +98,7 @@ def draw(study: Summary | Path | str, name: str, theme: Theme = "light") -> go.F
     if name not in FIGURES:
         raise ValueError(f"there is no figure {name!r}: choose one of {', '.join(FIGURES)}")
     summary = study if isinstance(study, Summary) else summarise(Path(study))
-    figure = FIGURES[name](summary)
+    figure = FIGURES[name].draw(summary)
     if figure is None:
         there = [found.id for found in all_figures(summary)]
         raise ValueError(

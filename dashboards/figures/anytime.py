@@ -20,8 +20,8 @@ from dashboards.figures.figure import (
 )
 from dashboards.formats import counted_runs, plain, runs
 from dashboards.theme import MAIN, line_px, styles_in
-from metakd.analysis.curves import AnytimeCurve
-from metakd.analysis.pair import CONTENDERS
+from metakd.analysis.figures.anytime import AnytimeCurve
+from metakd.analysis.questions import QUESTIONS
 from metakd.analysis.summary import Summary
 from metakd.analysis.wording import at_start, listed
 from metakd.strategies import Style, label_of
@@ -63,7 +63,7 @@ def learner_title(
         curves: Of all strategies.
         learner: The strategy that the verdict is about.
         baseline: The one that it is compared with.
-        question: The study's, one of ``CONTENDERS``.
+        question: The study's, about no temperature.
     """
     ends = {curve.strategy: (curve.mean_pp[-1], counted_runs(curve.runs[-1])) for curve in curves}
     if learner not in ends or baseline not in ends:
@@ -89,7 +89,7 @@ def anytime_figure(summary: Summary) -> Figure | None:
     most = max(curve.runs[-1] for curve in curves)
     title = (
         learner_title(curves, summary.learner, summary.baseline, summary.question)
-        if summary.question in CONTENDERS
+        if not QUESTIONS[summary.question].is_about_temperatures
         else anytime_title(curves)
     )
     is_named_at_end = len(curves) > len(MAIN)

@@ -17,8 +17,8 @@ from dashboards.figures.figure import (
 from dashboards.figures.weights import epochs_in_words, final_of, first_strategy
 from dashboards.formats import plain, signed
 from dashboards.theme import styles_in
+from metakd.analysis.figures.weights import FinalWeights
 from metakd.analysis.summary import Summary
-from metakd.analysis.weight_curves import FinalWeights
 from metakd.analysis.wording import at_start, counted
 from metakd.strategies import label_of
 

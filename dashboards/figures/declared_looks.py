@@ -15,7 +15,7 @@ from dashboards.figures.figure import (
     words,
 )
 from dashboards.formats import NONE, between, duration, level, plain, signed
-from metakd.analysis.decision import Deciding, DeclaredLook, LookTaken
+from metakd.analysis.deciding import Deciding, DeclaredLook, LookTaken
 from metakd.analysis.statistics.looks import AHEAD, BEHIND, EQUIVALENT, ERRS_AT_MOST
 from metakd.analysis.summary import Summary
 from metakd.analysis.wording import percent

@@ -19,9 +19,7 @@ from dashboards.figures.figure import (
 )
 from dashboards.formats import from_to, plain, signed
 from dashboards.theme import MAIN, line_px, styles_in
-from metakd.analysis.answers import LevelGap
-from metakd.analysis.curves import DegradationCurve
-from metakd.analysis.findings import LevelChange
+from metakd.analysis.figures.degradations import DegradationCurve, LevelChange
 from metakd.analysis.summary import Summary
 from metakd.analysis.wording import listed
 from metakd.strategies import Style, label_of
@@ -89,16 +87,14 @@ def _figure(summary: Summary, factor: str, plural: str) -> Figure | None:
         for name, style in styles_in(summary).items()
         if name in {curve.strategy for curve in curves}
     }
-    gap = next((gap for gap in summary.gaps if _is_along(gap, factor, curves[0])), None)
     helds = list(dict.fromkeys(curve.held for curve in curves))
     shown = [helds[index] for index in evenly(len(helds), MAX_PANELS)]
     levels = curves[0].levels
     kept = evenly(len(levels), MAX_ROWS)
     drawn = [curve for curve in curves if curve.held in shown]
-    own = {} if gap is None else {level.name: level.val_pp for level in gap.levels}
     names = [shortened(levels[index]) for index in kept]
-    accuracies = [plain(own.get(levels[index]), 1) for index in kept]
-    by_accuracy = gap is not None and gap.order == "teacher accuracy"
+    accuracies = [plain(curves[0].own_pp[index], 1) for index in kept]
+    by_accuracy = curves[0].order == "teacher accuracy"
     per_row = min(len(shown), 2 if len(levels) > 4 else 3)
     # Names stand beside each other as long as they fit into the narrowest page; then aslant.
     is_aslant = per_row * len(names) * LETTER_PX * max(map(len, names)) > NARROWEST_PX
@@ -160,10 +156,6 @@ def _figure(summary: Summary, factor: str, plural: str) -> Figure | None:
         + left_out(len(shown), len(helds), "panels", "evenly over the study")
         + left_out(len(kept), len(levels), plural, "evenly from first to last"),
     )
-
-
-def _is_along(gap: LevelGap, factor: str, curve: DegradationCurve) -> bool:
-    return gap.factor == factor and tuple(level.name for level in gap.levels) == curve.levels
 
 
 def _ticks_px(names: Sequence[str], is_aslant: bool, by_accuracy: bool) -> int:

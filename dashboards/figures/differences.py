@@ -23,10 +23,11 @@ from dashboards.figures.figure import (
     words,
 )
 from dashboards.formats import Sides, between, sides_of, signed
-from metakd.analysis.pair import CONTENDERS
+from metakd.analysis.questions import QUESTIONS
 from metakd.analysis.questions.learner import main_comparison
+from metakd.analysis.settings import SettingCounts, SettingResult
 from metakd.analysis.statistics.intervals import Interval
-from metakd.analysis.summary import SettingCounts, SettingResult, Summary
+from metakd.analysis.summary import Summary
 from metakd.analysis.wording import counted
 
 TEMPERATURES = Sides()
@@ -131,7 +132,7 @@ def differences_figure(summary: Summary) -> Figure | None:
 
 
 def _overall(summary: Summary) -> Interval | None:
-    if summary.question in CONTENDERS:
+    if not QUESTIONS[summary.question].is_about_temperatures:
         main = main_comparison(summary.baselines, summary.baseline)
         return None if main is None else main.effect
     return next((c.effect for c in summary.comparisons if c.baseline == "full_grid"), None)

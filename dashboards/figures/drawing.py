@@ -16,7 +16,8 @@ from dashboards.figures.figure import (
     label,
     words,
 )
-from metakd.analysis.summary import SettingResult, Summary
+from metakd.analysis.settings import SettingResult
+from metakd.analysis.summary import Summary
 from metakd.strategies import Style
 
 MAX_PER_ROW = 4

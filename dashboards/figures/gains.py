@@ -15,8 +15,7 @@ from dashboards.figures.drawing import (
 from dashboards.figures.figure import AT_ZERO, MAX_PANELS, Figure, Trace, evenly, left_out, padded
 from dashboards.formats import NONE, between, runs, signed
 from dashboards.theme import own_style
-from metakd.analysis.curves import SearchGain
-from metakd.analysis.findings import GainsOverScales
+from metakd.analysis.figures.gains import GainsOverScales, SearchGain
 from metakd.analysis.statistics.intervals import Interval
 from metakd.analysis.summary import Summary
 from metakd.analysis.wording import counted, listed

@@ -12,9 +12,8 @@ from dashboards.figures.figure import (
     words,
 )
 from dashboards.formats import duration, plain, sides_of
-from metakd.analysis.curves import DetectableDifference
-from metakd.analysis.decision import Outlook
-from metakd.analysis.outlook import POWER
+from metakd.analysis.deciding import POWER, Outlook
+from metakd.analysis.statistics.power import DetectableDifference
 from metakd.analysis.summary import Summary
 from metakd.analysis.wording import counted
 from metakd.strategies import Style

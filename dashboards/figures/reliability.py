@@ -19,7 +19,7 @@ from dashboards.figures.figure import (
 )
 from dashboards.formats import percent, signed
 from dashboards.theme import line_px, own_style, styles_in
-from metakd.analysis.curves import LossProfile, SelectionOptimism
+from metakd.analysis.figures.reliability import LossProfile, SelectionOptimism
 from metakd.analysis.summary import Summary
 from metakd.strategies import Style
 

@@ -24,10 +24,10 @@ from dashboards.figures.figure import (
 )
 from dashboards.formats import from_to, plain, tau
 from dashboards.theme import own_style
-from metakd.analysis.answers import StartRange, StartsOfSetting
-from metakd.analysis.curves import ResponseCurve
-from metakd.analysis.findings import TauSpans
-from metakd.analysis.summary import SettingResult, Summary
+from metakd.analysis.figures.responses import ResponseCurve, TauSpans
+from metakd.analysis.questions.start_range import StartRange, StartsOfSetting
+from metakd.analysis.settings import SettingResult
+from metakd.analysis.summary import Summary
 from metakd.analysis.wording import counted
 from metakd.strategies import Style
 
@@ -194,8 +194,8 @@ def starts_title(starts: StartRange) -> str:
 
 def starts_figure(summary: Summary) -> Figure | None:
     """Draws one panel a setting; None without fixed and learned runs of two starts."""
-    starts = summary.starts
-    if starts is None:
+    starts = summary.answer
+    if not isinstance(starts, StartRange):
         return None
     by_key = {setting.key: setting for setting in starts.settings}
     settings = [setting for setting in summary.settings if setting.key in by_key]

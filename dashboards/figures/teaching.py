@@ -17,9 +17,9 @@ from dashboards.figures.figure import (
 )
 from dashboards.formats import from_to, plain
 from dashboards.theme import styles_in
-from metakd.analysis.learner_answers import LearningTeacher
+from metakd.analysis.figures.teaching import CurveBand, QuizFall, TeachingCurve
+from metakd.analysis.questions.learning_to_teach import LearningTeacher, Teaching
 from metakd.analysis.summary import Summary
-from metakd.analysis.teaching_curves import CurveBand, QuizFall, TeachingCurve
 from metakd.analysis.wording import counted
 from metakd.strategies import Style
 
@@ -60,7 +60,7 @@ def quizzes_title(fall: QuizFall | None) -> str:
 def teaching_figure(summary: Summary) -> Figure | None:
     """Draws the teacher's accuracy and its student's; None where no teacher learned."""
     first = _first_strategy(summary)
-    teachers = summary.teaching.teachers if summary.teaching else ()
+    teachers = summary.answer.teachers if isinstance(summary.answer, Teaching) else ()
     title = teaching_title(next((each for each in teachers if each.strategy == first), None))
     drawn = _draw(summary, ACCURACIES, {"name": "validation, %"}, 1)
     if drawn is None:

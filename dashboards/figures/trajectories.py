@@ -7,8 +7,8 @@ from dashboards.figures.drawing import Heading, Panel, band, columns_of, lay_out
 from dashboards.figures.figure import MAX_PANELS, Figure, Trace, evenly, left_out, points_each
 from dashboards.formats import tau
 from dashboards.theme import own_style
-from metakd.analysis.curves import Trajectory
-from metakd.analysis.findings import TauSpans
+from metakd.analysis.figures.responses import TauSpans
+from metakd.analysis.figures.trajectories import Trajectory
 from metakd.analysis.summary import Summary
 from metakd.analysis.wording import counted
 from metakd.strategies import Style

@@ -15,8 +15,7 @@ from dashboards.figures.figure import (
     shortened,
 )
 from dashboards.formats import NONE, signed
-from metakd.analysis.answers import Moves
-from metakd.analysis.curves import TransferRegret
+from metakd.analysis.figures.transfer import TransferRegret
 from metakd.analysis.summary import Summary
 
 CELL_PX = 32
@@ -30,29 +29,29 @@ NARROWEST_PX = 480
 Row = tuple[float | None, ...]
 
 
-def transfer_title(moves: Moves, margin_pp: float) -> str:
+def transfer_title(transfer: TransferRegret, margin_pp: float) -> str:
     """Returns the title: the largest mean loss of a moved temperature, if beyond the margin.
 
     Args:
-        moves: All of them.
+        transfer: All moves.
         margin_pp: What counts as no loss.
     """
-    loss = moves.worst_pp
-    if loss <= 0:
+    loss = transfer.worst_pp
+    if loss is None or loss <= 0:
         return "No transferred temperature loses accuracy in the mean"
     if loss <= margin_pp:
         return f"No transferred temperature loses more than ±{margin_pp:.2f} points in the mean"
     digits = 1 if loss >= 0.1 else 2
     return (
-        f"At worst, the temperature tuned on {shortened(moves.worst_source)} loses "
-        f"{loss:.{digits}f} points on {shortened(moves.worst_target)}"
+        f"At worst, the temperature tuned on {shortened(transfer.worst_source)} loses "
+        f"{loss:.{digits}f} points on {shortened(transfer.worst_target)}"
     )
 
 
 def transfer_figure(summary: Summary) -> Figure | None:
     """Draws the regret matrix, and apart from it what no tuning and learning lose."""
-    transfer, reuse = summary.transfer, summary.reuse
-    if transfer is None or reuse is None:
+    transfer = summary.transfer
+    if transfer is None:
         return None
     kept = largest(_largest_regrets(transfer), MAX_ROWS)
     keys = [transfer.keys[index] for index in kept]
@@ -71,7 +70,7 @@ def transfer_figure(summary: Summary) -> Figure | None:
     ]
     known = [value for row in [*matrix, *(row for _, row in untuned)] for value in row]
     top = max((value for value in known if value is not None), default=0.0)
-    title = transfer_title(reuse.moves[0], summary.margin_pp)
+    title = transfer_title(transfer, summary.margin_pp)
     height_px = 44 + HEAD_PX + CELL_PX * (len(keys) + len(untuned)) + 20
     return Figure(
         id="transfer",

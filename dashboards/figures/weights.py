@@ -26,8 +26,8 @@ from dashboards.figures.figure import (
 )
 from dashboards.formats import between, from_to, plain, signed
 from dashboards.theme import styles_in, teacher_styles
+from metakd.analysis.figures.weights import FinalWeights, WeightsCurve
 from metakd.analysis.summary import Summary
-from metakd.analysis.weight_curves import FinalWeights, WeightsCurve
 from metakd.analysis.wording import at_start, counted, listed
 from metakd.strategies import Style, label_of
 

@@ -1,7 +1,6 @@
 """What a report and the terminal open with, by the study's question: one module a question."""
 
-from collections.abc import Callable, Mapping
-from types import MappingProxyType
+from collections.abc import Callable
 from typing import NamedTuple
 
 from rich.table import Table
@@ -19,8 +18,8 @@ from dashboards.terminal import usual_tables
 from metakd.analysis.summary import Summary
 
 
-class Question(NamedTuple):
-    """How one question is answered.
+class Page(NamedTuple):
+    """How one question is shown.
 
     Attributes:
         opening: Returns what its report opens with.
@@ -33,41 +32,39 @@ class Question(NamedTuple):
     figures: tuple[str, ...] = ()
 
 
-QUESTIONS: Mapping[str, Question] = MappingProxyType(
-    {
-        "grid_vs_meta": Question(grid_vs_meta.opening),
-        "teacher_gap": Question(gap.opening, gap.tables, ("teachers",)),
-        "augmentation_gap": Question(gap.opening, gap.tables, ("augmentations",)),
-        "transfer": Question(transfer.opening, transfer.tables, ("transfer",)),
-        "start_range": Question(start_range.opening, figures=("starts",)),
-        "multi_teacher": Question(
-            several_teachers.opening,
-            several_teachers.tables,
-            ("differences", "weights", "outcomes", "classes"),
-        ),
-        "learning_to_teach": Question(
-            learning_to_teach.opening,
-            learning_to_teach.tables,
-            ("differences", "teaching", "quizzes"),
-        ),
-    }
-)
+PAGES: dict[str, Page] = {
+    "grid_vs_meta": Page(grid_vs_meta.opening),
+    "teacher_gap": Page(gap.opening, gap.tables, ("teachers",)),
+    "augmentation_gap": Page(gap.opening, gap.tables, ("augmentations",)),
+    "transfer": Page(transfer.opening, transfer.tables, ("transfer",)),
+    "start_range": Page(start_range.opening, figures=("starts",)),
+    "multi_teacher": Page(
+        several_teachers.opening,
+        several_teachers.tables,
+        ("differences", "weights", "outcomes", "classes"),
+    ),
+    "learning_to_teach": Page(
+        learning_to_teach.opening,
+        learning_to_teach.tables,
+        ("differences", "teaching", "quizzes"),
+    ),
+}
 
 
 def opening(summary: Summary) -> Opening:
     """Returns what the report of a study opens with."""
-    return _question(summary).opening(summary)
+    return _page(summary).opening(summary)
 
 
 def tables(summary: Summary) -> list[Table]:
     """Returns the tables of a study in the terminal."""
-    return _question(summary).tables(summary)
+    return _page(summary).tables(summary)
 
 
 def first_figures(summary: Summary) -> tuple[str, ...]:
     """Returns the figures that answer a study's question."""
-    return _question(summary).figures
+    return _page(summary).figures
 
 
-def _question(summary: Summary) -> Question:
-    return QUESTIONS.get(summary.question, QUESTIONS["grid_vs_meta"])
+def _page(summary: Summary) -> Page:
+    return PAGES.get(summary.question, PAGES["grid_vs_meta"])

@@ -2,17 +2,16 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Literal
 
 from markupsafe import Markup
 
 from dashboards.formats import NONE, between, factor, level, sides_of, signed
 from dashboards.theme import NEUTRAL
-from metakd.analysis.comparison import no_data
-from metakd.analysis.pair import CONTENDERS
+from metakd.analysis.comparison import Comparison, no_data
+from metakd.analysis.questions import QUESTIONS
 from metakd.analysis.questions.learner import main_comparison
 from metakd.analysis.statistics.intervals import Interval
-from metakd.analysis.summary import Comparison, Summary
+from metakd.analysis.summary import Summary
 from metakd.analysis.wording import at_start
 from metakd.strategies import label_of
 
@@ -37,20 +36,24 @@ class Opening:
         tone: Of the verdict's badge.
         drawing: Beside the verdict.
         keys: The numbers under it.
-        page: The template in ``page/questions`` that shows the table; "" for none.
+        sections: Templates in ``page`` between the verdict and the evidence, in order.
+        page: Its own template in ``page/questions``, with its methods beside it; "" for none.
         table: What that template shows.
+        chosen: What validation chooses, in words.
     """
 
     tone: str = NEUTRAL
     drawing: Markup | None = None
     keys: tuple[KeyFigure, ...] = ()
-    page: Literal["", "comparisons", "gap", "transfer", "start_range", "learner"] = ""
+    sections: tuple[str, ...] = ("more", "baselines")
+    page: str = ""
     table: object = None
+    chosen: str = ", the grid’s best temperature and the selected epoch,"
 
 
 def headline_comparison(summary: Summary) -> Comparison:
     """Returns the comparison that the verdict is about, as the verdict chooses it."""
-    if summary.question in CONTENDERS:
+    if not QUESTIONS[summary.question].is_about_temperatures:
         main = main_comparison(summary.baselines, summary.baseline)
         return main or no_data(summary.baseline, summary.baseline)
     found = {comparison.baseline: comparison for comparison in summary.comparisons}

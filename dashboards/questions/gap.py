@@ -24,9 +24,9 @@ from dashboards.questions.elements import (
 from dashboards.svg import interval_bar, nice_step, reach
 from dashboards.terminal import new_table, usual_tables
 from dashboards.theme import BAD, GOOD, NEUTRAL
-from metakd.analysis.answers import GapLevel, LevelGap, StrategyGap
-from metakd.analysis.questions import asked_gap
-from metakd.analysis.questions.gap_verdict import asked_learner
+from metakd.analysis.along import Level
+from metakd.analysis.questions.gap import asked_learner
+from metakd.analysis.questions.gap_numbers import LevelGap, LevelGaps, StrategyGap
 from metakd.analysis.statistics.intervals import Interval
 from metakd.analysis.summary import Summary
 from metakd.analysis.wording import listed, percent
@@ -66,13 +66,14 @@ class GapTable:
 
 def opening(summary: Summary) -> Opening:
     """Returns students along the levels, the default's drop, and what learning mends of it."""
-    gap = asked_gap(summary.question, summary.gaps)
+    gap = _main_gap(summary)
     if gap is None:
         return Opening()
     return Opening(
         tone=_gap_tone(gap),
         drawing=levels_plot(gap, summary.fixed_tau),
         keys=_gap_keys(gap, summary),
+        sections=("questions/gap", "more", "baselines"),
         page="gap",
         table=GapTable(gap, _gap_rows(gap, summary.margin_pp)),
     )
@@ -80,8 +81,12 @@ def opening(summary: Summary) -> Opening:
 
 def tables(summary: Summary) -> list[Table]:
     """Returns the terminal's tables: of the gap where there is data, and the usual ones."""
-    gap = asked_gap(summary.question, summary.gaps)
+    gap = _main_gap(summary)
     return [*([] if gap is None else [gap_table(gap)]), *usual_tables(summary)]
+
+
+def _main_gap(summary: Summary) -> LevelGap | None:
+    return summary.answer.main if isinstance(summary.answer, LevelGaps) else None
 
 
 def gap_table(gap: LevelGap) -> Table:
@@ -120,7 +125,7 @@ def _kept(gap: LevelGap) -> Sequence[int]:
     return sorted(list(dict.fromkeys(told))[:MOST_LEVELS])
 
 
-def _head(level: GapLevel, width: int) -> str:
+def _head(level: Level, width: int) -> str:
     own = [] if level.val_pp is None else [f"{level.val_pp:.1f} %"]
     return "\n".join([*(wrap(level.name, width) or [level.name]), *own])
 
@@ -267,7 +272,7 @@ def _rules(low: float, high: float, step: float, measure: str, zero: float) -> I
     yield f'<text x="{LEFT - 40}" y="{TOP - 26}">{what}</text>'
 
 
-def _level_names(levels: Sequence[GapLevel], places: Sequence[float]) -> Iterator[str]:
+def _level_names(levels: Sequence[Level], places: Sequence[float]) -> Iterator[str]:
     """Writes names below the axis, on two lines by turns where they would touch."""
     letters = int((places[-1] - places[0]) / (len(places) - 1) / LETTER)
     lines = 1 if max(len(level.name) for level in levels) < letters else 2

@@ -21,7 +21,7 @@ from dashboards.questions.elements import (
 )
 from dashboards.svg import diamond, nice_step
 from dashboards.theme import badge_tone
-from metakd.analysis.curves import CostPoint
+from metakd.analysis.cost import CostPoint
 from metakd.analysis.summary import Summary
 
 WIDTH, HEIGHT = 420, 300
@@ -36,7 +36,7 @@ def opening(summary: Summary) -> Opening:
         tone=badge_tone(headline_comparison(summary)),
         drawing=compute_plot(summary.costs, summary.fixed_tau, summary.learned_runs),
         keys=key_figures(summary),
-        page="comparisons",
+        sections=("comparisons", "baselines"),
     )
 
 
@@ -47,10 +47,10 @@ def key_figures(summary: Summary) -> tuple[KeyFigure, ...]:
 
 
 def _reuse_key(summary: Summary) -> KeyFigure:
-    label, transfer, reuse = "If τ is reused elsewhere", summary.transfer, summary.reuse
-    if transfer is None or transfer.mean_pp is None or reuse is None:
+    label, transfer = "If τ is reused elsewhere", summary.transfer
+    if transfer is None or transfer.mean_pp is None or transfer.worst_pp is None:
         return KeyFigure(label, NONE, "", "needs a grid in two settings or more")
-    note = f"average over all moves; the worst {signed(-reuse.moves[0].worst_pp)}"
+    note = f"average over all moves; the worst {signed(-transfer.worst_pp)}"
     return KeyFigure(label, signed(-transfer.mean_pp), "points", note)
 
 

@@ -20,9 +20,9 @@ from dashboards.questions.elements import (
 from dashboards.svg import LEFT, RIGHT, WIDTH, PointsScale, interval_bar, reach
 from dashboards.terminal import accuracy, clear_gap, new_table, strategy_cells, wrapped
 from dashboards.theme import styles_in
-from metakd.analysis.learner_answers import LearnerAnswer, Part
-from metakd.analysis.pair import CONTENDERS, SINGLE
-from metakd.analysis.questions.learner import COMPANY, PARTS
+from metakd.analysis.questions import QUESTIONS
+from metakd.analysis.questions.learner import COMPANY, PARTS, LearnerAnswer, Part
+from metakd.analysis.rows import SINGLE
 from metakd.analysis.summary import Summary
 from metakd.strategies import label_of
 
@@ -89,8 +89,8 @@ def baselines_plot(summary: Summary) -> Markup | None:
     One row for each strategy that learns no more than the learner does.
     """
     by_name = {baseline.strategy: baseline.overall.effect for baseline in summary.baselines}
-    contenders = CONTENDERS[summary.question]
-    order = dict.fromkeys([summary.baseline, *contenders.baselines, *contenders.learners])
+    question = QUESTIONS[summary.question]
+    order = dict.fromkeys([summary.baseline, *question.baselines, *question.learners])
     known = {
         name: by_name[name]
         for name in order

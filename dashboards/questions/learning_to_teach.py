@@ -22,8 +22,8 @@ from dashboards.questions.learner import (
 )
 from dashboards.svg import interval_bar, reach, swatch
 from dashboards.theme import badge_tone, styles_in
-from metakd.analysis.learner_answers import LearningTeacher, Teaching
-from metakd.analysis.pair import CONTENDERS
+from metakd.analysis.questions import QUESTIONS
+from metakd.analysis.questions.learning_to_teach import LearningTeacher, Teaching
 from metakd.analysis.summary import Summary
 
 
@@ -46,23 +46,25 @@ class TeachingTable(LearnerTable):
 
 def opening(summary: Summary) -> Opening:
     """Returns how far ahead the learner is of all others, what helps, and the teacher itself."""
-    teaching = summary.teaching
-    if teaching is None:
+    teaching = summary.answer
+    if not isinstance(teaching, Teaching):
         return Opening()
     own = [each for each in teaching.teachers if each.strategy == summary.learner]
     return Opening(
         tone=badge_tone(headline_comparison(summary)),
         drawing=baselines_plot(summary),
         keys=key_figures(summary, *map(_own_key, own)),
-        page="learner",
+        sections=("baselines", "questions/learning_to_teach", "more"),
+        page="learning_to_teach",
+        chosen=", such as the selected epoch,",
         table=_table(summary, teaching),
     )
 
 
 def tables(summary: Summary) -> list[Table]:
     """Returns the terminal's tables that have rows: strategies, settings."""
-    teaching = summary.teaching
-    if teaching is None:
+    teaching = summary.answer
+    if not isinstance(teaching, Teaching):
         return []
     own = own_accuracies(summary, teaching)
     found = (strategies_table(summary, teaching, own), settings_table(summary))
@@ -72,7 +74,7 @@ def tables(summary: Summary) -> list[Table]:
 def own_accuracies(summary: Summary, teaching: Teaching) -> dict[str, float | None]:
     """Returns the teacher's own test accuracy in % after training, by strategy that has one."""
     changed = {teacher.strategy: teacher.test.mean_pp for teacher in teaching.teachers}
-    learners = CONTENDERS[summary.question].learners
+    learners = QUESTIONS[summary.question].learners
     return {
         name: changed.get(name) if name in learners else teaching.before_pp
         for name in summary.strategies

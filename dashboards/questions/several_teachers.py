@@ -18,9 +18,9 @@ from dashboards.questions.learner import (
 from dashboards.svg import interval_bar, reach, swatch
 from dashboards.terminal import new_table, wrapped
 from dashboards.theme import badge_tone, teacher_styles
-from metakd.analysis.learner_answers import Ensemble, SingleTeacher
-from metakd.analysis.pair import SINGLE
 from metakd.analysis.questions.learner import main_comparison
+from metakd.analysis.questions.several_teachers import Ensemble, SingleTeacher
+from metakd.analysis.rows import SINGLE
 from metakd.analysis.summary import Summary
 
 
@@ -48,7 +48,8 @@ class TeachersTable(LearnerTable):
 
 def opening(summary: Summary) -> Opening:
     """Returns how far ahead the learner is of all others, what helps, and each teacher alone."""
-    if summary.ensemble is None:
+    ensemble = summary.answer
+    if not isinstance(ensemble, Ensemble):
         return Opening()
     main = headline_comparison(summary)
     single = main_comparison(summary.baselines, SINGLE)
@@ -57,15 +58,17 @@ def opening(summary: Summary) -> Opening:
         tone=badge_tone(main),
         drawing=baselines_plot(summary),
         keys=key_figures(summary, *(difference_key(each, summary.question) for each in further)),
-        page="learner",
-        table=_table(summary, summary.ensemble),
+        sections=("baselines", "questions/several_teachers", "more"),
+        page="several_teachers",
+        chosen=", the best single teacher and the selected epoch,",
+        table=_table(summary, ensemble),
     )
 
 
 def tables(summary: Summary) -> list[Table]:
     """Returns the terminal's tables that have rows: strategies, single teachers, settings."""
-    ensemble = summary.ensemble
-    if ensemble is None:
+    ensemble = summary.answer
+    if not isinstance(ensemble, Ensemble):
         return []
     found = (
         strategies_table(summary, ensemble),

@@ -6,7 +6,7 @@ from dashboards.formats import NONE, runs
 from dashboards.questions.elements import KeyFigure, Opening, interval_key
 from dashboards.svg import Effect, intervals_plot
 from dashboards.theme import BAD, GOOD, NEUTRAL
-from metakd.analysis.answers import StartRange
+from metakd.analysis.questions.start_range import StartRange
 from metakd.analysis.summary import Summary
 
 TONES = {"forgets": GOOD, "depends less": GOOD, "depends more": BAD}
@@ -14,13 +14,14 @@ TONES = {"forgets": GOOD, "depends less": GOOD, "depends more": BAD}
 
 def opening(summary: Summary) -> Opening:
     """Returns both costs of a wrong start, and what learning loses to the best fixed τ."""
-    starts = summary.starts
-    if starts is None:
+    starts = summary.answer
+    if not isinstance(starts, StartRange):
         return Opening()
     return Opening(
         tone=TONES.get(starts.verdict, NEUTRAL),
         drawing=_starts_plot(starts, summary.margin_pp),
         keys=_starts_keys(starts, summary.learned_runs),
+        sections=("questions/start_range", "more", "baselines"),
         page="start_range",
         table=starts,
     )

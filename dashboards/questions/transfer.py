@@ -10,8 +10,7 @@ from dashboards.questions.elements import KeyFigure, Opening, interval_key
 from dashboards.svg import Effect, interval_bar, intervals_plot, reach
 from dashboards.terminal import CLEAR_GAPS, new_table, usual_tables
 from dashboards.theme import accuracy_tone
-from metakd.analysis.answers import Moves, Reuse
-from metakd.analysis.questions.transfer import FACTOR_WORDS
+from metakd.analysis.questions.transfer import FACTOR_WORDS, Moves, Reuse
 from metakd.analysis.summary import Summary
 
 
@@ -27,13 +26,14 @@ class MovesRow:
 
 def opening(summary: Summary) -> Opening:
     """Returns what learning, tuning again and not searching gain over a moved temperature."""
-    reuse = summary.reuse
-    if reuse is None:
+    reuse = summary.answer
+    if not isinstance(reuse, Reuse):
         return Opening()
     return Opening(
         tone=accuracy_tone(reuse.moves[0].learned_verdict),
         drawing=reuse_plot(reuse, summary.margin_pp, summary.fixed_tau, summary.learned_runs),
         keys=_reuse_keys(reuse, summary.learned_runs),
+        sections=("questions/transfer", "more", "baselines"),
         page="transfer",
         table=_moves_rows(reuse, summary.margin_pp),
     )
@@ -41,8 +41,8 @@ def opening(summary: Summary) -> Opening:
 
 def tables(summary: Summary) -> list[Table]:
     """Returns the terminal's tables: of the moves where there is data, and the usual ones."""
-    reuse = summary.reuse
-    return [*([] if reuse is None else [reuse_table(reuse)]), *usual_tables(summary)]
+    reuse = summary.answer
+    return [*([] if not isinstance(reuse, Reuse) else [reuse_table(reuse)]), *usual_tables(summary)]
 
 
 def reuse_table(reuse: Reuse) -> Table:

@@ -8,9 +8,9 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from made_up_study import MadeUpLeg, MadeUpSearch
 
-from metakd.analysis.anytime import anytime_curves, best_so_far, mean_by_order
+from metakd.analysis.figures.anytime import anytime_curves, best_so_far, mean_by_order
+from metakd.analysis.figures.logged_steps import LoggedSteps
 from metakd.analysis.grid import choose
-from metakd.analysis.logged_steps import LoggedSteps
 from metakd.analysis.table import make_table
 from metakd.results.writer import write_trial
 

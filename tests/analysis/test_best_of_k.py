@@ -5,8 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from metakd.analysis.statistics.best_of_k import expected_best_of_k
-from metakd.analysis.statistics.selection import rank_by_validation
+from metakd.analysis.statistics.selection import expected_best_of_k, rank_by_validation
 
 TAUS = (1.0, 2.0, 4.0, 8.0, 16.0)
 ACCURACIES = st.lists(st.sampled_from([0.1, 0.2, 0.3, 0.4]), min_size=5, max_size=5)

@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from metakd.analysis.comparison import compare
 from metakd.analysis.grid import choose
+from metakd.analysis.questions.grid_vs_meta import compare
 from metakd.analysis.table import make_table
 
 

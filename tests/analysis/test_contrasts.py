@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from metakd.analysis.questions.gap import best_before_last, drop, slope
+from metakd.analysis.questions.gap_numbers import best_before_last, drop, slope
 
 SCORES = arrays(np.float64, (4, 2, 3), elements=st.floats(0, 100))
 

@@ -1,10 +1,8 @@
 import numpy as np
 import pytest
 
-from metakd.analysis.curves import DegradationCurve
-from metakd.analysis.degradation import degradation_curves, level_changes
+from metakd.analysis.figures.degradations import DegradationCurve, degradation_curves, level_changes
 from metakd.analysis.grid import choose
-from metakd.analysis.questions.gap import level_gaps
 from metakd.analysis.statistics.intervals import paired_interval
 from metakd.analysis.table import make_table
 from metakd.results.teachers import TeacherScore
@@ -74,7 +72,7 @@ def test_one_level_or_no_runs_have_no_curve(made_up) -> None:
     assert curves_of(made_up(absent=lambda row: True)) == ()
 
 
-def test_better_teachers_come_later_where_a_gap_orders_them(made_up) -> None:
+def test_better_teachers_come_later(made_up) -> None:
     study = made_up(scales=(1.0,), teachers=("best", "worst", "middle"))
     table, scores = make_table(study.record(), tuple(study.rows())), (0.9, 0.7, 0.8)
     teachers = [
@@ -82,9 +80,8 @@ def test_better_teachers_come_later_where_a_gap_orders_them(made_up) -> None:
         for name, score in zip(study.teachers, scores, strict=True)
     ]
     grid = choose(table)
-    gaps = level_gaps(table, grid, teachers)
     given = [c for c in degradation_curves(table, grid) if c.factor == "teacher"]
-    ordered = [c for c in degradation_curves(table, grid, gaps) if c.factor == "teacher"]
+    ordered = [c for c in degradation_curves(table, grid, teachers) if c.factor == "teacher"]
     for before, after in zip(given, ordered, strict=True):
         assert after.levels == ("worst", "middle", "best")
         best, worst, middle = before.mean_pp
@@ -95,7 +92,7 @@ def test_better_teachers_come_later_where_a_gap_orders_them(made_up) -> None:
 
 def test_changes_are_the_range_of_those_that_are_known() -> None:
     def curve(factor, strategy, change):
-        return DegradationCurve(factor, "all", strategy, (), (), (), (), change)
+        return DegradationCurve(factor, "all", strategy, (), (), "study", (), (), (), change)
 
     changes = level_changes(
         [

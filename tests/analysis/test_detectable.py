@@ -5,10 +5,9 @@ from hypothesis import strategies as st
 from scipy import stats
 from scipy.optimize import brentq
 
-from metakd.analysis.detectable import VarianceParts, detectable_difference, shown_at_power
 from metakd.analysis.statistics.intervals import crossed_interval, mean_squares, paired_interval
-from metakd.analysis.statistics.stratified import stratified_mean
-from metakd.analysis.strata import Strata, mean_interval
+from metakd.analysis.statistics.power import VarianceParts, detectable_difference, shown_at_power
+from metakd.analysis.statistics.strata import Strata, mean_interval, stratified_mean
 
 
 def effects(random, shape, by_setting, by_seed):

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from metakd.analysis.gains import gains_over_scales, search_gains
+from metakd.analysis.figures.gains import gains_over_scales, search_gains
 from metakd.analysis.grid import choose
 from metakd.analysis.statistics.intervals import crossed_interval
 from metakd.analysis.table import make_table

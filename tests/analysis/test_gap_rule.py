@@ -1,6 +1,6 @@
 import pytest
 
-from metakd.analysis.questions.gap import drop_verdict, gain_verdict, mending_verdict
+from metakd.analysis.questions.gap_numbers import drop_verdict, gain_verdict, mending_verdict
 from metakd.analysis.statistics.intervals import Interval
 
 NOTHING = Interval(None, None, None, 0, "no complete pair")

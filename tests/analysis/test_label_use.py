@@ -3,8 +3,7 @@
 from made_up_study import MadeUpLeg, MadeUpSearch, MadeUpStudy
 from made_up_teaching import teaching_study
 
-from metakd.analysis.label_use import label_use
-from metakd.analysis.summary import Counts, LabelUse
+from metakd.analysis.inventory import Counts, LabelUse, label_use
 from metakd.analysis.table import StudyTable, make_table
 
 TRAIN, HELD_OUT = Counts(100, 1000), Counts(20, 200)

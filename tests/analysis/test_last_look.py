@@ -20,7 +20,10 @@ from made_up_study import (
 from made_up_teaching import levels as teaching_levels
 from made_up_teaching import teaching_study
 
-from metakd.analysis.answers import LevelGap
+from metakd.analysis.questions.gap_numbers import LevelGaps
+from metakd.analysis.questions.start_range import StartRange
+from metakd.analysis.questions.transfer import Reuse
+from metakd.analysis.sentences import Answer
 from metakd.analysis.statistics.intervals import Interval
 from metakd.analysis.summarise import summarise
 from metakd.analysis.summary import Summary
@@ -90,7 +93,7 @@ def test_a_gap(tmp_path: Path, loses_pp: float, word: str, verdict: str, words: 
     summary = looked_at(gap_study(loses_pp), tmp_path)
     assert summary.deciding is not None
     assert summary.deciding.word == word
-    [gap] = summary.gaps
+    [gap] = summary.answer.by_measure
     reference, learner = gap.strategies
     assert reference.verdict == verdict
     assert reference.drop == summary.primary.here == last_look(summary)
@@ -120,8 +123,8 @@ def test_a_gap_of_one_combination_says_nothing_of_others(tmp_path: Path) -> None
 @pytest.mark.parametrize(("gap_pp", "verdict"), [(0.0, "equivalent"), (2.5, "better")])
 def test_transfer(tmp_path: Path, gap_pp: float, verdict: str) -> None:
     summary = looked_at(deciding_study(gap_pp, 0.004, question="transfer"), tmp_path)
-    assert summary.reuse is not None
-    overall = summary.reuse.moves[0]
+    assert isinstance(summary.answer, Reuse)
+    overall = summary.answer.moves[0]
     assert overall.learned == summary.primary.here == last_look(summary)
     assert overall.learned_verdict == summary.primary.verdict
     assert summary.primary.verdict in (verdict, f"slightly {verdict}")
@@ -136,11 +139,11 @@ def test_starts(tmp_path: Path, wrong_fixed_pp: float, wrong_start_pp: float, ve
     summary = looked_at(start_study(wrong_fixed_pp, wrong_start_pp), tmp_path)
     assert summary.deciding is not None
     assert summary.deciding.is_decided
-    assert summary.starts is not None
-    assert summary.starts.saved == summary.primary.here == last_look(summary)
-    assert summary.starts.verdict == verdict
+    assert isinstance(summary.answer, StartRange)
+    assert summary.answer.saved == summary.primary.here == last_look(summary)
+    assert summary.answer.verdict == verdict
     # What it forgets to is claimed at the look's level, too.
-    assert summary.starts.beyond_quarter.level == last_look(summary).level
+    assert summary.answer.beyond_quarter.level == last_look(summary).level
     assert "in these 4 settings" in summary.verdict.headline
 
 
@@ -188,11 +191,13 @@ def test_an_open_look_is_said_to_be_open_whatever_came_since(tmp_path: Path) -> 
     assert during.deciding.allocation == before.deciding.allocation
 
 
-def without_cells(summary: Summary) -> list[LevelGap]:
-    """Returns the gaps without their differences seed by seed, empty where there is no seed."""
+def without_cells(answer: Answer | None) -> object:
+    """Returns gaps without their differences seed by seed, empty where there is no seed."""
+    if not isinstance(answer, LevelGaps):
+        return answer
     return [
         replace(gap, strategies=tuple(replace(each, cells_pp=()) for each in gap.strategies))
-        for gap in summary.gaps
+        for gap in answer.by_measure
     ]
 
 
@@ -212,9 +217,9 @@ def test_no_word_rests_on_seeds_that_no_look_declared(tmp_path: Path, study: Mad
     after = summarise(replace(study, seed_counts=more, accuracy=changed).write(tmp_path))
     assert after.verdict.badge == before.verdict.badge
     assert after.verdict.headline == before.verdict.headline
-    for part in ("comparisons", "baselines", "reuse", "starts"):
+    for part in ("comparisons", "baselines"):
         assert getattr(after, part) == getattr(before, part), part
-    assert without_cells(after) == without_cells(before)
+    assert without_cells(after.answer) == without_cells(before.answer)
     assert after.settings != before.settings
     # The look's own interval is that of the seeds which it saw.
     assert before.primary.here.mean_pp == last_look(before).mean_pp

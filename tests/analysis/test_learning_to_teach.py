@@ -11,11 +11,12 @@ from rich.console import Console
 from verdict_words import answered, said
 
 from dashboards.questions import tables
-from metakd.analysis.baselines import compare_baselines, grid_at_equal_cost
+from metakd.analysis.comparison import Pair, compare_baselines, grid_at_equal_cost
+from metakd.analysis.cost import reached_by_strategy
+from metakd.analysis.figures.teaching import curve_band, quiz_fall, quiz_falls
 from metakd.analysis.grid import choose
-from metakd.analysis.logged_teaching import curve_band, quiz_fall, quiz_falls
-from metakd.analysis.pair import Pair, pair_of
-from metakd.analysis.reached import reached_by_strategy
+from metakd.analysis.questions import QUESTIONS
+from metakd.analysis.questions.base import pair_of
 from metakd.analysis.summarise import read_summary, summarise, write_summary
 from metakd.analysis.table import make_table
 
@@ -123,7 +124,7 @@ def test_without_a_pair_the_scores_stand_alone(strategies, changes, badge) -> No
 def test_who_is_compared(learners, planned, pair) -> None:
     table = table_of(teaching_study(*learners, strategies=planned))
     reached = reached_by_strategy(table, choose(table))
-    assert pair_of("learning_to_teach", table.strategies, reached) == pair
+    assert pair_of(QUESTIONS["learning_to_teach"], table.strategies, reached) == pair
 
 
 # Equal cost
@@ -199,7 +200,7 @@ def test_a_study_from_its_store_to_its_tables(tmp_path: Path) -> None:
     lines = console.file.getvalue().splitlines()
     assert "…" not in "".join(lines)
     rows = {line.split()[0]: line.split()[1:] for line in lines if line.split()}
-    assert rows["metadistil"][1:] == [f"{summary.teaching.teachers[0].test.mean_pp:.2f}", "3.00"]
+    assert rows["metadistil"][1:] == [f"{summary.answer.teachers[0].test.mean_pp:.2f}", "3.00"]
     assert rows["fixed"][1:3] == ["95.00", "1.00"]
     assert rows["ce"][1] == "–"
     assert rows["fixed"][-2:] == ["better", "ahead"]

@@ -2,9 +2,10 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from verdict_words import results_from
 
-from metakd.analysis.grid import choose
-from metakd.analysis.questions.gap import best_before_last, drop, level_gaps
+from metakd.analysis.questions.base import results_of
+from metakd.analysis.questions.gap_numbers import best_before_last, drop, level_gaps
 from metakd.analysis.statistics.claims import crossed_p_value
 from metakd.analysis.statistics.intervals import crossed_interval
 from metakd.analysis.table import make_table
@@ -20,8 +21,10 @@ def teacher_study(made_up, **changes):
 
 
 def gaps_of(study):
-    table = make_table(study.record(), tuple(study.rows()))
-    return level_gaps(table, choose(table), study.teacher_scores)
+    """Returns the gaps along teachers, then along augmentations."""
+    results = results_from(study)
+    found = [level_gaps(results, factor) for factor in ("teacher", "augmentation")]
+    return [gap for gaps in found if gaps is not None for gap in gaps.by_measure]
 
 
 def scored(*accuracies, dataset="digits"):
@@ -159,12 +162,12 @@ def test_nothing_is_claimed_from_one_seed_or_one_level(made_up) -> None:
     [gap] = gaps_of(teacher_study(made_up, seeds=1, accuracy=hump))
     assert {each.verdict for each in gap.strategies} == {"not shown"}
     assert {each.drop.low_pp for each in gap.strategies} == {None}
-    assert gaps_of(teacher_study(made_up, teachers=("t0",))) == ()
+    assert gaps_of(teacher_study(made_up, teachers=("t0",))) == []
 
 
 def test_nothing_is_made_up_for_what_did_not_run(made_up) -> None:
-    assert gaps_of(teacher_study(made_up, strategies=("grid", "meta"))) == ()
-    assert gaps_of(teacher_study(made_up, absent=lambda row: row["teacher"] == "t1")) == ()
+    assert gaps_of(teacher_study(made_up, strategies=("grid", "meta"))) == []
+    assert gaps_of(teacher_study(made_up, absent=lambda row: row["teacher"] == "t1")) == []
     [gap] = gaps_of(teacher_study(made_up, absent=lambda row: row["method"] == "mkd"))
     assert [each.strategy for each in gap.strategies] == ["fixed", "grid"]
 
@@ -204,7 +207,9 @@ def claims(made_up, luck, held, seeds=5, levels=4):
 
     for _ in range(SIMULATIONS):
         runs = tuple(map(drawn, table.strategy_runs))
-        [gap] = level_gaps(replace(table, strategy_runs=runs), None, ())
+        [gap] = level_gaps(
+            results_of("teacher_gap", replace(table, strategy_runs=runs), ()), "teacher"
+        ).by_measure
         fixed, meta = gap.strategies
         verdicts.append(fixed.verdict)
         mendings += meta.mending_p < 0.05

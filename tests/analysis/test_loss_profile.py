@@ -3,8 +3,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from metakd.analysis.figures.reliability import _profile, loss_profiles
 from metakd.analysis.grid import choose
-from metakd.analysis.loss_profile import _profile, loss_profiles
 from metakd.analysis.table import make_table
 
 

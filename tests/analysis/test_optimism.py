@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from metakd.analysis.figures.reliability import selection_optimism
 from metakd.analysis.grid import choose
-from metakd.analysis.optimism import selection_optimism
 from metakd.analysis.statistics.selection import rank_by_validation
 from metakd.analysis.table import make_table
 

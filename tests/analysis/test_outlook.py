@@ -7,8 +7,7 @@ from pathlib import Path
 import pytest
 from made_up_study import BLOCK_S, deciding_study, taking_looks
 
-from metakd.analysis.decision import Deciding
-from metakd.analysis.outlook import POWER, prospect_of
+from metakd.analysis.deciding import POWER, Deciding, prospect_of
 from metakd.analysis.summarise import summarise
 
 

@@ -8,7 +8,6 @@ from made_up_ensemble import ensemble_study
 from rich.console import Console
 
 from dashboards.questions import tables
-from metakd.analysis.questions import asked_gap
 from metakd.analysis.summarise import read_summary, summarise, write_summary
 from metakd.results.teachers import TeacherScore
 
@@ -40,10 +39,10 @@ def test_teachers(made_up, tmp_path: Path) -> None:
     study = small(made_up, teachers=NAMES, teacher_scores=SCORES, question="teacher_gap")
     summary = summarise(study.write(tmp_path))
     assert summary.question == "teacher_gap"
-    assert asked_gap(summary.question, summary.gaps) == summary.gaps[0]
+    assert summary.answer.main == summary.answer.by_measure[0]
     assert "most accurate teacher" in summary.verdict.headline
     again = read_summary(write_summary(tmp_path, summary).parent)
-    assert again.gaps[0].chosen == summary.gaps[0].chosen
+    assert again.answer.main.chosen == summary.answer.main.chosen
     lines = printed(summary)
     assert "90.0 %" in " ".join(lines)
     assert sum(line.strip().startswith(("fixed", "meta")) for line in lines) == 2
@@ -56,8 +55,7 @@ def test_augmentations(made_up, tmp_path: Path) -> None:
         strategies=("ce", "fixed", "meta"),
     )  # fmt: skip
     summary = summarise(study.write(tmp_path))
-    gap = asked_gap(summary.question, summary.gaps)
-    assert gap is not None
+    gap = summary.answer.main
     assert (gap.factor, gap.measure) == ("augmentation", "gain")
     [row] = [line for line in printed(summary) if line.strip().startswith("fixed")]
     assert "+" in row
@@ -69,12 +67,12 @@ def test_transfer(made_up, tmp_path: Path) -> None:
         temperatures=(1.0, 8.0), question="transfer",
     )  # fmt: skip
     summary = summarise(study.write(tmp_path))
-    assert summary.reuse is not None
-    assert read_summary(write_summary(tmp_path, summary).parent).reuse is not None
+    assert summary.answer is not None
+    assert read_summary(write_summary(tmp_path, summary).parent).answer is not None
     rows = [
         line.split()[:3] for line in printed(summary) if line.strip().startswith(("any", "aug"))
     ]
-    changed = str(summary.reuse.moves[0].changed)
+    changed = str(summary.answer.moves[0].changed)
     assert rows == [["anything", "2", changed], ["augmentation", "2", changed]]
 
 

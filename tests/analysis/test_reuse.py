@@ -3,8 +3,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from metakd.analysis.figures.transfer import transfer_regret
 from metakd.analysis.grid import choose
-from metakd.analysis.questions.transfer import reuse, transfer_regret
+from metakd.analysis.questions.transfer import reuse
 from metakd.analysis.statistics.intervals import crossed_interval
 from metakd.analysis.statistics.selection import chosen_by_others
 from metakd.analysis.table import FACTORS, make_table

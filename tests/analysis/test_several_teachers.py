@@ -1,20 +1,23 @@
 """Each teacher alone, what each part of the method does, and that one-teacher runs are found."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from made_up_ensemble import ENSEMBLE, TEACHERS, ensemble_study, levels
 from made_up_study import MadeUpLeg, MadeUpSearch
+from verdict_words import results_from
 
-from metakd.analysis.baselines import compare_baselines, found_at_equal_cost
-from metakd.analysis.cost import plain_cost
+from metakd.analysis.comparison import Pair, compare_baselines, found_at_equal_cost
+from metakd.analysis.cost import plain_cost, reached_by_strategy
 from metakd.analysis.grid import choose
 from metakd.analysis.inventory import make_inventory
-from metakd.analysis.pair import Pair, pair_of
-from metakd.analysis.questions.several_teachers import several_teachers
-from metakd.analysis.reached import reached_by_strategy
+from metakd.analysis.questions import QUESTIONS
+from metakd.analysis.questions.base import pair_of
 from metakd.analysis.statistics.claims import holm
+from metakd.analysis.statistics.intervals import LEVEL
 from metakd.analysis.table import make_table
-from metakd.analysis.teacher_names import member_labels, members
+from metakd.analysis.teachers import member_labels, members
 from metakd.results.teachers import TeacherScore
 
 MMKD = Pair("mmkd", "mean_losses")
@@ -25,7 +28,8 @@ def table_of(study):
 
 
 def answered(study, pair=MMKD):
-    return several_teachers(table_of(study), None, pair, study.teacher_scores)
+    results = replace(results_from(study), pair=pair)
+    return QUESTIONS["multi_teacher"].analysis.answer(results, LEVEL)
 
 
 def test_runs_of_one_teacher_are_found_through_the_strategy_that_asked_for_them() -> None:
@@ -63,7 +67,7 @@ def test_a_run_of_a_single_teacher_is_what_a_plain_run_costs() -> None:
     assert answered(study).runs_charged == pytest.approx(1.5)
 
 
-def test_at_equal_cost_the_protagonists_own_cost_counts() -> None:
+def test_at_equal_cost_the_learners_own_cost_counts() -> None:
     """MMKD costs 1.5 runs: two of the three teachers have been tried by then."""
     study = ensemble_study("single", "mmkd", accuracy=levels(0.0))
     table = table_of(study)
@@ -165,9 +169,9 @@ def test_parts_are_told_by_strategies_that_differ_in_one() -> None:
 )
 def test_who_is_compared_with_whom(strategies, pair) -> None:
     table = table_of(ensemble_study(*strategies))
-    found = pair_of("multi_teacher", table.strategies, reached_by_strategy(table, None))
+    found = pair_of(QUESTIONS["multi_teacher"], table.strategies, reached_by_strategy(table, None))
     assert found == pair
-    assert pair_of("transfer", table.strategies, {}) == Pair("meta", "grid")
+    assert pair_of(QUESTIONS["transfer"], table.strategies, {}) == Pair("meta", "grid")
 
 
 def test_a_baseline_without_a_pair_is_not_the_main_one() -> None:
@@ -175,5 +179,5 @@ def test_a_baseline_without_a_pair_is_not_the_main_one() -> None:
         "mean_losses", "camkd", "mmkd", absent=lambda row: row["method"] == "mean_losses"
     )
     table = table_of(study)
-    found = pair_of("multi_teacher", table.strategies, reached_by_strategy(table, None))
+    found = pair_of(QUESTIONS["multi_teacher"], table.strategies, reached_by_strategy(table, None))
     assert found.baseline == "camkd"

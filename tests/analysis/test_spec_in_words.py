@@ -1,6 +1,6 @@
 import pytest
 
-from metakd.analysis.spec_in_words import spec_in_words
+from metakd.analysis.summarise import spec_in_words
 
 
 @pytest.mark.parametrize(

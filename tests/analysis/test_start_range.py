@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from made_up_study import MadeUpLeg, MadeUpSearch, MadeUpStudy, Row
 
-from metakd.analysis.answers import StartRange
+from metakd.analysis.questions.start_range import StartRange
 from metakd.analysis.summarise import summarise
 from metakd.analysis.summary import Summary
 
@@ -53,7 +53,7 @@ def summarised(made_up: MadeUpStudy, place: Path) -> Summary:
 
 
 def starts_of(made_up: MadeUpStudy, place: Path) -> StartRange:
-    starts = summarised(made_up, place).starts
+    starts = summarised(made_up, place).answer
     assert starts is not None
     return starts
 
@@ -102,8 +102,8 @@ def test_each_verdict_is_given_where_it_holds(
     means: Means, verdict: str, badge: str, tmp_path: Path
 ) -> None:
     found = summarised(study(means, noise=0.001, seeds=8), tmp_path)
-    assert found.starts is not None
-    assert found.starts.verdict == verdict
+    assert found.answer is not None
+    assert found.answer.verdict == verdict
     assert found.verdict.badge == badge
 
 
@@ -152,10 +152,10 @@ def test_a_seed_without_all_its_starts_is_left_out(tmp_path: Path) -> None:
 
 def test_one_seed_has_means_and_no_cost_of_a_start(tmp_path: Path) -> None:
     found = summarised(study(peaked, seeds=1), tmp_path)
-    assert found.starts is not None
-    assert found.starts.settings[0].fixed_range_pp == pytest.approx(6)
-    assert found.starts.settings[0].fixed_wrong.mean_pp is None
-    assert found.starts.verdict == "no data"
+    assert found.answer is not None
+    assert found.answer.settings[0].fixed_range_pp == pytest.approx(6)
+    assert found.answer.settings[0].fixed_wrong.mean_pp is None
+    assert found.answer.verdict == "no data"
     assert found.verdict.badge == "No complete seed"
 
 
@@ -171,7 +171,7 @@ def test_one_seed_has_means_and_no_cost_of_a_start(tmp_path: Path) -> None:
 )  # fmt: skip
 def test_what_is_missing_is_said(change: dict[str, Any], badge: str, tmp_path: Path) -> None:
     found = summarised(study(peaked, **change), tmp_path)
-    assert found.starts is None
+    assert found.answer is None
     assert found.verdict.badge == badge
 
 
@@ -184,7 +184,7 @@ def scaled(method: str, tau: float) -> float:
 def test_the_loss_factor_is_told_from_the_temperatures(tmp_path: Path) -> None:
     made = study(scaled, searches=(FROM_EACH, SCALE_FREE))
     found = summarised(made, tmp_path)
-    starts = found.starts
+    starts = found.answer
     assert starts is not None
     assert starts.settings[0].scale_free_pp == pytest.approx((92, 90, 91))
     assert starts.settings[0].scale_free_range_pp == pytest.approx(2)
@@ -200,6 +200,6 @@ def test_the_loss_factor_is_told_from_the_temperatures(tmp_path: Path) -> None:
 
 def test_without_the_alignment_rule_nothing_is_said_of_it(tmp_path: Path) -> None:
     found = summarised(study(peaked, searches=(FROM_EACH,)), tmp_path)
-    assert found.starts is not None
-    assert found.starts.aligned_regret is None
+    assert found.answer is not None
+    assert found.answer.aligned_regret is None
     assert "alignment" not in " ".join(found.verdict.sentences)

@@ -8,6 +8,8 @@ from typing import get_args, get_origin, get_type_hints
 
 import pytest
 
+from metakd.analysis.questions import QUESTIONS
+from metakd.analysis.sentences import Answer
 from metakd.analysis.summary import SUMMARY_VERSION, Summary
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "summary.md"
@@ -16,7 +18,10 @@ NAMES = {str: "text", float: "number", int: "whole number", bool: "true or false
 
 def parts(kind, found: dict[str, type]) -> dict[str, type]:
     """Collects the dataclasses that a type is made of, by name."""
-    if dataclasses.is_dataclass(kind) and kind.__name__ not in found:
+    if kind is Answer:
+        for question in QUESTIONS.values():
+            parts(question.analysis.answer_type, found)
+    elif dataclasses.is_dataclass(kind) and kind.__name__ not in found:
         found[kind.__name__] = kind
         for hint in get_type_hints(kind).values():
             parts(hint, found)
@@ -26,6 +31,8 @@ def parts(kind, found: dict[str, type]) -> dict[str, type]:
 
 
 def in_words(kind) -> str:
+    if kind is Answer:
+        return "by question"
     if dataclasses.is_dataclass(kind):
         return f"[{kind.__name__}](#{kind.__name__.lower()})"
     if get_origin(kind) is tuple:

@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 from made_up_ensemble import ENSEMBLE, TEACHERS, WEIGHED, ensemble_study
 
-from metakd.analysis import logged_steps
-from metakd.analysis.logged_weights import LoggedWeights, at_the_end, read_weights
+from metakd.analysis.figures import logged_steps
+from metakd.analysis.figures.logged_weights import LoggedWeights, at_the_end, read_weights
+from metakd.analysis.figures.weights import band, final_weights, shares, teacher_weights
 from metakd.analysis.summarise import read_summary, summarise, write_summary
 from metakd.analysis.table import read_table
-from metakd.analysis.teacher_weights import band, final_weights, shares, teacher_weights
 from metakd.results.compaction import compact
 from metakd.results.study import read_study
 

@@ -3,9 +3,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from metakd.analysis.logged_steps import LoggedSteps, epoch_ends
+from metakd.analysis.figures.logged_steps import LoggedSteps, epoch_ends
+from metakd.analysis.figures.trajectories import trajectories
 from metakd.analysis.table import make_table
-from metakd.analysis.trajectories import trajectories
 from metakd.results.writer import write_trial
 
 

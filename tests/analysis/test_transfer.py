@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
+from metakd.analysis.figures.transfer import transfer_regret
 from metakd.analysis.grid import choose
-from metakd.analysis.questions.transfer import transfer_regret
 from metakd.analysis.table import make_table
 
 

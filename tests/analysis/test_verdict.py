@@ -3,14 +3,14 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from metakd.analysis.comparison import Comparison, accuracy_verdict, cost_verdict
 from metakd.analysis.grid import choose
-from metakd.analysis.questions.grid_vs_meta import HEADLINES, make_verdict
-from metakd.analysis.sentences import BADGES, EXCEPTIONS, Evidence
+from metakd.analysis.inventory import Inventory
+from metakd.analysis.questions.grid_vs_meta import GRID_VS_META
+from metakd.analysis.sentences import BADGES, EXCEPTIONS, HEADLINES, Evidence
 from metakd.analysis.settings import setting_results
 from metakd.analysis.statistics.intervals import Interval
-from metakd.analysis.summary import Comparison, Inventory
 from metakd.analysis.table import make_table
-from metakd.analysis.verdict_rule import accuracy_verdict, cost_verdict
 
 BASELINES = {
     "full_grid": "Full grid (5 temperatures)",
@@ -93,13 +93,13 @@ def test_every_verdict_has_its_words() -> None:
         ("slightly better", "is ahead of the grid of 5 temperatures, maybe by less than 0.20"),
         ("equivalent", "equals the grid of 5 temperatures within ±0.20 points"),
         ("not worse", "is not worse than the grid of 5 temperatures by more than 0.20 points"),
-        ("undecided", "leave open whether learning matches the grid"),
+        ("undecided", "leave open whether learning the temperature matches the grid"),
         ("slightly worse", "is behind the grid of 5 temperatures, maybe by less than 0.20"),
         ("worse", "loses to the grid of 5 temperatures by more than 0.20 points"),
     ],
 )
 def test_the_headline_says_where_the_interval_lies(word, headline) -> None:
-    verdict = make_verdict(evidence(word))
+    verdict = GRID_VS_META.verdict(evidence(word))
     assert headline in verdict.headline
     assert verdict.badge == f"{BADGES[word]}, 2.5 times cheaper"
     assert 2 <= len(verdict.sentences) <= 5
@@ -119,13 +119,13 @@ def test_the_headline_says_where_the_interval_lies(word, headline) -> None:
     ],
 )
 def test_a_tie_is_told_by_its_cost(ratio, badge, clause) -> None:
-    verdict = make_verdict(evidence("equivalent", ratio))
+    verdict = GRID_VS_META.verdict(evidence("equivalent", ratio))
     assert verdict.badge == badge
     assert verdict.headline.endswith(clause)
 
 
 def test_effect_interval_share_and_cost_are_printed() -> None:
-    effect, cost, others = make_verdict(evidence()).sentences
+    effect, cost, others = GRID_VS_META.verdict(evidence()).sentences
     assert "is +0.20 points (95 % interval −0.10 to +0.50, two-way t over 3 settings" in effect
     assert "margin ±0.20 points" in effect
     assert "ahead in 75 % of pairs" in effect
@@ -138,7 +138,7 @@ def test_effect_interval_share_and_cost_are_printed() -> None:
 def test_without_an_interval_the_reason_is_given() -> None:
     effect = Interval(0.7, None, None, 2, "no interval: it needs 3 pairs, there are 2")
     baselines = tuple(comparison(baseline, "undecided", effect=effect) for baseline in BASELINES)
-    verdict = make_verdict(evidence(comparisons=baselines))
+    verdict = GRID_VS_META.verdict(evidence(comparisons=baselines))
     assert verdict.badge.startswith("Undecided")
     assert "+0.70 points (no interval: it needs 3 pairs, there are 2;" in verdict.sentences[0]
     assert "95 %" not in verdict.sentences[0]
@@ -150,7 +150,7 @@ def test_without_a_grid_the_default_is_the_baseline() -> None:
         comparison("equal_cost_grid", "no data"),
         comparison("no_search", "better", 0.6),
     )
-    verdict = make_verdict(evidence(strategies=("fixed", "meta"), comparisons=baselines))
+    verdict = GRID_VS_META.verdict(evidence(strategies=("fixed", "meta"), comparisons=baselines))
     assert "beats the default τ = 4" in verdict.headline
     assert verdict.badge == "Better, 1.7 times dearer"
     assert not any("grid" in text for text in (verdict.headline, *verdict.sentences))
@@ -166,7 +166,7 @@ def test_without_a_grid_the_default_is_the_baseline() -> None:
 )
 def test_without_pairs_nothing_is_claimed(made_up, strategies, badge, headline) -> None:
     baselines = tuple(comparison(baseline, "no data") for baseline in BASELINES)
-    verdict = make_verdict(evidence(strategies=strategies, comparisons=baselines))
+    verdict = GRID_VS_META.verdict(evidence(strategies=strategies, comparisons=baselines))
     assert verdict.badge == badge
     assert headline in verdict.headline
     assert verdict.sentences == ("Finished: 60 of 60 planned trials.",)
@@ -177,7 +177,7 @@ def test_without_pairs_the_scores_are_told(made_up) -> None:
     [setting] = settings_with(made_up, UNKNOWN)
     scores = [score for score in setting.scores if score.strategy in ("ce", "grid")]
     scores = tuple(replace(score, test_pp=90.0) for score in scores)
-    verdict = make_verdict(
+    verdict = GRID_VS_META.verdict(
         evidence(
             strategies=("ce", "grid"),
             comparisons=baselines,
@@ -229,37 +229,37 @@ def test_without_pairs_the_scores_are_told(made_up) -> None:
     ],
 )
 def test_exceptions_are_those_that_many_settings_leave(made_up, main, settings, sentence) -> None:
-    verdict = make_verdict(evidence(main, settings=settings_with(made_up, *settings)))
+    verdict = GRID_VS_META.verdict(evidence(main, settings=settings_with(made_up, *settings)))
     assert verdict.sentences[3] == sentence
 
 
 @pytest.mark.parametrize("claims", [(BEHIND,), (UNKNOWN, UNKNOWN)])
 def test_one_setting_or_none_judged_has_no_exception(made_up, claims) -> None:
-    verdict = make_verdict(evidence(settings=settings_with(made_up, *claims)))
-    assert verdict.sentences == make_verdict(evidence()).sentences
+    verdict = GRID_VS_META.verdict(evidence(settings=settings_with(made_up, *claims)))
+    assert verdict.sentences == GRID_VS_META.verdict(evidence()).sentences
 
 
 def test_one_setting_speaks_for_itself_alone(made_up) -> None:
-    verdict = make_verdict(evidence("better", settings=settings_with(made_up, AHEAD)))
+    verdict = GRID_VS_META.verdict(evidence("better", settings=settings_with(made_up, AHEAD)))
     assert "by more than 0.20 points in the one setting studied; it costs" in verdict.headline
-    verdict = make_verdict(evidence("better", settings=settings_with(made_up, AHEAD, OPEN)))
+    verdict = GRID_VS_META.verdict(evidence("better", settings=settings_with(made_up, AHEAD, OPEN)))
     assert "in the one setting" not in verdict.headline
 
 
 def test_a_share_of_two_pairs_is_not_told() -> None:
     effect = Interval(0.7, None, None, 2, "no interval: it needs 3 pairs, there are 2")
     baselines = tuple(comparison(baseline, "undecided", effect=effect) for baseline in BASELINES)
-    assert "of pairs" not in make_verdict(evidence(comparisons=baselines)).sentences[0]
+    assert "of pairs" not in GRID_VS_META.verdict(evidence(comparisons=baselines)).sentences[0]
 
 
 def test_failed_runs_are_said_to_be_charged() -> None:
-    assert "failed" not in make_verdict(evidence()).sentences[1]
-    failed = make_verdict(evidence(inventory=replace(WHOLE, failed=1)))
+    assert "failed" not in GRID_VS_META.verdict(evidence()).sentences[1]
+    failed = GRID_VS_META.verdict(evidence(inventory=replace(WHOLE, failed=1)))
     assert "of the learned run, failed runs charged;" in failed.sentences[1]
 
 
 def test_what_is_missing_is_said() -> None:
     baselines = tuple(replace(comparison(r, "not worse"), missing_pairs=3) for r in BASELINES)
     partial = Inventory(60, 55, 2, 3, 12, 9, 3, 1.0, 1.0)
-    last = make_verdict(evidence(comparisons=baselines, inventory=partial)).sentences[-1]
+    last = GRID_VS_META.verdict(evidence(comparisons=baselines, inventory=partial)).sentences[-1]
     assert last == "Missing pairs: 3 of 12. Finished: 55 of 60 planned trials, 2 failed."

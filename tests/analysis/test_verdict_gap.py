@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from verdict_words import answered, said
 
-from metakd.analysis.questions.gap_verdict import BADGES, HEADLINES, MENDED_BADGES, MENDING
+from metakd.analysis.questions.gap import BADGES, HEADLINES, MENDED_BADGES, MENDING
 from metakd.results.study import StoreError
 from metakd.results.teachers import TeacherScore
 
@@ -173,7 +173,7 @@ def test_nothing_is_claimed_that_data_do_not_carry(made_up, changes, badge) -> N
 
 def test_a_study_of_another_question_has_the_usual_verdict(made_up) -> None:
     usual = teachers(made_up, HUMP, LEVEL, question=None)
-    assert "whether learning matches the grid" in usual.headline
+    assert "whether learning the temperature matches the grid" in usual.headline
     with pytest.raises(StoreError, match="asks 'why', which this version of metakd does not"):
         teachers(made_up, HUMP, LEVEL, question="why")
 

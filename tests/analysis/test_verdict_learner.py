@@ -6,14 +6,14 @@ from hypothesis import strategies as st
 from made_up_ensemble import ensemble_study, levels
 from verdict_words import answered, said
 
-from metakd.analysis.learner_answers import Ensemble, Part
-from metakd.analysis.pair import Pair
-from metakd.analysis.questions.learner import COMPANY, PARTS, learner_verdict
+from metakd.analysis.comparison import Baseline, Comparison, Pair, accuracy_verdict
+from metakd.analysis.inventory import Inventory
+from metakd.analysis.questions import QUESTIONS
+from metakd.analysis.questions.learner import COMPANY, PARTS, Part
+from metakd.analysis.questions.several_teachers import Ensemble
 from metakd.analysis.sentences import Evidence
 from metakd.analysis.statistics.claims import claim
 from metakd.analysis.statistics.intervals import Interval
-from metakd.analysis.summary import Baseline, Comparison, Inventory
-from metakd.analysis.verdict_rule import accuracy_verdict
 
 MARGIN = 0.2
 
@@ -136,9 +136,10 @@ def test_words_claim_no_more_than_intervals_and_corrected_tests(found, told) -> 
     inventory = Inventory(10, 10, 0, 0, 8, 8, 0, 1.0, 1.0)
     evidence = Evidence(
         ("mmkd", "mean_losses", "single", "camkd"), (), 4.0, MARGIN, (), (), inventory, found,
-        Pair("mmkd", "mean_losses"),
+        Pair("mmkd", "mean_losses"), question="multi_teacher",
     )  # fmt: skip
-    verdict = learner_verdict(evidence, "multi_teacher", Ensemble(90.0, 2.0, tuple(told), ()))
+    analysis = QUESTIONS["multi_teacher"].analysis
+    verdict = analysis.verdict(evidence, Ensemble(90.0, 2.0, tuple(told), 0, ()))
     text = said(verdict)
     effect = found[0].overall.effect
     low, high = effect.low_pp, effect.high_pp

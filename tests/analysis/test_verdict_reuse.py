@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from verdict_words import answered, said
 
-from metakd.analysis.questions.transfer import LEARNED_HEADLINES, REUSE_BADGES, REUSE_HEADLINES
+from metakd.analysis.questions.transfer import REUSE_BADGES, REUSE_HEADLINES
 from metakd.analysis.sentences import BADGES
 
 
@@ -87,5 +87,4 @@ def test_nothing_is_claimed_that_data_do_not_carry(made_up, changes, badge) -> N
 
 
 def test_every_verdict_has_its_words() -> None:
-    assert set(LEARNED_HEADLINES) == set(BADGES)
     assert set(REUSE_HEADLINES) == set(REUSE_BADGES) == {*BADGES, "no data"}

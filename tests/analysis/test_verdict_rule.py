@@ -2,8 +2,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from metakd.analysis.comparison import accuracy_verdict, cost_verdict
 from metakd.analysis.statistics.intervals import Interval
-from metakd.analysis.verdict_rule import accuracy_verdict, cost_verdict
 
 MARGIN = 0.2
 

@@ -1,8 +1,8 @@
 import pytest
 
+from metakd.analysis.cost import wall_clock
 from metakd.analysis.grid import choose
 from metakd.analysis.table import make_table
-from metakd.analysis.wall_clock import wall_clock
 
 
 def clock_of(study):

@@ -16,8 +16,9 @@ sys.path[:0] = [str(ROOT / "platform"), str(ROOT / "tests")]
 
 from simulated_schedules import SPREADS_PP, Settings, equal_seeds, simulate  # noqa: E402
 
-from metakd.analysis.statistics.allocation import next_counts  # noqa: E402
 from metakd.analysis.statistics.looks import OPEN, Schedule  # noqa: E402
+from metakd.analysis.statistics.planning import next_counts  # noqa: E402
+from metakd.study.options import PILOTS  # noqa: E402
 
 TRUTHS_PP = (0.0, 0.2, 0.4, 0.6)
 MARGINS_PP = (0.2, 0.3, 0.5)
@@ -33,7 +34,7 @@ def main() -> None:
     runs = {
         name: simulate(
             Settings(SPREADS_PP),
-            Schedule(MARGINS_PP[0], options.pilot_seeds),
+            Schedule(MARGINS_PP[0], options.pilot_seeds, PILOTS),
             options.studies,
             allocate=allocate,
         )
@@ -44,7 +45,7 @@ def main() -> None:
         for margin in MARGINS_PP:
             cells = []
             for studies in runs.values():
-                schedule = Schedule(margin, options.pilot_seeds)
+                schedule = Schedule(margin, options.pilot_seeds, PILOTS)
                 words, seconds = studies.under(schedule).words(truth)
                 minutes = np.median(seconds) / 60
                 cells.append(f"{minutes:18.0f} {(words != OPEN).mean():8.1%}")

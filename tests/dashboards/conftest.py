@@ -1,36 +1,16 @@
 """A made-up summary of two scales × two augmentations, complete in every part."""
 
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from made_up_answers import ANSWERS, KEYS, TAUS, around
 from made_up_ensemble import ensemble_study
 from made_up_study import USUAL, MadeUpLeg, MadeUpSearch, MadeUpStudy
 from made_up_teaching import teaching_study
 
-from metakd.analysis.answers import (
-    GapLevel,
-    LevelGap,
-    Moves,
-    Reuse,
-    StartRange,
-    StartsOfSetting,
-    StrategyGap,
-)
-from metakd.analysis.curves import (
-    AnytimeCurve,
-    CostPoint,
-    DegradationCurve,
-    DetectableDifference,
-    LossProfile,
-    ResponseCurve,
-    SearchGain,
-    SelectionOptimism,
-    Trajectory,
-    TransferRegret,
-    WallClock,
-)
-from metakd.analysis.decision import (
+from metakd.analysis.comparison import Baseline, Comparison
+from metakd.analysis.cost import CostPoint, WallClock
+from metakd.analysis.deciding import (
     Allocation,
     Deciding,
     DeclaredLook,
@@ -39,36 +19,23 @@ from metakd.analysis.decision import (
     PrimaryComparison,
     Prospect,
 )
-from metakd.analysis.degradation import level_changes
-from metakd.analysis.findings import GainsOverScales, TauSpans
-from metakd.analysis.loss_profile import SHARES
+from metakd.analysis.figures.anytime import AnytimeCurve
+from metakd.analysis.figures.degradations import DegradationCurve, level_changes
+from metakd.analysis.figures.gains import GainsOverScales, SearchGain
+from metakd.analysis.figures.reliability import SHARES, LossProfile, SelectionOptimism
+from metakd.analysis.figures.responses import ResponseCurve, TauSpans
+from metakd.analysis.figures.teaching import CurveBand, QuizFall, TeachingCurve
+from metakd.analysis.figures.trajectories import Trajectory
+from metakd.analysis.figures.transfer import TransferRegret
+from metakd.analysis.figures.weights import FinalWeight, FinalWeights, WeightBand, WeightsCurve
+from metakd.analysis.inventory import Counts, Failure, Inventory, LabelUse
 from metakd.analysis.made_with import MadeWith
+from metakd.analysis.sentences import Verdict
+from metakd.analysis.settings import SettingCounts, SettingResult, StrategyScore
 from metakd.analysis.statistics.intervals import Interval
+from metakd.analysis.statistics.power import DetectableDifference
 from metakd.analysis.summarise import summarise
-from metakd.analysis.summary import (
-    SUMMARY_VERSION,
-    Baseline,
-    Comparison,
-    Corrections,
-    Counts,
-    Failure,
-    Inventory,
-    LabelUse,
-    SettingCounts,
-    SettingResult,
-    StrategyScore,
-    Summary,
-    Verdict,
-)
-from metakd.analysis.teaching_curves import CurveBand, QuizFall, TeachingCurve
-from metakd.analysis.weight_curves import FinalWeight, FinalWeights, WeightBand, WeightsCurve
-
-KEYS = ("10 % · none", "10 % · strong", "100 % · none", "100 % · strong")
-TAUS = (1.0, 4.0, 16.0)
-
-
-def around(mean: float, half: float, pairs: int = 3) -> Interval:
-    return Interval(mean, mean - half, mean + half, pairs, f"paired t over {pairs} seeds")
+from metakd.analysis.summary import SUMMARY_VERSION, Corrections, Summary
 
 
 def setting(key: str, mean: float, verdict: str) -> SettingResult:
@@ -141,11 +108,14 @@ def gain(scale: float, learned: float, runs_to_match: int | None) -> SearchGain:
 def degradation(factor: str, held: str, strategy: str, *means: float | None) -> DegradationCurve:
     first, last = means[0], means[-1]
     levels = ("none", "strong") if factor == "augmentation" else ("small", "medium", "large")
+    own = (None, None) if factor == "augmentation" else (90.0, 92.0, 93.0)
     return DegradationCurve(
         factor=factor,
         held=held,
         strategy=strategy,
         levels=levels,
+        own_pp=own,
+        order="study" if factor == "augmentation" else "teacher accuracy",
         mean_pp=means,
         low_pp=tuple(None if mean is None else mean - 0.4 for mean in means),
         high_pp=tuple(None if mean is None else mean + 0.4 for mean in means),
@@ -159,93 +129,6 @@ def profile(strategy: str, losses: tuple[float, ...], share: float) -> LossProfi
     at_shares = (first, first, second, third, last, last)
     quarters = (0.25, 0.5, 0.75, 1.0)
     return LossProfile(strategy, losses, quarters, share, 12, SHARES, at_shares)
-
-
-def strategy_gap(name: str, drop: float, verdict: str, mended: str | None) -> StrategyGap:
-    return StrategyGap(
-        strategy=name,
-        by_level=(around(89.0, 1.0), around(90.0, 1.0), around(90.0 - drop, 1.0)),
-        drop=around(drop, 0.5),
-        drop_p=0.01,
-        verdict=verdict,
-        by_held=(around(drop, 0.5),),
-        held_verdicts=(verdict,),
-        cells_pp=((drop - 0.1, drop, drop + 0.1),),
-        trend=around(-drop, 0.2),
-        own_level="medium",
-        own_drop=around(drop, 0.5),
-        mending=None if mended is None else around(1.5 - drop, 0.4),
-        mending_p=None if mended is None else 0.01,
-        mended=mended,
-        at_last="open",
-    )
-
-
-def at_level(gap: StrategyGap, level: float) -> StrategyGap:
-    mending = gap.mending and replace(gap.mending, level=level)
-    return replace(gap, drop=replace(gap.drop, level=level), mending=mending)
-
-
-def level_gap(factor: str, measure: str) -> LevelGap:
-    levels = {
-        "teacher": tuple(
-            GapLevel(name, 1000, accuracy, accuracy)
-            for name, accuracy in (("small", 90.0), ("medium", 92.0), ("large", 93.0))
-        ),
-        "augmentation": (GapLevel("none"), GapLevel("strong")),
-    }[factor]
-    strategies = (
-        strategy_gap("fixed", 1.5, "there", None),
-        strategy_gap("grid", 0.9, "there", "reduced"),
-        strategy_gap("meta", 0.0, "not shown", "mended"),
-    )
-    return LevelGap(
-        factor=factor,
-        measure=measure,
-        order="teacher accuracy" if factor == "teacher" else "study",
-        levels=levels,
-        held=("100 % of the data",),
-        reference="fixed",
-        chosen=levels[-2].name,
-        confidence=1 - 0.05 / (len(levels) - 1),
-        strategies=tuple(
-            replace(
-                at_level(each, 1 - 0.05 / (len(levels) - 1)), by_level=each.by_level[-len(levels) :]
-            )
-            for each in strategies
-        ),
-    )
-
-
-def moves(along: str) -> Moves:
-    return Moves(
-        along=along, moves=12, changed=8, targets=4, regret=around(0.3, 0.2),
-        learned=around(0.5, 0.2), default=around(-0.1, 0.2), regret_verdict="slightly better",
-        learned_verdict="better", regret_claim="ahead", learned_claim="ahead", share_ahead=0.75,
-        worst_pp=1.5, worst_source=KEYS[0], worst_target=KEYS[3],
-    )  # fmt: skip
-
-
-def start_range() -> StartRange:
-    settings = tuple(
-        StartsOfSetting(
-            key=key, seeds=3, fixed_pp=(84.0, 90.0, 88.0), learned_pp=(89.0, 90.0, 89.5),
-            learned_tau_s=(2.0, 4.0, 9.0), learned_tau_t=(3.0, 5.0, 11.0),
-            scale_free_pp=(87.0, 90.0, 89.0), aligned_pp=89.7, fixed_range_pp=6.0,
-            learned_range_pp=1.0, scale_free_range_pp=3.0, fixed_wrong=around(6.0, 1.0),
-            learned_wrong=around(1.0, 0.5), regret=around(0.5, 0.3),
-        )
-        for key in KEYS
-    )  # fmt: skip
-    return StartRange(
-        starts=TAUS, settings=settings, fixed_wrong=around(6.0, 1.0, 12),
-        learned_wrong=around(1.0, 0.4, 12), saved=around(5.0, 1.0, 12),
-        saved_elsewhere=around(5.0, 2.0, 12), beyond_quarter=around(-0.5, 0.3, 12),
-        regret=around(0.5, 0.2, 12),
-        aligned_regret=around(0.3, 0.2, 12), scale_free_wrong=around(3.0, 1.0, 12),
-        scale_free_regret=around(0.1, 0.3, 12), verdict="forgets", wide_settings=4,
-        forgetting_settings=4,
-    )  # fmt: skip
 
 
 def weights_curve(key: str, of: str) -> WeightsCurve:
@@ -348,7 +231,7 @@ def summary() -> Summary:
             setting(KEYS[3], 0.1, "not worse"),
         ),
         counts=SettingCounts(4, 12, 4, 1, 2, 1),
-        corrections=Corrections(1, 1, 0, 0),
+        corrections=Corrections(1, 1),
         responses=tuple(
             ResponseCurve(
                 key, TAUS, (88.0, 90.0, 89.0), (87.0, 89.0, None), (89.0, 91.0, None),
@@ -369,6 +252,10 @@ def summary() -> Summary:
             tuple(tuple(0.0 if a == b else 1.5 for b in KEYS) for a in KEYS),
             (0.1, 0.2, 0.3, None),
             (0.0, -0.2, 0.1, 0.4),
+            1.5,
+            1.5,
+            KEYS[0],
+            KEYS[3],
         ),
         trajectories=tuple(
             Trajectory(
@@ -416,13 +303,9 @@ def summary() -> Summary:
         learner="meta",
         baseline="grid",
         question="grid_vs_meta",
-        gaps=(level_gap("teacher", "accuracy"), level_gap("augmentation", "gain")),
-        reuse=Reuse((moves("any"), moves("scale"), moves("augmentation")), 3, 4),
-        starts=start_range(),
-        ensemble=None,
+        answer=ANSWERS["start_range"],
         weights=tuple(weights_curve(key, of) for of in ("logits", "features") for key in KEYS),
         final_weights=tuple(final_weights(of) for of in ("logits", "features")),
-        teaching=None,
         teaching_curves=tuple(teaching_curve(key) for key in KEYS),
         quiz_falls=(QuizFall("meta", around(10.0, 1.0), "falls"),),
         label_use=(

@@ -39,7 +39,7 @@ def summaries(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Summary]:
 
 
 def figure(summary: Summary, name: str) -> Figure:
-    found = FIGURES[name](summary)
+    found = FIGURES[name].draw(summary)
     assert found is not None
     return found
 
@@ -74,7 +74,8 @@ def figure(summary: Summary, name: str) -> Figure:
         (
             END,
             "Undecided, 2.5 times cheaper",
-            "leave open whether learning matches the grid of 4 temperatures in these 4 settings",
+            "leave open whether learning the temperature matches the grid of 4 temperatures in "
+            "these 4 settings",
             "Undecided at ±0.30 points after look 2 of 2: no further look was declared",
             "Look 2 of 2 decides nothing, as its interval holds zero and leaves ±0.30 points: no "
             "further look was declared",
@@ -136,13 +137,13 @@ def test_looks_that_were_not_taken_are_shown_as_such(summaries: dict[str, Summar
 
 def test_what_it_would_take_is_for_studies_that_are_open(summaries: dict[str, Summary]) -> None:
     for name in (EQUAL, AHEAD):
-        assert FIGURES["outlook"](summaries[name]) is None
+        assert FIGURES["outlook"].draw(summaries[name]) is None
     assert figure(summaries[OPEN], "outlook").title.startswith(
         "This study is not likely to settle it"
     )
     assert figure(summaries[END], "outlook").title.startswith("A study anew is")
     for summary in summaries.values():
-        assert FIGURES["detectable"](summary) is None
+        assert FIGURES["detectable"].draw(summary) is None
 
 
 def test_the_allocation_says_where_seeds_went(summaries: dict[str, Summary]) -> None:
@@ -167,7 +168,7 @@ def test_before_the_first_look_nothing_is_said(tmp_path: Path) -> None:
     page = Page(render(summary))
     assert "No look was taken yet: the first of 4 comes when" in page.words
     assert 'id="allocation"' not in render(summary)
-    assert FIGURES["outlook"](summary) is None
+    assert FIGURES["outlook"].draw(summary) is None
 
 
 def test_seeds_that_no_look_declared_show_and_decide_nothing(tmp_path: Path) -> None:
@@ -210,7 +211,7 @@ def test_a_study_of_fixed_seeds_speaks_of_its_settings_too(tmp_path: Path) -> No
     assert "in these 4 settings" in summary.verdict.headline
     assert "For other settings like these it is" in page.words
     assert "95 % interval" in page.words.replace("\u00a0", " ")
-    assert FIGURES["looks"](summary) is None
+    assert FIGURES["looks"].draw(summary) is None
     detectable = figure(summary, "detectable")
     assert "in its settings; twice the seeds could show" in detectable.title
     assert detectable.columns == ("seeds", "one setting", "mean of these 4 settings")

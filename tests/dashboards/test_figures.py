@@ -23,13 +23,15 @@ from dashboards.figures.drawing import columns_of
 from dashboards.figures.figure import MAX_MARKS, MAX_POINTS, Figure, evenly, largest, shortened
 from dashboards.figures.responses import apart
 from dashboards.theme import THEMES, Theme, styles_in
-from metakd.analysis.answers import StartRange
-from metakd.analysis.curves import AnytimeCurve, Trajectory, TransferRegret
-from metakd.analysis.decision import Deciding
-from metakd.analysis.findings import GainsOverScales
+from metakd.analysis.deciding import Deciding
+from metakd.analysis.figures.anytime import AnytimeCurve
+from metakd.analysis.figures.gains import GainsOverScales
+from metakd.analysis.figures.trajectories import Trajectory
+from metakd.analysis.figures.transfer import TransferRegret
+from metakd.analysis.figures.weights import WeightBand, WeightsCurve
+from metakd.analysis.questions.start_range import StartRange
 from metakd.analysis.settings import setting_counts
 from metakd.analysis.summary import Summary
-from metakd.analysis.weight_curves import WeightBand, WeightsCurve
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 NO_USERS_WORDS = ("anytime", "profiles", "optimism", "detectable", "outlook")
@@ -88,9 +90,9 @@ def test_a_strategy_looks_the_same_everywhere(summary: Summary) -> None:
 
 def with_keys(summary: Summary, keys: Sequence[str]) -> StartRange:
     """Returns the study's starts, in settings of these names."""
-    assert summary.starts is not None
-    first = summary.starts.settings[0]
-    return replace(summary.starts, settings=tuple(replace(first, key=key) for key in keys))
+    assert summary.answer is not None
+    first = summary.answer.settings[0]
+    return replace(summary.answer, settings=tuple(replace(first, key=key) for key in keys))
 
 
 def test_users_words_are_no_markup(summary: Summary) -> None:
@@ -105,7 +107,7 @@ def test_users_words_are_no_markup(summary: Summary) -> None:
         responses=tuple(replace(c, key=keys[c.key]) for c in summary.responses),
         trajectories=tuple(replace(t, key=keys[t.key]) for t in summary.trajectories),
         transfer=replace(summary.transfer, keys=tuple(keys.values())),
-        starts=with_keys(summary, list(keys.values())),
+        answer=with_keys(summary, list(keys.values())),
         primary=replace(summary.primary, label=HOSTILE),
         gains=tuple(replace(g, label=HOSTILE) for g in summary.gains),
         weights=tuple(replace(c, key=HOSTILE, teachers=(HOSTILE, "b")) for c in summary.weights),
@@ -131,7 +133,7 @@ def test_what_was_not_run_leaves_a_figure_out(summary: Summary) -> None:
     bare = replace(
         summary, settings=(), responses=(), transfer=None, trajectories=(), gains=(), anytime=(),
         degradations=(), profiles=(), optimism=None, detectable=None, weights=(), final_weights=(),
-        teaching_curves=(), starts=None, deciding=None,
+        teaching_curves=(), answer=None, deciding=None,
     )  # fmt: skip
     assert all_figures(bare) == []
 
@@ -141,7 +143,7 @@ def test_two_seeds_show_dots_and_no_interval(summary: Summary) -> None:
         replace(s, versus_baseline=replace(s.versus_baseline, low_pp=None, high_pp=None))
         for s in summary.settings
     )
-    figure = FIGURES["differences"](replace(summary, settings=few))
+    figure = FIGURES["differences"].draw(replace(summary, settings=few))
     assert figure is not None
     assert "one seed" in [trace.get("name") for trace in figure.traces]
     assert not any("error_x" in trace for trace in figure.traces)
@@ -149,14 +151,14 @@ def test_two_seeds_show_dots_and_no_interval(summary: Summary) -> None:
 
 def test_where_the_cost_of_learning_is_unknown_its_level_alone_is_drawn(summary: Summary) -> None:
     gains = tuple(replace(gain, learned_runs=None) for gain in summary.gains)
-    figure = FIGURES["gains"](replace(summary, gains=gains))
+    figure = FIGURES["gains"].draw(replace(summary, gains=gains))
     assert figure is not None
     diamonds = [trace for trace in figure.traces if trace.get("name") == "learned"]
     assert [trace["x"] for trace in diamonds] == [[None]] * len(gains)
 
 
 def test_the_transfer_matrix_keeps_its_untuned_rows_apart(summary: Summary) -> None:
-    figure = FIGURES["transfer"](summary)
+    figure = FIGURES["transfer"].draw(summary)
     assert figure is not None
     matrix, untuned = figure.traces
     assert (matrix["yaxis"], untuned["yaxis"]) == ("y", "y2")
@@ -181,7 +183,7 @@ def test_long_names_of_teachers_stand_aslant(summary: Summary, length: int) -> N
         if curve.factor == "teacher"
     )
     short, long = (
-        FIGURES["teachers"](replace(summary, degradations=curves))
+        FIGURES["teachers"].draw(replace(summary, degradations=curves))
         for curves in (summary.degradations, named)
     )
     assert short is not None
@@ -219,7 +221,7 @@ def test_a_profile_frames_most_pairs_and_tells_of_the_rest(summary: Summary) -> 
         share=shares,
         loss_at_share_pp=(0.03, 0.23, 0.48, 0.73, 0.93, 40.0),
     )
-    figure = FIGURES["profiles"](replace(summary, profiles=(far,)))
+    figure = FIGURES["profiles"].draw(replace(summary, profiles=(far,)))
     assert figure is not None
     low, high = figure.layout["xaxis"]["range"]
     assert -1 < low <= -summary.margin_pp
@@ -286,7 +288,7 @@ def huge(summary: Summary) -> Summary:
         profiles=tuple(
             replace(p, loss_pp=runs, share=tuple(r / 500 for r in runs)) for p in summary.profiles
         ),
-        starts=with_keys(summary, keys),
+        answer=with_keys(summary, keys),
         deciding=huge_looks(summary.deciding),
         weights=huge_weights(summary.weights[0], keys),
         final_weights=tuple(
@@ -367,7 +369,7 @@ def test_what_the_title_counts_is_among_the_drawn(huge: Summary) -> None:
     loud = [replace(s, versus_baseline=replace(s.versus_baseline, mean_pp=9.0)) for s in others]
     settings = (*loud, flat)
     counted = replace(huge, settings=settings, counts=setting_counts(settings))
-    figure = FIGURES["differences"](counted)
+    figure = FIGURES["differences"].draw(counted)
     assert figure is not None
     assert figure.title == f"Learning is behind in one of 100 settings: {shortened(last.key)}"
     assert [row[0] for row in figure.rows if row[4] == "behind"] == [last.key]
@@ -378,7 +380,7 @@ def test_the_worst_transfer_is_among_the_drawn(huge: Summary) -> None:
     cells = [list(row) for row in huge.transfer.regret_pp]
     cells[3][97] = 50.0
     worst = replace(huge.transfer, regret_pp=tuple(map(tuple, cells)))
-    figure = FIGURES["transfer"](replace(huge, transfer=worst))
+    figure = FIGURES["transfer"].draw(replace(huge, transfer=worst))
     assert figure is not None
     assert max(value for row in figure.traces[0]["z"] for value in row) == 50.0
 
@@ -413,7 +415,7 @@ def test_figures_are_exported(summary: Summary, tmp_path: Path, format: str) -> 
     two = replace(
         summary, responses=(), trajectories=(), gains=(), anytime=(), degradations=(),
         profiles=(), optimism=None, detectable=None, weights=(), final_weights=(),
-        teaching_curves=(), starts=None, deciding=None,
+        teaching_curves=(), answer=None, deciding=None,
     )  # fmt: skip
     files = export_figures(two, tmp_path / "figures", format)
     assert [file.name for file in files] == [f"differences.{format}", f"transfer.{format}"]

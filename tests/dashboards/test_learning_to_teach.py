@@ -16,11 +16,11 @@ from dashboards.questions import opening
 from dashboards.questions.learner import baselines_plot
 from dashboards.report import render
 from dashboards.side_by_side import named, render_comparison
-from metakd.analysis.learner_answers import LearningTeacher
+from metakd.analysis.figures.teaching import QuizFall
+from metakd.analysis.questions.learning_to_teach import LearningTeacher
 from metakd.analysis.statistics.intervals import Interval
 from metakd.analysis.summarise import summarise
 from metakd.analysis.summary import Summary
-from metakd.analysis.teaching_curves import QuizFall
 
 
 def test_the_answer_comes_first(taught: Summary) -> None:
@@ -42,14 +42,14 @@ def test_the_answer_comes_first(taught: Summary) -> None:
 
 
 def test_numbers_are_the_summarys(taught: Summary) -> None:
-    assert taught.teaching is not None
+    assert taught.answer is not None
     words = Page(render(taught)).words
-    for teacher in taught.teaching.teachers:
+    for teacher in taught.answer.teachers:
         assert f"{teacher.test.mean_pp:.2f}" in words
         assert f"{abs(teacher.change.mean_pp or 0.0):.2f}" in words
     difference, own, *_ = opening(taught).keys
     assert difference.label == "Against the fixed teacher"
-    assert own.number == f"{taught.teaching.teachers[0].change.mean_pp:+.2f}".replace("-", "−")
+    assert own.number == f"{taught.answer.teachers[0].change.mean_pp:+.2f}".replace("-", "−")
     drawn = baselines_plot(taught)
     assert drawn is not None
     assert drawn.count('class="dot meta"') == len(taught.baselines) - 1

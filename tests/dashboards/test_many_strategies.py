@@ -32,7 +32,7 @@ def test_an_unknown_strategy_is_everywhere_on_the_page(many: Summary) -> None:
 
 @pytest.mark.parametrize("name", ["anytime", "augmentations", "profiles"])
 def test_figures_of_many_strategies_name_each_once(many: Summary, name: str) -> None:
-    figure = FIGURES[name](many)
+    figure = FIGURES[name].draw(many)
     assert figure is not None
     drawn = to_plotly(figure, "dark")
     shown = [t.name for t in drawn.data if t.name and t.showlegend is not False]

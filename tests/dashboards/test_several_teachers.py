@@ -23,10 +23,10 @@ from dashboards.questions.learner import baselines_plot
 from dashboards.report import render
 from dashboards.side_by_side import heading, named, render_comparison, warnings
 from dashboards.theme import TEACHER_STYLES, coloured, teacher_styles
+from metakd.analysis.figures.weights import FinalWeight, FinalWeights
 from metakd.analysis.statistics.intervals import Interval
 from metakd.analysis.summarise import read_summary, summarise, write_summary
 from metakd.analysis.summary import Summary
-from metakd.analysis.weight_curves import FinalWeight, FinalWeights
 from metakd.strategies import STRATEGIES, style_of
 
 
@@ -54,8 +54,8 @@ def test_the_answer_comes_first_and_nothing_of_grids(whole: Summary) -> None:
 
 def test_numbers_are_the_summarys(whole: Summary) -> None:
     words = Page(render(whole)).words
-    assert whole.ensemble is not None
-    for part in whole.ensemble.parts:
+    assert whole.answer is not None
+    for part in whole.answer.parts:
         assert f"{abs(part.effect.mean_pp or 0.0):.2f}" in words
     for setting in whole.settings:
         assert f"{setting.versus_baseline.mean_pp:+.2f} MMKD ahead" in words

@@ -18,24 +18,17 @@ from dashboards.figures.reliability import optimism_title, profiles_title
 from dashboards.figures.responses import responses_title
 from dashboards.figures.trajectories import trajectories_title
 from dashboards.figures.transfer import transfer_title
-from metakd.analysis.answers import Moves
-from metakd.analysis.anytime import matched
-from metakd.analysis.curves import (
-    AnytimeCurve,
-    DegradationCurve,
-    DetectableDifference,
-    LossProfile,
-    SearchGain,
-    SelectionOptimism,
-    Trajectory,
-)
-from metakd.analysis.degradation import level_changes
-from metakd.analysis.findings import TauSpans
-from metakd.analysis.gains import gains_over_scales
-from metakd.analysis.responses import tau_spans
-from metakd.analysis.settings import setting_counts
+from metakd.analysis.figures.anytime import AnytimeCurve, matched
+from metakd.analysis.figures.degradations import DegradationCurve, level_changes
+from metakd.analysis.figures.gains import SearchGain, gains_over_scales
+from metakd.analysis.figures.reliability import LossProfile, SelectionOptimism
+from metakd.analysis.figures.responses import TauSpans, tau_spans
+from metakd.analysis.figures.trajectories import Trajectory
+from metakd.analysis.figures.transfer import TransferRegret
+from metakd.analysis.settings import SettingResult, setting_counts
 from metakd.analysis.statistics.intervals import Interval
-from metakd.analysis.summary import SettingResult, Summary
+from metakd.analysis.statistics.power import DetectableDifference
+from metakd.analysis.summary import Summary
 
 MARGIN = 0.2
 NO_GAP, AHEAD, BEHIND = "no clear gap", "ahead", "behind"
@@ -295,10 +288,9 @@ def test_a_small_loss_beyond_a_smaller_margin_is_not_called_zero(summary: Summar
     assert "loses 0.04 points on b" in transfer_title(worst(summary, 0.04), 0.02)
 
 
-def worst(summary: Summary, worst_pp: float) -> Moves:
-    assert summary.reuse is not None
-    every = summary.reuse.moves[0]
-    return replace(every, worst_pp=worst_pp, worst_source="a", worst_target="b")
+def worst(summary: Summary, worst_pp: float) -> TransferRegret:
+    assert summary.transfer is not None
+    return replace(summary.transfer, worst_pp=worst_pp, worst_source="a", worst_target="b")
 
 
 # 6: trajectories
@@ -333,7 +325,9 @@ def along(strategy: str, *means: float | None) -> DegradationCurve:
     nothing = (None,) * len(means)
     levels = ("small", "medium", "large")[: len(means)]
     change = None if None in (means[0], means[-1]) else means[-1] - means[0]
-    return DegradationCurve("teacher", "all", strategy, levels, means, nothing, nothing, change)
+    return DegradationCurve(
+        "teacher", "all", strategy, levels, nothing, "study", means, nothing, nothing, change
+    )
 
 
 def changing(*curves: DegradationCurve) -> str:

@@ -1,18 +1,130 @@
-"""What strategies cost: every run charged, in student-step equivalents and in measured seconds."""
+"""What strategies reached and what that cost: student-step equivalents and measured seconds."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from math import ceil
 
 import numpy as np
 from numpy.typing import NDArray
 
-from metakd.analysis.curves import CostPoint
 from metakd.analysis.grid import Grid
-from metakd.analysis.pair import SINGLE
-from metakd.analysis.reached import Reached, best_of_runs, common_pairs, reached_by_strategy
-from metakd.analysis.rows import COSTS, Matrix
+from metakd.analysis.rows import COSTS, SINGLE
+from metakd.analysis.statistics.intervals import Matrix
 from metakd.analysis.strategy_runs import StrategyRuns
 from metakd.analysis.table import StudyTable
+
+
+@dataclass(frozen=True)
+class CostPoint:
+    """Accuracy for compute, averaged over settings: a strategy after ``runs`` of its runs.
+
+    For the grid, ``runs`` = k means the expected test accuracy of the validation best of k
+    temperatures, over all subsets of size k (exact). Of any other search they are the runs that it
+    began, the median over pairs.
+    """
+
+    strategy: str
+    runs: int
+    step_equivalents: float
+    seconds: float
+    test_pp: float
+
+
+@dataclass(frozen=True)
+class WallClock:
+    """How long it takes to get one setting's student, if p runs can go at once; medians, seconds.
+
+    A grid's runs go side by side, a learned run cannot be split.
+
+    Attributes:
+        workers: p.
+        grid_s: ceil(K / p) plain runs.
+        learned_s: One learned run.
+        done_first: "grid", "learned" or "both".
+    """
+
+    workers: tuple[int, ...]
+    grid_s: tuple[float, ...]
+    learned_s: tuple[float, ...]
+    done_first: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Reached:
+    """One strategy's results; every field is ``[setting, seed]``, NaN where it is incomplete.
+
+    Attributes:
+        test_last: Test accuracies at the last epoch, fractions.
+        test_selected: The same at the validation-selected epoch.
+        step_equivalents: Cost in student-step equivalents, its share of failed runs included.
+        student_compute_s: Cost in measured seconds, likewise.
+    """
+
+    test_last: Matrix
+    test_selected: Matrix
+    step_equivalents: Matrix
+    student_compute_s: Matrix
+
+
+def reached_by_strategy(table: StudyTable, grid: Grid | None) -> dict[str, Reached]:
+    """Returns the results of every strategy of the study, in its order."""
+    return {
+        runs.strategy: best_of_grid(grid)
+        if grid is not None and runs.strategy == grid.runs.strategy
+        else best_of_runs(runs)
+        for runs in table.strategy_runs
+    }
+
+
+def best_of_runs(runs: StrategyRuns) -> Reached:
+    """Returns what validation's best of a strategy's runs reached; all segments are charged."""
+    return Reached(
+        runs.best("test_acc_last"),
+        runs.best("test_acc_selected"),
+        *(runs.total(name) for name in COSTS),
+    )
+
+
+def best_of_grid(grid: Grid) -> Reached:
+    """Returns what validation's best of the whole grid reached; all runs are charged."""
+    costs = (grid.runs.total(name) for name in COSTS)
+    return Reached(grid.best_of(grid.size), grid.best_of(grid.size, True), *costs)
+
+
+def common_pairs(reached: Mapping[str, Reached]) -> tuple[list[str], NDArray[np.bool_]]:
+    """Chooses strategies and the pairs over which all of them are averaged, by their results."""
+    return shared_pairs({name: np.isfinite(result.test_last) for name, result in reached.items()})
+
+
+def shared_pairs(
+    there: Mapping[str, NDArray[np.bool_]],
+) -> tuple[list[str], NDArray[np.bool_]]:
+    """Chooses strategies and the pairs over which all of them are averaged.
+
+    A strategy without a single result does not hide the others, and one that still runs hides them
+    no more than by half: the most complete come first, and one that would leave fewer than half of
+    the pairs is left out.
+
+    Args:
+        there: Where a strategy has its result, ``[setting, seed]``.
+
+    Returns:
+        The names, in the order given, and the pairs; no names and no pairs where there are none.
+    """
+    names = sorted(
+        (name for name, found in there.items() if found.any()),
+        key=lambda name: -int(there[name].sum()),
+    )
+    if not names:
+        return [], np.zeros((1, 1), bool)
+    pairs, chosen = there[names[0]], {names[0]}
+    least = pairs.sum() / 2
+    for name in names[1:]:
+        if (pairs & there[name]).sum() >= max(least, 1):
+            pairs = pairs & there[name]
+            chosen.add(name)
+    return [name for name in there if name in chosen], np.asarray(pairs)
+
 
 # 2.0000001 plain runs pay for two.
 ROUNDING = 1e-6
@@ -103,7 +215,7 @@ def equal_cost_grid_size(ratios: Matrix, most: int) -> int | None:
 
 
 def total_ratio(baseline: Matrix, learned: Matrix, where: NDArray[np.bool_]) -> float | None:
-    """Returns baseline's total cost over the learned runs', on the pairs ``where`` both are known."""
+    """Returns the baseline's total cost over the learner's, on the pairs where both are known."""
     known = where & np.isfinite(baseline) & np.isfinite(learned)
     paid = float(learned[known].sum())
     return float(baseline[known].sum()) / paid if paid > 0 else None
@@ -163,3 +275,36 @@ def median(values: NDArray[np.float64]) -> float:
     """Returns the median of the finite ones among some numbers, NaN without any."""
     known = values[np.isfinite(values)]
     return float(np.median(known)) if known.size else float("nan")
+
+
+def wall_clock(table: StudyTable, grid: Grid | None) -> WallClock | None:
+    """Returns wall-clock seconds of a whole grid and of a learned run, with p runs at once.
+
+    The median over settings of their median finished run; only settings count in which plain and
+    learned runs were both timed, so that the two are of the same work. None without such a setting.
+    """
+    meta = table.runs("meta")
+    if grid is None or meta is None:
+        return None
+    plain, learned = _median_by_setting(grid.runs), _median_by_setting(meta)
+    both = np.isfinite(plain) & np.isfinite(learned)
+    if not both.any():
+        return None
+    K = len(table.temperatures)
+    workers = [*(2**n for n in range(K.bit_length()) if 2**n < K), K]
+    plain_s, learned_s = median(plain[both]), median(learned[both])
+    grid_s = tuple(ceil(K / p) * plain_s for p in workers)
+    return WallClock(
+        workers=tuple(workers),
+        grid_s=grid_s,
+        learned_s=tuple(learned_s for _ in workers),
+        done_first=tuple(
+            "learned" if learned_s < spent else "grid" if spent < learned_s else "both"
+            for spent in grid_s
+        ),
+    )
+
+
+def _median_by_setting(runs: StrategyRuns) -> NDArray[np.float64]:
+    timed = np.moveaxis(np.where(runs.has_scores, runs.wall_s, np.nan), 1, 0)
+    return np.array([median(setting) for setting in timed])

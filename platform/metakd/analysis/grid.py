@@ -5,9 +5,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from metakd.analysis.rows import Matrix
-from metakd.analysis.statistics.best_of_k import expected_best_of_k
-from metakd.analysis.statistics.selection import best_on_average, rank_by_validation
+from metakd.analysis.statistics.intervals import Matrix
+from metakd.analysis.statistics.selection import (
+    best_on_average,
+    expected_best_of_k,
+    rank_by_validation,
+)
 from metakd.analysis.strategy_runs import StrategyRuns
 from metakd.analysis.table import StudyTable
 

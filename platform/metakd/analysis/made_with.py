@@ -9,7 +9,6 @@ from metakd.analysis.rows import DONE, STOPPED, Row
 GIT_COMMIT = "git commit"
 COLUMNS = ("status", "ended", "versions_json", "git_commit")
 """What is read of each trial."""
-
 Trials = dict[str, dict[str, int]]
 """By package (or ``python``, ``git commit``), how many trials each version of it made."""
 

@@ -3,12 +3,30 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from metakd.analysis.decision import Deciding, PrimaryComparison
-from metakd.analysis.pair import TEMPERATURES, Pair
+from metakd.analysis.comparison import TEMPERATURES, Baseline, Comparison, Pair
+from metakd.analysis.deciding import Deciding, PrimaryComparison
+from metakd.analysis.inventory import Inventory
+from metakd.analysis.settings import SettingResult
 from metakd.analysis.statistics.intervals import MIN_PAIRS, Interval
-from metakd.analysis.summary import Baseline, Comparison, Inventory, SettingResult
-from metakd.analysis.wording import counted, listed, p_words, percent, signed_pp, times
+from metakd.analysis.wording import at_start, counted, listed, p_words, percent, signed_pp, times
 from metakd.strategies import label_of
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """The study's answer in words, computed from the numbers by fixed rules.
+
+    Attributes:
+        badge: A few words, for example "Not worse, 3.1 times cheaper".
+        headline: One sentence.
+        sentences: Two to five further sentences: effect and interval, cost, the clearest
+            exception, what is missing.
+    """
+
+    badge: str
+    headline: str
+    sentences: tuple[str, ...]
+
 
 BADGES = {
     "better": "Better",
@@ -18,6 +36,16 @@ BADGES = {
     "undecided": "Undecided",
     "slightly worse": "Slightly worse",
     "worse": "Worse",
+}
+# What a learner minus a baseline shows, by the verdict's word.
+HEADLINES = {
+    "better": "{learner} beats {baseline} by more than {margin}",
+    "slightly better": "{learner} is ahead of {baseline}, maybe by less than {margin}",
+    "equivalent": "{learner} equals {baseline} within ±{margin}",
+    "not worse": "{learner} is not worse than {baseline} by more than {margin}",
+    "undecided": "These runs leave open whether {learner} {hope} {baseline}",
+    "slightly worse": "{learner} is behind {baseline}, maybe by less than {margin}",
+    "worse": "{learner} loses to {baseline} by more than {margin}",
 }
 # What a setting's claim has to be to stand out against the study's verdict.
 EXCEPTIONS = {
@@ -30,6 +58,10 @@ EXCEPTIONS = {
     "worse": ("ahead",),
 }
 ARTICLES = {"full_grid": "the ", "equal_cost_grid": "a ", "no_search": ""}
+
+
+class Answer:
+    """The numbers of a question's own, beside what every study has; a base for their types."""
 
 
 @dataclass(frozen=True)
@@ -52,6 +84,7 @@ class Evidence:
     primary: PrimaryComparison | None = None
     deciding: Deciding | None = None
     command: str = ""
+    question: str = "grid_vs_meta"
 
 
 @dataclass(frozen=True)
@@ -63,6 +96,29 @@ class LearnerWords:
 
 
 LEARNING = LearnerWords("learned", "learning")
+
+
+def headline_of(
+    verdict: str, learner: str, baseline: str, margin_pp: float, hope: str = "matches"
+) -> str:
+    """Returns the headline of a comparison with data, without its full stop.
+
+    Args:
+        verdict: As in ``Comparison.accuracy_verdict``.
+        learner: What is ahead or behind, inside a sentence.
+        baseline: Likewise.
+        margin_pp: What counts as equal.
+        hope: What is open where nothing is decided: that the learner "matches" or "beats" it.
+    """
+    margin = f"{margin_pp:.2f} points"
+    words = {"learner": learner, "baseline": baseline, "margin": margin, "hope": hope}
+    return at_start(HEADLINES[verdict].format(**words))
+
+
+def no_answer(evidence: Evidence, badge: str, headline: str, *sentences: str | None) -> Verdict:
+    """Returns the verdict of a study whose comparison has no data: why, and how far it is."""
+    progressed = f"{progress(evidence.inventory)}."
+    return Verdict(badge, headline, tuple(filter(None, [*sentences, progressed])))
 
 
 def cost_badge(cost: str, factor: float) -> str:

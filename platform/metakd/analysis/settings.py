@@ -2,22 +2,103 @@
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from metakd.analysis.comparison import minus_pp
-from metakd.analysis.cost import cost_in_plain_runs, median
+from metakd.analysis.comparison import TEMPERATURES, Pair, accuracy_verdict, minus_pp
+from metakd.analysis.cost import (
+    Reached,
+    cost_in_plain_runs,
+    median,
+    reached_by_strategy,
+)
 from metakd.analysis.grid import Grid
-from metakd.analysis.pair import TEMPERATURES, Pair
-from metakd.analysis.reached import Reached, reached_by_strategy
-from metakd.analysis.rows import COSTS, Matrix
-from metakd.analysis.statistics.claims import claim, holm, looks, paired_p_value
-from metakd.analysis.statistics.intervals import paired_interval
-from metakd.analysis.summary import SettingCounts, SettingResult, StrategyScore
+from metakd.analysis.rows import COSTS
+from metakd.analysis.statistics.claims import claim, corrected_for, holm, paired_p_value
+from metakd.analysis.statistics.intervals import Interval, Matrix, paired_interval
 from metakd.analysis.table import StudyTable
-from metakd.analysis.verdict_rule import accuracy_verdict
+
+
+@dataclass(frozen=True)
+class StrategyScore:
+    """Mean test accuracy of one strategy in one setting, last epoch and validation-selected."""
+
+    strategy: str
+    test_pp: float
+    test_selected_pp: float
+    sem_pp: float | None
+    runs_charged: float
+    seeds: int
+
+
+@dataclass(frozen=True)
+class SettingResult:
+    """One setting: what each strategy reached, and the learner against its main baseline.
+
+    Attributes:
+        key: Short unique label, for example "30 % · strong".
+        train_samples: Labelled samples that train a student; 0 while nothing has run.
+        held_out_samples: Labelled samples that choose, and that some methods learn from; 0 while
+            nothing has run, or where an older version of metakd ran it.
+        versus_baseline: Paired difference to the main baseline: the full grid (its best chosen on
+            validation), of several teachers what counts them all alike, or the fixed teacher.
+        differences_pp: Those differences by seed, in the order of ``seeds``.
+        verdict: As in :class:`Comparison`, descriptive (no correction for many settings).
+        versus_fixed: Paired difference to the default temperature; None if either was not run.
+        p_value: Two-sided paired t test of ``versus_baseline`` against 0; None below 3 pairs. Equal
+            differences get the smallest p of a sign-flip test, 2 / 2^pairs.
+        p_holm: The same after Holm's correction over all settings that have one.
+        claim: "ahead" or "behind" where ``p_holm`` is below 5 %, else "no clear gap".
+        best_tau: The grid's temperature with the best mean validation accuracy.
+        best_tau_by_seed: The one that validation chose for each seed.
+        learned_tau_s: Median final student temperature over seeds.
+        learned_tau_t: Median final teacher temperature over seeds.
+    """
+
+    key: str
+    dataset: str
+    scale: float
+    augmentation: str
+    teacher: str
+    student: str
+    train_samples: int
+    held_out_samples: int
+    scores: tuple[StrategyScore, ...]
+    versus_baseline: Interval
+    seeds: tuple[int, ...]
+    differences_pp: tuple[float, ...]
+    verdict: str
+    best_tau: float | None
+    best_tau_by_seed: tuple[float, ...]
+    learned_tau_s: float | None
+    learned_tau_t: float | None
+    versus_fixed: Interval | None = None
+    p_value: float | None = None
+    p_holm: float | None = None
+    claim: str = "no clear gap"
+
+
+@dataclass(frozen=True)
+class SettingCounts:
+    """How many settings show a difference to the main baseline.
+
+    Attributes:
+        paired: Settings with a complete pair.
+        pairs: Their pairs.
+        tested: Settings with a p value, over which they are corrected (Holm).
+        ahead: Those of ``paired`` in which the learner is claimed to be ahead.
+        no_clear_gap: Those without a claim.
+        behind: Those in which it is behind.
+    """
+
+    paired: int
+    pairs: int
+    tested: int
+    ahead: int
+    no_clear_gap: int
+    behind: int
 
 
 def setting_results(
@@ -67,7 +148,7 @@ def setting_counts(settings: Sequence[SettingResult]) -> SettingCounts:
     return SettingCounts(
         paired=len(paired),
         pairs=sum(len(setting.differences_pp) for setting in paired),
-        tested=looks(setting.p_value for setting in settings),
+        tested=corrected_for(setting.p_value for setting in settings),
         ahead=claims["ahead"],
         no_clear_gap=claims["no clear gap"],
         behind=claims["behind"],

@@ -1,48 +1,56 @@
 """From a study's folder to its Summary."""
 
-from collections.abc import Sequence
+import json
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
-from metakd.analysis.anytime import anytime_curves
-from metakd.analysis.baselines import compare_baselines
-from metakd.analysis.comparison import compare, minus_pp
-from metakd.analysis.cost import cost_points, learned_cost_in_plain_runs
-from metakd.analysis.deciding import DeclaredSchedule
-from metakd.analysis.degradation import degradation_curves, level_changes
-from metakd.analysis.detectable import detectable_difference
-from metakd.analysis.first_seeds import first_seeds
-from metakd.analysis.gains import gains_over_scales, search_gains
-from metakd.analysis.grid import choose
-from metakd.analysis.inventory import make_inventory
-from metakd.analysis.label_use import label_use
-from metakd.analysis.last_look import Findings, at_look, deciding_of, primary_comparison
-from metakd.analysis.learner_answers import Ensemble, Teaching
-from metakd.analysis.logged_teaching import logged_teaching
-from metakd.analysis.loss_profile import loss_profiles
+from metakd.analysis.comparison import minus_pp
+from metakd.analysis.cost import cost_points, learned_cost_in_plain_runs, wall_clock
+from metakd.analysis.deciding import (
+    Deciding,
+    PrimaryComparison,
+    deciding_of,
+    primary_comparison,
+)
+from metakd.analysis.deciding_in_words import with_decision
+from metakd.analysis.figures.anytime import anytime_curves
+from metakd.analysis.figures.degradations import degradation_curves, level_changes
+from metakd.analysis.figures.gains import gains_over_scales, search_gains
+from metakd.analysis.figures.reliability import loss_profiles, selection_optimism
+from metakd.analysis.figures.responses import response_curves, tau_spans
+from metakd.analysis.figures.teaching import logged_teaching
+from metakd.analysis.figures.trajectories import trajectories
+from metakd.analysis.figures.transfer import transfer_regret
+from metakd.analysis.figures.weights import teacher_weights
+from metakd.analysis.inventory import label_use, make_inventory
 from metakd.analysis.made_with import Trials, changed_between_runs, trials_by_version
-from metakd.analysis.optimism import selection_optimism
-from metakd.analysis.pair import Pair, pair_of
-from metakd.analysis.primary import primary_of
-from metakd.analysis.questions import answer, learner_answer, question_of
-from metakd.analysis.questions.gap import level_gaps
-from metakd.analysis.questions.start_range import start_range
-from metakd.analysis.questions.transfer import reuse, transfer_regret
-from metakd.analysis.reached import reached_by_strategy
-from metakd.analysis.responses import response_curves, tau_spans
+from metakd.analysis.questions.base import (
+    Findings,
+    Results,
+    findings_of,
+    question_name,
+    question_of,
+    results_of,
+)
+from metakd.analysis.questions.grid_vs_meta import compare
+from metakd.analysis.schedule import DeclaredSchedule
 from metakd.analysis.sentences import Evidence
 from metakd.analysis.settings import setting_counts, setting_results
-from metakd.analysis.spec_in_words import spec_in_words
-from metakd.analysis.statistics.claims import looks
-from metakd.analysis.summary import SUMMARY_VERSION, Baseline, Corrections, Summary
-from metakd.analysis.summary_file import read_summary, write_summary
+from metakd.analysis.statistics.claims import corrected_for
+from metakd.analysis.statistics.power import detectable_difference
+from metakd.analysis.summary import (
+    SUMMARY_VERSION,
+    Corrections,
+    Summary,
+    read_summary,
+    write_summary,
+)
 from metakd.analysis.table import StudyTable, read_table
-from metakd.analysis.teacher_weights import teacher_weights
-from metakd.analysis.trajectories import trajectories
-from metakd.analysis.wall_clock import wall_clock
 from metakd.results.looks import read_looks
 from metakd.results.reader import read_study
 from metakd.results.study import StudyRecord
-from metakd.results.teachers import TeacherScore, read_teachers
+from metakd.results.teachers import read_teachers
 
 __all__ = ["read_summary", "summarise", "write_summary"]
 
@@ -57,48 +65,29 @@ def summarise(out: Path) -> Summary:
         StoreError: If the folder holds no study, or a file in it is damaged.
     """
     record = read_study(out)
-    question = question_of(record)
-    table = read_table(out, record)
-    grid = choose(table)
-    reached = reached_by_strategy(table, grid)
-    pair = pair_of(question, table.strategies, reached)
-    settings = setting_results(table, grid, pair)
-    inventory = make_inventory(table)
-    learned_runs = learned_cost_in_plain_runs(table)
-    teachers = read_teachers(out)
-    gaps = level_gaps(table, grid, teachers)
-    first = primary_of(question, table, grid, pair, gaps)
-    deciding = deciding_of(DeclaredSchedule.of(record), read_looks(out), first, table)
-    primary = primary_comparison(first, table, deciding)
-    found = _found(table, pair, teachers, primary.here.level)
+    analysis, question = question_of(record).analysis, question_name(record)
+    table, teachers = read_table(out, record), read_teachers(out)
+    results = results_of(question, table, teachers)
+    grid, pair = results.grid, results.pair
+    differences = analysis.primary(results)
+    deciding = deciding_of(DeclaredSchedule.of(record), read_looks(out), differences, table)
+    primary = primary_comparison(differences, table, deciding)
+    # Words rest on what the last look had; what came since shows in numbers alone.
+    seen = results
     if deciding is not None and deciding.looks:
-        # Words rest on what the last look saw; what came since shows in numbers alone.
-        seen = first_seeds(table, deciding.seeds_at_last_look)
-        found = _found(seen, pair, teachers, primary.here.level)
+        seen = results.first_seeds(deciding.seeds_at_last_look)
+    found = findings_of(seen, compare(seen.table, seen.grid), primary.here.level)
     if deciding is not None:
-        found = at_look(found, question, pair.baseline, primary, table.margin_pp)
-    evidence = Evidence(
-        table.strategies,
-        table.temperatures,
-        table.fixed_tau,
-        table.margin_pp,
-        found.comparisons,
-        settings,
-        inventory,
-        found.baselines,
-        pair,
-        learned_runs,
-        primary,
-        deciding,
-        record.command,
-    )
-    found_of_learner = learner_answer(question, table, grid, pair, teachers)
+        found = analysis.at_look(found, pair, primary)
+    evidence = evidence_of(results, found, primary, deciding, record.command)
+    verdict = analysis.verdict(evidence, found.answer)
     weights, final_weights = teacher_weights(out, table)
     teaching_curves, quiz_falls = logged_teaching(out, table)
     gains = search_gains(table, grid)
-    degradations = degradation_curves(table, grid, gaps)
+    degradations = degradation_curves(table, grid, teachers)
     learned = trajectories(out, table)
     versions = trials_by_version(table.rows)
+    to_baseline = minus_pp(table, results.reached, pair.learner, pair.baseline)
     return Summary(
         summary_version=SUMMARY_VERSION,
         study=record.study,
@@ -107,17 +96,20 @@ def summarise(out: Path) -> Summary:
         fixed_tau=table.fixed_tau,
         temperatures=table.temperatures,
         strategies=table.strategies,
-        learned_runs=learned_runs,
-        verdict=answer(question, evidence, found.gaps, found.reuse, found_of_learner, found.starts),
+        learned_runs=evidence.learned_runs,
+        verdict=with_decision(verdict, primary, deciding, record.command),
         comparisons=found.comparisons,
-        settings=settings,
-        counts=setting_counts(settings),
-        corrections=_corrections(found.baselines, found_of_learner),
-        responses=response_curves(table, grid, settings),
+        settings=evidence.settings,
+        counts=setting_counts(evidence.settings),
+        corrections=Corrections(
+            strategies=corrected_for(each.p_holm for each in found.baselines),
+            equal_cost=corrected_for(each.equal_cost_p_holm for each in found.baselines),
+        ),
+        responses=response_curves(table, grid, evidence.settings),
         costs=cost_points(table, grid),
         transfer=transfer_regret(table, grid),
         trajectories=learned,
-        inventory=inventory,
+        inventory=evidence.inventory,
         provenance=_provenance(record, table, versions),
         spec=spec_in_words(record.spec),
         gains=gains,
@@ -125,26 +117,18 @@ def summarise(out: Path) -> Summary:
         degradations=degradations,
         profiles=loss_profiles(table, grid),
         optimism=selection_optimism(grid),
-        detectable=None
-        if deciding is not None
-        else detectable_difference(
-            minus_pp(table, reached, pair.learner, pair.baseline), table.strata
-        ),
+        detectable=detectable_difference(to_baseline, table.strata) if deciding is None else None,
         wall_clock=wall_clock(table, grid),
-        tau_spans=tau_spans(settings, learned),
+        tau_spans=tau_spans(evidence.settings, learned),
         level_changes=level_changes(degradations),
         gains_over_scales=gains_over_scales(gains),
         baselines=found.baselines,
         learner=pair.learner,
         baseline=pair.baseline,
         question=question,
-        gaps=found.gaps,
-        reuse=found.reuse,
-        starts=found.starts,
-        ensemble=found_of_learner if isinstance(found_of_learner, Ensemble) else None,
+        answer=found.answer,
         weights=weights,
         final_weights=final_weights,
-        teaching=found_of_learner if isinstance(found_of_learner, Teaching) else None,
         teaching_curves=teaching_curves,
         quiz_falls=quiz_falls,
         label_use=label_use(table),
@@ -154,28 +138,38 @@ def summarise(out: Path) -> Summary:
     )
 
 
-def _found(
-    table: StudyTable, pair: Pair, teachers: Sequence[TeacherScore], level: float
-) -> Findings:
-    grid = choose(table)
-    return Findings(
-        comparisons=compare(table, grid),
-        baselines=compare_baselines(table, grid, pair.learner),
-        gaps=level_gaps(table, grid, teachers),
-        reuse=reuse(table, grid),
-        starts=start_range(table, grid, level),
-    )
+def evidence_of(
+    results: Results,
+    found: Findings,
+    primary: PrimaryComparison | None = None,
+    deciding: Deciding | None = None,
+    command: str = "",
+) -> Evidence:
+    """Returns what a verdict is made from.
 
-
-def _corrections(
-    baselines: Sequence[Baseline], found_of_learner: Ensemble | Teaching | None
-) -> Corrections:
-    teachers = found_of_learner.teachers if isinstance(found_of_learner, Teaching) else ()
-    return Corrections(
-        strategies=looks(baseline.p_holm for baseline in baselines),
-        equal_cost=looks(baseline.equal_cost_p_holm for baseline in baselines),
-        parts=looks(part.p_holm for part in (found_of_learner.parts if found_of_learner else ())),
-        teachers=looks(teacher.p_holm for teacher in teachers),
+    Args:
+        results: The study's results, of all its trials.
+        found: What the headline is worded from.
+        primary: The primary comparison.
+        deciding: The declared looks at it.
+        command: What the study was run with.
+    """
+    table = results.table
+    return Evidence(
+        strategies=table.strategies,
+        temperatures=table.temperatures,
+        fixed_tau=table.fixed_tau,
+        margin_pp=table.margin_pp,
+        comparisons=found.comparisons,
+        settings=setting_results(table, results.grid, results.pair),
+        inventory=make_inventory(table),
+        baselines=found.baselines,
+        pair=results.pair,
+        learned_runs=learned_cost_in_plain_runs(table),
+        primary=primary,
+        deciding=deciding,
+        command=command,
+        question=results.question,
     )
 
 
@@ -192,3 +186,24 @@ def _provenance(record: StudyRecord, table: StudyTable, versions: Trials) -> dic
             for package, first in sorted(record.versions.items())
         },
     }
+
+
+def spec_in_words(spec: Mapping[str, Any]) -> dict[str, str]:
+    """Returns each value of a spec as one string: lists with commas, numbers short."""
+    return {str(name): _in_words(value) for name, value in spec.items()}
+
+
+def _in_words(value: Any) -> str:  # noqa: ANN401 - JSON
+    match value:
+        case None:
+            return "default"
+        case bool():
+            return "yes" if value else "no"
+        case float():
+            return f"{value:g}"
+        case list() | tuple():
+            return ", ".join(_in_words(item) for item in value) or "none"
+        case dict():
+            return json.dumps(value, sort_keys=True, ensure_ascii=False)
+        case _:
+            return str(value)

@@ -7,15 +7,15 @@ strategy has several segments, as a grid has temperatures, these stand before:
 
 import math
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from metakd.analysis.places import Places
-from metakd.analysis.rows import FACTORS, NO_RUN, Row
-from metakd.analysis.strata import Strata
+from metakd.analysis.questions import QUESTIONS
+from metakd.analysis.rows import FACTORS, NO_RUN, Places, Row
+from metakd.analysis.statistics.strata import Strata
 from metakd.analysis.strategy_runs import MEASURED, StrategyRuns, arrange_runs
 from metakd.results.reader import read_trials
 from metakd.results.searches import planned_segments, read_searches
@@ -72,6 +72,19 @@ class StudyTable:
     def runs(self, strategy: str) -> StrategyRuns | None:
         """Returns what a strategy ran; None where the study has no such strategy."""
         return next((runs for runs in self.strategy_runs if runs.strategy == strategy), None)
+
+    def first_seeds(self, counts: Sequence[int]) -> "StudyTable":
+        """Returns the study with the first seeds of each setting alone; later ones are not planned.
+
+        Args:
+            counts: How many seeds of each setting, in the order of the settings.
+        """
+        within = np.arange(self.shape[1]) < np.asarray(counts)[:, None]
+        return replace(
+            self,
+            strategy_runs=tuple(runs.within(within) for runs in self.strategy_runs),
+            planned_pairs=self.planned_pairs & within,
+        )
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -158,9 +171,10 @@ def _strata(record: StudyRecord, unit_pp: float) -> Strata | None:
     streams = record.spec.get("seed_streams", "shared")
     if streams == "shared":
         return None
-    question = str(record.spec.get("question", ""))
+    question = QUESTIONS.get(str(record.spec.get("question", "")))
+    within = question.shares_seeds_over if question else ()
     keys = [
-        stream_key(question, streams, s["dataset"], s["scale"], s["augmentation"])
+        stream_key(within, streams, s["dataset"], s["scale"], s["augmentation"])
         for s in record.settings
     ]
     return Strata(stream_groups(keys), max(unit_pp, 0.0))

@@ -6,15 +6,13 @@ before have one stream, which starts at 0.
 """
 
 import hashlib
-from collections.abc import Hashable, Sequence
+from collections.abc import Collection, Hashable, Sequence
 from typing import Literal
 
 SeedStreams = Literal["own", "shared"]
 STREAM_LENGTH = 100_000
 STREAMS = 20_000
 """The last seed of the last stream is an int32, as the store keeps it."""
-# What a question compares within a seed, beside teachers and students.
-COMPARED_WITHIN = {"augmentation_gap": ("augmentation",)}
 
 
 def seed_number(seed: int) -> int:
@@ -23,15 +21,15 @@ def seed_number(seed: int) -> int:
 
 
 def stream_key(
-    question: str, streams: SeedStreams, dataset: str, scale: float, augmentation: str
+    within: Collection[str], streams: SeedStreams, dataset: str, scale: float, augmentation: str
 ) -> tuple[Hashable, ...]:
     """Returns what settings that share their seeds have in common.
 
     Teachers and students always share them: a run without a teacher stands beside every teacher,
-    and students see the same views. So do the levels that a question compares.
+    and students see the same views. So do the levels that a question compares within a seed.
 
     Args:
-        question: What the study asks.
+        within: Factors whose levels the study's question compares so.
         streams: "shared" where all settings share them.
         dataset: Of the setting.
         scale: Of the setting.
@@ -40,7 +38,6 @@ def stream_key(
     if streams == "shared":
         return ()
     factors = {"dataset": dataset, "scale": scale, "augmentation": augmentation}
-    within = COMPARED_WITHIN.get(question, ())
     return tuple(value for name, value in factors.items() if name not in within)
 
 

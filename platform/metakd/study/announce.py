@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from rich.console import Console
 
 from metakd.analysis.made_with import COLUMNS, GIT_COMMIT, others_than, trials_by_version
+from metakd.analysis.questions import QUESTIONS
 from metakd.analysis.statistics.intervals import MIN_PAIRS
 from metakd.analysis.wording import counted, spanned
 from metakd.data.datasets import ImageDataset
@@ -23,7 +24,6 @@ from metakd.study.data_in_words import data_in_words, notes_on_data
 from metakd.study.plan import Opened, Plan
 from metakd.study.progress import duration
 from metakd.study.record import git_commit
-from metakd.study.spec import Question
 from metakd.train.algorithms import current_versions, outdated
 from metakd.train.commit import package_versions
 from metakd.train.trial import TeacherSpec
@@ -38,16 +38,6 @@ SHOWN_FAILURES = 3
 WIDTH = 100
 GPUS = (8, 64)
 """A machine, and a small cluster."""
-QUESTIONS: dict[Question, str] = {
-    "grid_vs_meta": "search for the temperature, or learn it?",
-    "learning_to_teach": "does a teacher that learns to teach make a better student?",
-    "multi_teacher": "do learned weights of several teachers beat their mean?",
-    "teacher_gap": "does a better teacher make a worse student, and does the temperature mend it?",
-    "augmentation_gap": "does strong augmentation spoil distillation, and does the temperature "
-    "mend it?",
-    "start_range": "does a learned temperature forget where it starts?",
-    "transfer": "use a temperature that was tuned elsewhere, or learn it here?",
-}
 
 
 class Failure(NamedTuple):
@@ -73,7 +63,7 @@ def announce_plan(
         ModelError: If a teacher or a student is unknown.
     """
     spec = plan.spec
-    console.print(f"study        {spec.name}: {QUESTIONS[spec.question]}")
+    console.print(f"study        {spec.name}: {QUESTIONS[spec.question].title}")
     for opened in plan.opened:
         # Building them first also finds a name that does not exist before anything else is said.
         _announce_data(console, plan, opened)

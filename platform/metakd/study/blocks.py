@@ -12,9 +12,10 @@ from pathlib import Path
 
 from rich.console import Console
 
-from metakd.analysis.deciding import DeclaredSchedule, interval_of_look, look_at
+from metakd.analysis.deciding_in_words import look_line
+from metakd.analysis.next_look import look_at
+from metakd.analysis.schedule import DeclaredSchedule, interval_of_look
 from metakd.analysis.statistics.looks import Schedule
-from metakd.analysis.verdict_decision import look_line
 from metakd.analysis.wording import counted, spanned
 from metakd.results.looks import LOOKS_FILE, LookRecord, read_looks, write_looks
 from metakd.results.mirror import fetch_results

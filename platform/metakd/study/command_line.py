@@ -10,7 +10,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn, get_args
 
-from metakd.analysis.statistics.pilots import PILOTS
 from metakd.core.recipe import Match
 from metakd.data.catalogue import RECIPES, SOURCES, AnswerType, DatasetOptions, Validation
 from metakd.errors import UNPRINTABLE, one_line
@@ -19,7 +18,7 @@ from metakd.models.names import at_home
 from metakd.results.study import SCHEMES
 from metakd.strategies import STRATEGIES
 from metakd.study.defaults import RECIPES as TRAINING_RECIPES
-from metakd.study.options import MODES, BankPolicy, RunOptions, UntilDecided, Wanted
+from metakd.study.options import MODES, PILOTS, BankPolicy, RunOptions, UntilDecided, Wanted
 from metakd.study.presets import PRESETS
 from metakd.study.spec import SpecError, StudySpec
 from metakd.train.in_flight import SAVE_INTERVAL_S

@@ -6,7 +6,6 @@ from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from metakd.analysis.statistics.pilots import PILOTS
 from metakd.data.catalogue import DatasetOptions
 from metakd.errors import UserError
 
@@ -18,6 +17,8 @@ MODES: tuple[Mode, ...] = ("full", "logits", "live")
 MOST_AT_ONCE = 100_000
 """More workers or trials at once no cluster of Ray has."""
 MOST_FAILURES = 1000
+PILOTS = (1.0, 2.0, 3.0, 4.0, 6.0, 8.0, 12.0, 16.0)
+"""When a study that runs until it is decided looks: compute behind each look, in the pilot's."""
 MOST_LOOKS = 100
 MOST_PILOTS = 1000.0
 MOST_HOURS = 100_000

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from metakd.analysis.questions import QUESTIONS
 from metakd.analysis.wording import counted
 from metakd.data.datasets import ImageDataset
 from metakd.data.splits import Splits, make_splits
@@ -212,7 +213,7 @@ def make_plan(
 def _stream_keys(spec: StudySpec, settings: Sequence[Setting]) -> list[tuple[Hashable, ...]]:
     return [
         stream_key(
-            spec.question,
+            QUESTIONS[spec.question].shares_seeds_over,
             spec.seed_streams,
             setting.data.dataset,
             setting.sampling.scale,

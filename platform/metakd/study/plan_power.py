@@ -10,17 +10,16 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from metakd.analysis.deciding import primary_of_table
+from metakd.analysis.next_look import primary_of_table
 from metakd.analysis.statistics.looks import Schedule
-from metakd.analysis.statistics.pilots import PILOTS
-from metakd.analysis.statistics.prospect import DRAWS, Groups, chances
-from metakd.analysis.statistics.stratified import FEWEST_SEEDS
-from metakd.analysis.strata import Strata, group_means
+from metakd.analysis.statistics.planning import DRAWS, Groups, chances
+from metakd.analysis.statistics.strata import FEWEST_SEEDS, Strata, group_means
 from metakd.analysis.table import StudyTable, read_table, setting_keys
 from metakd.machine import usable_cpus
 from metakd.results.reader import read_study
 from metakd.results.study import StoreError, StudyRecord
 from metakd.study.blocks import seed_costs
+from metakd.study.options import PILOTS
 from metakd.study.plan import Plan
 from metakd.study.progress import duration
 from metakd.study.record import as_recorded

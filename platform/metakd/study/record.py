@@ -20,7 +20,7 @@ from metakd.train.commit import package_versions
 from metakd.train.folder import StudyFolder
 
 if TYPE_CHECKING:
-    from metakd.analysis.deciding import DeclaredSchedule
+    from metakd.analysis.schedule import DeclaredSchedule
 
 
 def record_study(plan: Plan, out: Path, declared: "DeclaredSchedule | None" = None) -> None:

@@ -3,8 +3,9 @@
 import math
 from dataclasses import dataclass, fields
 from itertools import pairwise
-from typing import Any, Literal, get_args
+from typing import Any, get_args
 
+from metakd.analysis.questions import QUESTIONS
 from metakd.core.recipe import Match
 from metakd.core.temperature_bounds import FIXED_TAU_MAX, FIXED_TAU_MIN, TAU_MAX, TAU_MIN
 from metakd.data.catalogue import RECIPES, AnswerType, Validation, require_known_dataset
@@ -15,15 +16,6 @@ from metakd.strategies import STRATEGIES
 from metakd.study.defaults import RECIPES as TRAINING_RECIPES
 from metakd.study.plan_size import require_trials
 
-Question = Literal[
-    "grid_vs_meta",
-    "teacher_gap",
-    "augmentation_gap",
-    "transfer",
-    "start_range",
-    "multi_teacher",
-    "learning_to_teach",
-]
 FACTORS = ("datasets", "scales", "images_per_class", "augmentations", "teachers", "students")
 NO_TEACHER = "none"
 ALL = "all"
@@ -51,7 +43,7 @@ class StudySpec:
 
     name: str
     """Names the results folder and the report."""
-    question: Question = "grid_vs_meta"
+    question: str = "grid_vs_meta"
     """What the verdict is about."""
     datasets: tuple[str, ...] = ("digits",)
     """Names of datasets, each with its argument after a colon where it takes one."""
@@ -108,7 +100,7 @@ class StudySpec:
         for name in (*FACTORS, "strategies", "temperatures"):
             if len(set(getattr(self, name))) < len(getattr(self, name)):
                 raise SpecError(f"{name} must not repeat a value, got {list(getattr(self, name))}")
-        _known("question", (self.question,), get_args(Question))
+        _known("question", (self.question,), tuple(QUESTIONS))
         _known("match", (self.match,), get_args(Match))
         _known("validation", (self.validation,), get_args(Validation))
         _known("kind of seed streams", (self.seed_streams,), get_args(SeedStreams))

@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from simulated_schedules import SECONDS, SPREADS_PP
 
-from metakd.analysis.statistics.allocation import SHRUNK_AS, next_counts
-from metakd.analysis.strata import Strata, group_means
+from metakd.analysis.statistics.planning import SHRUNK_AS, next_counts
+from metakd.analysis.statistics.strata import Strata, group_means
 
 
 @st.composite

@@ -11,10 +11,10 @@ import pytest
 from scipy.stats import binom
 from simulated_schedules import SECONDS, SPREADS_PP, Settings, drawn, equal_seeds, simulate
 
-from metakd.analysis.statistics.allocation import next_counts
 from metakd.analysis.statistics.looks import Schedule
-from metakd.analysis.statistics.stratified import stratified_mean
-from metakd.analysis.strata import Strata, group_means
+from metakd.analysis.statistics.planning import next_counts
+from metakd.analysis.statistics.strata import Strata, group_means, stratified_mean
+from metakd.study.options import PILOTS
 
 STUDIES = 4000
 BOUND = 0.05 + 2 * np.sqrt(0.05 * 0.95 / STUDIES)
@@ -108,7 +108,7 @@ OF_PILOTS = pytest.mark.parametrize("pilot_seeds", [4, 6])
 @OF_PILOTS
 @pytest.mark.parametrize("name", CONDITIONS)
 def test_no_more_than_5_percent_of_studies_ever_err(name: str, pilot_seeds: int) -> None:
-    schedule = Schedule(MARGIN_PP, pilot_seeds)
+    schedule = Schedule(MARGIN_PP, pilot_seeds, PILOTS)
     found = simulate(CONDITIONS[name], schedule, STUDIES)
     assert found.ever_missed <= BOUND
     for truth in (-MARGIN_PP, 0.0, MARGIN_PP, 2 * MARGIN_PP):
@@ -124,7 +124,7 @@ def test_of_the_most_skewed_differences_7_percent_err_and_few_words_are_false(
 ) -> None:
     """The limit: exponential in all settings, the same way, and no setting stands out."""
     found = simulate(
-        Settings(np.ones(9), block=gamma(1)), Schedule(MARGIN_PP, pilot_seeds), STUDIES
+        Settings(np.ones(9), block=gamma(1)), Schedule(MARGIN_PP, pilot_seeds, PILOTS), STUDIES
     )
     assert BOUND < found.ever_missed < 0.08
     for truth in (-MARGIN_PP, 0.0, MARGIN_PP, 2 * MARGIN_PP):
@@ -139,7 +139,7 @@ def towards_the_lower(counts, variances, costs, weights, budget, units, means):
 
 @OF_PILOTS
 def test_the_twin_whose_allocation_reads_means_errs(pilot_seeds: int) -> None:
-    schedule = Schedule(MARGIN_PP, pilot_seeds)
+    schedule = Schedule(MARGIN_PP, pilot_seeds, PILOTS)
     last = simulate(ALIKE, schedule, STUDIES).looks[-1].mean
     assert abs(last.mean()) < 0.05 * last.std()
     twin = simulate(ALIKE, schedule, STUDIES, allocate=towards_the_lower, reads_means=True)
@@ -172,7 +172,7 @@ def allocated_without_units(counts, variances, costs, weights, budget, units):
 
 def test_the_twins_without_units_err_where_seeds_rarely_differ() -> None:
     """Equal differences show no spread, and a first one out of the line shows too much of it."""
-    schedule, settings = Schedule(MARGIN_PP, 6), one_sample_more(3)
+    schedule, settings = Schedule(MARGIN_PP, 6, PILOTS), one_sample_more(3)
     assert simulate(settings, schedule, STUDIES).ever_missed <= BOUND
     twin = simulate(settings, schedule, STUDIES, estimate=without_units)
     assert twin.ever_missed > 2 * BOUND
@@ -182,7 +182,7 @@ def test_the_twins_without_units_err_where_seeds_rarely_differ() -> None:
 
 @OF_PILOTS
 def test_a_tie_is_called_with_less_compute_than_equal_seeds_take(pilot_seeds: int) -> None:
-    schedule = Schedule(MARGIN_PP, pilot_seeds)
+    schedule = Schedule(MARGIN_PP, pilot_seeds, PILOTS)
     _, allocated = simulate(ALIKE, schedule, 2000).words(0.0)
     _, equal = simulate(ALIKE, schedule, 2000, allocate=equal_seeds).words(0.0)
     assert np.median(allocated) <= 0.5 * np.median(equal)
@@ -195,7 +195,7 @@ def first_seeds(differences, counts):
 
 def counts_at_the_looks(differences, killed_at, from_the_last_look=True):
     """One study, read from its store; where killed, a part of the block is there already."""
-    schedule, strata = Schedule(MARGIN_PP, 6), Strata(tuple(range(9)), 0.0)
+    schedule, strata = Schedule(MARGIN_PP, 6, PILOTS), Strata(tuple(range(9)), 0.0)
     pilot = 6 * SECONDS.sum()
     counts, found = np.full(9, 6), [[6] * 9]
     for look, pilots in enumerate(schedule.pilots[1:], 1):

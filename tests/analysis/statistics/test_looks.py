@@ -10,11 +10,11 @@ from metakd.analysis.statistics.looks import (
     BEHIND,
     EQUIVALENT,
     OPEN,
-    PILOTS,
     Schedule,
     decision,
 )
-from metakd.analysis.statistics.stratified import StratifiedMean
+from metakd.analysis.statistics.strata import StratifiedMean
+from metakd.study.options import PILOTS
 
 RISING = st.lists(st.floats(0.1, 5), min_size=1, max_size=10).map(
     lambda steps: tuple(1 + np.cumsum(steps) - steps[0])
@@ -41,7 +41,7 @@ def test_all_looks_together_spend_alpha(pilots, alpha) -> None:
 
 
 def test_a_look_has_spent_by_its_share_of_the_compute() -> None:
-    schedule = Schedule(0.3, 6)
+    schedule = Schedule(0.3, 6, PILOTS)
     for look, pilots in enumerate(PILOTS):
         spent = sum(1 - schedule.level(each) for each in range(look + 1))
         assert spent == pytest.approx(schedule.alpha * (pilots / 16) ** 2)

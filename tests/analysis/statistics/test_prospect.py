@@ -7,7 +7,8 @@ import pytest
 from simulated_schedules import SECONDS, SPREADS_PP, Settings, simulate
 
 from metakd.analysis.statistics.looks import Schedule
-from metakd.analysis.statistics.prospect import Groups, chances, plausible_differences
+from metakd.analysis.statistics.planning import Groups, chances, plausible_differences
+from metakd.study.options import PILOTS
 
 GROUPS = Groups(np.ones(9) / 9, SECONDS, SPREADS_PP**2, np.zeros(9, dtype=np.int64))
 STUDIES = 2500
@@ -16,7 +17,7 @@ STUDIES = 2500
 @pytest.mark.parametrize("truth", [0.0, 0.2, 0.4])
 @pytest.mark.parametrize("margin", [0.2, 0.3, 0.5])
 def test_chances_are_those_of_whole_studies(truth: float, margin: float) -> None:
-    schedule = Schedule(margin, 6)
+    schedule = Schedule(margin, 6, PILOTS)
     found, compute = chances(schedule, GROUPS, np.full(STUDIES, truth))
     studies = simulate(Settings(SPREADS_PP), schedule, STUDIES)
     _, seconds = studies.words(truth)
@@ -27,7 +28,9 @@ def test_chances_are_those_of_whole_studies(truth: float, margin: float) -> None
 
 
 def test_chances_rise_with_the_looks_and_with_the_margin() -> None:
-    rows = [chances(Schedule(each, 6), GROUPS, np.zeros(STUDIES))[0] for each in (0.2, 0.3, 0.5)]
+    rows = [
+        chances(Schedule(each, 6, PILOTS), GROUPS, np.zeros(STUDIES))[0] for each in (0.2, 0.3, 0.5)
+    ]
     for row in rows:
         assert (np.diff(row) >= 0).all()
     assert (np.diff(rows, axis=0) >= 0).all()
@@ -35,15 +38,15 @@ def test_chances_rise_with_the_looks_and_with_the_margin() -> None:
 
 
 def test_a_large_difference_is_soon_seen_and_a_tie_takes_longer() -> None:
-    seen, _ = chances(Schedule(0.2, 6), GROUPS, np.full(STUDIES, 3.0))
-    tie, _ = chances(Schedule(0.2, 6), GROUPS, np.zeros(STUDIES))
+    seen, _ = chances(Schedule(0.2, 6, PILOTS), GROUPS, np.full(STUDIES, 3.0))
+    tie, _ = chances(Schedule(0.2, 6, PILOTS), GROUPS, np.zeros(STUDIES))
     assert seen[0] > 0.99
     assert tie[0] < 0.01
 
 
 @pytest.mark.parametrize("taken", [2, 5])
 def test_from_a_look_on_the_chances_are_those_of_the_studies_that_stood_there(taken: int) -> None:
-    schedule, settings = Schedule(0.2, 6), Settings(SPREADS_PP)
+    schedule, settings = Schedule(0.2, 6, PILOTS), Settings(SPREADS_PP)
     studies = simulate(settings, schedule, 4 * STUDIES)
     _, seconds = studies.words(0.0)
     at = studies.looks[taken - 1].mean
@@ -61,14 +64,14 @@ def test_from_a_look_on_the_chances_are_those_of_the_studies_that_stood_there(ta
 def test_an_unknown_variance_is_taken_for_the_mean_of_the_known() -> None:
     known = np.where(np.arange(9) == 4, np.nan, 1.0)
     filled = replace(GROUPS, variances=known), replace(GROUPS, variances=np.ones(9))
-    found = [chances(Schedule(0.3, 6), each, np.zeros(STUDIES))[0] for each in filled]
+    found = [chances(Schedule(0.3, 6, PILOTS), each, np.zeros(STUDIES))[0] for each in filled]
     assert found[0].tolist() == found[1].tolist()
 
 
 def test_groups_without_spread_decide_at_the_first_look() -> None:
     flat = replace(GROUPS, variances=np.zeros(9))
     for truth in (0.0, 1.0):
-        found, _ = chances(Schedule(0.3, 6), flat, np.full(10, truth))
+        found, _ = chances(Schedule(0.3, 6, PILOTS), flat, np.full(10, truth))
         assert found[0] == 1
 
 

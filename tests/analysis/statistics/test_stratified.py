@@ -9,8 +9,13 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from metakd.analysis.statistics.intervals import paired_interval
-from metakd.analysis.statistics.stratified import StratifiedMean, stratified_mean
-from metakd.analysis.strata import Strata, group_means, mean_interval
+from metakd.analysis.statistics.strata import (
+    Strata,
+    StratifiedMean,
+    group_means,
+    mean_interval,
+    stratified_mean,
+)
 
 LEVELS = (0.5, 0.95, 0.9998)
 SAMPLES = st.lists(st.floats(-5, 5), min_size=3, max_size=8).filter(lambda x: np.ptp(x) > 0.1)

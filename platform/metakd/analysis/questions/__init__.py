@@ -1,106 +1,97 @@
-"""What a study asks, and which of its numbers answer it."""
+"""What a study can ask. A question's numbers and words are in its own module, imported when needed.
 
-from collections.abc import Sequence
+A further question is an entry here, its :class:`~metakd.analysis.questions.base.Analysis`, what its
+report opens with in ``dashboards/questions`` and its study in ``studies``.
+"""
 
-from metakd.analysis.answers import LevelGap, Reuse, StartRange
-from metakd.analysis.grid import Grid
-from metakd.analysis.learner_answers import Ensemble, LearnerAnswer, Teaching
-from metakd.analysis.pair import CONTENDERS, LEARNING_TO_TEACH, MULTI_TEACHER, Pair
-from metakd.analysis.questions.gap_verdict import gap_verdict
-from metakd.analysis.questions.grid_vs_meta import make_verdict
-from metakd.analysis.questions.learner import learner_verdict
-from metakd.analysis.questions.learning_to_teach import teaching
-from metakd.analysis.questions.several_teachers import several_teachers
-from metakd.analysis.questions.start_range import starts_verdict
-from metakd.analysis.questions.transfer import reuse_verdict
-from metakd.analysis.sentences import Evidence
-from metakd.analysis.summary import Verdict
-from metakd.analysis.table import StudyTable
-from metakd.analysis.verdict_decision import with_decision
-from metakd.results.study import StoreError, StudyRecord
-from metakd.results.teachers import TeacherScore
+from dataclasses import dataclass
+from importlib import import_module
+from typing import TYPE_CHECKING, cast
 
-GRID_VS_META = "grid_vs_meta"
-TRANSFER = "transfer"
-START_RANGE = "start_range"
-# What a study of a gap varies.
-FACTORS = {"teacher_gap": "teacher", "augmentation_gap": "augmentation"}
-QUESTIONS = (GRID_VS_META, *FACTORS, TRANSFER, START_RANGE, *CONTENDERS)
+if TYPE_CHECKING:
+    from metakd.analysis.questions.base import Analysis
 
 
-def question_of(record: StudyRecord) -> str:
-    """Returns what a study asks, one of ``QUESTIONS``.
+@dataclass(frozen=True)
+class Question:
+    """A question, as it is known before its analysis is imported.
 
-    Raises:
-        StoreError: If its spec asks something else.
+    Attributes:
+        title: In words, as the terminal announces it.
+        place: Where its analysis is, as "module:attribute".
+        learners: The first of these strategies that a study has is compared ...
+        baselines: ... with the first of these that has a pair with it.
+        needs: Groups of strategies: without one of each nothing is compared. Learners and
+            baselines where empty.
+        shares_seeds_over: Factors whose levels are compared within a seed, beside teachers and
+            students.
     """
-    question = record.spec.get("question", GRID_VS_META)
-    if question not in QUESTIONS:
-        raise StoreError(
-            f"study {record.study!r} asks {question!r}, which this version of metakd does not "
-            f"answer: it knows {', '.join(QUESTIONS)}"
-        )
-    return str(question)
+
+    title: str
+    place: str
+    learners: tuple[str, ...] = ("meta",)
+    baselines: tuple[str, ...] = ("grid",)
+    needs: tuple[tuple[str, ...], ...] = ()
+    shares_seeds_over: tuple[str, ...] = ()
+
+    @property
+    def needed(self) -> tuple[tuple[str, ...], ...]:
+        """Groups of strategies of which a study needs one each."""
+        return self.needs or (self.learners, self.baselines)
+
+    @property
+    def is_about_temperatures(self) -> bool:
+        """Whether what learns is a temperature, not weights of teachers or a teacher."""
+        return self.learners == ("meta",)
+
+    @property
+    def analysis(self) -> "Analysis":
+        """How it is answered; imported when it is first read."""
+        module, _, attribute = self.place.partition(":")
+        return cast("Analysis", getattr(import_module(module), attribute))
 
 
-def asked_gap(question: str, gaps: Sequence[LevelGap]) -> LevelGap | None:
-    """Returns the gap that a study asks about: of gains where they are known, else of accuracy."""
-    found = [gap for gap in gaps if gap.factor == FACTORS.get(question)]
-    return max(found, key=lambda gap: gap.measure == "gain", default=None)
-
-
-def learner_answer(
-    question: str,
-    table: StudyTable,
-    grid: Grid | None,
-    pair: Pair,
-    teachers: Sequence[TeacherScore],
-) -> Ensemble | Teaching | None:
-    """Returns what a study with a learner of its own answers beside; None of others.
-
-    Args:
-        question: What it asks.
-        table: The study.
-        grid: Its grid.
-        pair: Whose differences they are.
-        teachers: How good the teachers are.
-    """
-    if question == MULTI_TEACHER:
-        return several_teachers(table, grid, pair, teachers)
-    if question == LEARNING_TO_TEACH:
-        return teaching(table, grid, pair, teachers)
-    return None
-
-
-def answer(
-    question: str,
-    evidence: Evidence,
-    gaps: Sequence[LevelGap],
-    reuse: Reuse | None,
-    found_of_learner: LearnerAnswer | None,
-    starts: StartRange | None,
-) -> Verdict:
-    """Words the answer to what a study asks."""
-    verdict = _own_answer(question, evidence, gaps, reuse, found_of_learner, starts)
-    if evidence.primary is None:
-        return verdict
-    return with_decision(verdict, evidence.primary, evidence.deciding, evidence.command)
-
-
-def _own_answer(
-    question: str,
-    evidence: Evidence,
-    gaps: Sequence[LevelGap],
-    reuse: Reuse | None,
-    found_of_learner: LearnerAnswer | None,
-    starts: StartRange | None,
-) -> Verdict:
-    if question in FACTORS:
-        return gap_verdict(evidence, FACTORS[question], asked_gap(question, gaps))
-    if question == TRANSFER:
-        return reuse_verdict(evidence, reuse)
-    if question == START_RANGE:
-        return starts_verdict(evidence, starts)
-    if found_of_learner is not None:
-        return learner_verdict(evidence, question, found_of_learner)
-    return make_verdict(evidence)
+HERE = "metakd.analysis.questions"
+QUESTIONS = {
+    "grid_vs_meta": Question(
+        "search for the temperature, or learn it?",
+        f"{HERE}.grid_vs_meta:GRID_VS_META",
+        needs=(("meta",), ("grid", "fixed")),
+    ),
+    "teacher_gap": Question(
+        "does a better teacher make a worse student, and does the temperature mend it?",
+        f"{HERE}.gap:TEACHER_GAP",
+        needs=(("fixed",),),
+    ),
+    "augmentation_gap": Question(
+        "does strong augmentation spoil distillation, and does the temperature mend it?",
+        f"{HERE}.gap:AUGMENTATION_GAP",
+        needs=(("fixed",),),
+        shares_seeds_over=("augmentation",),
+    ),
+    "transfer": Question(
+        "use a temperature that was tuned elsewhere, or learn it here?",
+        f"{HERE}.transfer:TRANSFER",
+        needs=(("grid",), ("meta",)),
+    ),
+    "start_range": Question(
+        "does a learned temperature forget where it starts?",
+        f"{HERE}.start_range:START_RANGE",
+        needs=(("grid",), ("meta-starts",)),
+    ),
+    "multi_teacher": Question(
+        "do learned weights of several teachers beat their mean?",
+        f"{HERE}.several_teachers:SEVERAL_TEACHERS",
+        learners=("mmkd", "mmkd+tau", "mmkd-logits", "mmkd-tau", "mmkd-reference"),
+        baselines=("mean_losses", "mean_logits", "single", "mean_features", "camkd", "ce"),
+    ),
+    "learning_to_teach": Question(
+        "does a teacher that learns to teach make a better student?",
+        f"{HERE}.learning_to_teach:LEARNING_TO_TEACH",
+        learners=(
+            *("metadistil", "metadistil+tau"),
+            *("metadistil-no-pilot", "metadistil-own-quiz", "metadistil-reference"),
+        ),
+        baselines=("fixed", "meta", "grid", "ce"),
+    ),
+}

@@ -1,309 +1,339 @@
-"""Whether better teachers, or stronger augmentations, make worse students, and who mends that.
+"""Whether better teachers, or stronger augmentations, make worse students: the answer in words.
 
-The contrast is between the last level and the one before it that validation puts first. That choice
-and the test accuracies come from the same students: a lucky level is chosen and then looks good on
-test. Every interval and p value of a contrast is therefore corrected for all the levels that could
-have been chosen (Bonferroni), which holds however validation and test depend on each other.
-
-One claim is what a study of a gap asks, by itself: that there is a drop at the default temperature.
-Whether strategies drop less, the learned one among them, is corrected for their number (Holm).
+The words are chosen by fixed rules from the numbers of ``gap_numbers``.
 """
 
-from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
 
-from metakd.analysis.along import NO_SETTING, Along, along
-from metakd.analysis.answers import GapLevel, LevelGap, StrategyGap
-from metakd.analysis.grid import Grid
-from metakd.analysis.own_accuracy import own_accuracy
-from metakd.analysis.reached import reached_by_strategy
-from metakd.analysis.rows import Matrix
-from metakd.analysis.statistics.claims import SIGNIFICANT, holm, mean_p_value, paired_p_value
-from metakd.analysis.statistics.intervals import Interval, paired_interval
-from metakd.analysis.statistics.looks import ROUNDING_PP
-from metakd.analysis.strata import Strata, mean_interval
-from metakd.analysis.table import StudyTable
-from metakd.results.teachers import TeacherScore
+from metakd.analysis.along import Level, along
+from metakd.analysis.comparison import Pair
+from metakd.analysis.deciding import Primary, PrimaryComparison
+from metakd.analysis.questions.base import Analysis, Findings, Results
+from metakd.analysis.questions.gap_numbers import (
+    LevelGap,
+    LevelGaps,
+    StrategyGap,
+    gap_at_look,
+    level_gaps,
+)
+from metakd.analysis.sentences import (
+    Answer,
+    Evidence,
+    Verdict,
+    comparisons_sentence,
+    interval_words,
+    missing_sentence,
+    no_answer,
+)
+from metakd.analysis.wording import at_start, counted, listed, p_words, signed_pp
+from metakd.strategies import label_of
 
-FACTORS = ("teacher", "augmentation")
-REFERENCE = "fixed"
-NO_TEACHER = "ce"
-# Whose mending the headline tells: the first of these that the study ran.
+# Whose mending the headline is about: the first of these that the study ran.
 LEARNERS = ("meta", "grid")
+BADGES = {
+    "there": "The gap is there",
+    "not shown": "No gap shown",
+    "none": "No gap",
+    "the reverse": "The reverse",
+}
+MENDED_BADGES = {
+    "mended": ", mended",
+    "reduced": ", reduced",
+    "not shown to be reduced": ", not shown to be reduced",
+    "enlarged": ", enlarged",
+}
+# By factor, measure and verdict.
+HEADLINES = {
+    ("teacher", "accuracy", "there"): "{Last} makes a worse student than {chosen} does",
+    ("teacher", "accuracy", "not shown"): "No other teacher is shown to make a better student than "
+    "{last} does",
+    ("teacher", "accuracy", "none"): "{Last} makes as good a student as {chosen} does, within "
+    "±{margin}",
+    ("teacher", "accuracy", "the reverse"): "{Last} makes the best student",
+    ("augmentation", "gain", "there"): "Distillation gains less under {last} than under {chosen}",
+    ("augmentation", "gain", "not shown"): "Distillation is not shown to gain less under {last} "
+    "than under other augmentations",
+    ("augmentation", "gain", "none"): "Distillation gains as much under {last} as under {chosen}, "
+    "within ±{margin}",
+    ("augmentation", "gain", "the reverse"): "Distillation gains most under {last}",
+    ("augmentation", "accuracy", "there"): "Distilled students are worse under {last} than under "
+    "{chosen}",
+    ("augmentation", "accuracy", "not shown"): "Distilled students are not shown to be worse under "
+    "{last} than under other augmentations",
+    ("augmentation", "accuracy", "none"): "Distilled students are as good under {last} as under "
+    "{chosen}, within ±{margin}",
+    ("augmentation", "accuracy", "the reverse"): "Distilled students are best under {last}",
+}
+MENDING = {
+    "mended": "; {learner} mends it",
+    "reduced": "; {learner} reduces it",
+    "not shown to be reduced": "; {learner} is not shown to reduce it",
+    "enlarged": "; {learner} enlarges it",
+}
+COMPARED = {
+    ("teacher", "accuracy"): "the student of {chosen} minus that of {last}",
+    ("augmentation", "gain"): "the gain over no teacher under {chosen} minus that under {last}",
+    ("augmentation", "accuracy"): "accuracy under {chosen} minus that under {last}",
+}
+LEARNER_NAMES = {"meta": "learning the temperature", "grid": "a grid search"}
+AT_LAST = {
+    "gain": "still a gain",
+    "harm": "a harm",
+    "open": "neither gain nor harm is shown",
+}
 
 
-def level_gaps(
-    table: StudyTable, grid: Grid | None, teachers: Sequence[TeacherScore]
-) -> tuple[LevelGap, ...]:
-    """Returns the gaps along each factor with two levels or more, by accuracy, then by gain.
+class Gap(Analysis):
+    """The drop at the default temperature from the best level to the last, and what mends it.
 
-    Gains, along augmentations alone and where there are runs without a teacher, tell what
-    distillation loses from what the student loses anyway. None without complete runs at the default
-    temperature.
+    Args:
+        factor: "teacher" or "augmentation".
     """
-    if table.runs(REFERENCE) is None:
-        return ()
-    found = []
-    reached = {name: 100 * r.test_last for name, r in reached_by_strategy(table, grid).items()}
-    chosen_on = _validation(table)
-    for factor in FACTORS:
-        levels, order, settings = _ordered(along(table, factor), teachers)
-        if len(levels) < 2:
-            continue
-        scores = {name: settings.stacked(test) for name, test in reached.items()}
-        validation = {name: settings.stacked(values) for name, values in chosen_on.items()}
-        alone, alone_on_validation = scores.get(NO_TEACHER), validation.get(NO_TEACHER)
-        if factor == "teacher":
-            # It is the same run beside every teacher.
-            scores.pop(NO_TEACHER, None)
-        found.append(_gap("accuracy", order, levels, settings, scores, validation, table))
-        if factor == "augmentation" and alone is not None and alone_on_validation is not None:
-            gains = {name: test - alone for name, test in scores.items() if name != NO_TEACHER}
-            on_validation = {n: values - alone_on_validation for n, values in validation.items()}
-            found.append(_gap("gain", order, levels, settings, gains, on_validation, table))
-    return tuple(gap for gap in found if gap is not None)
+
+    answer_type = LevelGaps
+
+    def __init__(self, factor: str) -> None:
+        self._factor = factor
+
+    def primary(self, results: Results) -> Primary:
+        """Returns the drop of each combination of what is held."""
+        table, gaps = results.table, level_gaps(results, self._factor)
+        best = f"the best {self._factor} before the last"
+        label = f"at the default temperature, {best} − the last"
+        if gaps is None:
+            return Primary(label, np.full((1, table.shape[1]), np.nan), None)
+        cells = [
+            [np.nan if value is None else value for value in row]
+            for row in gaps.main.strategies[0].cells_pp
+        ]
+        strata = along(table, self._factor).strata(table)
+        return Primary(label, np.array(cells, dtype=float), strata, len(gaps.main.levels) - 1)
+
+    def answer(self, results: Results, level: float) -> LevelGaps | None:
+        """Returns what becomes of students along the factor."""
+        return level_gaps(results, self._factor)
+
+    def at_look(self, findings: Findings, pair: Pair, primary: PrimaryComparison) -> Findings:
+        """Returns findings whose drop is that of the last declared look."""
+        if not isinstance(findings.answer, LevelGaps):
+            return findings
+        gaps = [gap_at_look(gap, primary) for gap in findings.answer.by_measure]
+        return replace(findings, answer=LevelGaps(tuple(gaps)))
+
+    def verdict(self, evidence: Evidence, answer: Answer | None) -> Verdict:
+        """Words what the study found along the factor."""
+        gaps = answer if isinstance(answer, LevelGaps) else None
+        return gap_verdict(evidence, self._factor, None if gaps is None else gaps.main)
 
 
-def held_strata(table: StudyTable, settings: Along) -> Strata | None:
-    """Returns which combinations of what is held are independent of each other."""
-    if table.strata is None:
-        return None
-    # All levels of a combination share their seeds.
-    return table.strata.of([int(rows[rows != NO_SETTING][0]) for rows in settings.rows.T])
+def gap_verdict(evidence: Evidence, factor: str, gap: LevelGap | None) -> Verdict:
+    """Words what a study found along a factor.
+
+    Args:
+        evidence: The study.
+        factor: "teacher" or "augmentation".
+        gap: Its numbers; None where there are none.
+    """
+    if gap is None:
+        return _no_answer(evidence, factor)
+    reference, learner = gap.strategies[0], asked_learner(gap)
+    held_there = reference.held_verdicts.count("there")
+    in_parts = held_there > 0 and reference.verdict == "not shown"
+    words = HEADLINES[gap.factor, gap.measure, "there" if in_parts else reference.verdict]
+    last = last_in_words(gap)
+    margin = f"{evidence.margin_pp:.2f} points"
+    headline = words.format(Last=at_start(last), last=last, chosen=gap.chosen, margin=margin)
+    mended = "" if learner is None else learner.mended or ""
+    if reference.verdict == "there":
+        if (reference.drop.low_pp or 0.0) <= evidence.margin_pp:
+            headline += f", maybe by less than {evidence.margin_pp:.2f} points,"
+        headline += f" at the default τ = {evidence.fixed_tau:g}"
+        if learner is not None and mended in MENDING:
+            headline += MENDING[mended].format(learner=LEARNER_NAMES[learner.strategy])
+    where = f"in {held_there} of {len(gap.held)} combinations"
+    if in_parts:
+        headline += f" {where} taken by themselves; over all it is open"
+    sentences = [
+        _drop_sentence(evidence, gap, reference),
+        _held_sentence(gap, reference),
+        _at_last_sentence(gap, reference, learner),
+        None if learner is None else _mending_sentence(gap, learner),
+        _others_sentence(gap, learner),
+        _trend_sentence(gap, reference, learner),
+        _order_sentence(gap),
+        comparisons_sentence(evidence.comparisons),
+        missing_sentence(evidence.inventory),
+    ]
+    return Verdict(
+        badge=f"There {where}"
+        if in_parts
+        else BADGES[reference.verdict] + MENDED_BADGES.get(mended, ""),
+        headline=headline + ".",
+        sentences=tuple(sentence for sentence in sentences if sentence),
+    )
 
 
-def _validation(table: StudyTable) -> dict[str, Matrix]:
-    """Returns by which validation accuracies a strategy's levels can be ranked."""
-    return {runs.strategy: runs.best("val_acc_last") for runs in table.strategy_runs}
+def asked_learner(gap: LevelGap) -> StrategyGap | None:
+    """Returns the strategy whose mending the study asks about: learning, or else the grid."""
+    by_name = {each.strategy: each for each in gap.strategies}
+    return next((by_name[name] for name in LEARNERS if name in by_name), None)
 
 
-def _ordered(
-    settings: Along, teachers: Sequence[TeacherScore]
-) -> tuple[tuple[GapLevel, ...], str, Along]:
-    """Puts teachers in the order of their accuracy, where that of all is known."""
-    levels = [_level(level, settings, teachers) for level in settings.levels]
-    accuracies = [level.val_pp for level in levels if level.val_pp is not None]
-    if len(accuracies) < len(levels):
-        return tuple(levels), "study", settings
-    order = sorted(range(len(levels)), key=lambda index: round(accuracies[index], 9))
-    return tuple(levels[i] for i in order), "teacher accuracy", settings.ordered(order)
+def last_in_words(gap: LevelGap) -> str:
+    """Returns "the most accurate teacher (resnet56)", or "strong"."""
+    name = gap.levels[-1].name
+    if gap.factor != "teacher":
+        return name
+    kind = "the most accurate" if gap.order == "teacher accuracy" else "the last"
+    return f"{kind} teacher ({name})"
 
 
-def _level(level: str | None, settings: Along, teachers: Sequence[TeacherScore]) -> GapLevel:
-    name = str(level)
-    own = own_accuracy(name, settings.datasets, teachers) if settings.factor == "teacher" else None
+def _drop_sentence(evidence: Evidence, gap: LevelGap, reference: StrategyGap) -> str:
+    compared = COMPARED[gap.factor, gap.measure]
+    others = len(gap.levels) - 1
+    corrected = f"corrected for choosing {gap.chosen} of {others} on validation"
+    drop = interval_words(
+        reference.drop,
+        "" if reference.drop_p is None else p_words(reference.drop_p),
+        corrected if others > 1 and reference.drop_p is not None else "",
+        reference.drop.method.removeprefix("no interval: "),
+    )
     return (
-        GapLevel(name) if own is None else GapLevel(name, own.parameters, own.val_pp, own.test_pp)
+        f"On test at τ = {evidence.fixed_tau:g}, "
+        f"{compared.format(chosen=gap.chosen, last=gap.levels[-1].name)} is {drop}."
     )
 
 
-def _gap(
-    measure: str,
-    order: str,
-    levels: tuple[GapLevel, ...],
-    settings: Along,
-    scores: Mapping[str, Matrix],
-    validation: Mapping[str, Matrix],
-    table: StudyTable,
-) -> LevelGap | None:
-    chosen = best_before_last(validation[REFERENCE])
-    if chosen is None:
+def _held_sentence(gap: LevelGap, reference: StrategyGap) -> str | None:
+    known = [
+        (held, drop, verdict)
+        for held, drop, verdict in zip(
+            gap.held, reference.by_held, reference.held_verdicts, strict=True
+        )
+        if drop.mean_pp is not None
+    ]
+    if len(known) < 2:
         return None
-    strata = held_strata(table, settings)
-    contrast = _Contrast(levels, validation, chosen, strata)
-    there = {name: test for name, test in scores.items() if np.isfinite(test).any()}
-    reference = contrast.measured(REFERENCE, there[REFERENCE], measure)
-    others = []
-    for name, test in there.items():
-        if name != REFERENCE:
-            mending = drop(there[REFERENCE], chosen) - drop(test, chosen)
-            others.append(
-                replace(
-                    contrast.measured(name, test, measure),
-                    mending=contrast.interval(mending),
-                    mending_p=contrast.p_value(mending),
-                )
+    shown = [each for each in known if each[2] != "not shown"]
+    if not shown:
+        return f"Taken by itself, none of {len(known)} combinations shows it (Holm)."
+    largest = sorted(shown, key=lambda each: -abs(each[1].mean_pp or 0.0))[:3]
+    parts = [f"{signed_pp(d.mean_pp or 0.0)} at {held} ({verdict})" for held, d, verdict in largest]
+    return (
+        f"Taken by themselves, {len(shown)} of {len(known)} combinations show it (Holm): "
+        f"{'the clearest ' if shown[3:] else ''}{listed(parts)}."
+    )
+
+
+def _at_last_sentence(
+    gap: LevelGap, reference: StrategyGap, learner: StrategyGap | None
+) -> str | None:
+    if gap.measure != "gain":
+        return None
+    parts = [
+        f"{interval_words(each.by_level[-1])} {name}: {AT_LAST[each.at_last or 'open']}"
+        for each, name in ((reference, "at the default τ"), (learner, "where τ is chosen"))
+        if each is not None
+    ]
+    return f"Against no teacher, under {gap.levels[-1].name}, distillation has {'; '.join(parts)}."
+
+
+def _mending_sentence(gap: LevelGap, learner: StrategyGap) -> str | None:
+    if learner.mending is None or learner.mending.mean_pp is None:
+        return None
+    name = label_of(learner.strategy)
+    own = (
+        f"; from its own best before the last, {learner.own_level}, "
+        f"{interval_words(learner.own_drop)}"
+        if learner.own_drop is not None and learner.own_level != gap.chosen
+        else ""
+    )
+    p = "" if learner.mending_p is None else p_words(learner.mending_p)
+    word = "" if learner.mended == "nothing to mend" else f": {learner.mended}"
+    return (
+        f"With {name} this difference is {interval_words(learner.drop)}{own}. "
+        f"The default's minus this is {interval_words(learner.mending, p)}{word}."
+    )
+
+
+def _others_sentence(gap: LevelGap, learner: StrategyGap | None) -> str | None:
+    others = [each for each in gap.strategies[1:] if each is not learner and each.drop.pairs]
+    if not others:
+        return None
+    parts = [
+        f"{signed_pp(each.drop.mean_pp or 0.0)} for {label_of(each.strategy)} ({_words(each)})"
+        for each in others
+    ]
+    corrected = f", corrected for looking at {len(others)} (Holm)" if others[1:] else ""
+    return f"With the other strategies the difference is {listed(parts)}{corrected}."
+
+
+def _words(gap: StrategyGap) -> str:
+    words = [gap.verdict, gap.mended or ""]
+    return "; ".join(word for word in words if word not in ("", "nothing to mend"))
+
+
+def _trend_sentence(
+    gap: LevelGap, reference: StrategyGap, learner: StrategyGap | None
+) -> str | None:
+    parts = [
+        f"{interval_words(each.trend)} {name}"
+        for each, name in ((reference, "at the default τ"), (learner, "where τ is chosen"))
+        if each is not None and each.trend.mean_pp is not None
+    ]
+    if not parts or len(gap.levels) < 3:
+        return None
+    what = "the gain" if gap.measure == "gain" else "accuracy"
+    return (
+        f"By step along the {counted(len(gap.levels), gap.factor)} {what} changes by "
+        f"{listed(parts)}."
+    )
+
+
+def _order_sentence(gap: LevelGap) -> str:
+    if gap.factor != "teacher":
+        return (
+            "Augmentations are in the study's order, taken as rising strength: "
+            f"{listed([level.name for level in gap.levels])}."
+            + (
+                ""
+                if gap.measure == "gain"
+                else " Without runs without a teacher it is open whether distillation or the "
+                "augmentation itself costs this."
             )
-    return LevelGap(
-        factor=settings.factor,
-        measure=measure,
-        order=order,
-        levels=levels,
-        held=settings.held,
-        reference=REFERENCE,
-        chosen=levels[chosen].name,
-        confidence=contrast.confidence,
-        strategies=_judged(reference, others, there, table.margin_pp, strata),
+        )
+    if gap.order == "study":
+        return (
+            "Teachers are in the study's order, as their own accuracies are not known: "
+            f"{listed([level.name for level in gap.levels])}. Each was trained once, so this is "
+            "about these very teachers."
+        )
+    return (
+        "Teachers are in the order of their own validation accuracy: "
+        f"{listed([_teacher(level) for level in gap.levels])}. Each was trained once, so this is "
+        "about these very teachers."
     )
 
 
-class _Contrast:
-    """Intervals and p values that are corrected for the choice of the level."""
-
-    def __init__(
-        self,
-        levels: tuple[GapLevel, ...],
-        validation: Mapping[str, Matrix],
-        chosen: int,
-        strata: Strata | None,
-    ) -> None:
-        self._levels, self._validation, self._chosen = levels, validation, chosen
-        self._strata = strata
-        self._choices = len(levels) - 1
-        self.confidence = 1 - SIGNIFICANT / self._choices
-
-    def interval(self, differences: Matrix) -> Interval:
-        return mean_interval(differences, self._strata, self.confidence)
-
-    def p_value(self, differences: Matrix) -> float | None:
-        p = mean_p_value(differences, self._strata)
-        return None if p is None else min(1.0, self._choices * p)
-
-    def p_value_of(self, row: Matrix) -> float | None:
-        """Returns the p value of one combination of what is held (seed,)."""
-        p = paired_p_value(row[np.isfinite(row)])
-        return None if p is None else min(1.0, self._choices * p)
-
-    def measured(self, name: str, scores: Matrix, measure: str) -> StrategyGap:
-        """Returns a strategy's numbers; its words are still to be found."""
-        drops = drop(scores, self._chosen)
-        own = best_before_last(self._validation[name]) if name in self._validation else None
-        by_held = tuple(paired_interval(row, self.confidence) for row in drops)
-        held_p = holm([self.p_value_of(row) for row in drops])
-        return StrategyGap(
-            strategy=name,
-            by_level=tuple(mean_interval(level, self._strata) for level in scores),
-            drop=self.interval(drops),
-            drop_p=self.p_value(drops),
-            verdict="",
-            by_held=by_held,
-            held_verdicts=tuple(map(drop_verdict, by_held, held_p)),
-            cells_pp=tuple(
-                tuple(value if np.isfinite(value) else None for value in row.tolist())
-                for row in drops
-            ),
-            trend=mean_interval(slope(scores), self._strata),
-            own_level=None if own is None else self._levels[own].name,
-            own_drop=None if own is None else self.interval(drop(scores, own)),
-            mending=None,
-            mending_p=None,
-            mended=None,
-            at_last="" if measure == "gain" else None,
-        )
+def _teacher(level: Level) -> str:
+    return f"{level.name} {level.val_pp:.1f} %"
 
 
-def _judged(
-    reference: StrategyGap,
-    others: Sequence[StrategyGap],
-    scores: Mapping[str, Matrix],
-    margin_pp: float,
-    strata: Strata | None,
-) -> tuple[StrategyGap, ...]:
-    """Corrects p values for the number of strategies and finds the words."""
-    names = [gap.strategy for gap in others]
-    drop_p = [reference.drop_p, *holm([gap.drop_p for gap in others])]
-    last_p = {name: mean_p_value(test[-1], strata) for name, test in scores.items()}
-    at_last = [last_p[reference.strategy], *holm([last_p[name] for name in names])]
-    mending_p: list[float | None] = [None, *holm([gap.mending_p for gap in others])]
-    verdict = drop_verdict(reference.drop, drop_p[0])
-    return tuple(
-        replace(
-            gap,
-            drop_p=drop_p[index],
-            verdict=drop_verdict(gap.drop, drop_p[index]),
-            mending_p=mending_p[index],
-            mended=None
-            if gap.mending is None
-            else mending_verdict(verdict, gap.mending, mending_p[index], gap.drop, margin_pp),
-            at_last=None if gap.at_last is None else gain_verdict(gap.by_level[-1], at_last[index]),
-        )
-        for index, gap in enumerate([reference, *others])
-    )
+def _no_answer(evidence: Evidence, factor: str) -> Verdict:
+    levels = {setting.teacher if factor == "teacher" else setting.augmentation
+              for setting in evidence.settings}  # fmt: skip
+    if len(levels) < 2:
+        badge = f"One {factor} only"
+        headline = f"This study has one {factor}, so it has no gap between {factor}s to show."
+    elif "fixed" not in evidence.strategies:
+        badge = "Nothing at the default"
+        headline = "This study ran nothing at the default temperature, so it shows no gap there."
+    else:
+        badge = "No complete row"
+        headline = f"No seed is complete at the default temperature with every {factor} yet."
+    return no_answer(evidence, badge, headline)
 
 
-def best_before_last(validation: Matrix) -> int | None:
-    """Returns the level before the last with the best mean; the first of equals.
-
-    Args:
-        validation: ``[level, held, seed]``, two levels or more. Only cells that are complete at
-            every level count.
-
-    Returns:
-        None where no cell is complete.
-    """
-    complete = np.isfinite(validation).all(axis=0)
-    if not complete.any():
-        return None
-    # Rounded: equal sums in another order are equal.
-    return int(np.round(validation[:-1, complete].mean(axis=1), 9).argmax())
-
-
-def drop(scores: Matrix, level: int) -> Matrix:
-    """Returns what a level has over the last, ``[held, seed]``.
-
-    Args:
-        scores: ``[level, held, seed]``.
-        level: An index.
-    """
-    return np.asarray(scores[level] - scores[-1])
-
-
-def slope(scores: Matrix) -> Matrix:
-    """Returns the least-squares slope over the levels' ranks, by level, ``[held, seed]``.
-
-    Args:
-        scores: ``[level, held, seed]``; a cell that lacks a level has no slope.
-    """
-    ranks = np.arange(len(scores)) - (len(scores) - 1) / 2
-    return np.asarray(np.tensordot(ranks, scores, axes=1) / (ranks**2).sum())
-
-
-def drop_verdict(drop: Interval, p_value: float | None) -> str:
-    """Names a drop: "there", "the reverse", "not shown" or "no data".
-
-    Args:
-        drop: At the better level minus at the last.
-        p_value: Of the drop against 0, corrected.
-    """
-    return _word(drop, p_value, ("there", "the reverse", "not shown", "no data"))
-
-
-def mending_verdict(
-    reference: str, mending: Interval, p_value: float | None, rest: Interval, margin_pp: float
-) -> str:
-    """Names what a strategy does about the reference's drop.
-
-    Args:
-        reference: The reference's own verdict: only a gap that is there can be mended.
-        mending: The reference's drop minus this strategy's.
-        p_value: Of the mending against 0, corrected.
-        rest: This strategy's own drop.
-        margin_pp: A rest of at most so many points does not matter.
-
-    Returns:
-        "mended" where the drop is reduced and its rest is shown to be within the margin, "reduced",
-        "not shown to be reduced", "enlarged", "nothing to mend" or "no data".
-    """
-    if mending.mean_pp is None:
-        return "no data"
-    if reference != "there":
-        return "nothing to mend"
-    word = _word(mending, p_value, ("reduced", "enlarged", "not shown to be reduced", "no data"))
-    within = rest.high_pp is not None and rest.high_pp <= margin_pp + ROUNDING_PP
-    return "mended" if word == "reduced" and within else word
-
-
-def gain_verdict(gain: Interval, p_value: float | None) -> str:
-    """Names what distillation does against no teacher: "gain", "harm" or "open"."""
-    return _word(gain, p_value, ("gain", "harm", "open", "open"))
-
-
-def _word(effect: Interval, p_value: float | None, words: tuple[str, str, str, str]) -> str:
-    above, below, unknown, nothing = words
-    if effect.mean_pp is None:
-        return nothing
-    if p_value is None or p_value >= SIGNIFICANT:
-        return unknown
-    return above if effect.mean_pp > 0 else below
+TEACHER_GAP, AUGMENTATION_GAP = Gap("teacher"), Gap("augmentation")

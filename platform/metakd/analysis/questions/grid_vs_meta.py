@@ -2,50 +2,69 @@
 
 from collections.abc import Sequence
 
+import numpy as np
+
+from metakd.analysis.comparison import Baseline, Comparison, Pair, against, no_data
+from metakd.analysis.cost import (
+    Reached,
+    equal_cost_grid_size,
+    learned_cost_ratios,
+    plain_cost,
+    reached_by_strategy,
+)
+from metakd.analysis.deciding import Primary
+from metakd.analysis.grid import Grid
+from metakd.analysis.questions.base import Analysis, Results, difference
+from metakd.analysis.rows import COSTS
 from metakd.analysis.sentences import (
     BADGES,
+    Answer,
     Evidence,
+    Verdict,
     comparisons_sentence,
     cost_badge,
     cost_clause,
     effect_sentence,
     exception_sentence,
+    headline_of,
     missing_sentence,
-    progress,
+    no_answer,
     scores_sentence,
 )
-from metakd.analysis.summary import Baseline, Comparison, Verdict
+from metakd.analysis.table import StudyTable
 from metakd.analysis.wording import at_start, counted, listed, times
 from metakd.strategies import label_of
 
-HEADLINES = {
-    "better": "Learning the temperature beats {baseline} by more than {margin}",
-    "slightly better": "Learning the temperature is ahead of {baseline}, maybe by less than {margin}",
-    "equivalent": "Learning the temperature equals {baseline} within ±{margin}",
-    "not worse": "Learning the temperature is not worse than {baseline} by more than {margin}",
-    "undecided": "These runs leave open whether learning matches {baseline}",
-    "slightly worse": "Learning the temperature is behind {baseline}, maybe by less than {margin}",
-    "worse": "Learning the temperature loses to {baseline} by more than {margin}",
-}
 SHOWN_NAMES = 4
 
 
-def make_verdict(evidence: Evidence) -> Verdict:
-    """Words the study's answer: against the full grid, or else against the default temperature."""
-    by_baseline = {comparison.baseline: comparison for comparison in evidence.comparisons}
-    for name, baseline in (
-        ("full_grid", f"the grid of {counted(len(evidence.temperatures), 'temperature')}"),
-        ("no_search", f"the default τ = {evidence.fixed_tau:g}"),
-    ):
-        if by_baseline[name].accuracy_verdict != "no data":
-            return _answer(evidence, by_baseline[name], baseline)
-    return _no_answer(evidence)
+class GridVsMeta(Analysis):
+    """The learned temperature against the full grid, or else against the default temperature."""
+
+    def primary(self, results: Results) -> Primary:
+        """Returns learning minus the grid, or minus the default where there is no grid."""
+        pair = results.pair
+        if pair.baseline not in results.reached:
+            pair = Pair(pair.learner, "fixed")
+        return difference(results, pair)
+
+    def verdict(self, evidence: Evidence, answer: Answer | None = None) -> Verdict:
+        """Words what the study found."""
+        by_baseline = {comparison.baseline: comparison for comparison in evidence.comparisons}
+        for name, baseline in (
+            ("full_grid", f"the grid of {counted(len(evidence.temperatures), 'temperature')}"),
+            ("no_search", f"the default τ = {evidence.fixed_tau:g}"),
+        ):
+            if by_baseline[name].accuracy_verdict != "no data":
+                return _answer(evidence, by_baseline[name], baseline)
+        return _no_answer(evidence)
 
 
 def _answer(evidence: Evidence, main: Comparison, baseline: str) -> Verdict:
     cost, factor = main.cost_verdict, main.cost_factor
     margin = f"{evidence.margin_pp:.2f} points"
-    headline = HEADLINES[main.accuracy_verdict].format(baseline=baseline, margin=margin)
+    learner = "learning the temperature"
+    headline = headline_of(main.accuracy_verdict, learner, baseline, evidence.margin_pp)
     if len(evidence.settings) == 1:
         headline += " in the one setting studied"
     sentences = [
@@ -116,9 +135,47 @@ def _no_answer(evidence: Evidence) -> Verdict:
     else:
         badge = "No complete pair"
         headline = "No pair of a learned and a baseline run is complete yet."
-    sentences = [
+    return no_answer(
+        evidence,
+        badge,
+        headline,
         scores_sentence(evidence.strategies, evidence.settings),
         _baselines_sentence(evidence.baselines),
-        f"{progress(evidence.inventory)}.",
+    )
+
+
+def compare(table: StudyTable, grid: Grid | None) -> tuple[Comparison, ...]:
+    """Compares learning with the full grid, a grid of equal cost, and the default temperature."""
+    reached = reached_by_strategy(table, grid)
+    learned = reached.get("meta")
+    size = None if grid is None else equal_cost_grid_size(learned_cost_ratios(table), grid.size)
+    all_of_it = counted(len(table.temperatures), "temperature")
+    baselines = [
+        ("full_grid", f"Full grid ({all_of_it})", reached.get("grid")),
+        (
+            "equal_cost_grid",
+            f"Grid of equal cost ({size} of {all_of_it})" if size else "Grid of equal cost",
+            _smaller_grid(table, grid, size) if grid and size else None,
+        ),
+        ("no_search", f"No search (τ = {table.fixed_tau:g})", reached.get("fixed")),
     ]
-    return Verdict(badge, headline, tuple(sentence for sentence in sentences if sentence))
+    return tuple(
+        against(name, label, baseline, learned, table)
+        if baseline and learned
+        else no_data(name, label)
+        for name, label, baseline in baselines
+    )
+
+
+def _smaller_grid(table: StudyTable, grid: Grid, size: int) -> Reached:
+    steps, seconds = (
+        np.broadcast_to(
+            size * grid.runs.failure_surcharge(name) * plain_cost(table, name)[:, None],
+            table.shape,
+        )
+        for name in COSTS
+    )
+    return Reached(grid.best_of(size), grid.best_of(size, True), steps, seconds)
+
+
+GRID_VS_META = GridVsMeta()

@@ -4,55 +4,83 @@ The words are chosen by fixed rules from numbers already there.
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import ClassVar
 
-from metakd.analysis.comparison import minus_pp
-from metakd.analysis.learner_answers import LearnerAnswer, Part, Teaching
-from metakd.analysis.pair import CONTENDERS, LEARNING_TO_TEACH, MULTI_TEACHER, SINGLE
-from metakd.analysis.reached import Reached
+from metakd.analysis.comparison import Baseline, Comparison, minus_pp
+from metakd.analysis.cost import Reached
+from metakd.analysis.questions import QUESTIONS
+from metakd.analysis.questions.base import Analysis
+from metakd.analysis.rows import SINGLE
 from metakd.analysis.sentences import (
     BADGES,
+    Answer,
     Evidence,
     LearnerWords,
+    Verdict,
     cost_badge,
     cost_clause,
     effect_sentence,
     exception_sentence,
+    headline_of,
     missing_sentence,
-    progress,
+    no_answer,
     scores_sentence,
 )
-from metakd.analysis.statistics.claims import claim, holm, looks, mean_p_value
-from metakd.analysis.strata import mean_interval
-from metakd.analysis.summary import Baseline, Comparison, Verdict
+from metakd.analysis.statistics.claims import claim, holm, mean_p_value
+from metakd.analysis.statistics.intervals import Interval
+from metakd.analysis.statistics.strata import mean_interval
 from metakd.analysis.table import StudyTable
 from metakd.analysis.wording import at_start, counted, listed, signed_pp, times
 from metakd.strategies import label_of
 
+
+@dataclass(frozen=True)
+class Part:
+    """What one part of a method does, all else alike: with it minus without it.
+
+    Attributes:
+        part: Of several teachers "weights", "features" or "temperatures"; of a teacher that learns
+            "teacher", "temperatures", "pilots" or "quiz".
+        having: The strategy that has it.
+        lacking: The one that lacks it and is else the same.
+        effect: The difference over settings and seeds.
+        p_value: Two-sided t test of the effect against 0; None where it has no interval.
+        p_holm: The same after Holm's correction over all parts.
+        claim: "ahead" or "behind" where ``p_holm`` is below 5 %, else "no clear gap".
+    """
+
+    part: str
+    having: str
+    lacking: str
+    effect: Interval
+    p_value: float | None = None
+    p_holm: float | None = None
+    claim: str = "no clear gap"
+
+
+@dataclass(frozen=True)
+class LearnerAnswer(Answer):
+    """What the learner reaches, and what the parts of its method do.
+
+    Attributes:
+        test_pp: The learner's mean test accuracy at the last epoch, over settings of the mean
+            over seeds; None without a result.
+        runs_charged: What it costs in plain runs, likewise.
+        parts: What each part of its method does, as far as the study's strategies show it.
+        parts_tested: Over how many of them they are corrected (Holm).
+    """
+
+    test_pp: float | None
+    runs_charged: float | None
+    parts: tuple[Part, ...]
+    parts_tested: int
+
+
 NO_DIFFERENCE = "No difference shown"
-HEADLINES = {
-    "better": "{learner} beats {baseline} by more than {margin}",
-    "slightly better": "{learner} is ahead of {baseline}, maybe by less than {margin}",
-    "equivalent": "{learner} equals {baseline} within ±{margin}",
-    "not worse": "{learner} is not worse than {baseline} by more than {margin}, and not shown to be "
-    "better",
-    "undecided": "These runs leave open whether {learner} beats {baseline}",
-    "slightly worse": "{learner} is behind {baseline}, maybe by less than {margin}",
-    "worse": "{learner} loses to {baseline} by more than {margin}",
-}
 # Who has a longer name there.
 IN_HEADLINE = {"metadistil": "a teacher that learns to teach"}
 WITHOUT_INTERVAL = "Too few runs to tell {learner} from {baseline}"
-# By question: nothing learned, nothing to compare it with.
-NO_ANSWERS = {
-    MULTI_TEACHER: (
-        "This study learned nothing of its teachers, so it compares nothing learned.",
-        "This study ran nothing to compare learned weights of teachers with.",
-    ),
-    LEARNING_TO_TEACH: (
-        "This study ran no teacher that learns to teach, so it compares none.",
-        "This study ran nothing to compare a teacher that learns to teach with.",
-    ),
-}
 PARTS = {
     "teacher": "learning teachers",
     "pilots": "pilots",
@@ -78,47 +106,67 @@ COMPANY = {
 }
 SHOWN_NAMES = 4
 EFFECTS = {"ahead": "help", "behind": "harm"}
-CHANGES = {"gains": "rises", "loses": "falls"}
 
 
-def learner_verdict(evidence: Evidence, question: str, answer: LearnerAnswer) -> Verdict:
-    """Words what the learner does against what one does without.
+class LearnerAnalysis(Analysis):
+    """A question whose learner is not a temperature: against what one does without it."""
 
-    Args:
-        evidence: The study.
-        question: What it asks, one of ``CONTENDERS``.
-        answer: What it answers beside its comparisons.
-    """
-    main = main_comparison(evidence.baselines, evidence.pair.baseline)
-    if main is None or main.effect.mean_pp is None:
-        return _no_answer(evidence, question)
-    name = evidence.pair.learner
-    learner, baseline = label_of(name, question), label_of(main.baseline, question)
-    margin = f"{evidence.margin_pp:.2f} points"
-    headline, badge = HEADLINES[main.accuracy_verdict], BADGES[main.accuracy_verdict]
-    if main.effect.low_pp is None:
-        headline = WITHOUT_INTERVAL
-    elif main.accuracy_verdict == "undecided":
-        badge = NO_DIFFERENCE
-    in_headline = IN_HEADLINE.get(name, learner)
-    headline = at_start(headline.format(learner=in_headline, baseline=baseline, margin=margin))
-    if len(evidence.settings) == 1:
-        headline += " in the one setting studied"
-    words = LearnerWords(learner, learner)
-    sentences = [
-        effect_sentence(main, baseline, margin, words),
-        _cost_sentence(evidence, question, answer, main),
-        _others_sentence(evidence.baselines, question, main, learner),
-        _parts_sentence(answer.parts),
-        _teacher_sentence(answer, name),
-        exception_sentence(evidence.settings, main, words),
-        missing_sentence(evidence.inventory, main.missing_pairs),
-    ]
-    return Verdict(
-        badge=badge + cost_badge(main.cost_verdict, main.cost_factor),
-        headline=headline + cost_clause(main.cost_verdict, main.cost_factor) + ".",
-        sentences=tuple(sentence for sentence in sentences if sentence),
-    )
+    nothing_learned: ClassVar[str]
+    nothing_to_compare: ClassVar[str]
+
+    def verdict(self, evidence: Evidence, answer: Answer | None) -> Verdict:
+        """Words what the learner does against its main baseline."""
+        assert isinstance(answer, LearnerAnswer)
+        main = main_comparison(evidence.baselines, evidence.pair.baseline)
+        if main is None or main.effect.mean_pp is None:
+            return self._no_answer(evidence)
+        question, name = evidence.question, evidence.pair.learner
+        learner, baseline = label_of(name, question), label_of(main.baseline, question)
+        badge, in_headline = BADGES[main.accuracy_verdict], IN_HEADLINE.get(name, learner)
+        headline = headline_of(
+            main.accuracy_verdict, in_headline, baseline, evidence.margin_pp, hope="beats"
+        )
+        if main.effect.low_pp is None:
+            headline = WITHOUT_INTERVAL.format(learner=in_headline, baseline=baseline)
+        elif main.accuracy_verdict == "undecided":
+            badge = NO_DIFFERENCE
+        if len(evidence.settings) == 1:
+            headline += " in the one setting studied"
+        words = LearnerWords(learner, learner)
+        sentences = [
+            effect_sentence(main, baseline, f"{evidence.margin_pp:.2f} points", words),
+            _cost_sentence(evidence, question, answer, main),
+            _others_sentence(evidence.baselines, question, main, learner),
+            _parts_sentence(answer.parts),
+            *self.further_sentences(answer, name),
+            exception_sentence(evidence.settings, main, words),
+            missing_sentence(evidence.inventory, main.missing_pairs),
+        ]
+        return Verdict(
+            badge=badge + cost_badge(main.cost_verdict, main.cost_factor),
+            headline=headline + cost_clause(main.cost_verdict, main.cost_factor) + ".",
+            sentences=tuple(sentence for sentence in sentences if sentence),
+        )
+
+    def further_sentences(self, answer: LearnerAnswer, learner: str) -> Sequence[str | None]:
+        """Returns what else there is to say of a learner, beside its parts."""
+        return ()
+
+    def _no_answer(self, evidence: Evidence) -> Verdict:
+        question, strategies = evidence.question, set(evidence.strategies)
+        learners = set(QUESTIONS[question].learners)
+        if not strategies & learners:
+            badge, headline = "Nothing learned", self.nothing_learned
+        elif not strategies - learners:
+            badge, headline = "Nothing to compare", self.nothing_to_compare
+        else:
+            badge = "No complete pair"
+            headline = (
+                f"No pair of {label_of(evidence.pair.learner, question)} and "
+                f"{label_of(evidence.pair.baseline, question)} is complete yet."
+            )
+        scores = scores_sentence(evidence.strategies, evidence.settings, question)
+        return no_answer(evidence, badge, headline, scores)
 
 
 def main_comparison(baselines: Sequence[Baseline], baseline: str) -> Comparison | None:
@@ -204,48 +252,6 @@ def _parts_sentence(parts: Sequence[Part]) -> str | None:
 
 def _effect(part: Part) -> str:
     return f"{signed_pp(part.effect.mean_pp or 0.0)} {COMPANY[part.part, part.lacking]}"
-
-
-def _teacher_sentence(answer: LearnerAnswer, learner: str) -> str | None:
-    """Says what became of a teacher that learned to teach, of its own accuracy."""
-    teachers = answer.teachers if isinstance(answer, Teaching) else ()
-    found = next((each for each in teachers if each.strategy == learner), None)
-    if found is None or found.test.mean_pp is None:
-        return None
-    after, change = found.test.mean_pp, found.change
-    if change.mean_pp is None or change.pairs != found.test.pairs:
-        return f"At the end the teacher itself reaches {after:.2f} % on test."
-    interval, corrected = change.method, ""
-    if change.low_pp is not None and change.high_pp is not None:
-        interval = f"95 % interval {signed_pp(change.low_pp)} to {signed_pp(change.high_pp)}"
-        tested = looks(each.p_holm for each in teachers)
-        if tested > 1:
-            corrected = f", corrected for {tested} strategies (Holm)"
-    told = f"{signed_pp(change.mean_pp)} points ({interval}){corrected}"
-    before, own = after - change.mean_pp, "The teacher’s own test accuracy"
-    if found.changed in CHANGES:
-        return f"{own} {CHANGES[found.changed]} from {before:.2f} % to {after:.2f} %: {told}."
-    return f"{own} is not shown to change: {before:.2f} % before, {after:.2f} % after: {told}."
-
-
-def _no_answer(evidence: Evidence, question: str) -> Verdict:
-    strategies, learners = set(evidence.strategies), set(CONTENDERS[question].learners)
-    nothing_learned, nothing_else = NO_ANSWERS[question]
-    if not strategies & learners:
-        badge, headline = "Nothing learned", nothing_learned
-    elif not strategies - learners:
-        badge, headline = "Nothing to compare", nothing_else
-    else:
-        badge = "No complete pair"
-        headline = (
-            f"No pair of {label_of(evidence.pair.learner, question)} and "
-            f"{label_of(evidence.pair.baseline, question)} is complete yet."
-        )
-    sentences = [
-        scores_sentence(evidence.strategies, evidence.settings, question),
-        f"{progress(evidence.inventory)}.",
-    ]
-    return Verdict(badge, headline, tuple(sentence for sentence in sentences if sentence))
 
 
 def parts(

@@ -1,20 +1,58 @@
 """What a study of a teacher that learns to teach answers beside its comparisons."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
-from metakd.analysis.baselines import mean_or_none, runs_charged
-from metakd.analysis.grid import Grid
-from metakd.analysis.learner_answers import LearningTeacher, Teaching
-from metakd.analysis.pair import Pair
-from metakd.analysis.questions.learner import parts
-from metakd.analysis.reached import reached_by_strategy
-from metakd.analysis.rows import Matrix
-from metakd.analysis.statistics.claims import claim, holm, mean_p_value
-from metakd.analysis.strata import mean_interval
+from metakd.analysis.comparison import mean_or_none, runs_charged
+from metakd.analysis.questions.base import Results
+from metakd.analysis.questions.learner import LearnerAnalysis, LearnerAnswer, parts
+from metakd.analysis.statistics.claims import claim, corrected_for, holm, mean_p_value
+from metakd.analysis.statistics.intervals import Interval, Matrix
+from metakd.analysis.statistics.strata import mean_interval
 from metakd.analysis.table import StudyTable
+from metakd.analysis.wording import signed_pp
 from metakd.results.teachers import TeacherScore
+
+
+@dataclass(frozen=True)
+class LearningTeacher:
+    """What became of the teacher under one strategy, at the end of training.
+
+    "Gains" and "loses" need a p value below 5 % after Holm's correction over the strategies that
+    change their teacher.
+
+    Attributes:
+        strategy: The strategy.
+        test: The teacher's own test accuracy, over settings and seeds.
+        change: That minus its test accuracy before, paired.
+        p_holm: Two-sided t test of the change against 0, after Holm's correction; None where it has
+            no interval.
+        changed: "gains", "loses" or "not shown", by that.
+    """
+
+    strategy: str
+    test: Interval
+    change: Interval
+    p_holm: float | None
+    changed: str
+
+
+@dataclass(frozen=True)
+class Teaching(LearnerAnswer):
+    """A study of a teacher that learns to teach.
+
+    Attributes:
+        before_pp: The teacher's own test accuracy before, mean over settings; None where unknown.
+        teachers: What became of it, by strategy in the study's order.
+        teachers_tested: Over how many strategies that is corrected (Holm).
+    """
+
+    before_pp: float | None
+    teachers: tuple[LearningTeacher, ...]
+    teachers_tested: int
+
 
 # Strategies that differ in one part alone: with it, and without it.
 PARTS = (
@@ -25,41 +63,53 @@ PARTS = (
     ("pilots", "metadistil", "metadistil-no-pilot"),
     ("quiz", "metadistil", "metadistil-own-quiz"),
 )
-CHANGES = {"ahead": "gains", "behind": "loses", "no clear gap": "not shown"}
+CLAIMS = {"ahead": "gains", "behind": "loses", "no clear gap": "not shown"}
+CHANGES = {"gains": "rises", "loses": "falls"}
 
 
-def teaching(
-    table: StudyTable, grid: Grid | None, pair: Pair, teachers: Sequence[TeacherScore]
-) -> Teaching:
-    """Returns what each part of the method does, and what became of the teacher.
+class LearningToTeach(LearnerAnalysis):
+    """A teacher that learns to teach against one that does not."""
 
-    Args:
-        table: The study.
-        grid: Its grid.
-        pair: Whose differences they are.
-        teachers: How good the teachers were before.
-    """
-    reached = reached_by_strategy(table, grid)
-    learned = reached.get(pair.learner)
-    before = _before_pp(table, teachers)
+    answer_type = Teaching
+    nothing_learned = "This study ran no teacher that learns to teach, so it compares none."
+    nothing_to_compare = "This study ran nothing to compare a teacher that learns to teach with."
+
+    def answer(self, results: Results, level: float) -> Teaching:
+        """Returns what each part of the method does, and what became of the teacher."""
+        table = results.table
+        learned = results.reached.get(results.pair.learner)
+        before = _before_pp(table, results.teachers)
+        found, teachers = parts(table, results.reached, PARTS), _after(table, before)
+        return Teaching(
+            test_pp=mean_or_none(100 * learned.test_last) if learned else None,
+            runs_charged=runs_charged(table, learned),
+            parts=found,
+            parts_tested=corrected_for(part.p_holm for part in found),
+            before_pp=mean_or_none(before),
+            teachers=teachers,
+            teachers_tested=corrected_for(teacher.p_holm for teacher in teachers),
+        )
+
+    def further_sentences(self, answer: LearnerAnswer, learner: str) -> Sequence[str | None]:
+        """Returns what became of the teacher's own accuracy."""
+        teachers = answer.teachers if isinstance(answer, Teaching) else ()
+        return [_teacher_sentence(teachers, learner)]
+
+
+def _after(table: StudyTable, before: Matrix) -> tuple[LearningTeacher, ...]:
+    """Returns what became of the teacher by strategy, corrected for their number (Holm)."""
     after = {name: found for name, found in _after_pp(table).items() if np.isfinite(found).any()}
     changes = [found - before for found in after.values()]
     corrected = holm([mean_p_value(change, table.strata) for change in changes])
-    return Teaching(
-        test_pp=mean_or_none(100 * learned.test_last) if learned else None,
-        runs_charged=runs_charged(table, learned),
-        parts=parts(table, reached, PARTS),
-        before_pp=mean_or_none(before),
-        teachers=tuple(
-            LearningTeacher(
-                strategy=name,
-                test=mean_interval(found, table.strata),
-                change=mean_interval(change, table.strata),
-                p_holm=p_holm,
-                changed=CHANGES[claim(mean_interval(change, table.strata).mean_pp, p_holm)],
-            )
-            for (name, found), change, p_holm in zip(after.items(), changes, corrected, strict=True)
-        ),
+    return tuple(
+        LearningTeacher(
+            strategy=name,
+            test=mean_interval(found, table.strata),
+            change=mean_interval(change, table.strata),
+            p_holm=p_holm,
+            changed=CLAIMS[claim(mean_interval(change, table.strata).mean_pp, p_holm)],
+        )
+        for (name, found), change, p_holm in zip(after.items(), changes, corrected, strict=True)
     )
 
 
@@ -76,3 +126,27 @@ def _after_pp(table: StudyTable) -> dict[str, Matrix]:
     percent = np.array([np.nan if value is None else 100 * value for value in (*after, None)])
     # Where there is no run, the last of these is taken.
     return {runs.strategy: percent[runs.best_row()] for runs in table.strategy_runs}
+
+
+def _teacher_sentence(teachers: Sequence[LearningTeacher], learner: str) -> str | None:
+    """Says what became of a teacher that learned to teach, of its own accuracy."""
+    found = next((each for each in teachers if each.strategy == learner), None)
+    if found is None or found.test.mean_pp is None:
+        return None
+    after, change = found.test.mean_pp, found.change
+    if change.mean_pp is None or change.pairs != found.test.pairs:
+        return f"At the end the teacher itself reaches {after:.2f} % on test."
+    interval, corrected = change.method, ""
+    if change.low_pp is not None and change.high_pp is not None:
+        interval = f"95 % interval {signed_pp(change.low_pp)} to {signed_pp(change.high_pp)}"
+        tested = corrected_for(each.p_holm for each in teachers)
+        if tested > 1:
+            corrected = f", corrected for {tested} strategies (Holm)"
+    told = f"{signed_pp(change.mean_pp)} points ({interval}){corrected}"
+    before, own = after - change.mean_pp, "The teacher’s own test accuracy"
+    if found.changed in CHANGES:
+        return f"{own} {CHANGES[found.changed]} from {before:.2f} % to {after:.2f} %: {told}."
+    return f"{own} is not shown to change: {before:.2f} % before, {after:.2f} % after: {told}."
+
+
+LEARNING_TO_TEACH = LearningToTeach()

@@ -1,23 +1,59 @@
 """What a study of several teachers answers beside its comparisons."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
-from metakd.analysis.baselines import mean_or_none, runs_charged
-from metakd.analysis.comparison import paired_differences_pp
-from metakd.analysis.grid import Grid
-from metakd.analysis.learner_answers import Ensemble, SingleTeacher
-from metakd.analysis.own_accuracy import own_accuracy
-from metakd.analysis.pair import SINGLE, Pair
-from metakd.analysis.questions.learner import parts
-from metakd.analysis.reached import Reached, reached_by_strategy
-from metakd.analysis.rows import NO_RUN, Matrix
-from metakd.analysis.strata import mean_interval
+from metakd.analysis.comparison import mean_or_none, paired_differences_pp, runs_charged
+from metakd.analysis.cost import Reached
+from metakd.analysis.questions.base import Results
+from metakd.analysis.questions.learner import LearnerAnalysis, LearnerAnswer, parts
+from metakd.analysis.rows import NO_RUN, SINGLE
+from metakd.analysis.statistics.claims import corrected_for
+from metakd.analysis.statistics.intervals import Interval, Matrix
+from metakd.analysis.statistics.strata import mean_interval
 from metakd.analysis.strategy_runs import StrategyRuns
 from metakd.analysis.table import StudyTable
-from metakd.analysis.teacher_names import member_labels, members
+from metakd.analysis.teachers import member_labels, members, own_accuracy
 from metakd.results.teachers import TeacherScore
+
+
+@dataclass(frozen=True)
+class SingleTeacher:
+    """One of several teachers, and the student that it teaches alone.
+
+    Attributes:
+        ensemble: The teachers as settings name them, for example "A+B+C".
+        name: Its model, with a number where the model stands there again.
+        parameters: How many numbers it learned; None where unknown.
+        own_val_pp: Its own validation accuracy, mean over the study's datasets; None where unknown.
+        own_test_pp: Its own test accuracy, likewise.
+        student: Test accuracy of its student at the last epoch, over settings and seeds.
+        learned_minus: The learner minus that, paired.
+        chosen: Share of pairs in which validation chooses its student; None without a pair.
+    """
+
+    ensemble: str
+    name: str
+    parameters: int | None
+    own_val_pp: float | None
+    own_test_pp: float | None
+    student: Interval
+    learned_minus: Interval
+    chosen: float | None
+
+
+@dataclass(frozen=True)
+class Ensemble(LearnerAnswer):
+    """A study of several teachers at once.
+
+    Attributes:
+        teachers: Each teacher by itself, by ensemble in the study's order.
+    """
+
+    teachers: tuple[SingleTeacher, ...]
+
 
 # Strategies that differ in one part alone: with it, and without it.
 PARTS = (
@@ -30,26 +66,27 @@ PARTS = (
 )
 
 
-def several_teachers(
-    table: StudyTable, grid: Grid | None, pair: Pair, teachers: Sequence[TeacherScore]
-) -> Ensemble:
-    """Returns what each part of the method does, and what each teacher does alone.
+class SeveralTeachers(LearnerAnalysis):
+    """Learned weights of several teachers against their mean."""
 
-    Args:
-        table: The study.
-        grid: Its grid.
-        pair: Whose differences they are.
-        teachers: How good the teachers are.
-    """
-    reached = reached_by_strategy(table, grid)
-    learned = reached.get(pair.learner)
-    single = table.runs(SINGLE)
-    return Ensemble(
-        test_pp=mean_or_none(100 * learned.test_last) if learned else None,
-        runs_charged=runs_charged(table, learned),
-        parts=parts(table, reached, PARTS),
-        teachers=() if single is None else tuple(_alone(table, single, learned, teachers)),
-    )
+    answer_type = Ensemble
+    nothing_learned = "This study learned nothing of its teachers, so it compares nothing learned."
+    nothing_to_compare = "This study ran nothing to compare learned weights of teachers with."
+
+    def answer(self, results: Results, level: float) -> Ensemble:
+        """Returns what each part of the method does, and what each teacher does alone."""
+        table = results.table
+        learned, single = results.reached.get(results.pair.learner), table.runs(SINGLE)
+        found = parts(table, results.reached, PARTS)
+        return Ensemble(
+            test_pp=mean_or_none(100 * learned.test_last) if learned else None,
+            runs_charged=runs_charged(table, learned),
+            parts=found,
+            parts_tested=corrected_for(part.p_holm for part in found),
+            teachers=()
+            if single is None
+            else tuple(_alone(table, single, learned, results.teachers)),
+        )
 
 
 def _alone(
@@ -101,3 +138,6 @@ def _students(
         test[k] = np.where(is_of_it[at], runs.test_acc_last[k, where], np.nan)
         is_chosen[k] = np.where(chosen != NO_RUN, chosen == at, np.nan)
     return test, is_chosen
+
+
+SEVERAL_TEACHERS = SeveralTeachers()

@@ -1,27 +1,126 @@
 """Does a learned temperature forget its start? Fixed temperatures, and learned from each of them.
 
-What is compared is defined in :class:`~metakd.analysis.answers.StartRange`; the words are chosen by
+What is compared is defined in :class:`StartRange`; the words are chosen by
 fixed rules from numbers already there.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from metakd.analysis.answers import StartRange, StartsOfSetting
+from metakd.analysis.comparison import Pair
+from metakd.analysis.deciding import Primary, PrimaryComparison
 from metakd.analysis.grid import Grid
-from metakd.analysis.rows import Matrix
-from metakd.analysis.sentences import Evidence, interval_words, missing_sentence, progress
-from metakd.analysis.statistics.intervals import LEVEL, Interval, paired_interval, seeds_interval
-from metakd.analysis.statistics.looks import ROUNDING_PP
+from metakd.analysis.questions.base import Analysis, Findings, Results
+from metakd.analysis.sentences import (
+    Answer,
+    Evidence,
+    Verdict,
+    interval_words,
+    missing_sentence,
+    no_answer,
+)
+from metakd.analysis.statistics.intervals import (
+    LEVEL,
+    Interval,
+    Matrix,
+    paired_interval,
+    seeds_interval,
+)
+from metakd.analysis.statistics.looks import EQUIVALENT, ROUNDING_PP
 from metakd.analysis.statistics.selection import UNKNOWN, chosen_by_others, mean_of_others, picked
-from metakd.analysis.strata import elsewhere_interval, mean_interval
+from metakd.analysis.statistics.strata import elsewhere_interval, mean_interval
 from metakd.analysis.strategy_runs import StrategyRuns
-from metakd.analysis.summary import Verdict
 from metakd.analysis.table import StudyTable
 from metakd.analysis.wording import counted
+
+
+@dataclass(frozen=True)
+class StartsOfSetting:
+    """What each start reaches in a setting, at the last epoch, over the seeds that have all runs.
+
+    Attributes:
+        key: The setting's.
+        seeds: How many seeds that are.
+        fixed_pp: Mean test accuracy at each fixed temperature, in the order of the starts.
+        learned_pp: Of temperatures that are learned from there, likewise.
+        learned_tau_s: Median student temperature at the end, by start.
+        learned_tau_t: Median teacher temperature at the end, likewise.
+        scale_free_pp: Of fixed temperatures whose teacher's gradient is as large as at τ = 4, as
+            that of learned ones is; empty without.
+        aligned_pp: Mean test accuracy of the alignment rule, which has no start; None without.
+        fixed_range_pp: Largest minus smallest of ``fixed_pp``.
+        learned_range_pp: Largest minus smallest of ``learned_pp``.
+        scale_free_range_pp: Of ``scale_free_pp``; None without.
+        fixed_wrong: What the wrong fixed temperature costs, see ``StartRange``.
+        learned_wrong: What the wrong start of a learned one costs.
+        regret: The fixed temperature that validation chooses minus the mean over learned starts.
+    """
+
+    key: str
+    seeds: int
+    fixed_pp: tuple[float, ...]
+    learned_pp: tuple[float, ...]
+    learned_tau_s: tuple[float, ...]
+    learned_tau_t: tuple[float, ...]
+    scale_free_pp: tuple[float, ...]
+    aligned_pp: float | None
+    fixed_range_pp: float
+    learned_range_pp: float
+    scale_free_range_pp: float | None
+    fixed_wrong: Interval
+    learned_wrong: Interval
+    regret: Interval
+
+
+@dataclass(frozen=True)
+class StartRange(Answer):
+    """Whether a learned temperature depends on where it starts, beside fixed ones at the same τ.
+
+    What the wrong start costs is the test accuracy of the start that validation ranks first minus
+    that of the one it ranks last, both by the mean of the other seeds: where starts do not matter
+    it is 0 on average, which the range of means, inflated by noise, is not.
+
+    Attributes:
+        starts: The temperatures.
+        settings: Those that have a result.
+        fixed_wrong: What the wrong fixed temperature costs, the mean over these settings; this
+            and the next ones with the interval over seeds (``seeds_interval``).
+        learned_wrong: What the wrong start of a learned one costs, likewise.
+        saved: The first minus the second.
+        saved_elsewhere: The same with an interval for other settings like these: two-way, settings
+            and seeds as samples of more.
+        beyond_quarter: The second minus a quarter of the first: below 0 where learning removes
+            three quarters or more.
+        regret: The fixed temperature that validation chooses minus the mean over learned starts.
+        aligned_regret: The same, minus the alignment rule; None without it.
+        scale_free_wrong: What the wrong fixed temperature costs at the learned ones' scale; None
+            without.
+        scale_free_regret: ``regret`` against fixed temperatures at that scale; None without.
+        verdict: "forgets", "depends less", "depends more", "depends as much" (at a declared
+            look, within the margin), "undecided", "nothing to forget" (the wrong fixed temperature
+            is not shown to cost anything) or "no data".
+        wide_settings: Settings whose fixed range is above 2 points.
+        forgetting_settings: Those of them whose learned range is at most a quarter of it.
+    """
+
+    starts: tuple[float, ...]
+    settings: tuple[StartsOfSetting, ...]
+    fixed_wrong: Interval
+    learned_wrong: Interval
+    saved: Interval
+    saved_elsewhere: Interval
+    beyond_quarter: Interval
+    regret: Interval
+    aligned_regret: Interval | None
+    scale_free_wrong: Interval | None
+    scale_free_regret: Interval | None
+    verdict: str
+    wide_settings: int
+    forgetting_settings: int
+
 
 LEARNED, SCALE_FREE, ALIGNED = "meta-starts", "grid-scale-free", "align"
 WIDE_PP = 2.0
@@ -52,6 +151,35 @@ class ByStart:
         ends = means.argmax(axis=0), len(means) - 1 - means[::-1].argmin(axis=0)
         first, last = (picked(self.test, np.where(is_known, end, UNKNOWN)) for end in ends)
         return 100 * (first - last)
+
+
+class Starts(Analysis):
+    """What the wrong fixed temperature costs against what the wrong start costs."""
+
+    answer_type = StartRange
+
+    def primary(self, results: Results) -> Primary:
+        """Returns the first cost minus the second."""
+        label = "cost of the wrong fixed temperature − of the wrong start"
+        return Primary(label, saved_pp(results.table, results.grid), results.table.strata)
+
+    def answer(self, results: Results, level: float) -> StartRange | None:
+        """Returns how much the start decides."""
+        return start_range(results.table, results.grid, level)
+
+    def at_look(self, findings: Findings, pair: Pair, primary: PrimaryComparison) -> Findings:
+        """Returns findings whose saved cost is that of the last declared look."""
+        starts = findings.answer
+        if not isinstance(starts, StartRange):
+            return findings
+        word = verdict_of(starts.fixed_wrong, primary.here, starts.beyond_quarter)
+        if primary.verdict == EQUIVALENT:
+            word = "depends as much"
+        return replace(findings, answer=replace(starts, saved=primary.here, verdict=word))
+
+    def verdict(self, evidence: Evidence, answer: Answer | None) -> Verdict:
+        """Words how much the start decides."""
+        return starts_verdict(evidence, answer if isinstance(answer, StartRange) else None)
 
 
 def start_range(table: StudyTable, grid: Grid | None, level: float = LEVEL) -> StartRange | None:
@@ -319,4 +447,7 @@ def _no_answer(evidence: Evidence) -> Verdict:
         )
     else:
         badge, headline = BADGES["no data"], "No seed has all its fixed and learned runs yet"
-    return Verdict(badge, f"{headline}.", (f"{progress(evidence.inventory)}.",))
+    return no_answer(evidence, badge, f"{headline}.")
+
+
+START_RANGE = Starts()

@@ -8,28 +8,89 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from metakd.analysis.answers import Moves, Reuse
-from metakd.analysis.comparison import paired_differences_pp
-from metakd.analysis.curves import TransferRegret
+from metakd.analysis.comparison import Pair, accuracy_verdict, paired_differences_pp
+from metakd.analysis.deciding import Primary, PrimaryComparison
+from metakd.analysis.figures.transfer import mean_loss_pp
 from metakd.analysis.grid import Grid
-from metakd.analysis.rows import FACTORS, Matrix
+from metakd.analysis.questions.base import Analysis, Findings, Results
+from metakd.analysis.rows import FACTORS
 from metakd.analysis.sentences import (
     BADGES,
+    Answer,
     Evidence,
+    Verdict,
     comparisons_sentence,
+    headline_of,
     interval_words,
     missing_sentence,
-    progress,
+    no_answer,
 )
 from metakd.analysis.statistics.claims import claim, holm, mean_p_value
+from metakd.analysis.statistics.intervals import Interval, Matrix
 from metakd.analysis.statistics.looks import ROUNDING_PP
 from metakd.analysis.statistics.selection import chosen_by_others, picked
-from metakd.analysis.strata import Strata, mean_interval
-from metakd.analysis.strategy_runs import StrategyRuns
-from metakd.analysis.summary import Verdict
+from metakd.analysis.statistics.strata import Strata, mean_interval
 from metakd.analysis.table import StudyTable
-from metakd.analysis.verdict_rule import accuracy_verdict
 from metakd.analysis.wording import counted, signed_pp
+
+
+@dataclass(frozen=True)
+class Moves:
+    """Temperatures tuned in one setting and used in another, compared in the latter.
+
+    A target's sources are averaged first, in each seed; intervals are over targets and seeds.
+
+    Attributes:
+        along: The one factor in which source and target differ, or "any".
+        moves: How many pairs of source and target.
+        changed: In how many of them the target's own grid would have chosen another temperature.
+        targets: How many targets.
+        regret: Tuned in the target minus tuned elsewhere. The target's own temperature is chosen
+            for each seed by the others, so that no lucky run chooses itself.
+        learned: Learned in the target minus tuned elsewhere.
+        default: The default temperature minus tuned elsewhere.
+        regret_verdict: As ``Comparison.accuracy_verdict``.
+        learned_verdict: Likewise.
+        regret_claim: "ahead", "behind" or "no clear gap", after Holm's correction over the factors;
+            for "any" without one.
+        learned_claim: Likewise.
+        share_ahead: Share of moves in which learning is strictly ahead, in the mean over seeds.
+        worst_pp: The largest mean loss of a move, both temperatures chosen by all seeds.
+        worst_source: Its source's key.
+        worst_target: Its target's key.
+    """
+
+    along: str
+    moves: int
+    changed: int
+    targets: int
+    regret: Interval
+    learned: Interval
+    default: Interval
+    regret_verdict: str
+    learned_verdict: str
+    regret_claim: str
+    learned_claim: str
+    share_ahead: float | None
+    worst_pp: float
+    worst_source: str
+    worst_target: str
+
+
+@dataclass(frozen=True)
+class Reuse(Answer):
+    """What it takes to tune a temperature in one setting and use it in another.
+
+    Attributes:
+        moves: Over all moves ("any"), then along each factor that varies.
+        tuning_runs: What the tuning costs, in plain runs: the size of the grid.
+        reusing_runs: The same with the run that uses its result.
+    """
+
+    moves: tuple[Moves, ...]
+    tuning_runs: int
+    reusing_runs: int
+
 
 ANY = "any"
 # What a factor is called where source and target differ in it alone.
@@ -41,8 +102,35 @@ FACTOR_WORDS = {
     "teacher": "teacher",
     "student": "student",
 }
-
 Mask = NDArray[np.bool_]
+
+
+class Transfer(Analysis):
+    """Learning where a temperature is used against using one that was tuned elsewhere."""
+
+    answer_type = Reuse
+
+    def primary(self, results: Results) -> Primary:
+        """Returns learning minus reusing, by target."""
+        return Primary(
+            "learned − tuned elsewhere", *learned_minus_reused(results.table, results.grid)
+        )
+
+    def answer(self, results: Results, level: float) -> Reuse | None:
+        """Returns what reusing temperatures costs."""
+        return reuse(results.table, results.grid)
+
+    def at_look(self, findings: Findings, pair: Pair, primary: PrimaryComparison) -> Findings:
+        """Returns findings whose difference over all moves is that of the last declared look."""
+        if not isinstance(findings.answer, Reuse):
+            return findings
+        first, *others = findings.answer.moves
+        first = replace(first, learned=primary.here, learned_verdict=primary.verdict)
+        return replace(findings, answer=replace(findings.answer, moves=(first, *others)))
+
+    def verdict(self, evidence: Evidence, answer: Answer | None) -> Verdict:
+        """Words what temperatures tuned elsewhere cost."""
+        return reuse_verdict(evidence, answer if isinstance(answer, Reuse) else None)
 
 
 def reuse(table: StudyTable, grid: Grid | None) -> Reuse | None:
@@ -198,17 +286,7 @@ def _claimed(found: _Compared, regret_p: float | None, learned_p: float | None) 
     )
 
 
-REUSED = "reusing one tuned elsewhere"
-LEARNED_HEADLINES = {
-    "better": f"Learning the temperature beats {REUSED} by more than {{margin}}",
-    "slightly better": f"Learning the temperature is ahead of {REUSED}, maybe by less than "
-    "{margin}",
-    "equivalent": f"Learning the temperature equals {REUSED} within ±{{margin}}",
-    "not worse": f"Learning the temperature is not worse than {REUSED} by more than {{margin}}",
-    "undecided": f"These runs leave open whether learning the temperature matches {REUSED}",
-    "slightly worse": f"Learning the temperature is behind {REUSED}, maybe by less than {{margin}}",
-    "worse": f"Learning the temperature loses to {REUSED} by more than {{margin}}",
-}
+LEARNER, REUSED = "learning the temperature", "reusing one tuned elsewhere"
 # By the verdict on tuning in the target minus reusing.
 REUSE_HEADLINES = {
     "better": "Reusing a temperature tuned elsewhere loses more than {margin} to tuning again",
@@ -251,7 +329,7 @@ def reuse_verdict(evidence: Evidence, reuse: Reuse | None) -> Verdict:
         headline, badge = REUSE_HEADLINES[reused].format(margin=margin), REUSE_BADGES[reused]
         badge = badge[0].upper() + badge[1:]
     else:
-        headline = LEARNED_HEADLINES[learned].format(margin=margin)
+        headline = headline_of(learned, LEARNER, REUSED, evidence.margin_pp)
         badge = f"{BADGES[learned]}; {REUSE_BADGES[reused]}"
     sentences = [
         _learned_sentence(overall, margin),
@@ -349,60 +427,7 @@ def _no_answer(evidence: Evidence) -> Verdict:
     else:
         badge = "Nothing to move yet"
         headline = "Fewer than two settings have a complete grid, so no temperature can move yet."
-    return Verdict(badge, headline, (f"{progress(evidence.inventory)}.",))
+    return no_answer(evidence, badge, headline)
 
 
-def transfer_regret(table: StudyTable, grid: Grid | None) -> TransferRegret | None:
-    """Returns the regret of every source in every target, on test.
-
-    Source and target choose by one rule, the best mean validation accuracy over seeds, so that the
-    diagonal is zero and the rest is due to the move alone. None with fewer than two settings that
-    have a complete seed.
-    """
-    if grid is None or sum(best is not None for best in grid.best_on_average) < 2:
-        return None
-    test = np.where(grid.complete, grid.runs.test_acc_last, np.nan)
-    # [tau, target]: what each temperature loses there against the target's own.
-    losses = np.full(test.shape[:2], np.nan)
-    for target, best in enumerate(grid.best_on_average):
-        if best is not None:
-            losses[:, target] = mean_loss_pp(test[best, target], test[:, target])
-    regret_pp = tuple(
-        (None,) * len(table.keys) if best is None else _known(losses[best])
-        for best in grid.best_on_average
-    )
-    moved = [
-        loss
-        for source, row in enumerate(regret_pp)
-        for target, loss in enumerate(row)
-        if source != target and loss is not None
-    ]
-    return TransferRegret(
-        keys=table.keys,
-        regret_pp=regret_pp,
-        fixed_pp=_known(_against_own(test, grid, table.runs("fixed"))),
-        learned_pp=_known(_against_own(test, grid, table.runs("meta"))),
-        mean_pp=sum(moved) / len(moved) if moved else None,
-    )
-
-
-def _against_own(test: Matrix, grid: Grid, runs: StrategyRuns | None) -> NDArray[np.float64]:
-    losses = np.full(test.shape[1], np.nan)
-    reached = None if runs is None else runs.best("test_acc_last")
-    for target, best in enumerate(grid.best_on_average):
-        if best is not None and reached is not None:
-            losses[target] = mean_loss_pp(test[best, target], reached[target])
-    return losses
-
-
-def mean_loss_pp(own: NDArray[np.float64], other: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Returns the mean over seeds, the last axis, of those where both are known; NaN if none."""
-    losses = 100 * (own - other)
-    known = np.isfinite(losses)
-    pairs = known.sum(axis=-1)
-    total = np.where(known, losses, 0.0).sum(axis=-1)
-    return np.asarray(np.where(pairs, total / np.maximum(pairs, 1), np.nan))
-
-
-def _known(losses: NDArray[np.float64]) -> tuple[float | None, ...]:
-    return tuple(loss if np.isfinite(loss) else None for loss in losses.tolist())
+TRANSFER = Transfer()

@@ -7,10 +7,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import stdtr
 
-from metakd.analysis.rows import Matrix
-from metakd.analysis.statistics.intervals import MIN_PAIRS, complete_block, mean_squares
+from metakd.analysis.statistics.intervals import MIN_PAIRS, Matrix, complete_block, mean_squares
 from metakd.analysis.statistics.looks import ROUNDING_PP
-from metakd.analysis.strata import Strata, group_means
+from metakd.analysis.statistics.strata import Strata, group_means
 
 SIGNIFICANT = 0.05
 
@@ -109,7 +108,7 @@ def holm(p_values: Sequence[float | None]) -> list[float | None]:
     return corrected
 
 
-def looks(p_values: Iterable[float | None]) -> int:
+def corrected_for(p_values: Iterable[float | None]) -> int:
     """Returns for how many p values ``holm`` corrects."""
     return sum(p is not None for p in p_values)
 

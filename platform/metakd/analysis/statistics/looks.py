@@ -12,8 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from metakd.analysis.statistics.pilots import PILOTS
-from metakd.analysis.statistics.stratified import StratifiedMean
+from metakd.analysis.statistics.strata import StratifiedMean
 
 ERRS_AT_MOST = 0.05
 """In so many studies a look's interval may miss."""
@@ -22,7 +21,6 @@ ALPHA = 0.04
 SPENDING_POWER = 2.0
 ROUNDING_PP = 1e-9
 """Accuracies are whole samples: a difference of exactly the margin must not pass it by rounding."""
-
 AHEAD, BEHIND, EQUIVALENT, OPEN = "ahead", "behind", "equivalent", "open"
 
 
@@ -39,7 +37,7 @@ class Schedule:
 
     margin_pp: float
     pilot_seeds: int
-    pilots: tuple[float, ...] = PILOTS
+    pilots: tuple[float, ...]
     alpha: float = ALPHA
 
     def level(self, look: int) -> float:

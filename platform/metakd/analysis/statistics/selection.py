@@ -1,9 +1,11 @@
-"""Which temperature of a grid validation chooses. Nothing here sees a test score."""
+"""Which temperature of a grid validation chooses, and what the best of k reaches on test."""
+
+from math import comb
 
 import numpy as np
 from numpy.typing import NDArray
 
-from metakd.analysis.rows import Matrix
+from metakd.analysis.statistics.intervals import Matrix
 
 UNKNOWN = -1
 """The place of a temperature that nothing chooses."""
@@ -96,3 +98,22 @@ def picked(values: Matrix, chosen: NDArray[np.intp]) -> Matrix:
         return np.full(chosen.shape, np.nan)
     found = np.take_along_axis(values, np.maximum(chosen, 0)[None], axis=0)[0]
     return np.where(chosen == UNKNOWN, np.nan, found)
+
+
+def expected_best_of_k(ranked_test: Matrix, k: int) -> Matrix:
+    """Returns the mean test accuracy of validation's best of k, over all subsets of k.
+
+    The temperature of validation rank r (0 is best) wins a subset when it is in it and no better
+    one is: C(K − 1 − r, k − 1) of the C(K, k) subsets. For k = K that is the grid's winner.
+
+    Args:
+        ranked_test: Test accuracies in the order of validation, best first,
+            ``[rank, setting, seed]``; NaN anywhere makes the result NaN there.
+        k: How many temperatures, in [1, K].
+
+    Returns:
+        ``[setting, seed]``.
+    """
+    K = len(ranked_test)
+    wins = [comb(K - 1 - rank, k - 1) / comb(K, k) for rank in range(K)]
+    return np.tensordot(np.asarray(wins), ranked_test, axes=1)
