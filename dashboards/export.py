@@ -59,7 +59,7 @@ def _write(drawings: list[dict[str, object]]) -> None:
 
     try:
         # Not by way of plotly.io, which keeps errors to itself and fetches MathJax. The browser's
-        # sandbox is off unless asked for, so that this works for root, too.
+        # sandbox is off by default, so that this works for root, too.
         kaleido.write_fig_from_object_sync(drawings, cancel_on_error=True, kopts={"mathjax": False})
     except ChromeNotFoundError as error:
         raise ExportError(

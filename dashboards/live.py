@@ -83,12 +83,12 @@ def opened(place: str) -> Iterator[Place]:
 def watch(place: Place, file: Path | None, every_s: int) -> None:
     """Renders whenever results have changed; returns when no trial and no look is to come.
 
-    A state that cannot be read, half-written by whoever copies the results, is waited out.
+    A state that cannot be read, half-written while results are copied, is waited out.
 
     Args:
         place: The study's results; they may still lack ``study.json``.
         file: Where to write; None writes ``report.html`` and ``summary.json`` there.
-        every_s: Seconds between looks.
+        every_s: Seconds between checks.
 
     Raises:
         StoreError: If the folder is absent or holds something else, or its store does not answer.

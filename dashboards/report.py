@@ -212,7 +212,7 @@ def label_sentences(uses: Iterable[LabelUse], question: str) -> list[str]:
 
     Args:
         uses: What strategies did.
-        question: What the study asks.
+        question: The study's, as other questions name some strategies otherwise.
     """
     return [_label_sentence(use, question) for use in uses]
 

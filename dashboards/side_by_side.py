@@ -15,9 +15,8 @@ from dashboards.questions import opening
 from dashboards.questions.elements import headline_comparison
 from dashboards.shell import render_page
 from dashboards.svg import interval_bar, reach
-from metakd.analysis.comparison import Comparison
+from metakd.analysis.comparison import Comparison, main_comparison
 from metakd.analysis.questions import QUESTIONS
-from metakd.analysis.questions.learner import main_comparison
 from metakd.analysis.rows import SINGLE
 from metakd.analysis.settings import SettingResult
 from metakd.analysis.summary import Summary

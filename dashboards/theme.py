@@ -55,7 +55,7 @@ DARK = {
     "middle": "#8a4d2a",
     "high": "#ff9a5c",
 }
-# Of strategies beside the four that a plan knows: in the light theme and in the dark one.
+# Of other strategies: in the light theme and in the dark one.
 HUES = {
     "teal": ("#0e7490", "#4fd1e0"),
     "violet": ("#6d28d9", "#b79cff"),

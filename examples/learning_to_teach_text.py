@@ -266,7 +266,7 @@ def compare(make_model: MakeModel, epochs: int, reviews: int, seeds: int) -> Non
         gains = [one - other for one, other in zip(of_students, above, strict=False)]
         print(
             f"{name:18s} {in_words(of_students):14s} {in_words(gains, '+') if gains else '':20s} "
-            f"{in_words(of_teachers) if way.asks_teacher else ''}".rstrip(),
+            f"{in_words(of_teachers) if way.uses_teacher else ''}".rstrip(),
             flush=True,
         )
         above = of_students

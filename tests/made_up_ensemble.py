@@ -4,7 +4,7 @@ import zlib
 from typing import Any
 
 import numpy as np
-from made_up_study import MadeUpLeg, MadeUpSearch, MadeUpStudy, Row
+from made_up_study import MadeUpSearch, MadeUpSegment, MadeUpStudy, Row
 
 from metakd.results.teachers import TeacherScore
 
@@ -80,6 +80,6 @@ def ensemble_study(*strategies: str, **changes: Any) -> MadeUpStudy:
 def searching(strategy: str) -> MadeUpSearch:
     """What a strategy runs: one run, or one of each teacher alone."""
     if strategy == "single":
-        alone = (MadeUpLeg(4.0, f"kd {name}", teacher=name) for name in TEACHERS)
+        alone = (MadeUpSegment(4.0, f"kd {name}", teacher=name) for name in TEACHERS)
         return MadeUpSearch(strategy, tuple(alone))
-    return MadeUpSearch(strategy, (MadeUpLeg(4.0, strategy),))
+    return MadeUpSearch(strategy, (MadeUpSegment(4.0, strategy),))

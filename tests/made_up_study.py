@@ -48,7 +48,7 @@ def noisy(method: str, tau: float, setting: int, seed: int) -> tuple[float, floa
 
 
 @dataclass(frozen=True)
-class MadeUpLeg:
+class MadeUpSegment:
     """A part of a run: from its start, or after ``start`` epochs that another trial paid.
 
     A whole run of a plain temperature is the grid's own trial. A part that ends early is a trial of
@@ -68,7 +68,7 @@ class MadeUpSearch:
     """What a strategy asked for, the same in every setting and seed."""
 
     strategy: str
-    legs: tuple[MadeUpLeg, ...]
+    segments: tuple[MadeUpSegment, ...]
     has_teacher: bool = True
     is_complete: bool = True
 
@@ -202,10 +202,12 @@ class MadeUpStudy:
                 if not search.has_teacher and setting["teacher"] != self.teachers[0]:
                     continue
                 numbers = self.seeds_of(index)
-                for (number, seed), (position, leg) in product(numbers, enumerate(search.legs)):
+                for (number, seed), (position, segment) in product(
+                    numbers, enumerate(search.segments)
+                ):
                     teacher = setting["teacher"] if search.has_teacher else None
-                    asked = {"teacher": leg.teacher or teacher}
-                    row = self._leg_row(leg, index, setting | asked, number, seed)
+                    asked = {"teacher": segment.teacher or teacher}
+                    row = self._segment_row(segment, index, setting | asked, number, seed)
                     yield (
                         setting
                         | {
@@ -214,27 +216,29 @@ class MadeUpStudy:
                             "seed": seed,
                             "position": position,
                             "trial_id": row["trial_id"],
-                            "from_epoch": leg.start,
-                            "until_epoch": leg.until,
+                            "from_epoch": segment.start,
+                            "until_epoch": segment.until,
                             "is_complete": search.is_complete,
                         },
                         row,
                     )
 
-    def _leg_row(self, leg: MadeUpLeg, index: int, setting: Row, number: int, seed: int) -> Row:
-        made = self._row(leg.method, leg.tau, index, setting, number, seed)
+    def _segment_row(
+        self, segment: MadeUpSegment, index: int, setting: Row, number: int, seed: int
+    ) -> Row:
+        made = self._row(segment.method, segment.tau, index, setting, number, seed)
         row = dict.fromkeys(TRIALS.names) | made
         row |= {"teacher": setting["teacher"]} | self.overrides
         row |= self.ends(row)
-        if leg.until == EPOCHS or leg.is_covered:
+        if segment.until == EPOCHS or segment.is_covered:
             return row
-        share = leg.until / EPOCHS
+        share = segment.until / EPOCHS
         costs = ("step_equivalents", "student_compute_s", "wall_s")
         unknown = ("val_acc_last", "test_acc_last", "val_acc_selected", "test_acc_selected")
         return (
             row
-            | {"trial_id": f"{row['trial_id']}-until-{leg.until}", "status": "stopped"}
-            | {"epochs": leg.until, "steps": round(share * STEPS)}
+            | {"trial_id": f"{row['trial_id']}-until-{segment.until}", "status": "stopped"}
+            | {"epochs": segment.until, "steps": round(share * STEPS)}
             | {name: share * row[name] for name in costs}
             | dict.fromkeys(unknown)
         )

@@ -4,7 +4,7 @@ import zlib
 from typing import Any
 
 import numpy as np
-from made_up_study import MadeUpLeg, MadeUpSearch, MadeUpStudy, Row
+from made_up_study import MadeUpSearch, MadeUpSegment, MadeUpStudy, Row
 
 from metakd.results.teachers import TeacherScore
 
@@ -75,7 +75,7 @@ def teaching_study(*strategies: str, gains: dict[str, float] | None = None, **ch
         "accuracy": levels(),
         "costs": dict.fromkeys(FAMILY, 3.0),
         "searches": tuple(
-            MadeUpSearch(name, (MadeUpLeg(4.0, name),)) for name in strategies or FAMILY
+            MadeUpSearch(name, (MadeUpSegment(4.0, name),)) for name in strategies or FAMILY
         ),
         "teacher_scores": (BEFORE,),
         "ends": lambda row: teacher_after(row, changed),

@@ -104,7 +104,7 @@ def test_a_strategy_of_ones_own() -> None:
 
 def test_every_strategy_of_several_teachers_has_its_row() -> None:
     rows = re.findall(r"^\| `([^`]+)` \|", SEVERAL, re.MULTILINE)
-    assert sorted(rows) == sorted(name for name, s in STRATEGIES.items() if s.asks_several)
+    assert sorted(rows) == sorted(name for name, s in STRATEGIES.items() if s.takes_several)
     said = dict(re.findall(r"`([^`]+)`\s+is\s+`([^`]+)`", SEVERAL))
     assert said == {name: STRATEGIES[name].with_one_teacher for name in ("mmkd-logits", "mmkd-tau")}
 

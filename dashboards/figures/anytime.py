@@ -143,8 +143,11 @@ def anytime_figure(summary: Summary) -> Figure | None:
 
 def _how_followed(has_grid: bool, has_searches: bool) -> str:
     if not has_grid:
-        return "Each strategy is followed as it asked. What lies below their ends is cut off."
-    others = ", other searches are followed as they asked" if has_searches else ""
+        return (
+            "Each strategy is followed in the order of its runs. What lies below their ends is cut "
+            "off."
+        )
+    others = ", other searches are followed in the order of their runs" if has_searches else ""
     return (
         f"The grid tries its temperatures in random order{others}. The axis starts where its first "
         "run is done; what lies below is cut off."

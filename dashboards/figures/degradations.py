@@ -30,7 +30,7 @@ LETTER_PX = 6.6
 NARROWEST_PX = 580
 LINE_PX = 17
 ACCURACY_LETTERS = 7
-# Whose changes the title tells, as far as they are there.
+# Strategies whose changes stand in the title, as far as they are there.
 TITLED = (*MAIN, "mmkd", "mean_losses")
 # How much of its length a name aslant takes in height.
 ASLANT = 0.65
@@ -43,10 +43,10 @@ def degradations_title(curves: Sequence[DegradationCurve], changes: Sequence[Lev
     known = [name for name in TITLED if name in found]
     if not known:
         return f"Test accuracy from {first} to {last}"
-    told = [name for name in known if name != "ce"] or known
+    named = [name for name in known if name != "ce"] or known
     spans = [
-        f"{_span(found[name])}{'' if index else ' points'} {_with(name)}"
-        for index, name in enumerate(told)
+        f"{_span(found[name])}{'' if index else ' points'} with {label_of(name)}"
+        for index, name in enumerate(named)
     ]
     return f"From {first} to {last} accuracy changes by {listed(spans)}"
 
@@ -64,12 +64,6 @@ def augmentations_figure(summary: Summary) -> Figure | None:
 def _span(change: LevelChange) -> str:
     low, high = signed(change.low_pp, 1), signed(change.high_pp, 1)
     return low if low == high else f"{low} to {high}"
-
-
-def _with(strategy: str) -> str:
-    ways = {"meta": "learned", "grid": "with a grid", "fixed": "at fixed τ"}
-    ways |= {"ce": "without a teacher"}
-    return ways.get(strategy, f"with {label_of(strategy)}")
 
 
 def _figure(summary: Summary, factor: str, plural: str) -> Figure | None:

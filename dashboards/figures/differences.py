@@ -23,8 +23,8 @@ from dashboards.figures.figure import (
     words,
 )
 from dashboards.formats import Sides, between, sides_of, signed
+from metakd.analysis.comparison import main_comparison
 from metakd.analysis.questions import QUESTIONS
-from metakd.analysis.questions.learner import main_comparison
 from metakd.analysis.settings import SettingCounts, SettingResult
 from metakd.analysis.statistics.intervals import Interval
 from metakd.analysis.summary import Summary

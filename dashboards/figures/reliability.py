@@ -100,7 +100,7 @@ def _trace(profile: LossProfile, style: Style, left: float, right: float) -> Tra
     kept = evenly(len(profile.loss_pp), MAX_POINTS)
     losses = [profile.loss_pp[index] for index in kept]
     shares = [100 * profile.share[index] for index in kept]
-    # From the left edge to the right one: nobody has lost less than the least.
+    # From the left edge to the right one: no pair has lost less than the least.
     x, y = [min(left, losses[0]), *losses, max(right, losses[-1])], [0.0, *shares, shares[-1]]
     trace = scatter(
         x, y, style, width=line_px(profile.strategy), name=label(style.name, LONGEST_ENTRY),

@@ -75,10 +75,10 @@ def weights_title(final: Sequence[FinalWeights]) -> str:
         return f"{learner} is not shown to prefer any teacher’s {both}"
     if len(set(preferred.values())) == 1:
         return f"{learner} prefers the {both} of {preferred[parts[0]]}"
-    told = [f"prefers the {of} of {names}" for of, names in preferred.items() if names]
+    found = [f"prefers the {of} of {names}" for of, names in preferred.items() if names]
     without = [of for of, names in preferred.items() if not names]
-    told += [f"is not shown to prefer any teacher’s {of}" for of in without]
-    return f"{learner} {listed(told)}"
+    found += [f"is not shown to prefer any teacher’s {of}" for of in without]
+    return f"{learner} {listed(found)}"
 
 
 def weights_figure(summary: Summary) -> Figure | None:
@@ -199,11 +199,11 @@ def outcomes_title(final: Sequence[FinalWeights]) -> str:
     ]
     if not shown:
         return f"{learner} is not shown to weigh teachers otherwise where the student is wrong"
-    told = [
+    leaning = [
         f"{shortened(each.teacher)} ({signed(each.wrong_minus_right.mean_pp, 1)} of the {of})"
         for of, each in shown
     ]
-    return f"Where the student is wrong, {learner} gives more weight to {listed(told)}"
+    return f"Where the student is wrong, {learner} gives more weight to {listed(leaning)}"
 
 
 def outcomes_figure(summary: Summary) -> Figure | None:

@@ -7,9 +7,8 @@ from markupsafe import Markup
 
 from dashboards.formats import NONE, between, factor, level, sides_of, signed
 from dashboards.theme import NEUTRAL
-from metakd.analysis.comparison import Comparison, no_data
+from metakd.analysis.comparison import Comparison, main_comparison, no_data
 from metakd.analysis.questions import QUESTIONS
-from metakd.analysis.questions.learner import main_comparison
 from metakd.analysis.statistics.intervals import Interval
 from metakd.analysis.summary import Summary
 from metakd.analysis.wording import at_start

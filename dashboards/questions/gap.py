@@ -23,7 +23,7 @@ from dashboards.questions.elements import (
 )
 from dashboards.svg import interval_bar, nice_step, reach
 from dashboards.terminal import new_table, usual_tables
-from dashboards.theme import BAD, GOOD, NEUTRAL
+from dashboards.theme import BAD, GOOD, NEUTRAL, own_style
 from metakd.analysis.along import Level
 from metakd.analysis.questions.gap import asked_learner
 from metakd.analysis.questions.gap_numbers import LevelGap, LevelGaps, StrategyGap
@@ -71,7 +71,7 @@ def opening(summary: Summary) -> Opening:
         return Opening()
     return Opening(
         tone=_gap_tone(gap),
-        drawing=levels_plot(gap, summary.fixed_tau),
+        drawing=levels_plot(gap),
         keys=_gap_keys(gap, summary),
         sections=("questions/gap", "more", "baselines"),
         page="gap",
@@ -121,8 +121,8 @@ def _kept(gap: LevelGap) -> Sequence[int]:
     if last < MOST_LEVELS:
         return range(last + 1)
     chosen = [level.name for level in gap.levels].index(gap.chosen)
-    told = [0, chosen, last, last - 1, 1, 2]
-    return sorted(list(dict.fromkeys(told))[:MOST_LEVELS])
+    kept = [0, chosen, last, last - 1, 1, 2]
+    return sorted(list(dict.fromkeys(kept))[:MOST_LEVELS])
 
 
 def _head(level: Level, width: int) -> str:
@@ -135,8 +135,8 @@ def _reached(reached: Interval, measure: str) -> str:
 
 
 def _words(gap: StrategyGap) -> str:
-    told = [gap.verdict] + ([] if gap.mended in (None, "nothing to mend") else [str(gap.mended)])
-    return "\n".join(wrap("; ".join(told), WORDS_WIDTH))
+    words = [gap.verdict] + ([] if gap.mended in (None, "nothing to mend") else [str(gap.mended)])
+    return "\n".join(wrap("; ".join(words), WORDS_WIDTH))
 
 
 def _gap_tone(gap: LevelGap) -> str:
@@ -167,8 +167,8 @@ def _gap_keys(gap: LevelGap, summary: Summary) -> tuple[KeyFigure, ...]:
     if gap.measure == "gain":
         shown = reference if learner is None else learner
         where = f"Gain under {gap.levels[-1].name}"
-        told = "at the default τ" if learner is None else way
-        keys.append(interval_key(where, shown.by_level[-1], (f"over no teacher, {told}",)))
+        where_tau = "at the default τ" if learner is None else way
+        keys.append(interval_key(where, shown.by_level[-1], (f"over no teacher, {where_tau}",)))
     else:
         keys.append(compute_key(headline_comparison(summary)))
     return tuple(keys)
@@ -192,7 +192,7 @@ def _gap_rows(gap: LevelGap, margin_pp: float) -> tuple[GapRow, ...]:
     )
 
 
-def levels_plot(gap: LevelGap, fixed_tau: float) -> Markup | None:
+def levels_plot(gap: LevelGap) -> Markup | None:
     """Draws what students reach at each level; None below two known points of any strategy."""
     by_name = {each.strategy: each for each in gap.strategies}
     shown = [by_name[name] for name in SHOWN if name in by_name]
@@ -224,7 +224,7 @@ def levels_plot(gap: LevelGap, fixed_tau: float) -> Markup | None:
             for x, y in curve
         ]
         ends.append((curve[-1], each.strategy))
-    names = {"meta": "learned", "grid": "grid", "fixed": f"fixed τ = {fixed_tau:g}"}
+    names = {each.strategy: own_style(each.strategy).name for each in shown}
     heights = apart([y for (_, y), _ in ends])
     parts += [
         f'<text class="label {name}" x="{x + 11:.1f}" y="{y + 4:.1f}">{names[name]}</text>'

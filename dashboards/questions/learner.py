@@ -32,13 +32,6 @@ TOP, ROW = 62, 38
 LEFT_OUT = "ce"
 # What else the terminal's table of settings shows of a study that ran it.
 SHOWN = ("ce", SINGLE, "meta")
-HEADS = {
-    "ce": "CE",
-    SINGLE: "best single",
-    "mean_losses": "mean losses",
-    "fixed": "fixed",
-    "meta": "learned τ",
-}
 
 
 @dataclass(frozen=True)
@@ -161,11 +154,11 @@ def strategies_table(
 
 def settings_table(summary: Summary) -> Table:
     """Returns test accuracies in % by setting, and the learner minus its main baseline."""
-    learner, baseline = summary.learner, summary.baseline
+    learner, baseline, styles = summary.learner, summary.baseline, styles_in(summary)
     further = (name for name in SHOWN if name in summary.strategies and name != baseline)
     shown = [*further, baseline, learner]
-    numbers = ["n train", *(HEADS.get(name, name) for name in shown)]
-    numbers.append(f"{learner} − {HEADS.get(baseline, baseline)}")
+    heads = [styles[name].name if name in styles else name for name in shown]
+    numbers = ["n train", *heads, f"{heads[-1]} − {heads[-2]}"]
 
     def rows() -> Iterator[tuple[str, ...]]:
         for setting in summary.settings:

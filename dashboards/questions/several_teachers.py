@@ -18,7 +18,7 @@ from dashboards.questions.learner import (
 from dashboards.svg import interval_bar, reach, swatch
 from dashboards.terminal import new_table, wrapped
 from dashboards.theme import badge_tone, teacher_styles
-from metakd.analysis.questions.learner import main_comparison
+from metakd.analysis.comparison import main_comparison
 from metakd.analysis.questions.several_teachers import Ensemble, SingleTeacher
 from metakd.analysis.rows import SINGLE
 from metakd.analysis.summary import Summary

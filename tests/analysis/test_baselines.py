@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from made_up_study import MadeUpLeg, MadeUpSearch
+from made_up_study import MadeUpSearch, MadeUpSegment
 from rich.console import Console
 
 from dashboards.terminal import other_strategies_table, usual_tables
@@ -31,7 +31,7 @@ def learned(table):
 
 
 def searching(strategy, *taus, **changes):
-    return MadeUpSearch(strategy, tuple(MadeUpLeg(tau) for tau in taus), **changes)
+    return MadeUpSearch(strategy, tuple(MadeUpSegment(tau) for tau in taus), **changes)
 
 
 def rising(method, tau, setting, seed):
@@ -70,7 +70,7 @@ def test_equal_cost_by_hand(made_up) -> None:
     )
 
 
-def test_the_currency_that_leaves_more_legs_counts(made_up) -> None:
+def test_the_currency_that_leaves_more_segments_counts(made_up) -> None:
     study = made_up(accuracy=rising, searches=(searching("new", 3.0, 5.0, 7.0),))
     rows = [
         row | ({"student_compute_s": 5.0} if row["method"] == "mkd" else {}) for row in study.rows()
@@ -85,7 +85,7 @@ def test_the_currency_that_leaves_more_legs_counts(made_up) -> None:
 def test_what_has_no_whole_run_by_then_is_said(made_up) -> None:
     """Three members side by side, an epoch each in turn: after 1.6 runs none is done."""
     turns = tuple(
-        MadeUpLeg(tau, f"member-{tau}", until=epoch + 1, start=epoch)
+        MadeUpSegment(tau, f"member-{tau}", until=epoch + 1, start=epoch)
         for epoch in range(4)
         for tau in (2.0, 4.0, 3.0)
     )

@@ -1,6 +1,6 @@
 """How many labels strategies read, and for what."""
 
-from made_up_study import MadeUpLeg, MadeUpSearch, MadeUpStudy
+from made_up_study import MadeUpSearch, MadeUpSegment, MadeUpStudy
 from made_up_teaching import teaching_study
 
 from metakd.analysis.inventory import Counts, LabelUse, label_use
@@ -22,8 +22,8 @@ def test_a_grid_chooses_by_held_out_labels_and_a_single_run_uses_none() -> None:
 
 
 def test_a_search_of_several_runs_chooses_and_a_quiz_teaches() -> None:
-    legs = (MadeUpLeg(2.0), MadeUpLeg(3.0))
-    searches = (MadeUpSearch("random", legs), MadeUpSearch("once", (MadeUpLeg(2.5),)))
+    segments = (MadeUpSegment(2.0), MadeUpSegment(3.0))
+    searches = (MadeUpSearch("random", segments), MadeUpSearch("once", (MadeUpSegment(2.5),)))
     chosen = label_use(table_of(MadeUpStudy(strategies=("fixed",), searches=searches)))
     assert chosen == (
         LabelUse(("fixed", "once"), TRAIN, None, None),

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from made_up_study import EPOCHS, STEPS, MadeUpLeg, MadeUpSearch
+from made_up_study import EPOCHS, STEPS, MadeUpSearch, MadeUpSegment
 
 from metakd.analysis.cost import cost_points, reached_by_strategy, shared_pairs
 from metakd.analysis.figures.degradations import degradation_curves
@@ -31,27 +31,27 @@ def by_tau(method, tau, setting, seed):
     return 0.5 + tau / 100, 0.9 - tau / 100
 
 
-def search(*legs, strategy="tomorrow", **changes):
-    return MadeUpSearch(strategy, tuple(legs), **changes)
+def search(*segments, strategy="tomorrow", **changes):
+    return MadeUpSearch(strategy, tuple(segments), **changes)
 
 
-WHOLE = search(MadeUpLeg(3.0), MadeUpLeg(6.0), MadeUpLeg(5.0))
+WHOLE = search(MadeUpSegment(3.0), MadeUpSegment(6.0), MadeUpSegment(5.0))
 # A bracket of three: one of them ends at the recipe's last epoch. 2.0 is the grid's own run.
 HALVED = search(
-    MadeUpLeg(2.0, until=1, is_covered=True),
-    MadeUpLeg(3.0, until=1),
-    MadeUpLeg(9.0, until=1),
-    MadeUpLeg(2.0, until=2, start=1, is_covered=True),
-    MadeUpLeg(3.0, until=2, start=1),
-    MadeUpLeg(3.0, start=2),
+    MadeUpSegment(2.0, until=1, is_covered=True),
+    MadeUpSegment(3.0, until=1),
+    MadeUpSegment(9.0, until=1),
+    MadeUpSegment(2.0, until=2, start=1, is_covered=True),
+    MadeUpSegment(3.0, until=2, start=1),
+    MadeUpSegment(3.0, start=2),
 )
-HALVED_TOO = search(*HALVED.legs, strategy="halved")
+HALVED_TOO = search(*HALVED.segments, strategy="halved")
 # Two members; after half of the epochs the second goes on from the first one's weights.
 POPULATION = search(
-    MadeUpLeg(1.0, "a", until=2),
-    MadeUpLeg(7.0, "b", until=2),
-    MadeUpLeg(1.0, "a", start=2),
-    MadeUpLeg(4.0, "ab", start=2),
+    MadeUpSegment(1.0, "a", until=2),
+    MadeUpSegment(7.0, "b", until=2),
+    MadeUpSegment(1.0, "a", start=2),
+    MadeUpSegment(4.0, "ab", start=2),
 )
 
 
@@ -84,12 +84,12 @@ def test_of_equal_validation_the_one_asked_first_is_taken(made_up) -> None:
     def flat(method, tau, setting, seed):
         return 0.5, tau / 10
 
-    for legs in ((5.0, 3.0), (3.0, 5.0)):
+    for segments in ((5.0, 3.0), (3.0, 5.0)):
         table = table_of(
-            made_up(accuracy=flat, searches=(search(*(MadeUpLeg(tau) for tau in legs)),))
+            made_up(accuracy=flat, searches=(search(*(MadeUpSegment(tau) for tau in segments)),))
         )
         found = reached_by_strategy(table, None)["tomorrow"]
-        assert (found.test_last == legs[0] / 10).all()
+        assert (found.test_last == segments[0] / 10).all()
 
 
 def test_the_order_of_rows_does_not_matter(made_up) -> None:
@@ -100,7 +100,9 @@ def test_the_order_of_rows_does_not_matter(made_up) -> None:
 
 def test_a_trial_counts_for_the_strategies_that_ran_it_alone(made_up) -> None:
     """A variant that learns is not taken for learning, nor a searched τ for the grid's."""
-    study = made_up(searches=(search(MadeUpLeg(4.0, "mkd-shared"), strategy="meta-shared"), WHOLE))
+    study = made_up(
+        searches=(search(MadeUpSegment(4.0, "mkd-shared"), strategy="meta-shared"), WHOLE)
+    )
     rows = [
         row | {"method": "mkd"} if row["method"] == "mkd-shared" else row for row in study.rows()
     ]
@@ -155,7 +157,7 @@ def test_a_recorded_failure_is_charged_what_it_left(made_up) -> None:
 
 
 def test_a_strategy_without_teacher_stands_beside_every_teacher(made_up) -> None:
-    asked = search(MadeUpLeg(None, "smooth"), has_teacher=False)
+    asked = search(MadeUpSegment(None, "smooth"), has_teacher=False)
     study = made_up(teachers=("big", "bigger"), scales=(1.0,), searches=(asked,))
     table = table_of(study)
     found = reached_by_strategy(table, None)["tomorrow"].test_last
@@ -187,7 +189,7 @@ def test_searches_that_the_study_does_not_ask_for_do_not_count(made_up, tmp_path
 
 
 def test_results_figures_and_settings_have_all_strategies(made_up) -> None:
-    halved = search(*HALVED.legs, strategy="halved")
+    halved = search(*HALVED.segments, strategy="halved")
     table = table_of(made_up(accuracy=by_tau, searches=(WHOLE, halved)))
     grid = choose(table)
     order = ["ce", "fixed", "grid", "meta", "tomorrow", "halved"]

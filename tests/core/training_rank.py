@@ -132,7 +132,7 @@ def batch(seed: int, rank: int, world: int, config: DistillerConfig) -> Batch:
     if isinstance(config, SeveralTeachersConfig):
         several = torch.stack([logits, logits.flip(1), 2 * logits.tanh()], dim=1)
         maps = (inputs, inputs[:, :, :2, :2].tanh(), inputs.abs().mean(dim=(2, 3), keepdim=True))
-        whole = Batch(inputs, whole.labels, None, several, maps if config.asks_features else ())
+        whole = Batch(inputs, whole.labels, None, several, maps if config.uses_features else ())
     return whole.each(lambda rows: rows[rank::world])
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from made_up_answers import ANSWERS, KEYS, TAUS, around
 from made_up_ensemble import ensemble_study
-from made_up_study import USUAL, MadeUpLeg, MadeUpSearch, MadeUpStudy
+from made_up_study import USUAL, MadeUpSearch, MadeUpSegment, MadeUpStudy
 from made_up_teaching import teaching_study
 
 from metakd.analysis.comparison import Baseline, Comparison
@@ -325,11 +325,15 @@ UNKNOWN = "a strategy <b>nobody</b> has heard of"
 
 def many_searches() -> tuple[MadeUpSearch, ...]:
     known = [name for name in USUAL if name not in ("ce", "fixed", "grid", "meta")]
-    halves = (MadeUpLeg(2.0, "h", until=2), MadeUpLeg(3.0, "h", until=2), MadeUpLeg(3.0, "h", 4, 2))
+    halves = (
+        MadeUpSegment(2.0, "h", until=2),
+        MadeUpSegment(3.0, "h", until=2),
+        MadeUpSegment(3.0, "h", 4, 2),
+    )
     return (
-        *(MadeUpSearch(name, (MadeUpLeg(3.0, f"m-{name}"),)) for name in known),
+        *(MadeUpSearch(name, (MadeUpSegment(3.0, f"m-{name}"),)) for name in known),
         MadeUpSearch(UNKNOWN, halves),
-        MadeUpSearch("open", (MadeUpLeg(5.0),), is_complete=False),
+        MadeUpSearch("open", (MadeUpSegment(5.0),), is_complete=False),
     )
 
 

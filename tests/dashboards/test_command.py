@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from html_page import Page
-from made_up_study import MadeUpLeg, MadeUpSearch, MadeUpStudy
+from made_up_study import MadeUpSearch, MadeUpSegment, MadeUpStudy
 
 from dashboards.__main__ import main
 from dashboards.export import ExportError
@@ -222,7 +222,7 @@ def test_watching_goes_on_while_a_search_does(
     """All its trials are there, and it may still ask for more."""
 
     def made(is_complete: bool) -> MadeUpStudy:
-        asked = MadeUpSearch("new", (MadeUpLeg(3.0),), is_complete=is_complete)
+        asked = MadeUpSearch("new", (MadeUpSegment(3.0),), is_complete=is_complete)
         return MadeUpStudy(scales=(1.0,), augmentations=("none",), seeds=1, searches=(asked,))
 
     out = made(False).write(tmp_path)

@@ -13,8 +13,8 @@ from typing import Any
 
 import pytest
 from made_up_study import (
-    MadeUpLeg,
     MadeUpSearch,
+    MadeUpSegment,
     MadeUpStudy,
     Row,
     deciding_study,
@@ -71,8 +71,8 @@ MADE_UP = {
         strategies=("fixed", "grid", "meta"),
         temperatures=(1.0, 4.0),
         searches=(
-            MadeUpSearch("meta-starts", (MadeUpLeg(1.0, "mkd"), MadeUpLeg(4.0, "mkd"))),
-            MadeUpSearch("align", (MadeUpLeg(None, "align"),)),
+            MadeUpSearch("meta-starts", (MadeUpSegment(1.0, "mkd"), MadeUpSegment(4.0, "mkd"))),
+            MadeUpSearch("align", (MadeUpSegment(None, "align"),)),
         ),
     ),
 }

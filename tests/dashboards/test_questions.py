@@ -142,13 +142,13 @@ def test_a_strategy_without_data_is_a_dash(summary: Summary) -> None:
     assert "no data" in page.words
     assert "None" not in page.words.replace("none", "")
     nothing = replace(gap, strategies=(replace(fixed, by_level=(NOTHING,) * 3),))
-    assert levels_plot(nothing, 4.0) is None
+    assert levels_plot(nothing) is None
 
 
 def test_names_are_escaped_and_told_to_who_does_not_see(summary: Summary) -> None:
     gap = teacher_gap()
     named = replace(gap, levels=(Level(HOSTILE), *gap.levels[1:]))
-    svg = str(levels_plot(named, 4.0))
+    svg = str(levels_plot(named))
     assert "<script" not in svg
     assert "meta 89.00, 90.00, 90.00" in svg
     reuse = ANSWERS["transfer"]
@@ -174,7 +174,7 @@ def test_names_of_levels_do_not_touch(summary: Summary, levels: int, letters: in
     level = Interval(90.0, None, None, 1, "")
     fixed = replace(gap.strategies[0], by_level=(level,) * levels)
     gap = replace(gap, levels=tuple(Level(name) for name in names), strategies=(fixed,))
-    svg = str(levels_plot(gap, 4.0))
+    svg = str(levels_plot(gap))
     found = re.findall(r'<text x="([\d.]+)" y="([\d.]+)" text-anchor="middle">([^<]+)<', svg)
     assert len(found) == len(names)
     by_line: dict[str, list[tuple[float, float]]] = {}

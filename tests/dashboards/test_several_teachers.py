@@ -11,7 +11,7 @@ from html_page import Page
 from hypothesis import given
 from hypothesis import strategies as st
 from made_up_ensemble import ENSEMBLE, TEACHERS, ensemble_study
-from made_up_study import MadeUpLeg, MadeUpSearch
+from made_up_study import MadeUpSearch, MadeUpSegment
 from rich.console import Console
 from verdict_words import said
 
@@ -82,7 +82,7 @@ def test_teachers_keep_their_colour_and_dash(whole: Summary) -> None:
     styles = teacher_styles(whole)
     assert list(styles) == list(TEACHERS)
     assert len({(style.colour, style.dash) for style in styles.values()}) == 3
-    several = [name for name, strategy in STRATEGIES.items() if strategy.asks_several]
+    several = [name for name, strategy in STRATEGIES.items() if strategy.takes_several]
     ours = {style.colour for name in several if (style := style_of(name)) is not None}
     assert len(ours) == len(several)
     assert not ours & {colour for colour, _, _ in TEACHER_STYLES[:4]}
@@ -218,7 +218,7 @@ CASES = {
     ),
     "no seconds": (("mmkd", "mean_losses"), {"overrides": {"student_compute_s": None}}),
     "an unfinished search": (("mmkd",), {"searches": (
-        MadeUpSearch("single", (MadeUpLeg(4.0, "kd small_net", teacher="small_net"),),
+        MadeUpSearch("single", (MadeUpSegment(4.0, "kd small_net", teacher="small_net"),),
                      is_complete=False),)}),
     "one teacher": (("mmkd", "mean_losses"), {"teachers": ("small_net",)}),
 }  # fmt: skip

@@ -33,7 +33,7 @@ def test_a_study_of_basic_strategies_has_no_searches(tmp_path):
     assert read_searches(tmp_path).schema.names == SEARCHES.names
 
 
-def test_a_leg_without_its_trial_is_refused(tmp_path):
+def test_a_segment_without_its_trial_is_refused(tmp_path):
     with pytest.raises(StoreError, match="every row of searches needs 'trial_id'"):
         write_searches(tmp_path, [{k: v for k, v in LEG.items() if k != "trial_id"}])
 

@@ -17,7 +17,7 @@ from metakd.core.distillers import (
     KDScheduleConfig,
 )
 from metakd.core.training import Recipe
-from metakd.strategies import STRATEGIES, Leg
+from metakd.strategies import STRATEGIES, Segment
 from metakd.study.board import AnyJob, Board
 from metakd.study.cases import Case, Job, Setting
 from metakd.study.curves import Curves
@@ -85,7 +85,7 @@ def spent(search: Searching) -> float:
 
 
 def grid_jobs(case: Case) -> list[Job]:
-    return [case.job(Leg(KDConfig(tau, tau))) for tau in TAUS]
+    return [case.job(Segment(KDConfig(tau, tau))) for tau in TAUS]
 
 
 def test_tpe_asks_run_after_run_and_sees_what_it_was_told() -> None:
@@ -132,8 +132,8 @@ def test_early_stopping_alone_runs_each_only_as_far_as_it_is_among_the_best() ->
             assert reached[tau] == EPOCHS
         if tau < min(order[:place]):
             assert reached[tau] == 2
-    legs = [leg for leg in ran if leg[0] == order[0]]
-    assert [(start, end) for _, start, end in legs] == [(0, 2), (2, 6), (6, 18)]
+    segments = [segment for segment in ran if segment[0] == order[0]]
+    assert [(start, end) for _, start, end in segments] == [(0, 2), (2, 6), (6, 18)]
 
 
 @pytest.mark.parametrize("name", ["optuna+asha", "pbt", "random", "optuna", "grid2d"])
@@ -279,7 +279,7 @@ ANSWERS = AnswersJob("bank", CONTENT, TEACHER, with_features=False)
 
 def planned(seed: int, bank: Bank | None, distiller: DistillerConfig) -> Job:
     case = replace(a_case(seed), bank=bank)
-    return (case if distiller.asks_teacher else case.without_teacher).job(Leg(distiller))
+    return (case if distiller.uses_teacher else case.without_teacher).job(Segment(distiller))
 
 
 def test_a_trial_waits_for_its_own_preparations_and_for_no_others() -> None:

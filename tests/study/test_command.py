@@ -78,10 +78,10 @@ def test_another_seed_and_more_strategies_run_only_what_is_new(
     assert all(row["is_complete"] for row in searches)
     rows = {row["trial_id"]: row for row in read_trials(out).to_pylist()}
     for search in {(row["strategy"], row["augmentation"], row["seed"]) for row in searches}:
-        legs = [r for r in searches if (r["strategy"], r["augmentation"], r["seed"]) == search]
-        spent = sum(leg["until_epoch"] - leg["from_epoch"] for leg in legs) / 2
+        segments = [r for r in searches if (r["strategy"], r["augmentation"], r["seed"]) == search]
+        spent = sum(segment["until_epoch"] - segment["from_epoch"] for segment in segments) / 2
         assert spent <= 2 if search[0] != "dkd" else spent == 1
-        assert any(rows[leg["trial_id"]]["status"] == "done" for leg in legs)
+        assert any(rows[segment["trial_id"]]["status"] == "done" for segment in segments)
     assert not (out / "checkpoints").exists()
     again = run(*words, "--dry-run", cwd=place)
     assert "30 in 2 settings × 3 seeds; 30 finished, 0 to run" in again.stdout

@@ -35,19 +35,19 @@ def accuracy(done: Trial, epoch: int) -> float:
 def test_a_longer_run_of_the_same_training_shows_every_epoch(
     tmp_path: Path, is_packed: bool
 ) -> None:
-    whole, leg, other = trial(2.0), trial(3.0, stop_after=2), trial(4.0)
-    for done in (whole, leg):
+    whole, segment, other = trial(2.0), trial(3.0, stop_after=2), trial(4.0)
+    for done in (whole, segment):
         commit(tmp_path, done)
     if is_packed:
         compact(tmp_path)
-    curves = Curves(StudyFolder(tmp_path), {whole.id, leg.id})
+    curves = Curves(StudyFolder(tmp_path), {whole.id, segment.id})
     for epochs in (1, 4):
         found = curves.val_acc(trial(2.0, stop_after=epochs))
         assert found == pytest.approx(accuracy(whole, epochs - 1))
         assert curves.covering(trial(2.0, stop_after=epochs)) == whole.id
     assert curves.val_acc(whole) == pytest.approx(accuracy(whole, 4))
-    assert curves.val_acc(leg) == pytest.approx(accuracy(leg, 1))
-    # A leg does not say what comes after it, nor anything of another temperature.
+    assert curves.val_acc(segment) == pytest.approx(accuracy(segment, 1))
+    # A segment does not say what comes after it, nor anything of another temperature.
     assert curves.val_acc(trial(3.0, stop_after=3)) is None
     assert curves.val_acc(other) is None
     # What is committed from now on is read when it is asked for.

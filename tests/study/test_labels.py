@@ -36,7 +36,7 @@ VARIANTS = {
         "learned temperatures", at_once(lambda _: [MKDConfig(meta_data="held_out")])
     ),
     "mmkd, judged by held-out samples": Strategy(
-        "learned weights", at_once(lambda _: [MMKDConfig(meta_data="held_out")]), asks_several=True
+        "learned weights", at_once(lambda _: [MMKDConfig(meta_data="held_out")]), takes_several=True
     ),
 }
 
@@ -94,7 +94,7 @@ def outcomes(
 ) -> Iterator[Outcome]:
     """Runs all that a strategy asks for in one setting and seed."""
     data = teachers[0].data
-    asked = teachers if strategy.asks_several else teachers[:1]
+    asked = teachers if strategy.takes_several else teachers[:1]
     setting = Setting(data, sampling, asked, "digit_cnn_tiny")
     image_shape, classes = (1, 8, 8), 10
     case = Case(setting, RECIPE, SEED, image_shape, classes, None, 107, 20, 1069)

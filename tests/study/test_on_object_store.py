@@ -95,7 +95,7 @@ def test_machines_that_share_an_object_store_only_run_a_study(
     assert all(searches["is_complete"].to_pylist())
     asked = set(read_study(here).planned_trials) | set(searches["trial_id"].to_pylist())
     assert finished_trials(here) >= asked
-    # A leg that its own training went on from stays, beside the longer run that shows all of it.
+    # A segment that its own training went on from stays, beside the longer run with all of it.
     others = read_trials(here, finished_trials(here) - asked)["status"].to_pylist()
     assert set(others) <= {"stopped"}
     assert set(read_trials(here)["status"].to_pylist()) == {"done", "stopped"}

@@ -339,28 +339,28 @@ def test_two_workers_with_half_of_each_batch_come_to_what_one_comes_to(
         assert steps[column].to_pylist() == pytest.approx(expected, rel=1e-3), column
 
 
-def require_one_training(folder: StudyFolder, leg: Job, whole: Job) -> None:
+def require_one_training(folder: StudyFolder, segment: Job, whole: Job) -> None:
     """Checks that a whole run has a stopped one as its beginning, and went on from there."""
     rows = {row["trial_id"]: row for row in read_trials(folder.out).to_pylist()}
-    first, last = rows[leg.trial.id], rows[whole.trial.id]
+    first, last = rows[segment.trial.id], rows[whole.trial.id]
     assert (first["status"], last["status"]) == ("stopped", "done")
     assert (first["test_acc_last"], first["test_acc_selected"]) == (None, None)
     assert (first["epochs"], last["epochs"]) == (4, 9)
     # A training that began anew would have begun later.
     assert first["started"] == last["started"]
-    curves = [read_steps(folder.out, [job.trial.id]).drop("trial_id") for job in (leg, whole)]
+    curves = [read_steps(folder.out, [job.trial.id]).drop("trial_id") for job in (segment, whole)]
     assert curves[1].slice(0, 4).equals(curves[0])
 
 
 def test_a_stopped_trial_goes_on_on_its_workers(on_two: OnTwo) -> None:
     heard, jobs = on_two.heard, on_two.jobs
-    leg, whole = jobs[0], jobs[3]
+    segment, whole = jobs[0], jobs[3]
     assert heard.reasons == {}
     assert heard.done_ids == [job.trial.id for job in jobs]
     # After its last epoch a trial reports once more, that it is committed.
-    assert heard.epochs[leg.trial.id] == [1, 2, 3, 4, 4]
+    assert heard.epochs[segment.trial.id] == [1, 2, 3, 4, 4]
     assert heard.epochs[whole.trial.id] == [5, 6, 7, 8, 9, 9]
-    require_one_training(on_two.folder, leg, whole)
+    require_one_training(on_two.folder, segment, whole)
 
 
 @pytest.mark.slow
@@ -369,10 +369,10 @@ def test_a_stopped_trial_goes_on_in_its_own_process_too(
 ) -> None:
     folder, plan = planned
     whole = learning(plan, 9, seed=10)
-    leg = stopped(whole, after=4)
-    for job in (leg, whole):
+    segment = stopped(whole, after=4)
+    for job in (segment, whole):
         assert run([job], folder, ONE, report_interval_s=0).done_ids == [job.trial.id]
-    require_one_training(folder, leg, whole)
+    require_one_training(folder, segment, whole)
 
 
 def alive(dashboard: str | None, named: str) -> list[int]:

@@ -15,7 +15,7 @@ from metakd.data.datasets import ImageDataset, open_dataset
 from metakd.data.splits import SplitError
 from metakd.models.names import student_ladder, teacher_ladder
 from metakd.results.seeds import seed_number
-from metakd.strategies import STRATEGIES, Choices, Leg, Search, Strategy
+from metakd.strategies import STRATEGIES, Choices, Search, Segment, Strategy
 from metakd.study.banks import RoomError, check_room
 from metakd.study.cost import expected_steps
 from metakd.study.options import MODES, BankPolicy, Mode
@@ -238,7 +238,7 @@ def test_of_all_strategies_those_that_do_not_fit_are_left_out_with_the_reason(
 ) -> None:
     plan = make_plan(replace(SPEC, strategies=("all",)), [digits])
     assert plan.left_out == {"grid2d": "it needs a budget of 4 runs, and has 2"}
-    of_several = {name for name, strategy in STRATEGIES.items() if strategy.asks_several}
+    of_several = {name for name, strategy in STRATEGIES.items() if strategy.takes_several}
     assert set(plan.spec.strategies) == set(STRATEGIES) - {"grid2d"} - of_several
     none = make_plan(replace(SPEC, strategies=("all",), teachers=("none",)), [digits])
     assert none.spec.strategies == ("ce",)
@@ -273,9 +273,12 @@ def test_a_new_strategy_is_one_file_and_one_line(
 ) -> None:
     def twice_as_hot(choices: Choices) -> Search:
         tau = choices.fixed_tau
-        (first, second) = yield [Leg(KDConfig(tau, tau)), Leg(KDConfig(2 * tau, 2 * tau), 1)]
+        (first, second) = yield [
+            Segment(KDConfig(tau, tau)),
+            Segment(KDConfig(2 * tau, 2 * tau), 1),
+        ]
         if second > first:
-            yield [Leg(KDConfig(2 * tau, 2 * tau))]
+            yield [Segment(KDConfig(2 * tau, 2 * tau))]
 
     new = Strategy("twice as hot, if better", twice_as_hot, is_searcher=True, min_runs=2)
     monkeypatch.setitem(STRATEGIES, "hotter", new)

@@ -22,7 +22,7 @@ from metakd.testing.strategy import check_strategy
 from metakd.train.folder import StudyFolder
 from metakd.train.trial import Trial
 
-OF_SEVERAL = [name for name, strategy in STRATEGIES.items() if strategy.asks_several]
+OF_SEVERAL = [name for name, strategy in STRATEGIES.items() if strategy.takes_several]
 MODELS = ("digit_mlp", "digit_cnn_small", "digit_cnn_deep")
 SPEC = StudySpec(
     name="s",

@@ -285,7 +285,7 @@ def test_a_distiller_of_ones_own_passes_without_being_registered() -> None:
     @dataclass(frozen=True)
     class SmoothingConfig:
         method: ClassVar[str] = "smoothing"
-        asks_teacher: ClassVar[bool] = False
+        uses_teacher: ClassVar[bool] = False
         min_classes: ClassVar[int] = 2
 
         def build(self) -> Distiller:

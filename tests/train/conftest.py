@@ -40,5 +40,5 @@ def prepared(tmp_path_factory: pytest.TempPathFactory) -> Prepared:
         distiller=KDConfig(),
         seed=4,
     )
-    assert CrossEntropyConfig.asks_teacher is False
+    assert CrossEntropyConfig.uses_teacher is False
     return Prepared(folder, trial)

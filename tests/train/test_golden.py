@@ -97,7 +97,7 @@ def curve(name: str, folder: StudyFolder, several: Trial) -> Golden:
     trial = replace(
         several,
         further_teachers=further,
-        teacher=several.teacher if distiller.asks_teacher else None,
+        teacher=several.teacher if distiller.uses_teacher else None,
         distiller=distiller,
         sampling=replace(several.sampling, augmentation=augmentation),
         recipe=recipe,

@@ -149,7 +149,7 @@ def test_the_same_trial_gives_the_same_run_bitwise(
     prepared: Any, distiller: DistillerConfig
 ) -> None:
     folder, trial = prepared
-    teacher = trial.teacher if distiller.asks_teacher else None
+    teacher = trial.teacher if distiller.uses_teacher else None
     trial = replace(trial, distiller=distiller, teacher=teacher)
     assert numbers(run_trial(trial, folder, None)) == numbers(run_trial(trial, folder, None))
 
@@ -174,7 +174,7 @@ def test_every_method_starts_from_the_same_weights_and_sees_the_same_batches(
 
     monkeypatch.setattr(student_module, "Training", spy)
     for distiller in (CrossEntropyConfig(), KDConfig(tau_s=1.0), MKDConfig()):
-        teacher = trial.teacher if distiller.asks_teacher else None
+        teacher = trial.teacher if distiller.uses_teacher else None
         with pytest.raises(InterruptedError):
             run_trial(replace(trial, distiller=distiller, teacher=teacher), folder, None)
     (weights, stream), *others = seen

@@ -1,6 +1,6 @@
 """A learner against its baselines, paired by setting and seed: as a whole and at equal cost."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -82,8 +82,9 @@ class Baseline:
             None without a result.
         runs_charged: What it costs in plain runs, by student-step equivalents, likewise.
         overall: Learning against all that it ran.
-        equal_cost: Learning minus what it had found when it had spent what learning costs, the leg
-            in which it spent that run to its end; over the pairs in which a run was done by then.
+        equal_cost: Learning minus what it had found when it had spent what learning costs, the
+            segment in which it spent that run to its end; over the pairs in which a run was done
+            by then.
         equal_cost_unready: Pairs in which none was.
         p_value: Two-sided t test of ``overall.effect`` against 0; None where it has no interval.
         p_holm: The same after Holm's correction over all strategies of the table.
@@ -209,7 +210,7 @@ def no_data(name: str, label: str) -> Comparison:
     return Comparison(name, label, nothing, nothing, None, "no data", None, None, 0)
 
 
-# With the learned temperature two of the strategies that a plan knows are compared elsewhere.
+# The learned temperature is compared with two strategies in ``Summary.comparisons``.
 COMPARED_ELSEWHERE = {"meta": ("fixed", "grid")}
 
 
@@ -218,8 +219,8 @@ def compare_baselines(
 ) -> tuple[Baseline, ...]:
     """Compares what learns with every strategy that ``compare`` leaves out, in the study's order.
 
-    Both families of p-values, of whole searches and at equal cost, are corrected for the number of
-    strategies (Holm).
+    Both families of p-values, of whole strategies and at equal cost, are corrected for the number
+    of strategies (Holm).
 
     Args:
         table: The study.
@@ -265,16 +266,16 @@ def compare_baselines(
 
 
 def found_at_equal_cost(learned: Reached, runs: StrategyRuns) -> Matrix:
-    """Returns what a search had found when it had spent what learning costs, ``[setting, seed]``.
+    """Returns what a strategy had found when it had spent what learning costs, ``[setting, seed]``.
 
     That is what the median learned run of the setting costs, failed ones shared, in the currency
-    that leaves the search more segments; the one in which it is spent is run to its end. Only runs
-    that were done by then count. NaN where there is none, where the search is incomplete, and where
-    no learned run says what it costs; a strategy of one run has that run, whatever it cost.
+    that leaves it more segments; the one in which it is spent is run to its end. Only runs that
+    were done by then count. NaN where there is none, where the strategy is incomplete, and where
+    the cost of no learned run is known; a strategy of one run has that run, whatever it cost.
 
     Args:
         learned: What learning reached, and cost.
-        runs: The search.
+        runs: The strategy.
 
     Returns:
         Test accuracies at the last epoch, fractions.
@@ -310,7 +311,7 @@ def grid_at_equal_cost(table: StudyTable, grid: Grid, learned: Reached) -> Matri
 
 
 def segments_paid_for(costs: Matrix, budget: Matrix) -> NDArray[np.intp]:
-    """Returns how many segments a search begins before a budget is spent; 0 where it is unknown.
+    """Returns how many segments a strategy begins before a budget is spent; 0 where it is unknown.
 
     Args:
         costs: Of each segment, in order, 0 where there is none, ``[segment, setting, seed]``.
@@ -363,3 +364,8 @@ def runs_charged(table: StudyTable, strategy: Reached | None) -> float | None:
         return None
     in_steps = cost_in_plain_runs(table, strategy)[COSTS.index("step_equivalents")]
     return mean_or_none(in_steps)
+
+
+def main_comparison(baselines: Sequence[Baseline], baseline: str) -> Comparison | None:
+    """Returns the comparison with a baseline; None where the study lacks it."""
+    return next((each.overall for each in baselines if each.strategy == baseline), None)

@@ -19,8 +19,8 @@ class CostPoint:
     """Accuracy for compute, averaged over settings: a strategy after ``runs`` of its runs.
 
     For the grid, ``runs`` = k means the expected test accuracy of the validation best of k
-    temperatures, over all subsets of size k (exact). Of any other search they are the runs that it
-    began, the median over pairs.
+    temperatures, over all subsets of size k (exact). Of any other strategy they are the runs that
+    it began, the median over pairs.
     """
 
     strategy: str

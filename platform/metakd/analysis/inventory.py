@@ -48,7 +48,7 @@ class Inventory:
 
     Attributes:
         planned: Trials of all strategies, as far as they are known so far.
-        finished: Those committed, those that a search stopped among them.
+        finished: Those committed, those that a strategy stopped among them.
         failed: Those whose last attempt failed.
         not_run: The others.
         planned_pairs: Settings times seeds.

@@ -8,7 +8,7 @@ from metakd.results.seeds import seed_number
 from metakd.results.study import StudyRecord
 
 Row = Mapping[str, Any]
-# "stopped": by a search, before the recipe's last epoch; such a trial has no test scores.
+# "stopped": by a strategy, before the recipe's last epoch; such a trial has no test scores.
 DONE, STOPPED, FAILED = "done", "stopped", "failed"
 NO_RUN = -1
 COSTS = ("step_equivalents", "student_compute_s")

@@ -244,7 +244,7 @@ def scores_sentence(
     Args:
         strategies: Their names.
         settings: What they reach in each.
-        question: What the study asks.
+        question: The study's, as other questions name some strategies otherwise.
     """
     parts = []
     for strategy in strategies:

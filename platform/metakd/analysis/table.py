@@ -42,7 +42,7 @@ class StudyTable:
         seeds: Columns of every matrix.
         temperatures: The grid, ascending.
         fixed_tau: The default temperature.
-        strategies: Those that the study asks for.
+        strategies: The study's strategies, in its order.
         margin_pp: What counts as equal: the study's margin, at least one test sample.
         train_samples: Size of the training subset, by setting; 0 while nothing has run.
         held_out_samples: How many samples are held out, likewise; 0 where runs do not say what

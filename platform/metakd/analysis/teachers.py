@@ -10,7 +10,7 @@ BETWEEN = "+"
 
 
 def members(teachers: str | None) -> tuple[str, ...]:
-    """Returns the models in the order in which they are asked; none without a teacher."""
+    """Returns the models in the order of the setting; none without a teacher."""
     return () if teachers is None else tuple(teachers.split(BETWEEN))
 
 

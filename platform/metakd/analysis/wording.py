@@ -35,7 +35,7 @@ def scale_in_words(scale: float) -> str:
 
 
 def counted(number: int, noun: str, plural: str | None = None) -> str:
-    """Returns "1 temperature", "5 temperatures", or "5 searches" where the plural is given."""
+    """Returns "1 temperature", "5 temperatures", or "5 strategies" where the plural is given."""
     return f"{number} {noun if number == 1 else plural or f'{noun}s'}"
 
 

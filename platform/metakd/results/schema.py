@@ -106,7 +106,7 @@ STEPS = pa.schema(
     ]
 )
 
-# One row a leg: a part of a run, from an epoch on, that a strategy asked for in a setting and seed.
+# One row a segment: a part of a run, from an epoch on, of a strategy in a setting and seed.
 SEARCHES = pa.schema(
     [
         pa.field("strategy", pa.string(), nullable=False),
@@ -116,7 +116,7 @@ SEARCHES = pa.schema(
         pa.field("teacher", pa.string()),  # null: the strategy asks none
         pa.field("student", pa.string(), nullable=False),
         pa.field("seed", pa.int32(), nullable=False),
-        pa.field("position", pa.int32(), nullable=False),  # its place in the order of asking
+        pa.field("position", pa.int32(), nullable=False),  # its place in the strategy's order
         pa.field("trial_id", pa.string(), nullable=False),  # the trial that covers it
         pa.field("from_epoch", pa.int32(), nullable=False),  # epochs that came before, paid already
         pa.field("until_epoch", pa.int32(), nullable=False),  # epochs of the run after it

@@ -8,7 +8,7 @@ A new strategy is a file with a :class:`~metakd.strategies.strategy.Strategy` an
 """
 
 from metakd.registry import Registry
-from metakd.strategies.strategy import Choices, Leg, Search, Strategy, StrategyError, Style
+from metakd.strategies.strategy import Choices, Search, Segment, Strategy, StrategyError, Style
 
 _PLACES = {
     "ce": "ce:CE",
@@ -59,7 +59,7 @@ def label_of(name: str, question: str = "") -> str:
 
     Args:
         name: Its name.
-        question: What the study asks.
+        question: The study's, as other questions name some strategies otherwise.
     """
     if name not in STRATEGIES:
         return name
@@ -68,12 +68,23 @@ def label_of(name: str, question: str = "") -> str:
     return label or name
 
 
+def headline_name(name: str, question: str = "") -> str:
+    """Returns what headlines call a strategy.
+
+    Args:
+        name: Its name.
+        question: The study's, as other questions name some strategies otherwise.
+    """
+    known = STRATEGIES[name].headline if name in STRATEGIES else ""
+    return known or label_of(name, question)
+
+
 def style_of(name: str, question: str = "") -> Style | None:
     """Returns how figures name and draw a strategy; None where it has no style of its own.
 
     Args:
         name: Its name.
-        question: What the study asks.
+        question: The study's, as other questions name some strategies otherwise.
     """
     style = STRATEGIES[name].style if name in STRATEGIES else None
     if style is None or question not in STRATEGIES[name].names_in:
@@ -84,11 +95,12 @@ def style_of(name: str, question: str = "") -> Style | None:
 __all__ = [
     "STRATEGIES",
     "Choices",
-    "Leg",
     "Search",
+    "Segment",
     "Strategy",
     "StrategyError",
     "Style",
+    "headline_name",
     "label_of",
     "style_of",
 ]

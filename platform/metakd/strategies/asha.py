@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from metakd.strategies.strategy import Choices, Leg, Search, Strategy, Style
+from metakd.strategies.strategy import Choices, Search, Segment, Strategy, Style
 from metakd.strategies.tpe import new_search, plain_kd, temperatures
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ class Asha:
 
     def run(
         self, trial: "optuna.trial.Trial", distiller: "DistillerConfig"
-    ) -> Generator[list[Leg], list[float], None]:
+    ) -> Generator[list[Segment], list[float], None]:
         """Runs one configuration for as long as it is among the best, or the budget lasts.
 
         Args:
@@ -65,7 +65,7 @@ class Asha:
             cost = (end - done) / self._choices.epochs
             if self.spent + cost > self._choices.budget + 1e-9:
                 break
-            (val_acc,) = yield [Leg(distiller, end if end < self._choices.epochs else None)]
+            (val_acc,) = yield [Segment(distiller, end if end < self._choices.epochs else None)]
             self.spent, done = self.spent + cost, end
             trial.report(val_acc, step=end)
             if end < self._choices.epochs and trial.should_prune():

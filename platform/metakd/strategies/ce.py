@@ -19,5 +19,5 @@ CE = Strategy(
     at_once(_config),
     label="no teacher",
     style=Style("no teacher", "@ce", "triangle-up", "dot"),
-    asks_teacher=False,
+    uses_teacher=False,
 )

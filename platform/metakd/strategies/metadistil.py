@@ -31,6 +31,7 @@ METADISTIL = Strategy(
     "a teacher that learns to teach (MetaDistil)",
     at_once(_taught()),
     label="the learning teacher",
+    headline="a teacher that learns to teach",
     style=Style("learning teacher", "@plum", "diamond", "solid"),
 )
 NO_PILOT = Strategy(

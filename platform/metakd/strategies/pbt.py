@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from metakd.strategies.strategy import Choices, Leg, Search, Strategy, Style
+from metakd.strategies.strategy import Choices, Search, Segment, Strategy, Style
 
 if TYPE_CHECKING:
-    from metakd.core.distillers.kd_schedule import Segment
+    from metakd.core.distillers.kd_schedule import Segment as Part
 
 ROUNDS = 8
 SELECTED = 4
@@ -34,13 +34,13 @@ def _search(choices: Choices) -> Search:
     size = int(choices.budget)
     # One in each of as many equal parts of the range: few draws can lie badly.
     places = (np.arange(size) + draws.uniform(size=size)) / size
-    population: list[tuple[Segment, ...]] = [
+    population: list[tuple[Part, ...]] = [
         ((0, float(tau)),) for tau in np.exp(np.log(low) + places * np.log(high / low))
     ]
     ends = _ends(choices.epochs)
     for end in ends:
         until = end if end < choices.epochs else None
-        val_accs = yield [Leg(scheduled(taus, choices.alpha), until) for taus in population]
+        val_accs = yield [Segment(scheduled(taus, choices.alpha), until) for taus in population]
         if until is None:
             return
         ranked = np.argsort(-np.asarray(val_accs), kind="stable")

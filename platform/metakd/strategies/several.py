@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from metakd.strategies.strategy import Choices, Leg, Search, Strategy, Style, at_once
+from metakd.strategies.strategy import Choices, Search, Segment, Strategy, Style, at_once
 
 if TYPE_CHECKING:
     from metakd.core.distillers import DistillerConfig, MMKDConfig
@@ -18,7 +18,7 @@ def _each_alone(choices: Choices) -> Search:
 
     tau = choices.fixed_tau
     yield [
-        Leg(KDConfig(tau, tau, choices.alpha), teacher=teacher)
+        Segment(KDConfig(tau, tau, choices.alpha), teacher=teacher)
         for teacher in range(choices.teachers)
     ]
 
@@ -57,8 +57,8 @@ def _several(
         search,
         label=label,
         style=style,
-        asks_several=True,
-        asks_features=with_features,
+        takes_several=True,
+        uses_features=with_features,
         with_one_teacher=alone,
     )
 

@@ -1,9 +1,9 @@
-"""What a strategy is: a way to choose the temperature, as the runs that it asks for.
+"""What a strategy is: a way to choose the temperature, as the segments of runs that it takes.
 
-A strategy is a generator. It yields the legs that it wants run next, is sent what validation said
-after each of them, and goes on until it has nothing more to ask. It may know nothing else of the
-runs, and draws its random numbers from ``Choices.seed``: what it asks follows from what it was
-told. So it is continued by telling it again what is in the store, and keeps no state of its own.
+A strategy is a generator. It yields the segments to be run next, is sent the validation accuracy at
+the end of each, and goes on until it needs no more. It uses nothing else of the runs, and draws its
+random numbers from ``Choices.seed``: what it yields is a function of what it was sent. So it
+is resumed by sending it what the store holds, and keeps no state of its own.
 """
 
 from collections.abc import Callable, Generator, Mapping, Sequence
@@ -17,17 +17,17 @@ if TYPE_CHECKING:
 
 
 class StrategyError(UserError):
-    """A strategy asks for nothing, or for more than any sound one does."""
+    """A strategy yields no segment, or more than any sound one does."""
 
 
-class Leg(NamedTuple):
+class Segment(NamedTuple):
     """A run, or the part of it up to an epoch.
 
     Attributes:
         distiller: How the student is taught.
-        until: Epochs after which it is stopped; None runs it to its end. Asked again with more of
-            them, it goes on from there.
-        teacher: Which of the setting's teachers it asks, 0, 1, ...; None asks all of them.
+        until: Epochs after which it is stopped; None runs it to its end. Yielded again with more
+            of them, it goes on from there.
+        teacher: Which of the setting's teachers it has, 0, 1, ...; None takes all of them.
     """
 
     distiller: "DistillerConfig"
@@ -35,16 +35,16 @@ class Leg(NamedTuple):
     teacher: int | None = None
 
 
-Search = Generator[Sequence[Leg], Sequence[float], None]
-"""Yields legs, is sent the validation accuracy in [0, 1] at the end of each, in their order."""
+Search = Generator[Sequence[Segment], Sequence[float], None]
+"""Yields segments, is sent the validation accuracy in [0, 1] at the end of each, in order."""
 
 
 @dataclass(frozen=True)
 class Choices:
-    """What a strategy may know of its setting and seed.
+    """What a strategy depends on, beside validation accuracies, in its setting and seed.
 
     Attributes:
-        temperatures: The grid, ascending; its ends are the range of whoever searches between.
+        temperatures: The grid, ascending; its ends are the range to search.
         fixed_tau: The default temperature.
         alpha: Weight of the teacher's term.
         budget: What it may spend, in whole student runs.
@@ -96,15 +96,16 @@ class Strategy:
 
     Attributes:
         about: What it does, in a few words.
-        search: Starts it in one setting and seed.
+        search: Returns its generator in one setting and seed.
         label: What sentences call it, "the grid" say; empty takes its name.
+        headline: What headlines call it, where that says more; empty takes its label.
         style: How figures name and draw it; None takes what is free.
         names_in: The same two, label and name, in questions that put it in another light.
-        asks_teacher: Whether its runs ask a teacher.
-        asks_several: Whether it makes sense with several teachers, and with several alone.
-        asks_features: Whether its runs ask for the teachers' features.
+        uses_teacher: Whether its runs have a teacher.
+        takes_several: Whether it makes sense with several teachers, and with several alone.
+        uses_features: Whether its runs use the teachers' features.
         with_one_teacher: What a strategy of several is where there is one.
-        is_searcher: Whether it spends a budget; the others ask for a number of runs of their own.
+        is_searcher: Whether it spends a budget; the others take a number of runs of their own.
         needs_range: Whether it needs temperatures to search between.
         min_classes: It makes no sense with fewer.
         min_runs: Nor with a smaller budget.
@@ -113,11 +114,12 @@ class Strategy:
     about: str
     search: Callable[[Choices], Search]
     label: str = ""
+    headline: str = ""
     style: Style | None = None
     names_in: Mapping[str, tuple[str, str]] = field(default_factory=dict)
-    asks_teacher: bool = True
-    asks_several: bool = False
-    asks_features: bool = False
+    uses_teacher: bool = True
+    takes_several: bool = False
+    uses_features: bool = False
     with_one_teacher: str = ""
     is_searcher: bool = False
     needs_range: bool = False
@@ -128,30 +130,30 @@ class Strategy:
 def at_once(
     configs: Callable[[Choices], Sequence["DistillerConfig"]],
 ) -> Callable[[Choices], Search]:
-    """Returns the search of a strategy whose runs are known before any of them is run."""
+    """Returns the generator of a strategy whose runs are all known at its start."""
 
     def search(choices: Choices) -> Search:
-        yield [Leg(config) for config in configs(choices)]
+        yield [Segment(config) for config in configs(choices)]
 
     return search
 
 
-def begin(strategy: Strategy, choices: Choices) -> tuple[Search, list[Leg]]:
-    """Returns a strategy's search, and what it asks for before it has been told anything.
+def begin(strategy: Strategy, choices: Choices) -> tuple[Search, list[Segment]]:
+    """Returns a strategy's generator, and its first segments.
 
     Raises:
-        StrategyError: If that is nothing.
+        StrategyError: If there are none.
     """
     search = strategy.search(choices)
-    legs = list(next(search, ()))
-    if not legs:
+    segments = list(next(search, ()))
+    if not segments:
         raise StrategyError(
-            f"a strategy ({strategy.about}) asks for nothing at its start: it has to yield a leg "
+            f"a strategy ({strategy.about}) runs nothing at its start: it has to yield a segment "
             "or more"
         )
-    return search, legs
+    return search, segments
 
 
-def first_legs(strategy: Strategy, choices: Choices) -> list[Leg]:
-    """Returns what a strategy asks for before it has been told anything; see ``begin``."""
+def first_segments(strategy: Strategy, choices: Choices) -> list[Segment]:
+    """Returns the first segments of a strategy; see ``begin``."""
     return begin(strategy, choices)[1]

@@ -5,7 +5,7 @@ Source: Bergstra et al. 2011 (NeurIPS 24).
 
 from typing import TYPE_CHECKING
 
-from metakd.strategies.strategy import Choices, Leg, Search, Strategy, Style
+from metakd.strategies.strategy import Choices, Search, Segment, Strategy, Style
 
 if TYPE_CHECKING:
     import optuna
@@ -55,7 +55,7 @@ def _search(choices: Choices) -> Search:
     study = new_search(choices)
     for _ in range(int(choices.budget)):
         trial = study.ask(temperatures(choices))
-        (val_acc,) = yield [Leg(plain_kd(trial, choices))]
+        (val_acc,) = yield [Segment(plain_kd(trial, choices))]
         study.tell(trial, val_acc)
 
 

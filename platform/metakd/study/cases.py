@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from metakd.core.distillers import MetaDistilConfig, SeveralTeachersConfig
 from metakd.core.recipe import Recipe
-from metakd.strategies import Choices, Leg
+from metakd.strategies import Choices, Segment
 from metakd.study.preparation import answers_job_id, teacher_job_id, views_job_id
 from metakd.study.spec import StudySpec
 from metakd.train.content import content_id
@@ -85,9 +85,9 @@ class Job:
     def live_teachers(self) -> tuple[TeacherSpec, ...]:
         """Teachers that answer at each of its steps: no bank has all of it, or they change."""
         distiller = self.trial.distiller
-        asks_features = isinstance(distiller, SeveralTeachersConfig) and distiller.asks_features
+        uses_features = isinstance(distiller, SeveralTeachersConfig) and distiller.uses_features
         is_taught = isinstance(distiller, MetaDistilConfig)
-        if self.bank is None or is_taught or (asks_features and not self.bank.has_features):
+        if self.bank is None or is_taught or (uses_features and not self.bank.has_features):
             return self.trial.teachers
         return ()
 
@@ -123,14 +123,14 @@ class Case:
         """The same for strategies that ask no teacher: one for all teachers."""
         return replace(self, setting=self.setting._replace(teachers=()))
 
-    def job(self, leg: Leg) -> Job:
-        """Returns a leg as a trial of this case."""
+    def job(self, segment: Segment) -> Job:
+        """Returns a segment as a trial of this case."""
         data, sampling, teachers, student = self.setting
-        if not leg.distiller.asks_teacher:
+        if not segment.distiller.uses_teacher:
             teachers = ()
-        elif leg.teacher is not None:
-            teachers = (teachers[leg.teacher],)
-        until = leg.until
+        elif segment.teacher is not None:
+            teachers = (teachers[segment.teacher],)
+        until = segment.until
         trial = Trial(
             data=data,
             sampling=sampling,
@@ -138,7 +138,7 @@ class Case:
             further_teachers=teachers[1:],
             student=student,
             recipe=self.recipe,
-            distiller=leg.distiller,
+            distiller=segment.distiller,
             seed=self.seed,
             stop_after=None if until is None or until >= self.recipe.epochs else until,
         )

@@ -14,7 +14,7 @@ from metakd.core.look_aheads import LookAheads
 from metakd.models.create import create_model
 from metakd.models.names import SMALL_SIDE, ImageShape, brings_weights, without_weights
 from metakd.models.outline import parameters_of, taking_images
-from metakd.strategies import Leg
+from metakd.strategies import Segment
 from metakd.study.board import Board
 from metakd.study.cases import Case, Job
 from metakd.study.plan import Opened, Plan
@@ -133,7 +133,9 @@ def _timed_step(
 
 def plain_run(case: Case) -> Job:
     """Returns a whole run at a fixed temperature: the unit that searches are charged in."""
-    return case.job(Leg(KDConfig(), teacher=0) if case.setting.teachers else Leg(KDConfig()))
+    return case.job(
+        Segment(KDConfig(), teacher=0) if case.setting.teachers else Segment(KDConfig())
+    )
 
 
 def work_left(board: Board) -> Iterator[tuple[Job, float]]:

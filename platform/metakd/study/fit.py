@@ -9,7 +9,7 @@ from metakd.data.datasets import ImageDataset
 from metakd.models.feature_shape import feature_shape
 from metakd.models.names import BETWEEN_TEACHERS, ImageShape
 from metakd.strategies import STRATEGIES, Strategy
-from metakd.strategies.strategy import first_legs
+from metakd.strategies.strategy import first_segments
 from metakd.study.cases import Case
 from metakd.study.spec import ALL, SpecError, StudySpec
 from metakd.train.trial import TeacherSpec
@@ -53,7 +53,7 @@ def asked_for_features(
         levels: The teachers, by level of their factor.
         dataset: What they teach.
     """
-    if not any(STRATEGIES[name].asks_features for name in spec.chosen):
+    if not any(STRATEGIES[name].uses_features for name in spec.chosen):
         return ()
     several = dict.fromkeys(t for level in levels if len(level) > 1 for t in level)
     return tuple(
@@ -65,19 +65,19 @@ def asked_for_features(
 
 def _misfit(name: str, strategy: Strategy, spec: StudySpec, case: Case) -> str | None:
     teachers = case.setting.teachers
-    if strategy.asks_teacher and not teachers:
+    if strategy.uses_teacher and not teachers:
         return "it asks a teacher, and there is none (--teachers none)"
-    if strategy.asks_several and len(teachers) == 1:
+    if strategy.takes_several and len(teachers) == 1:
         return (
             f"with one teacher it is {strategy.with_one_teacher}, since there is nothing to weigh: "
             f"give several at once, --teachers {teachers[0].model}{BETWEEN_TEACHERS}OTHER"
         )
-    if strategy.asks_teacher and not strategy.asks_several and len(teachers) > 1:
+    if strategy.uses_teacher and not strategy.takes_several and len(teachers) > 1:
         return (
             f"it asks one teacher, and this study gives it {case.setting.teachers_name} at once: "
             "single runs each of them"
         )
-    if strategy.asks_features:
+    if strategy.uses_features:
         models = [case.setting.student, *(teacher.model for teacher in teachers)]
         reasons = (_without_features(m, case.image_shape, case.num_classes) for m in models)
         reason = next((reason for reason in reasons if reason), None)
@@ -94,15 +94,15 @@ def _misfit(name: str, strategy: Strategy, spec: StudySpec, case: Case) -> str |
         return f"it needs a budget of {strategy.min_runs} runs, and has {spec.runs_to_spend:g}"
     if strategy.is_searcher:
         return None
-    legs = first_legs(strategy, case.choices(name, spec))
+    segments = first_segments(strategy, case.choices(name, spec))
     batch = min(case.recipe.batch_size, case.samples)
-    for leg in legs:
-        if isinstance(leg.distiller, MMKDConfig):
+    for segment in segments:
+        if isinstance(segment.distiller, MMKDConfig):
             try:
-                leg.distiller.require_batch(batch)
+                segment.distiller.require_batch(batch)
             except DrawError as error:
                 return f"{error}; mmkd has no buffer"
-    runs = len(legs)
+    runs = len(segments)
     if spec.budget is None:
         return None
     if runs > spec.budget:

@@ -23,7 +23,7 @@ from metakd.models.names import (
 )
 from metakd.results.seeds import stream_groups, stream_key, stream_starts
 from metakd.strategies import STRATEGIES, Choices
-from metakd.strategies.strategy import first_legs
+from metakd.strategies.strategy import first_segments
 from metakd.study.banks import BankSpec, bank_of, choose_modes
 from metakd.study.cases import Case, Job, Setting
 from metakd.study.defaults import Recipes, recipes_for
@@ -99,8 +99,8 @@ class Plan:
         found = []
         for name, case in self.strategy_runs:
             choices = case.choices(name, self.spec)
-            legs = first_legs(STRATEGIES[name], choices)
-            found.append(Beginning(choices, tuple(case.job(leg) for leg in legs)))
+            segments = first_segments(STRATEGIES[name], choices)
+            found.append(Beginning(choices, tuple(case.job(segment) for segment in segments)))
         return tuple(found)
 
     @cached_property
@@ -164,7 +164,7 @@ def make_plan(
     if len(set(names)) < len(names):
         raise SpecError(f"datasets must have different names, got {', '.join(names)}")
     asks = spec.teachers != (NO_TEACHER,) and any(
-        STRATEGIES[name].asks_teacher for name in spec.chosen
+        STRATEGIES[name].uses_teacher for name in spec.chosen
     )
     teachers = {each.data: _teachers(spec, each) if asks else ((),) for each in opened}
     settings = tuple(
@@ -193,7 +193,7 @@ def make_plan(
         students=tuple(dict.fromkeys(setting.student for setting in settings)),
     )
     strategy_runs = dict.fromkeys(
-        StrategyRun(name, case if STRATEGIES[name].asks_teacher else case.without_teacher)
+        StrategyRun(name, case if STRATEGIES[name].uses_teacher else case.without_teacher)
         for case in cases
         for name in strategies
     )
@@ -228,7 +228,7 @@ def expected_runs(name: str, case: Case, spec: StudySpec) -> float:
     strategy = STRATEGIES[name]
     if strategy.is_searcher:
         return spec.runs_to_spend
-    return len(first_legs(strategy, case.choices(name, spec)))
+    return len(first_segments(strategy, case.choices(name, spec)))
 
 
 def _open(spec: StudySpec, dataset: ImageDataset) -> Opened:

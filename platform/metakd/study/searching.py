@@ -1,22 +1,22 @@
-"""A strategy at work in one setting and seed: what it asked, and what it was told."""
+"""A strategy in one setting and seed: the segments that it yielded, and which are still to run."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
 from metakd.strategies import STRATEGIES
-from metakd.strategies.strategy import Choices, Leg, Strategy, StrategyError, begin
+from metakd.strategies.strategy import Choices, Segment, Strategy, StrategyError, begin
 from metakd.study.cases import Case, Job
 from metakd.study.plan import Plan
 from metakd.train.trial import Trial
 
-MOST_LEGS_A_RUN = 100
+MOST_SEGMENTS_A_RUN = 100
 
 
 class Searching:
-    """A search between its first leg and its last.
+    """A strategy between its first segment and its last.
 
-    It is the same at every run of a study: told the same, it asks the same.
+    It is the same at every run of a study: the same results give the same segments.
 
     Args:
         name: Of the strategy.
@@ -26,14 +26,14 @@ class Searching:
         first: The trials that it runs first, where they are known already.
 
     Raises:
-        StrategyError: If it asks for nothing.
+        StrategyError: If it yields nothing.
 
     Attributes:
         name: Of the strategy.
         case: The setting and seed.
-        behind: The legs that it has behind it, in the order of asking: run for it, or found.
-        waits_for: The legs that it has asked and was not told of yet.
-        is_complete: Whether it has nothing more to ask.
+        behind: The segments that have ended, in the strategy's order.
+        waits_for: Those that it yielded and that have not ended.
+        is_complete: Whether it needs no more.
         expected_runs: What it will spend, in whole runs, as far as can be said before.
     """
 
@@ -49,15 +49,15 @@ class Searching:
         self.case = case
         self.behind: list[Job] = []
         self.is_complete = False
-        self._search, legs = begin(strategy, choices)
-        self.expected_runs = choices.budget if strategy.is_searcher else float(len(legs))
+        self._search, segments = begin(strategy, choices)
+        self.expected_runs = choices.budget if strategy.is_searcher else float(len(segments))
         self._paid: dict[str, int] = {}
         self._answered = 0
-        self._asked = self._jobs(legs) if first is None else list(first)
-        self.waits_for = self._asked
+        self._yielded = self._jobs(segments) if first is None else list(first)
+        self.waits_for = self._yielded
 
     def wants(self, val_acc: Callable[[Trial], float | None]) -> list[Job]:
-        """Tells it what is known, and returns what it waits for; empty when it is complete.
+        """Sends it what is known, and returns what it waits for; empty when it is complete.
 
         Args:
             val_acc: Validation accuracy after a trial's last epoch, None where it has not run.
@@ -66,39 +66,40 @@ class Searching:
             StrategyError: If it goes on and on.
         """
         while not self.is_complete:
-            # Who asks for nothing, over and over, has no legs to count.
-            asked = max(self._answered, len(self.behind))
-            if asked > MOST_LEGS_A_RUN * (self.expected_runs + 1):
+            # One that yields nothing, over and over, has no segments to count.
+            rounds = max(self._answered, len(self.behind))
+            if rounds > MOST_SEGMENTS_A_RUN * (self.expected_runs + 1):
                 raise StrategyError(
-                    f"strategy {self.name!r} does not end: it has asked {self._answered} times, "
-                    f"{len(self.behind)} legs in all, and was to spend {self.expected_runs:g} runs"
+                    f"strategy {self.name!r} does not end: it has yielded {self._answered} times, "
+                    f"{len(self.behind)} segments in all, and was to spend {self.expected_runs:g} "
+                    "runs"
                 )
-            told = [val_acc(job.trial) for job in self._asked]
+            known = [val_acc(job.trial) for job in self._yielded]
             self.waits_for = [
-                job for job, value in zip(self._asked, told, strict=True) if value is None
+                job for job, value in zip(self._yielded, known, strict=True) if value is None
             ]
             if self.waits_for:
                 return self.waits_for
-            for job in self._asked:
+            for job in self._yielded:
                 own = job.trial.whole.id
                 self._paid[own] = max(self._paid.get(own, 0), job.trial.epochs)
-            self.behind += self._asked
+            self.behind += self._yielded
             self._answered += 1
             try:
-                legs = self._search.send([value for value in told if value is not None])
-                self._asked = self._jobs(legs)
+                segments = self._search.send([value for value in known if value is not None])
+                self._yielded = self._jobs(segments)
             except StopIteration:
-                self._asked, self.is_complete = [], True
+                self._yielded, self.is_complete = [], True
         return []
 
     @property
     def runs_to_come(self) -> float:
-        """What it is expected to ask for after what it has asked now, in whole runs."""
+        """What it is expected to yield after what it has yielded now, in whole runs."""
         if self.is_complete:
             return 0.0
         epochs = self.case.recipe.epochs
-        asked = [*self.behind, *self._asked]
-        spent = sum(job.trial.epochs - job.from_epoch for job in asked) / epochs
+        so_far = [*self.behind, *self._yielded]
+        spent = sum(job.trial.epochs - job.from_epoch for job in so_far) / epochs
         return max(0.0, self.expected_runs - spent)
 
     def trainings(self) -> set[str]:
@@ -107,13 +108,13 @@ class Searching:
         return {training for trial in stopped for training, _ in trial.origins}
 
     def rows(self, covering: Callable[[Trial], str]) -> Iterator[dict[str, Any]]:
-        """Yields its legs, also those that it waits for, as rows of ``schema.SEARCHES``.
+        """Yields its segments, also those that it waits for, as rows of ``schema.SEARCHES``.
 
         Args:
-            covering: Names the committed trial that a leg's epochs are in.
+            covering: Names the committed trial that a segment's epochs are in.
         """
         setting = self.case.setting
-        for position, job in enumerate([*self.behind, *self._asked]):
+        for position, job in enumerate([*self.behind, *self._yielded]):
             is_behind = position < len(self.behind)
             yield {
                 "strategy": self.name,
@@ -130,8 +131,8 @@ class Searching:
                 "is_complete": self.is_complete,
             }
 
-    def _jobs(self, legs: Sequence[Leg]) -> list[Job]:
-        return [self._after_what_is_paid(self.case.job(leg)) for leg in legs]
+    def _jobs(self, segments: Sequence[Segment]) -> list[Job]:
+        return [self._after_what_is_paid(self.case.job(segment)) for segment in segments]
 
     def _after_what_is_paid(self, job: Job) -> Job:
         if not self._paid:

@@ -198,7 +198,7 @@ class StudySpec:
         return tuple(
             name
             for name, strategy in STRATEGIES.items()
-            if not strategy.asks_teacher or strategy.asks_several == self.has_several_teachers
+            if not strategy.uses_teacher or strategy.takes_several == self.has_several_teachers
         )
 
     @property

@@ -1,4 +1,4 @@
-"""What every strategy has to do, whatever validation says."""
+"""What every strategy has to do, whatever the validation accuracies."""
 
 import random
 from collections.abc import Callable, Iterator, Sequence
@@ -18,21 +18,21 @@ from metakd.train.trial import DataSpec, TeacherSpec, Trial
 
 EPOCHS, CLASSES = 12, 5
 SEVERAL = 3
-"""Teachers of a strategy that asks several."""
+"""Teachers of a strategy that takes several."""
 BUDGETS = (1.0, 2.0, 5.0, 6.5)
 ROUNDING = 1e-9
 
-Told = Callable[[Trial], float]
-"""What validation says after a trial's last epoch, in [0, 1]."""
+Accuracies = Callable[[Trial], float]
+"""Validation accuracy after a trial's last epoch, in [0, 1]."""
 
 
 def check_strategy(strategy: Strategy, name: str = "it") -> None:
     """Checks that a strategy keeps to what a study needs of it.
 
-    At several budgets, and told random accuracies, equal ones and none but zeros: it ends; it asks
-    the same whenever it is told the same, whatever the state of the global random generators; it
-    has a whole run in the end; a searcher spends no more than its budget; its distillers ask a
-    teacher only if it says so, and want no more classes than it says.
+    At several budgets, and for random accuracies, equal ones and none but zeros: it ends; the same
+    accuracies give the same segments, whatever the state of the global random generators; it has a
+    whole run in the end; a searcher spends no more than its budget; its distillers use a teacher
+    only if it declares one, and need no more classes than it declares.
 
     Args:
         strategy: The strategy, registered or not.
@@ -42,13 +42,13 @@ def check_strategy(strategy: Strategy, name: str = "it") -> None:
         AssertionError: If a check fails; one sentence says which.
     """
     for budget in (budget for budget in BUDGETS if budget >= strategy.min_runs):
-        for told in (_drawn(7), _drawn(11), lambda trial: 0.5, lambda trial: 0.0):
+        for accuracies in (_drawn(7), _drawn(11), lambda trial: 0.5, lambda trial: 0.0):
             with _global_seed(1):
-                first = _run(strategy, name, budget, told)
+                first = _run(strategy, name, budget, accuracies)
             with _global_seed(2):
-                second = _run(strategy, name, budget, told)
+                second = _run(strategy, name, budget, accuracies)
             assert [job.trial.id for job in first] == [job.trial.id for job in second], (
-                f"{name} asks something else when it is told the same: draw from choices.seed only"
+                f"{name} yields other segments for the same accuracies: draw from choices.seed only"
             )
             _check(strategy, name, budget, first)
 
@@ -63,29 +63,29 @@ def _check(strategy: Strategy, name: str, budget: float, jobs: Sequence[Job]) ->
     )
     for trial in (job.trial for job in jobs):
         several = isinstance(trial.distiller, SeveralTeachersConfig)
-        assert strategy.asks_several or not several, (
-            f"{name} says that it asks one teacher, but its {trial.distiller.method} asks several"
+        assert strategy.takes_several or not several, (
+            f"{name} declares one teacher, but its {trial.distiller.method} takes several"
         )
-        asks_features = isinstance(trial.distiller, SeveralTeachersConfig) and (
-            trial.distiller.asks_features
+        uses_features = isinstance(trial.distiller, SeveralTeachersConfig) and (
+            trial.distiller.uses_features
         )
-        assert strategy.asks_features or not asks_features, (
-            f"{name} says that it asks no features, but its {trial.distiller.method} does"
+        assert strategy.uses_features or not uses_features, (
+            f"{name} declares no features, but its {trial.distiller.method} uses them"
         )
     for distiller in (job.trial.distiller for job in jobs):
-        assert strategy.asks_teacher or not distiller.asks_teacher, (
-            f"{name} says that it asks no teacher, but its {distiller.method} does"
+        assert strategy.uses_teacher or not distiller.uses_teacher, (
+            f"{name} declares no teacher, but its {distiller.method} uses one"
         )
         assert distiller.min_classes <= strategy.min_classes, (
-            f"{name} is said to need {strategy.min_classes} classes, but its {distiller.method} "
+            f"{name} declares {strategy.min_classes} classes or more, but its {distiller.method} "
             f"needs {distiller.min_classes}"
         )
 
 
-def _run(strategy: Strategy, name: str, budget: float, told: Told) -> list[Job]:
+def _run(strategy: Strategy, name: str, budget: float, accuracies: Accuracies) -> list[Job]:
     data = DataSpec("made up", "0")
     recipe = Recipe(epochs=EPOCHS)
-    count = SEVERAL if strategy.asks_several else 1
+    count = SEVERAL if strategy.takes_several else 1
     teachers = tuple(TeacherSpec(data, "teacher", "none", recipe, seed) for seed in range(count))
     setting = Setting(data, Sampling(1.0, "none"), teachers, "student")
     case = Case(
@@ -105,13 +105,13 @@ def _run(strategy: Strategy, name: str, budget: float, told: Told) -> list[Job]:
     try:
         search = Searching(name, strategy, case, choices)
         while wanted := search.wants(lambda trial: known.get(trial.id)):
-            known[wanted[0].trial.id] = told(wanted[0].trial)
+            known[wanted[0].trial.id] = accuracies(wanted[0].trial)
     except StrategyError as error:
         raise AssertionError(str(error)) from error
     return search.behind
 
 
-def _drawn(seed: int) -> Told:
+def _drawn(seed: int) -> Accuracies:
     """Returns accuracies without a pattern, the same for the same trial."""
     return lambda trial: derive_seed(seed, trial.id) / 2**63
 

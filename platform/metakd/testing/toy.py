@@ -52,9 +52,9 @@ class ToyBatches:
         logits = 2 * inputs @ normal((FEATURES, self._classes), -1)
         noise = normal((BATCH, self._classes), 1000 * self._seed + step + 500)
         labels = (logits + noise).argmax(dim=1)
-        whole = Batch(inputs, labels, logits if self._asks.asks_teacher else None)
+        whole = Batch(inputs, labels, logits if self._asks.uses_teacher else None)
         if isinstance(self._asks, SeveralTeachersConfig):
-            whole = self._of_several(whole, inputs, logits, self._asks.asks_features)
+            whole = self._of_several(whole, inputs, logits, self._asks.uses_features)
         return whole.each(lambda rows: rows[rank::world])
 
     def _of_several(

@@ -225,9 +225,9 @@ def training_batches(
 def _teachers(trial: Trial, folder: StudyFolder, bank: Bank | None) -> Teachers:
     distiller, kept_as = trial.distiller, trial.sampling.logits
     are_several = isinstance(distiller, SeveralTeachersConfig)
-    asks_features = isinstance(distiller, SeveralTeachersConfig) and distiller.asks_features
+    uses_features = isinstance(distiller, SeveralTeachersConfig) and distiller.uses_features
     kept = set() if bank is None else {LOGITS}
-    if bank is not None and bank.has_features and asks_features:
+    if bank is not None and bank.has_features and uses_features:
         kept.add(FEATURES)
 
     def opened(spec: TeacherSpec) -> Teacher:
@@ -236,7 +236,7 @@ def _teachers(trial: Trial, folder: StudyFolder, bank: Bank | None) -> Teachers:
             for name in sorted(kept)
             if bank is not None
         }
-        if asks_features and FEATURES not in kept:
+        if uses_features and FEATURES not in kept:
             return Teacher(stored, open_teacher_with_features(spec, folder, kept_as))
         if LOGITS in kept:
             return Teacher(stored)

@@ -41,7 +41,7 @@ class Prepared(NamedTuple):
         """Returns the trial with a distiller, and the teachers that it asks."""
         first, second = self.trial.teachers
         further = (second,) if isinstance(distiller, SeveralTeachersConfig) else ()
-        asked = first if distiller.asks_teacher else None
+        asked = first if distiller.uses_teacher else None
         return replace(self.trial, distiller=distiller, teacher=asked, further_teachers=further)
 
 

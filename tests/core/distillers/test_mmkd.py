@@ -202,7 +202,7 @@ def test_weights_are_reported_by_what_the_student_said_and_by_class(
     config: SeveralTeachersConfig,
 ) -> None:
     _, records = run(config)
-    for of in ("logits", "features")[: 1 + config.asks_features]:
+    for of in ("logits", "features")[: 1 + config.uses_features]:
         found = weights_of(records[2], of)
         assert (
             {"all", "right", "wrong"}

@@ -39,7 +39,7 @@ class AnytimeCurve:
 
     Averaged over the pairs in which every shown strategy is complete. A grid is tried in random
     order: the mean over orders, and the band that holds 80 % of them. Other searches are followed
-    in the order in which they asked.
+    in the order of their segments.
 
     Attributes:
         strategy: The strategy.

@@ -18,9 +18,9 @@ class LoggedSteps:
     """Lines of the steps table in order of trial and step; every array is (lines,).
 
     Attributes:
-        row: The trial, as a position in the rows that were asked for.
+        row: The trial, as a position in the given rows.
         step: Optimiser steps done.
-        columns: What was asked for, by name.
+        columns: The given columns, by name.
     """
 
     row: NDArray[np.intp]

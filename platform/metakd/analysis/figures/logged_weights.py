@@ -31,7 +31,7 @@ class LoggedWeights:
     """One line for each run, epoch, part and group of samples; every array has (lines,).
 
     Attributes:
-        row: The run, as a position in the rows that were asked for.
+        row: The run, as a position in the given rows.
         epoch: Its epoch.
         part: What is weighed, as a position in ``PARTS``.
         group: Among which samples: a position in ``GROUPS``, or behind them the class.

@@ -54,7 +54,7 @@ class WeightsCurve:
         strategy: The strategy.
         key: The setting.
         of: "logits" or "features".
-        teachers: Their names, in the order in which they are asked.
+        teachers: Their names, in the order of the setting.
         equal_share_pp: What each would have if all counted alike.
         seeds: How many runs.
         epochs: Epochs, from 0.
@@ -150,7 +150,7 @@ def teacher_weights(
     """Returns what strategies gave their teachers: by epoch, and at the end of training.
 
     Curves are by strategy, then what is weighed, then setting; the end is by strategy, then what is
-    weighed, then dataset and teachers. Only runs that asked several teachers are read.
+    weighed, then dataset and teachers. Only runs with several teachers are read.
 
     Args:
         out: The study's folder.
@@ -183,7 +183,7 @@ def shares(
         logged: Lines, all of one part.
         runs: Runs (S,), −1 where there is none.
         teachers: K.
-        along: Ascending epochs to tell apart (E,); None takes all lines together.
+        along: Ascending epochs to keep apart (E,); None takes all lines together.
 
     Returns:
         ``[group, epoch, seed, teacher]``, NaN where a run has no such sample.
@@ -222,11 +222,11 @@ def band(values: Matrix) -> WeightBand:
 
 
 def _of_several(table: StudyTable, runs: StrategyRuns) -> NDArray[np.intp]:
-    """Returns the run that validation chose, if it asked several teachers, ``[setting, seed]``."""
+    """Returns the run that validation chose, if it had several teachers, ``[setting, seed]``."""
     chosen = runs.best_row()
     for setting, seed in runs.cells():
-        asked = member_labels(table.rows[chosen[setting, seed]]["teacher"])
-        if len(asked) < 2 or asked != member_labels(table.settings[setting]["teacher"]):
+        labels = member_labels(table.rows[chosen[setting, seed]]["teacher"])
+        if len(labels) < 2 or labels != member_labels(table.settings[setting]["teacher"]):
             chosen[setting, seed] = NO_RUN
     return chosen
 

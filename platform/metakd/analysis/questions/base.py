@@ -23,7 +23,7 @@ class Results:
     """A study's results, as analyses take them.
 
     Attributes:
-        question: What the study asks.
+        question: Its name in ``QUESTIONS``.
         table: Its trials.
         grid: Its grid; None without one.
         reached: What each strategy reached.
@@ -122,10 +122,10 @@ def difference(results: Results, pair: Pair) -> Primary:
 
 
 def question_of(record: StudyRecord) -> Question:
-    """Returns what a study asks.
+    """Returns the question of a study.
 
     Raises:
-        StoreError: If it asks something else.
+        StoreError: If it is none of ``QUESTIONS``.
     """
     name = question_name(record)
     if name not in QUESTIONS:
@@ -137,7 +137,7 @@ def question_of(record: StudyRecord) -> Question:
 
 
 def question_name(record: StudyRecord) -> str:
-    """Returns what a study asks, by its name; stores of before ask "grid_vs_meta"."""
+    """Returns the name of a study's question; "grid_vs_meta" in stores of before."""
     return str(record.spec.get("question", "grid_vs_meta"))
 
 
@@ -145,7 +145,7 @@ def results_of(question: str, table: StudyTable, teachers: Sequence[TeacherScore
     """Returns a study's results.
 
     Args:
-        question: What it asks.
+        question: The name of its question.
         table: Its trials.
         teachers: How accurate its teachers are.
     """
@@ -159,7 +159,7 @@ def pair_of(question: Question, strategies: Sequence[str], reached: Mapping[str,
     """Returns which strategies are compared in everything that is said by setting.
 
     Args:
-        question: What the study asks.
+        question: The study's.
         strategies: Its strategies.
         reached: What these have reached.
     """

@@ -77,7 +77,6 @@ COMPARED = {
     ("augmentation", "gain"): "the gain over no teacher under {chosen} minus that under {last}",
     ("augmentation", "accuracy"): "accuracy under {chosen} minus that under {last}",
 }
-LEARNER_NAMES = {"meta": "learning the temperature", "grid": "a grid search"}
 AT_LAST = {
     "gain": "still a gain",
     "harm": "a harm",
@@ -151,7 +150,7 @@ def gap_verdict(evidence: Evidence, factor: str, gap: LevelGap | None) -> Verdic
             headline += f", maybe by less than {evidence.margin_pp:.2f} points,"
         headline += f" at the default τ = {evidence.fixed_tau:g}"
         if learner is not None and mended in MENDING:
-            headline += MENDING[mended].format(learner=LEARNER_NAMES[learner.strategy])
+            headline += MENDING[mended].format(learner=label_of(learner.strategy))
     where = f"in {held_there} of {len(gap.held)} combinations"
     if in_parts:
         headline += f" {where} taken by themselves; over all it is open"
@@ -176,7 +175,7 @@ def gap_verdict(evidence: Evidence, factor: str, gap: LevelGap | None) -> Verdic
 
 
 def asked_learner(gap: LevelGap) -> StrategyGap | None:
-    """Returns the strategy whose mending the study asks about: learning, or else the grid."""
+    """Returns the strategy whose mending the headline is about: learning, or else the grid."""
     by_name = {each.strategy: each for each in gap.strategies}
     return next((by_name[name] for name in LEARNERS if name in by_name), None)
 

@@ -1,11 +1,11 @@
-"""Whether better teachers, or stronger augmentations, make worse students, and who mends that.
+"""Whether better teachers, or stronger augmentations, make worse students, and what mends that.
 
 The contrast is between the last level and the one before it that validation puts first. That choice
 and the test accuracies come from the same students: a lucky level is chosen and then looks good on
 test. Every interval and p value of a contrast is therefore corrected for all the levels that could
 have been chosen (Bonferroni), which holds however validation and test depend on each other.
 
-One claim is what a study of a gap asks, by itself: that there is a drop at the default temperature.
+One claim is a gap's primary comparison, by itself: that there is a drop at the default temperature.
 Whether strategies drop less, the learned one among them, is corrected for their number (Holm).
 """
 
@@ -79,7 +79,7 @@ class LevelGap:
         measure: "accuracy", or "gain": accuracy minus that without a teacher.
         order: "teacher accuracy": levels by the teachers' own validation accuracy; or "study": as
             the study has them.
-        levels: The levels in that order; the last is what is asked about.
+        levels: The levels in that order; the last is compared with the best before it.
         held: Combinations of all else, in words.
         reference: The strategy whose gap it is: "fixed".
         chosen: The level before the last with the reference's best mean validation.
@@ -122,7 +122,7 @@ class LevelGaps(Answer):
 def level_gaps(results: Results, factor: str) -> LevelGaps | None:
     """Returns the gap along a factor, by accuracy and by gain.
 
-    Gains, along augmentations alone and where there are runs without a teacher, tell what
+    Gains, along augmentations alone and where there are runs without a teacher, separate what
     distillation loses from what the student loses anyway.
 
     Args:

@@ -1,4 +1,4 @@
-"""Studies with a learner of their own: what the parts of its method do, and the answer in words.
+"""Studies whose learner is no temperature: what the parts of its method do, and the verdict.
 
 The words are chosen by fixed rules from numbers already there.
 """
@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
-from metakd.analysis.comparison import Baseline, Comparison, minus_pp
+from metakd.analysis.comparison import Baseline, Comparison, main_comparison, minus_pp
 from metakd.analysis.cost import Reached
 from metakd.analysis.questions import QUESTIONS
 from metakd.analysis.questions.base import Analysis
@@ -32,7 +32,7 @@ from metakd.analysis.statistics.intervals import Interval
 from metakd.analysis.statistics.strata import mean_interval
 from metakd.analysis.table import StudyTable
 from metakd.analysis.wording import at_start, counted, listed, signed_pp, times
-from metakd.strategies import label_of
+from metakd.strategies import headline_name, label_of
 
 
 @dataclass(frozen=True)
@@ -78,8 +78,6 @@ class LearnerAnswer(Answer):
 
 
 NO_DIFFERENCE = "No difference shown"
-# Who has a longer name there.
-IN_HEADLINE = {"metadistil": "a teacher that learns to teach"}
 WITHOUT_INTERVAL = "Too few runs to tell {learner} from {baseline}"
 PARTS = {
     "teacher": "learning teachers",
@@ -122,7 +120,7 @@ class LearnerAnalysis(Analysis):
             return self._no_answer(evidence)
         question, name = evidence.question, evidence.pair.learner
         learner, baseline = label_of(name, question), label_of(main.baseline, question)
-        badge, in_headline = BADGES[main.accuracy_verdict], IN_HEADLINE.get(name, learner)
+        badge, in_headline = BADGES[main.accuracy_verdict], headline_name(name, question)
         headline = headline_of(
             main.accuracy_verdict, in_headline, baseline, evidence.margin_pp, hope="beats"
         )
@@ -167,11 +165,6 @@ class LearnerAnalysis(Analysis):
             )
         scores = scores_sentence(evidence.strategies, evidence.settings, question)
         return no_answer(evidence, badge, headline, scores)
-
-
-def main_comparison(baselines: Sequence[Baseline], baseline: str) -> Comparison | None:
-    """Returns the comparison with a baseline; None where the study lacks it."""
-    return next((each.overall for each in baselines if each.strategy == baseline), None)
 
 
 def _cost_sentence(
@@ -226,9 +219,9 @@ def _few(baselines: Sequence[Baseline], question: str) -> str:
     """Returns the first few with their differences, and how many more there are."""
     names = [label_of(baseline.strategy, question) for baseline in baselines]
     effects = [signed_pp(baseline.overall.effect.mean_pp or 0.0) for baseline in baselines]
-    told = [f"{name} ({effect})" for name, effect in zip(names, effects, strict=True)]
-    more = len(told) - SHOWN_NAMES
-    return listed(told if more < 2 else [*told[:SHOWN_NAMES], f"{more} more"])
+    shown = [f"{name} ({effect})" for name, effect in zip(names, effects, strict=True)]
+    more = len(shown) - SHOWN_NAMES
+    return listed(shown if more < 2 else [*shown[:SHOWN_NAMES], f"{more} more"])
 
 
 def _parts_sentence(parts: Sequence[Part]) -> str | None:
@@ -236,18 +229,18 @@ def _parts_sentence(parts: Sequence[Part]) -> str | None:
     judged = [part for part in parts if part.p_holm is not None]
     if not judged:
         return None
-    told = []
+    found = []
     for name, words in PARTS.items():
         here = [part for part in judged if part.part == name]
         for effect, verb in EFFECTS.items():
             shown = [_effect(part) for part in here if part.claim == effect]
-            told += [f"{words} {verb} ({listed(shown)})"] if shown else []
+            found += [f"{words} {verb} ({listed(shown)})"] if shown else []
         if here and all(part.claim == "no clear gap" for part in here):
-            told.append(
+            found.append(
                 f"{words} are not shown to do anything ({listed([_effect(p) for p in here])})"
             )
     corrected = f", corrected for {len(judged)} differences (Holm)" if judged[1:] else ""
-    return f"By parts, all else alike: {'; '.join(told)}{corrected}."
+    return f"By parts, all else alike: {'; '.join(found)}{corrected}."
 
 
 def _effect(part: Part) -> str:
@@ -255,17 +248,17 @@ def _effect(part: Part) -> str:
 
 
 def parts(
-    table: StudyTable, reached: Mapping[str, Reached], asked: Sequence[tuple[str, str, str]]
+    table: StudyTable, reached: Mapping[str, Reached], pairs: Sequence[tuple[str, str, str]]
 ) -> tuple[Part, ...]:
     """Returns what each part does, corrected for their number (Holm).
 
     Args:
         table: The study.
         reached: What its strategies have reached.
-        asked: A part, the strategy that has it, and the one that lacks it and is else the same;
-            those of strategies that the study does not ask for are passed over.
+        pairs: A part, the strategy that has it, and the one that lacks it and is else the same;
+            those of strategies that the study lacks are passed over.
     """
-    there = [part for part in asked if part[1] in reached and part[2] in reached]
+    there = [part for part in pairs if part[1] in reached and part[2] in reached]
     differences = [minus_pp(table, reached, having, lacking) for _, having, lacking in there]
     p_values = [mean_p_value(values, table.strata) for values in differences]
     effects = [mean_interval(values, table.strata) for values in differences]

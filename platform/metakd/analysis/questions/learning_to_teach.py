@@ -1,4 +1,4 @@
-"""What a study of a teacher that learns to teach answers beside its comparisons."""
+"""Whether a teacher that learns to teach makes a better student, and what becomes of it."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -116,8 +116,8 @@ def _after(table: StudyTable, before: Matrix) -> tuple[LearningTeacher, ...]:
 def _before_pp(table: StudyTable, teachers: Sequence[TeacherScore]) -> Matrix:
     """Returns the test accuracy of each setting's teacher, ``[setting, 1]``, NaN where unknown."""
     known = {(score.dataset, score.name): 100 * score.test_acc for score in teachers}
-    asked = [(setting["dataset"], str(setting["teacher"])) for setting in table.settings]
-    return np.array([[known.get(place, np.nan)] for place in asked])
+    places = [(setting["dataset"], str(setting["teacher"])) for setting in table.settings]
+    return np.array([[known.get(place, np.nan)] for place in places])
 
 
 def _after_pp(table: StudyTable) -> dict[str, Matrix]:
@@ -142,11 +142,11 @@ def _teacher_sentence(teachers: Sequence[LearningTeacher], learner: str) -> str 
         tested = corrected_for(each.p_holm for each in teachers)
         if tested > 1:
             corrected = f", corrected for {tested} strategies (Holm)"
-    told = f"{signed_pp(change.mean_pp)} points ({interval}){corrected}"
+    by = f"{signed_pp(change.mean_pp)} points ({interval}){corrected}"
     before, own = after - change.mean_pp, "The teacher’s own test accuracy"
     if found.changed in CHANGES:
-        return f"{own} {CHANGES[found.changed]} from {before:.2f} % to {after:.2f} %: {told}."
-    return f"{own} is not shown to change: {before:.2f} % before, {after:.2f} % after: {told}."
+        return f"{own} {CHANGES[found.changed]} from {before:.2f} % to {after:.2f} %: {by}."
+    return f"{own} is not shown to change: {before:.2f} % before, {after:.2f} % after: {by}."
 
 
 LEARNING_TO_TEACH = LearningToTeach()

@@ -1,4 +1,4 @@
-"""What a study of several teachers answers beside its comparisons."""
+"""Whether learned weights of several teachers beat their mean, and what each does alone."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -92,10 +92,10 @@ class SeveralTeachers(LearnerAnalysis):
 def _alone(
     table: StudyTable, runs: StrategyRuns, learned: Reached | None, scores: Sequence[TeacherScore]
 ) -> list[SingleTeacher]:
-    asked = [setting["teacher"] for setting in table.settings]
+    ensembles = [setting["teacher"] for setting in table.settings]
     found = []
-    for ensemble in dict.fromkeys(teacher for teacher in asked if teacher is not None):
-        where = [at for at, teacher in enumerate(asked) if teacher == ensemble]
+    for ensemble in dict.fromkeys(teacher for teacher in ensembles if teacher is not None):
+        where = [at for at, teacher in enumerate(ensembles) if teacher == ensemble]
         datasets = {table.settings[at]["dataset"] for at in where}
         strata = None if table.strata is None else table.strata.of(where)
         test, is_chosen = _students(table, runs, where, members(ensemble))

@@ -1,10 +1,10 @@
 """Looks at a comparison that were declared before the first result, and what they may decide.
 
-Who looks, is undecided, adds seeds and looks again errs far more often than 5 %. Here the looks are
-declared by the compute that lies behind them, and each has its share of the probability of an error
-(Lan & DeMets 1983, doi 10.1093/biomet/70.3.659): by the share f of the whole compute α f² is spent,
-and a look's interval has the level 1 − its own increment. By Bonferroni's inequality all intervals
-of a study cover with 1 − α together.
+A study that looks, is undecided, adds seeds and looks again errs far more often than in 5 %. Here
+the looks are declared by the compute that lies behind them, and each has its share of the
+probability of an error (Lan & DeMets 1983, doi 10.1093/biomet/70.3.659): by the share f of the
+whole compute α f² is spent, and a look's interval has the level 1 − its own increment. By
+Bonferroni's inequality all intervals of a study cover with 1 − α together.
 """
 
 from dataclasses import dataclass

@@ -136,7 +136,7 @@ def _of_these_settings(differences: Matrix, strata: Strata) -> DetectableDiffere
 def shown_at_power(variance: float, freedom: float) -> float:
     """Returns the true mean that a two-sided 5 % t test shows with a probability of 80 %.
 
-    The noncentral t distribution's own answer; the chance to show the opposite sign is left out.
+    By the noncentral t distribution; the chance to show the opposite sign is left out.
 
     Args:
         variance: Of the estimated mean.

@@ -151,13 +151,13 @@ class DistillerConfig(Protocol):
     Attributes:
         method: Its name in results.
         version: Of its algorithm, 1, 2, ...: raised by whoever changes what it computes.
-        asks_teacher: Whether batches must hold the teacher's logits.
+        uses_teacher: Whether batches must hold the teacher's logits.
     """
 
     __dataclass_fields__: ClassVar[dict[str, Field[Any]]]
     method: ClassVar[str]
     version: ClassVar[int]
-    asks_teacher: ClassVar[bool]
+    uses_teacher: ClassVar[bool]
 
     @property
     def min_classes(self) -> int:

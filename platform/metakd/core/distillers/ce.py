@@ -17,7 +17,7 @@ class CrossEntropyConfig:
 
     method: ClassVar[str] = "ce"
     version: ClassVar[int] = 1
-    asks_teacher: ClassVar[bool] = False
+    uses_teacher: ClassVar[bool] = False
     min_classes: ClassVar[int] = 2
 
     def build(self) -> "CrossEntropy":

@@ -49,7 +49,7 @@ class CTKDConfig:
 
     method: ClassVar[str] = "ctkd"
     version: ClassVar[int] = 1
-    asks_teacher: ClassVar[bool] = True
+    uses_teacher: ClassVar[bool] = True
 
     taught_by: TaughtBy = "kd"
     """The loss that the temperature enters: kd or dkd."""

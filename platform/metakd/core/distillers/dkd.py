@@ -32,7 +32,7 @@ class DKDConfig:
 
     method: ClassVar[str] = "dkd"
     version: ClassVar[int] = 1
-    asks_teacher: ClassVar[bool] = True
+    uses_teacher: ClassVar[bool] = True
     min_classes: ClassVar[int] = 3
 
     tau: float = 4.0

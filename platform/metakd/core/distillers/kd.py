@@ -20,7 +20,7 @@ class KDConfig:
 
     method: ClassVar[str] = "kd"
     version: ClassVar[int] = 1
-    asks_teacher: ClassVar[bool] = True
+    uses_teacher: ClassVar[bool] = True
     min_classes: ClassVar[int] = 2
 
     tau_s: float = 4.0

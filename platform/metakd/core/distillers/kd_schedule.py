@@ -22,7 +22,7 @@ class KDScheduleConfig:
 
     method: ClassVar[str] = "kd_schedule"
     version: ClassVar[int] = 1
-    asks_teacher: ClassVar[bool] = True
+    uses_teacher: ClassVar[bool] = True
     min_classes: ClassVar[int] = 2
 
     segments: tuple[Segment, ...]

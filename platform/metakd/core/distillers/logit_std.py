@@ -35,7 +35,7 @@ class LogitStdConfig:
 
     method: ClassVar[str] = "logit_std"
     version: ClassVar[int] = 1
-    asks_teacher: ClassVar[bool] = True
+    uses_teacher: ClassVar[bool] = True
     min_classes: ClassVar[int] = 3
 
     tau: float = 2.0

@@ -61,7 +61,7 @@ class MetaDistilConfig(LookAheads):
 
     method: ClassVar[str] = "metadistil"
     version: ClassVar[int] = 1
-    asks_teacher: ClassVar[bool] = True
+    uses_teacher: ClassVar[bool] = True
     asks_live_teacher: ClassVar[bool] = True
     min_classes: ClassVar[int] = 2
 

@@ -33,7 +33,7 @@ class MKDConfig(GradientConfig):
 
     method: ClassVar[str] = "mkd"
     version: ClassVar[int] = 2
-    asks_teacher: ClassVar[bool] = True
+    uses_teacher: ClassVar[bool] = True
     min_classes: ClassVar[int] = 2
 
     def build(self) -> "LearnedTemperatures":
@@ -47,7 +47,7 @@ class AlignConfig(AlignmentConfig):
 
     method: ClassVar[str] = "align"
     version: ClassVar[int] = 1
-    asks_teacher: ClassVar[bool] = True
+    uses_teacher: ClassVar[bool] = True
     min_classes: ClassVar[int] = 2
 
     def build(self) -> "LearnedTemperatures":

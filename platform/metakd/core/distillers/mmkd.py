@@ -108,14 +108,14 @@ class MMKDConfig(SeveralTeachersConfig, TeacherWeightsConfig):
         unused |= {"meta_data"} if self.is_piloted else {"buffer_size"}
         if not self.learns_weights:
             unused |= {"start", "meta_lr", "meta_weight_decay"}
-        if not (self.learns_weights and self.asks_features):
+        if not (self.learns_weights and self.uses_features):
             unused |= {"feature_input"}
         return unused
 
     @property
     def reads_gram(self) -> bool:
         """Whether a network belongs to one batch size, and to one rank's share of a batch."""
-        return self.learns_weights and self.asks_features and self.feature_input != "pooled"
+        return self.learns_weights and self.uses_features and self.feature_input != "pooled"
 
     def build(self) -> "MMKD":
         """Returns the distiller."""
@@ -181,7 +181,7 @@ class MMKD(SeveralTeachers, LookingAhead):
             self._buffer = HardBuffer(config.buffer_size, seed)
         if config.learns_weights:
             widths = {"logits": classes * (teachers + 1)}
-            if config.asks_features:
+            if config.uses_features:
                 channels = [features.shape[1] for features in example.teacher_features]
                 pooled = sum(channels) + map_shape(student, example.inputs)[0]
                 widths["features"] = samples * (teachers + 1) if config.reads_gram else pooled

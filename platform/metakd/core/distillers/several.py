@@ -46,7 +46,7 @@ FeatureUnits = Literal["relative", "raw"]
 class SeveralTeachersConfig:
     """What all methods of several teachers choose: each asks for batches of K teachers' answers."""
 
-    asks_teacher: ClassVar[bool] = True
+    uses_teacher: ClassVar[bool] = True
     min_classes: ClassVar[int] = 2
 
     tau_s: float = 4.0
@@ -77,10 +77,10 @@ class SeveralTeachersConfig:
     @property
     def unused_fields(self) -> Collection[str]:
         """How features are matched, where they are not."""
-        return set() if self.asks_features else {"feature_units", "rectified"}
+        return set() if self.uses_features else {"feature_units", "rectified"}
 
     @property
-    def asks_features(self) -> bool:
+    def uses_features(self) -> bool:
         """Whether batches must hold the teachers' features."""
         return self.features_weight > 0
 
@@ -172,7 +172,7 @@ class SeveralTeachers(Distiller):
 
     def extend(self, student: nn.Module, example: Batch, seed: int) -> nn.Module:
         """Returns the student, with a regressor for each teacher where features are matched."""
-        if not self._config.asks_features:
+        if not self._config.uses_features:
             return student
         shapes = [(m.shape[1], m.shape[2], m.shape[3]) for m in example.teacher_features]
         self._matched = MatchedStudent(
@@ -203,7 +203,7 @@ class SeveralTeachers(Distiller):
         return self._tally.means(self._group)
 
     def _answer(self, outputs: Tensor) -> StudentOutputs:
-        if not self._config.asks_features:
+        if not self._config.uses_features:
             return StudentOutputs(outputs, outputs.new_empty(0), ())
         if self._matched is None:
             raise RuntimeError("call extend before training: features are matched by what it adds")
@@ -212,7 +212,7 @@ class SeveralTeachers(Distiller):
     def _weigh(self, outputs: Tensor, batch: Batch) -> Weighed:
         answer = self._answer(outputs)
         of_features = None
-        if self._config.asks_features:
+        if self._config.uses_features:
             of_features = self.feature_weights(answer, batch)
         return Weighed(answer, self.weights(answer.logits, batch), of_features)
 

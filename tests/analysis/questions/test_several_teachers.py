@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from made_up_ensemble import ENSEMBLE, TEACHERS, ensemble_study, levels
-from made_up_study import MadeUpLeg, MadeUpSearch
+from made_up_study import MadeUpSearch, MadeUpSegment
 from verdict_words import results_from
 
 from metakd.analysis.comparison import Pair, compare_baselines, found_at_equal_cost
@@ -121,7 +121,10 @@ def test_a_model_that_stands_there_again_is_its_second() -> None:
     assert members(None) == member_labels(None) == ()
     twice = MadeUpSearch(
         "single",
-        (MadeUpLeg(4.0, "kd small_net", teacher="a"), MadeUpLeg(3.0, "kd large_net", teacher="a")),
+        (
+            MadeUpSegment(4.0, "kd small_net", teacher="a"),
+            MadeUpSegment(3.0, "kd large_net", teacher="a"),
+        ),
     )
     study = ensemble_study(
         teachers=("a+a",), searches=(twice,),

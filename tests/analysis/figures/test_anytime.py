@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
-from made_up_study import MadeUpLeg, MadeUpSearch
+from made_up_study import MadeUpSearch, MadeUpSegment
 
 from metakd.analysis.figures.anytime import anytime_curves, best_so_far, mean_by_order
 from metakd.analysis.figures.logged_steps import LoggedSteps
@@ -185,14 +185,17 @@ def test_a_search_is_followed_in_the_order_in_which_it_asked(made_up, tmp_path: 
         return (0.5 + tau / 20,) * 2
 
     # Half of 2.0, then 1.0 to its end, then the other half of 2.0 and, for free, a part again.
-    legs = (
-        MadeUpLeg(2.0, until=2, is_covered=True),
-        MadeUpLeg(1.0),
-        MadeUpLeg(2.0, start=2),
-        MadeUpLeg(2.0, start=4),
+    segments = (
+        MadeUpSegment(2.0, until=2, is_covered=True),
+        MadeUpSegment(1.0),
+        MadeUpSegment(2.0, start=2),
+        MadeUpSegment(2.0, start=4),
     )
     study = made_up(
-        scales=(1.0,), accuracy=accuracy, searches=(MadeUpSearch("new", legs),), learned_cost=2.0
+        scales=(1.0,),
+        accuracy=accuracy,
+        searches=(MadeUpSearch("new", segments),),
+        learned_cost=2.0,
     )
     curve = curves_of(study, study.write(tmp_path))["new"]
     assert curve.runs == pytest.approx(np.arange(1, 9) / 4)
@@ -203,7 +206,7 @@ def test_a_search_is_followed_in_the_order_in_which_it_asked(made_up, tmp_path: 
 
 
 def test_a_dear_search_takes_longer(made_up, tmp_path: Path) -> None:
-    study = made_up(scales=(1.0,), searches=(MadeUpSearch("new", (MadeUpLeg(4.0, "dear"),)),))
+    study = made_up(scales=(1.0,), searches=(MadeUpSearch("new", (MadeUpSegment(4.0, "dear"),)),))
     rows = [
         row | ({"student_compute_s": 6.0} if row["method"] == "dear" else {})
         for row in study.rows()
@@ -217,13 +220,15 @@ def test_a_dear_search_takes_longer(made_up, tmp_path: Path) -> None:
 
 
 def test_without_a_plain_run_its_own_whole_run_is_the_unit(made_up, tmp_path: Path) -> None:
-    asked = MadeUpSearch("new", (MadeUpLeg(4.0, "a", until=2), MadeUpLeg(4.0, "a", start=2)))
+    asked = MadeUpSearch(
+        "new", (MadeUpSegment(4.0, "a", until=2), MadeUpSegment(4.0, "a", start=2))
+    )
     study = made_up(scales=(1.0,), strategies=("meta",), searches=(asked,))
     curve = curves_of(study, study.write(tmp_path))["new"]
     assert curve.runs == pytest.approx((0.25, 0.5, 0.75, 1.0))
 
 
 def test_an_open_search_has_no_curve_and_hides_none(made_up, tmp_path: Path) -> None:
-    asked = MadeUpSearch("new", (MadeUpLeg(3.0),), is_complete=False)
+    asked = MadeUpSearch("new", (MadeUpSegment(3.0),), is_complete=False)
     study = made_up(scales=(1.0,), searches=(asked,))
     assert list(curves_of(study, study.write(tmp_path))) == ["ce", "fixed", "grid", "meta"]

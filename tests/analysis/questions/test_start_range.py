@@ -7,16 +7,18 @@ from typing import Any
 
 import numpy as np
 import pytest
-from made_up_study import MadeUpLeg, MadeUpSearch, MadeUpStudy, Row
+from made_up_study import MadeUpSearch, MadeUpSegment, MadeUpStudy, Row
 
 from metakd.analysis.questions.start_range import StartRange
 from metakd.analysis.summarise import summarise
 from metakd.analysis.summary import Summary
 
 TAUS = (1.0, 4.0, 16.0)
-FROM_EACH = MadeUpSearch("meta-starts", tuple(MadeUpLeg(tau, "mkd") for tau in TAUS))
-SCALE_FREE = MadeUpSearch("grid-scale-free", tuple(MadeUpLeg(tau, "kd_scale_free") for tau in TAUS))
-ALIGNED = MadeUpSearch("align", (MadeUpLeg(None, "align"),))
+FROM_EACH = MadeUpSearch("meta-starts", tuple(MadeUpSegment(tau, "mkd") for tau in TAUS))
+SCALE_FREE = MadeUpSearch(
+    "grid-scale-free", tuple(MadeUpSegment(tau, "kd_scale_free") for tau in TAUS)
+)
+ALIGNED = MadeUpSearch("align", (MadeUpSegment(None, "align"),))
 
 Means = Callable[[str, float], float]
 
@@ -164,7 +166,8 @@ def test_one_seed_has_means_and_no_cost_of_a_start(tmp_path: Path) -> None:
     [
         ({"searches": (ALIGNED,)}, "No starts"),
         ({"strategies": ("fixed",)}, "No starts"),
-        ({"temperatures": (4.0,), "searches": (replace(FROM_EACH, legs=(MadeUpLeg(4.0, "mkd"),)),)},
+        ({"temperatures": (4.0,),
+          "searches": (replace(FROM_EACH, segments=(MadeUpSegment(4.0, "mkd"),)),)},
          "One start only"),
         ({"absent": lambda row: row["method"] == "mkd"}, "No complete seed"),
     ],

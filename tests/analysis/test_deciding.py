@@ -10,8 +10,8 @@ from made_up_ensemble import ensemble_study
 from made_up_ensemble import levels as ensemble_levels
 from made_up_study import (
     Accuracy,
-    MadeUpLeg,
     MadeUpSearch,
+    MadeUpSegment,
     MadeUpStudy,
     deciding_study,
     declared,
@@ -30,7 +30,7 @@ from metakd.analysis.summary import Summary
 
 TEACHERS = ("small", "large")
 TAUS = (1.0, 4.0)
-FROM_EACH = MadeUpSearch("meta-starts", tuple(MadeUpLeg(tau, "mkd") for tau in TAUS))
+FROM_EACH = MadeUpSearch("meta-starts", tuple(MadeUpSegment(tau, "mkd") for tau in TAUS))
 
 
 def by_level(second_loses_pp: float, noise_pp: float = 0.15) -> Accuracy:
