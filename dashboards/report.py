@@ -11,9 +11,9 @@ from dashboards.questions import first_figures, opening
 from dashboards.shell import render_page
 from dashboards.svg import interval_bar, reach, swatch
 from dashboards.theme import styles_in
-from metakd.analysis.cost import WallClock
 from metakd.analysis.deciding import Allocation, Deciding
 from metakd.analysis.inventory import Counts, Inventory, LabelUse
+from metakd.analysis.reached import WallClock
 from metakd.analysis.settings import SettingResult
 from metakd.analysis.summary import Summary
 from metakd.analysis.wording import at_start, counted, listed

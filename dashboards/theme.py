@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any, Literal
 
 from metakd.analysis.comparison import Comparison
-from metakd.analysis.questions.several_teachers import Ensemble
+from metakd.analysis.questions.multi_teacher import Ensemble
 from metakd.analysis.summary import Summary
 from metakd.strategies import STRATEGIES, Style, style_of
 

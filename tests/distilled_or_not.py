@@ -9,7 +9,7 @@ from dashboards.questions.learner import baselines_plot, key_figures
 from dashboards.theme import badge_tone
 from metakd.analysis.comparison import main_comparison
 from metakd.analysis.questions import Question
-from metakd.analysis.questions.base import Analysis
+from metakd.analysis.questions.analysis import Analysis
 from metakd.analysis.sentences import (
     BADGES,
     Answer,

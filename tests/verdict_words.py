@@ -3,7 +3,7 @@
 from made_up_study import MadeUpStudy
 
 from metakd.analysis.questions import QUESTIONS
-from metakd.analysis.questions.base import (
+from metakd.analysis.questions.analysis import (
     Results,
     findings_of,
     question_name,

@@ -9,7 +9,7 @@ from dashboards.questions import (
     gap,
     grid_vs_meta,
     learning_to_teach,
-    several_teachers,
+    multi_teacher,
     start_range,
     transfer,
 )
@@ -39,8 +39,8 @@ PAGES: dict[str, Page] = {
     "transfer": Page(transfer.opening, transfer.tables, ("transfer",)),
     "start_range": Page(start_range.opening, figures=("starts",)),
     "multi_teacher": Page(
-        several_teachers.opening,
-        several_teachers.tables,
+        multi_teacher.opening,
+        multi_teacher.tables,
         ("differences", "weights", "outcomes", "classes"),
     ),
     "learning_to_teach": Page(

@@ -21,7 +21,7 @@ from dashboards.questions.elements import (
 )
 from dashboards.svg import diamond, nice_step
 from dashboards.theme import badge_tone
-from metakd.analysis.cost import CostPoint
+from metakd.analysis.reached import CostPoint
 from metakd.analysis.summary import Summary
 
 WIDTH, HEIGHT = 420, 300

@@ -1,7 +1,8 @@
 import numpy as np
 import pytest
 
-from metakd.analysis.cost import (
+from metakd.analysis.grid import choose
+from metakd.analysis.reached import (
     cost_points,
     equal_cost_grid_size,
     learned_cost_in_plain_runs,
@@ -10,7 +11,6 @@ from metakd.analysis.cost import (
     plain_cost,
     total_ratio,
 )
-from metakd.analysis.grid import choose
 from metakd.analysis.table import make_table
 
 

@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
 
-from metakd.analysis.cost import cost_points, learned_cost_in_plain_runs, plain_cost
 from metakd.analysis.grid import choose
 from metakd.analysis.questions.grid_vs_meta import compare
+from metakd.analysis.reached import cost_points, learned_cost_in_plain_runs, plain_cost
 from metakd.analysis.settings import setting_results
 from metakd.analysis.table import make_table
 

@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 from made_up_study import EPOCHS, STEPS, MadeUpSearch, MadeUpSegment
 
-from metakd.analysis.cost import cost_points, reached_by_strategy, shared_pairs
 from metakd.analysis.figures.degradations import degradation_curves
 from metakd.analysis.figures.reliability import loss_profiles
 from metakd.analysis.grid import choose
 from metakd.analysis.inventory import make_inventory
+from metakd.analysis.reached import cost_points, reached_by_strategy, shared_pairs
 from metakd.analysis.settings import setting_results
 from metakd.analysis.strategy_runs import StrategyRuns
 from metakd.analysis.summarise import summarise

@@ -1,7 +1,7 @@
 import pytest
 
-from metakd.analysis.cost import wall_clock
 from metakd.analysis.grid import choose
+from metakd.analysis.reached import wall_clock
 from metakd.analysis.table import make_table
 
 

@@ -9,7 +9,6 @@ from made_up_study import USUAL, MadeUpSearch, MadeUpSegment, MadeUpStudy
 from made_up_teaching import teaching_study
 
 from metakd.analysis.comparison import Baseline, Comparison
-from metakd.analysis.cost import CostPoint, WallClock
 from metakd.analysis.deciding import (
     Allocation,
     Deciding,
@@ -30,6 +29,7 @@ from metakd.analysis.figures.transfer import TransferRegret
 from metakd.analysis.figures.weights import FinalWeight, FinalWeights, WeightBand, WeightsCurve
 from metakd.analysis.inventory import Counts, Failure, Inventory, LabelUse
 from metakd.analysis.made_with import MadeWith
+from metakd.analysis.reached import CostPoint, WallClock
 from metakd.analysis.sentences import Verdict
 from metakd.analysis.settings import SettingCounts, SettingResult, StrategyScore
 from metakd.analysis.statistics.intervals import Interval

@@ -13,7 +13,7 @@ from dashboards.questions.grid_vs_meta import WIDTH, compute_plot, key_figures
 from dashboards.report import arrange
 from dashboards.svg import interval_bar, reach
 from dashboards.theme import badge_tone
-from metakd.analysis.cost import CostPoint
+from metakd.analysis.reached import CostPoint
 from metakd.analysis.statistics.intervals import Interval
 from metakd.analysis.summary import Summary
 

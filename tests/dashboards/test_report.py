@@ -16,8 +16,8 @@ from dashboards.figures import FIGURES
 from dashboards.report import render, wall_clock_title, write_report
 from dashboards.shell import PLOTLY_CONFIG
 from dashboards.theme import DARK, DARK_TONES, HUES, LIGHT, LIGHT_TONES, Theme, coloured
-from metakd.analysis.cost import WallClock
 from metakd.analysis.inventory import Counts, Failure, LabelUse
+from metakd.analysis.reached import WallClock
 from metakd.analysis.statistics.intervals import Interval
 from metakd.analysis.summary import Summary
 

@@ -6,7 +6,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from metakd.analysis.cost import (
+from metakd.analysis.grid import Grid
+from metakd.analysis.reached import (
     ROUNDING,
     Reached,
     cost_in_plain_runs,
@@ -16,7 +17,6 @@ from metakd.analysis.cost import (
     reached_by_strategy,
     total_ratio,
 )
-from metakd.analysis.grid import Grid
 from metakd.analysis.rows import COSTS
 from metakd.analysis.statistics.claims import claim, holm, mean_p_value
 from metakd.analysis.statistics.intervals import Interval, Matrix, crossed_interval

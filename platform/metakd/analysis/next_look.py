@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from metakd.analysis.deciding import Primary
-from metakd.analysis.questions.base import question_name, question_of, results_of
+from metakd.analysis.questions.analysis import question_name, question_of, results_of
 from metakd.analysis.rows import DONE, STOPPED
 from metakd.analysis.schedule import DeclaredSchedule, group_of_setting, groups_of
 from metakd.analysis.statistics.looks import OPEN, decision

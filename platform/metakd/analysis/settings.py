@@ -8,13 +8,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from metakd.analysis.comparison import TEMPERATURES, Pair, accuracy_verdict, minus_pp
-from metakd.analysis.cost import (
+from metakd.analysis.grid import Grid
+from metakd.analysis.reached import (
     Reached,
     cost_in_plain_runs,
     median,
     reached_by_strategy,
 )
-from metakd.analysis.grid import Grid
 from metakd.analysis.rows import COSTS
 from metakd.analysis.statistics.claims import claim, corrected_for, holm, paired_p_value
 from metakd.analysis.statistics.intervals import Interval, Matrix, paired_interval

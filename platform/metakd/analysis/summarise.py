@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 from metakd.analysis.comparison import minus_pp
-from metakd.analysis.cost import cost_points, learned_cost_in_plain_runs, wall_clock
 from metakd.analysis.deciding import (
     Deciding,
     PrimaryComparison,
@@ -25,7 +24,7 @@ from metakd.analysis.figures.transfer import transfer_regret
 from metakd.analysis.figures.weights import teacher_weights
 from metakd.analysis.inventory import label_use, make_inventory
 from metakd.analysis.made_with import Trials, changed_between_runs, trials_by_version
-from metakd.analysis.questions.base import (
+from metakd.analysis.questions.analysis import (
     Findings,
     Results,
     findings_of,
@@ -34,6 +33,7 @@ from metakd.analysis.questions.base import (
     results_of,
 )
 from metakd.analysis.questions.grid_vs_meta import compare
+from metakd.analysis.reached import cost_points, learned_cost_in_plain_runs, wall_clock
 from metakd.analysis.schedule import DeclaredSchedule
 from metakd.analysis.sentences import Evidence
 from metakd.analysis.settings import setting_counts, setting_results

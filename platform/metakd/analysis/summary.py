@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import Any, get_args, get_origin, get_type_hints
 
 from metakd.analysis.comparison import Baseline, Comparison
-from metakd.analysis.cost import CostPoint, WallClock
 from metakd.analysis.deciding import Deciding, PrimaryComparison
 from metakd.analysis.figures.anytime import AnytimeCurve
 from metakd.analysis.figures.degradations import DegradationCurve, LevelChange
@@ -30,6 +29,7 @@ from metakd.analysis.figures.weights import FinalWeights, WeightsCurve
 from metakd.analysis.inventory import Inventory, LabelUse
 from metakd.analysis.made_with import MadeWith
 from metakd.analysis.questions import QUESTIONS
+from metakd.analysis.reached import CostPoint, WallClock
 from metakd.analysis.sentences import Answer, Verdict
 from metakd.analysis.settings import SettingCounts, SettingResult
 from metakd.analysis.statistics.power import DetectableDifference

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from verdict_words import results_from
 
-from metakd.analysis.questions.base import results_of
+from metakd.analysis.questions.analysis import results_of
 from metakd.analysis.questions.gap_numbers import best_before_last, drop, level_gaps
 from metakd.analysis.statistics.claims import crossed_p_value
 from metakd.analysis.statistics.intervals import crossed_interval

@@ -10,7 +10,7 @@ from metakd.analysis.comparison import Baseline, Comparison, Pair, accuracy_verd
 from metakd.analysis.inventory import Inventory
 from metakd.analysis.questions import QUESTIONS
 from metakd.analysis.questions.learner import COMPANY, PARTS, Part
-from metakd.analysis.questions.several_teachers import Ensemble
+from metakd.analysis.questions.multi_teacher import Ensemble
 from metakd.analysis.sentences import Evidence
 from metakd.analysis.statistics.claims import claim
 from metakd.analysis.statistics.intervals import Interval

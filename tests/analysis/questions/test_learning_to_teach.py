@@ -12,11 +12,11 @@ from verdict_words import answered, said
 
 from dashboards.questions import tables
 from metakd.analysis.comparison import Pair, compare_baselines, grid_at_equal_cost
-from metakd.analysis.cost import reached_by_strategy
 from metakd.analysis.figures.teaching import curve_band, quiz_fall, quiz_falls
 from metakd.analysis.grid import choose
 from metakd.analysis.questions import QUESTIONS
-from metakd.analysis.questions.base import pair_of
+from metakd.analysis.questions.analysis import pair_of
+from metakd.analysis.reached import reached_by_strategy
 from metakd.analysis.summarise import read_summary, summarise, write_summary
 from metakd.analysis.table import make_table
 

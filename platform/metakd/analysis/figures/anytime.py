@@ -10,15 +10,6 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from metakd.analysis.cost import (
-    Reached,
-    cost_in_plain_runs,
-    dearer_median,
-    median,
-    plain_cost,
-    reached_by_strategy,
-    shared_pairs,
-)
 from metakd.analysis.figures.logged_steps import (
     POINTS,
     LoggedSteps,
@@ -27,6 +18,15 @@ from metakd.analysis.figures.logged_steps import (
     thinned,
 )
 from metakd.analysis.grid import Grid
+from metakd.analysis.reached import (
+    Reached,
+    cost_in_plain_runs,
+    dearer_median,
+    median,
+    plain_cost,
+    reached_by_strategy,
+    shared_pairs,
+)
 from metakd.analysis.rows import COSTS, Cell, Row
 from metakd.analysis.statistics.intervals import Matrix
 from metakd.analysis.strategy_runs import StrategyRuns

@@ -4,8 +4,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from metakd.analysis.along import Along, Level, along, by_own_accuracy
-from metakd.analysis.cost import reached_by_strategy
 from metakd.analysis.grid import Grid
+from metakd.analysis.reached import reached_by_strategy
 from metakd.analysis.statistics.intervals import Matrix, accuracy_band
 from metakd.analysis.table import StudyTable
 from metakd.results.teachers import TeacherScore

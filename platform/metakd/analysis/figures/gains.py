@@ -6,8 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from metakd.analysis.comparison import paired_differences_pp
-from metakd.analysis.cost import dearer_median, learned_cost_ratios
 from metakd.analysis.grid import Grid
+from metakd.analysis.reached import dearer_median, learned_cost_ratios
 from metakd.analysis.statistics.intervals import Interval, Matrix
 from metakd.analysis.statistics.looks import ROUNDING_PP
 from metakd.analysis.statistics.strata import Strata, mean_interval

@@ -6,8 +6,8 @@ from math import ceil
 import numpy as np
 from numpy.typing import NDArray
 
-from metakd.analysis.cost import common_pairs, reached_by_strategy
 from metakd.analysis.grid import Grid
+from metakd.analysis.reached import common_pairs, reached_by_strategy
 from metakd.analysis.statistics.selection import expected_best_of_k
 from metakd.analysis.table import StudyTable
 

@@ -1,6 +1,6 @@
 """What a study can ask. A question's numbers and words are in its own module, imported when needed.
 
-A further question is an entry here, its :class:`~metakd.analysis.questions.base.Analysis`, what its
+A further question is an entry here, its :class:`~metakd.analysis.questions.analysis.Analysis`, what its
 report opens with in ``dashboards/questions`` and its study in ``studies``.
 """
 
@@ -9,7 +9,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, cast
 
 if TYPE_CHECKING:
-    from metakd.analysis.questions.base import Analysis
+    from metakd.analysis.questions.analysis import Analysis
 
 
 @dataclass(frozen=True)
@@ -81,7 +81,7 @@ QUESTIONS = {
     ),
     "multi_teacher": Question(
         "do learned weights of several teachers beat their mean?",
-        f"{HERE}.several_teachers:SEVERAL_TEACHERS",
+        f"{HERE}.multi_teacher:MULTI_TEACHER",
         learners=("mmkd", "mmkd+tau", "mmkd-logits", "mmkd-tau", "mmkd-reference"),
         baselines=("mean_losses", "mean_logits", "single", "mean_features", "camkd", "ce"),
     ),

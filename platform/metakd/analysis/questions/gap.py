@@ -10,7 +10,7 @@ import numpy as np
 from metakd.analysis.along import Level, along
 from metakd.analysis.comparison import Pair
 from metakd.analysis.deciding import Primary, PrimaryComparison
-from metakd.analysis.questions.base import Analysis, Findings, Results
+from metakd.analysis.questions.analysis import Analysis, Findings, Results
 from metakd.analysis.questions.gap_numbers import (
     LevelGap,
     LevelGaps,

@@ -16,7 +16,7 @@ import numpy as np
 
 from metakd.analysis.along import Along, Level, along, by_own_accuracy
 from metakd.analysis.deciding import PrimaryComparison
-from metakd.analysis.questions.base import Results
+from metakd.analysis.questions.analysis import Results
 from metakd.analysis.sentences import Answer
 from metakd.analysis.statistics.claims import SIGNIFICANT, holm, mean_p_value, paired_p_value
 from metakd.analysis.statistics.intervals import Interval, Matrix, paired_interval

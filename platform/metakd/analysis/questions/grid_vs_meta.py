@@ -5,16 +5,16 @@ from collections.abc import Sequence
 import numpy as np
 
 from metakd.analysis.comparison import Baseline, Comparison, Pair, against, no_data
-from metakd.analysis.cost import (
+from metakd.analysis.deciding import Primary
+from metakd.analysis.grid import Grid
+from metakd.analysis.questions.analysis import Analysis, Results, difference
+from metakd.analysis.reached import (
     Reached,
     equal_cost_grid_size,
     learned_cost_ratios,
     plain_cost,
     reached_by_strategy,
 )
-from metakd.analysis.deciding import Primary
-from metakd.analysis.grid import Grid
-from metakd.analysis.questions.base import Analysis, Results, difference
 from metakd.analysis.rows import COSTS
 from metakd.analysis.sentences import (
     BADGES,

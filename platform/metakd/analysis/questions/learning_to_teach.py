@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from metakd.analysis.comparison import mean_or_none, runs_charged
-from metakd.analysis.questions.base import Results
+from metakd.analysis.questions.analysis import Results
 from metakd.analysis.questions.learner import LearnerAnalysis, LearnerAnswer, parts
 from metakd.analysis.statistics.claims import claim, corrected_for, holm, mean_p_value
 from metakd.analysis.statistics.intervals import Interval, Matrix

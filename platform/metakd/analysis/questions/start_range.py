@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from metakd.analysis.comparison import Pair
 from metakd.analysis.deciding import Primary, PrimaryComparison
 from metakd.analysis.grid import Grid
-from metakd.analysis.questions.base import Analysis, Findings, Results
+from metakd.analysis.questions.analysis import Analysis, Findings, Results
 from metakd.analysis.sentences import (
     Answer,
     Evidence,

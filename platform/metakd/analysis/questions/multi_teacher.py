@@ -6,9 +6,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from metakd.analysis.comparison import mean_or_none, paired_differences_pp, runs_charged
-from metakd.analysis.cost import Reached
-from metakd.analysis.questions.base import Results
+from metakd.analysis.questions.analysis import Results
 from metakd.analysis.questions.learner import LearnerAnalysis, LearnerAnswer, parts
+from metakd.analysis.reached import Reached
 from metakd.analysis.rows import NO_RUN, SINGLE
 from metakd.analysis.statistics.claims import corrected_for
 from metakd.analysis.statistics.intervals import Interval, Matrix
@@ -66,7 +66,7 @@ PARTS = (
 )
 
 
-class SeveralTeachers(LearnerAnalysis):
+class MultiTeacher(LearnerAnalysis):
     """Learned weights of several teachers against their mean."""
 
     answer_type = Ensemble
@@ -140,4 +140,4 @@ def _students(
     return test, is_chosen
 
 
-SEVERAL_TEACHERS = SeveralTeachers()
+MULTI_TEACHER = MultiTeacher()

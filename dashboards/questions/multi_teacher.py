@@ -19,7 +19,7 @@ from dashboards.svg import interval_bar, reach, swatch
 from dashboards.terminal import new_table, wrapped
 from dashboards.theme import badge_tone, teacher_styles
 from metakd.analysis.comparison import main_comparison
-from metakd.analysis.questions.several_teachers import Ensemble, SingleTeacher
+from metakd.analysis.questions.multi_teacher import Ensemble, SingleTeacher
 from metakd.analysis.rows import SINGLE
 from metakd.analysis.summary import Summary
 
@@ -58,8 +58,8 @@ def opening(summary: Summary) -> Opening:
         tone=badge_tone(main),
         drawing=baselines_plot(summary),
         keys=key_figures(summary, *(difference_key(each, summary.question) for each in further)),
-        sections=("baselines", "questions/several_teachers", "more"),
-        page="several_teachers",
+        sections=("baselines", "questions/multi_teacher", "more"),
+        page="multi_teacher",
         chosen=", the best single teacher and the selected epoch,",
         table=_table(summary, ensemble),
     )

@@ -7,10 +7,10 @@ from typing import ClassVar
 import numpy as np
 
 from metakd.analysis.comparison import Baseline, Comparison, Pair, compare_baselines, minus_pp
-from metakd.analysis.cost import Reached, reached_by_strategy
 from metakd.analysis.deciding import Primary, PrimaryComparison
 from metakd.analysis.grid import Grid, choose
 from metakd.analysis.questions import QUESTIONS, Question
+from metakd.analysis.reached import Reached, reached_by_strategy
 from metakd.analysis.sentences import Answer, Evidence, Verdict
 from metakd.analysis.table import StudyTable
 from metakd.results.study import StoreError, StudyRecord

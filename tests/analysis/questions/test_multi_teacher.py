@@ -9,11 +9,11 @@ from made_up_study import MadeUpSearch, MadeUpSegment
 from verdict_words import results_from
 
 from metakd.analysis.comparison import Pair, compare_baselines, found_at_equal_cost
-from metakd.analysis.cost import plain_cost, reached_by_strategy
 from metakd.analysis.grid import choose
 from metakd.analysis.inventory import make_inventory
 from metakd.analysis.questions import QUESTIONS
-from metakd.analysis.questions.base import pair_of
+from metakd.analysis.questions.analysis import pair_of
+from metakd.analysis.reached import plain_cost, reached_by_strategy
 from metakd.analysis.statistics.claims import holm
 from metakd.analysis.statistics.intervals import LEVEL
 from metakd.analysis.table import make_table
