@@ -103,9 +103,9 @@ def strategy_cells(baseline: Baseline) -> tuple[str, ...]:
     )
 
 
-def wrapped(key: str) -> str:
+def wrapped(key: str, width: int = KEY_WIDTH) -> str:
     """Returns a name, on several lines if it is long."""
-    return "\n".join(wrap(key, KEY_WIDTH))
+    return "\n".join(wrap(key, width))
 
 
 def _setting_cells(setting: SettingResult) -> tuple[str, ...]:

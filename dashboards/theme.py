@@ -107,9 +107,8 @@ THEMES: Mapping[Theme, Mapping[str, str]] = {"light": LIGHT, "dark": DARK}
 
 SYMBOLS = ("circle", "square", "star", "hexagon", "triangle-down", "pentagon", "cross")
 DASHES = ("dashdot", "solid", "dot", "dash")
-# What the verdict is about stands out; of others the lines are thin, and bands are left out.
+# They come first in legends and tables.
 MAIN = ("meta", "grid", "fixed", "ce")
-THICK = (*MAIN, "mmkd", "mean_losses", "single", "metadistil")
 # Hues that no strategy of several teachers has come first.
 TEACHER_STYLES = (
     ("@teal", "solid", "circle"),
@@ -191,7 +190,8 @@ def own_style(strategy: str) -> Style:
 
 def line_px(strategy: str) -> float:
     """Returns how thick a strategy's line is."""
-    return 2.5 if strategy in THICK else 1.4
+    style = style_of(strategy)
+    return 2.5 if style is not None and style.is_main else 1.4
 
 
 def teacher_styles(summary: Summary) -> dict[str, Style]:

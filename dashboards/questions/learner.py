@@ -28,6 +28,8 @@ from metakd.strategies import label_of
 
 # Of the drawing.
 TOP, ROW = 62, 38
+# Of the terminal's columns.
+HEAD_WIDTH = 12
 # It would flatten the rest.
 LEFT_OUT = "ce"
 # What else the terminal's table of settings shows of a study that ran it.
@@ -157,8 +159,9 @@ def settings_table(summary: Summary) -> Table:
     learner, baseline, styles = summary.learner, summary.baseline, styles_in(summary)
     further = (name for name in SHOWN if name in summary.strategies and name != baseline)
     shown = [*further, baseline, learner]
-    heads = [styles[name].name if name in styles else name for name in shown]
-    numbers = ["n train", *heads, f"{heads[-1]} − {heads[-2]}"]
+    names = [styles[name].name if name in styles else name for name in shown]
+    heads = [*(wrapped(name, HEAD_WIDTH) for name in names), f"{names[-1]} −\n{names[-2]}"]
+    numbers = ["n train", *heads]
 
     def rows() -> Iterator[tuple[str, ...]]:
         for setting in summary.settings:

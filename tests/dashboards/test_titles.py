@@ -336,19 +336,22 @@ def changing(*curves: DegradationCurve) -> str:
 
 def test_degradations_give_the_change_from_end_to_end() -> None:
     curves = [along("meta", 90.0, 91.0, 91.2), along("fixed", 90.0, 92.0, 89.0)]
-    title = "From small to large accuracy changes by +1.2 points learned and −1.0 at fixed τ"
+    title = (
+        "From small to large accuracy changes by +1.2 points with the learned temperature and −1.0 "
+        "with the default temperature"
+    )
     assert changing(*curves) == title
 
 
 def test_degradations_of_several_panels_give_the_range() -> None:
     curves = [along("grid", 90.0, 91.0), along("grid", 90.0, 88.5), along("ce", 1.0, 9.0)]
-    title = "From small to medium accuracy changes by −1.5 to +1.0 points with a grid"
+    title = "From small to medium accuracy changes by −1.5 to +1.0 points with the grid"
     assert changing(*curves) == title
 
 
 def test_degradations_without_both_ends_claim_nothing() -> None:
     assert changing(along("meta", None, 91.0)) == "Test accuracy from small to medium"
-    assert changing(along("ce", 90.0, 91.0)).endswith("by +1.0 points without a teacher")
+    assert changing(along("ce", 90.0, 91.0)).endswith("by +1.0 points with no teacher")
 
 
 # 8: profiles

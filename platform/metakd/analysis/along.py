@@ -16,6 +16,8 @@ from metakd.analysis.teachers import own_accuracy
 from metakd.analysis.wording import scale_in_words
 from metakd.results.teachers import TeacherScore
 
+NO_SETTING = -1
+
 
 @dataclass(frozen=True)
 class Level:
@@ -33,9 +35,6 @@ class Level:
     parameters: int | None = None
     val_pp: float | None = None
     test_pp: float | None = None
-
-
-NO_SETTING = -1
 
 
 @dataclass(frozen=True)

@@ -25,6 +25,11 @@ from metakd.analysis.statistics.strata import mean_interval
 from metakd.analysis.strategy_runs import StrategyRuns
 from metakd.analysis.table import StudyTable
 
+# Cost ratios nearer to 1 than this say nothing: measured seconds are not that exact.
+SAME_COST = 1.1
+# The learned temperature is compared with two strategies in ``Summary.comparisons``.
+COMPARED_ELSEWHERE = {"meta": ("fixed", "grid")}
+
 
 @dataclass(frozen=True)
 class Pair:
@@ -34,7 +39,7 @@ class Pair:
     baseline: str = "grid"
 
 
-TEMPERATURES = Pair()
+LEARNED_AND_GRID = Pair()
 
 
 @dataclass(frozen=True)
@@ -104,10 +109,6 @@ class Baseline:
     claim: str = "no clear gap"
     equal_cost_p_holm: float | None = None
     equal_cost_claim: str = "no clear gap"
-
-
-# Cost ratios nearer to 1 than this say nothing: measured seconds are not that exact.
-SAME_COST = 1.1
 
 
 def accuracy_verdict(interval: Interval, margin_pp: float) -> str:
@@ -208,10 +209,6 @@ def no_data(name: str, label: str) -> Comparison:
     """Returns the comparison with a baseline where one of the two was not run."""
     nothing = crossed_interval(np.full((1, 1), np.nan))
     return Comparison(name, label, nothing, nothing, None, "no data", None, None, 0)
-
-
-# The learned temperature is compared with two strategies in ``Summary.comparisons``.
-COMPARED_ELSEWHERE = {"meta": ("fixed", "grid")}
 
 
 def compare_baselines(

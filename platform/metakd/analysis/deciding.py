@@ -20,6 +20,10 @@ from metakd.analysis.statistics.strata import (
 from metakd.analysis.table import StudyTable
 from metakd.results.looks import LookRecord
 
+POWER = 0.8
+MARGINS = (0.5, 1.0, 1.5, 2.0)
+"""In that of the study; none is below one test sample."""
+
 
 @dataclass(frozen=True)
 class Primary:
@@ -315,11 +319,6 @@ def _allocation(
         )
         for index, key in enumerate(table.keys)
     )
-
-
-POWER = 0.8
-MARGINS = (0.5, 1.0, 1.5, 2.0)
-"""In that of the study; none is below one test sample."""
 
 
 def outlook_of(

@@ -8,6 +8,8 @@ import numpy as np
 from metakd.analysis.rows import DONE, NO_RUN, STOPPED, Cell, Row
 from metakd.analysis.table import StudyTable
 
+SHOWN_FAILURES = 50
+
 
 @dataclass(frozen=True)
 class Counts:
@@ -77,9 +79,6 @@ class Inventory:
     ended_searches: int = 0
     blocked_searches: int = 0
     is_open: bool = False
-
-
-SHOWN_FAILURES = 50
 
 
 def make_inventory(table: StudyTable) -> Inventory:

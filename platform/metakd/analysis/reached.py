@@ -13,6 +13,9 @@ from metakd.analysis.statistics.intervals import Matrix
 from metakd.analysis.strategy_runs import StrategyRuns
 from metakd.analysis.table import StudyTable
 
+# 2.0000001 plain runs pay for two.
+ROUNDING = 1e-6
+
 
 @dataclass(frozen=True)
 class CostPoint:
@@ -124,10 +127,6 @@ def shared_pairs(
             pairs = pairs & there[name]
             chosen.add(name)
     return [name for name in there if name in chosen], np.asarray(pairs)
-
-
-# 2.0000001 plain runs pay for two.
-ROUNDING = 1e-6
 
 
 def plain_cost(table: StudyTable, currency: str) -> NDArray[np.float64]:

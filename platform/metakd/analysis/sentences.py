@@ -3,30 +3,13 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from metakd.analysis.comparison import TEMPERATURES, Baseline, Comparison, Pair
+from metakd.analysis.comparison import LEARNED_AND_GRID, Baseline, Comparison, Pair
 from metakd.analysis.deciding import Deciding, PrimaryComparison
 from metakd.analysis.inventory import Inventory
 from metakd.analysis.settings import SettingResult
 from metakd.analysis.statistics.intervals import MIN_PAIRS, Interval
 from metakd.analysis.wording import at_start, counted, listed, p_words, percent, signed_pp, times
 from metakd.strategies import label_of
-
-
-@dataclass(frozen=True)
-class Verdict:
-    """The study's answer in words, computed from the numbers by fixed rules.
-
-    Attributes:
-        badge: A few words, for example "Not worse, 3.1 times cheaper".
-        headline: One sentence.
-        sentences: Two to five further sentences: effect and interval, cost, the clearest
-            exception, what is missing.
-    """
-
-    badge: str
-    headline: str
-    sentences: tuple[str, ...]
-
 
 BADGES = {
     "better": "Better",
@@ -60,6 +43,22 @@ EXCEPTIONS = {
 ARTICLES = {"full_grid": "the ", "equal_cost_grid": "a ", "no_search": ""}
 
 
+@dataclass(frozen=True)
+class Verdict:
+    """The study's answer in words, computed from the numbers by fixed rules.
+
+    Attributes:
+        badge: A few words, for example "Not worse, 3.1 times cheaper".
+        headline: One sentence.
+        sentences: Two to five further sentences: effect and interval, cost, the clearest
+            exception, what is missing.
+    """
+
+    badge: str
+    headline: str
+    sentences: tuple[str, ...]
+
+
 class Answer:
     """The numbers of a question's own, beside what every study has; a base for their types."""
 
@@ -79,7 +78,7 @@ class Evidence:
     settings: tuple[SettingResult, ...]
     inventory: Inventory
     baselines: tuple[Baseline, ...] = ()
-    pair: Pair = TEMPERATURES
+    pair: Pair = LEARNED_AND_GRID
     learned_runs: float | None = None
     primary: PrimaryComparison | None = None
     deciding: Deciding | None = None

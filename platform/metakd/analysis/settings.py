@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from metakd.analysis.comparison import TEMPERATURES, Pair, accuracy_verdict, minus_pp
+from metakd.analysis.comparison import LEARNED_AND_GRID, Pair, accuracy_verdict, minus_pp
 from metakd.analysis.grid import Grid
 from metakd.analysis.reached import (
     Reached,
@@ -102,7 +102,7 @@ class SettingCounts:
 
 
 def setting_results(
-    table: StudyTable, grid: Grid | None, pair: Pair = TEMPERATURES
+    table: StudyTable, grid: Grid | None, pair: Pair = LEARNED_AND_GRID
 ) -> tuple[SettingResult, ...]:
     """Returns the results of every setting, in the study's order."""
     reached = reached_by_strategy(table, grid)

@@ -37,6 +37,8 @@ from metakd.atomic import new_file
 from metakd.results.study import StoreError
 
 SUMMARY_VERSION = 9
+SUMMARY_FILE = "summary.json"
+DECIMALS = 6
 
 
 @dataclass(frozen=True)
@@ -111,10 +113,6 @@ class Summary:
 
     primary: PrimaryComparison
     deciding: Deciding | None
-
-
-SUMMARY_FILE = "summary.json"
-DECIMALS = 6
 
 
 def write_summary(out: Path, summary: Summary) -> Path:

@@ -18,6 +18,6 @@ CE = Strategy(
     "no teacher",
     at_once(_config),
     label="no teacher",
-    style=Style("no teacher", "@ce", "triangle-up", "dot"),
+    style=Style("no teacher", "@ce", "triangle-up", "dot", is_main=True),
     uses_teacher=False,
 )

@@ -18,6 +18,6 @@ FIXED = Strategy(
     "the default temperature",
     at_once(_config),
     label="the default temperature",
-    style=Style("fixed τ", "@fixed", "square", "dash"),
+    style=Style("fixed τ", "@fixed", "square", "dash", is_main=True),
     names_in={"learning_to_teach": ("the fixed teacher", "fixed teacher")},
 )

@@ -24,7 +24,7 @@ GRID = Strategy(
     "every temperature of the grid",
     at_once(_each),
     label="the grid",
-    style=Style("grid", "@grid", "circle", "solid"),
+    style=Style("grid", "@grid", "circle", "solid", is_main=True),
 )
 SCALE_FREE = Strategy(
     "every temperature of the grid, the teacher's gradient as large as at τ = 4",

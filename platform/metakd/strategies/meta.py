@@ -33,7 +33,7 @@ META = Strategy(
     "both temperatures learned by their hypergradient (MKD-style)",
     at_once(_learned()),
     label="the learned temperature",
-    style=Style("learned", "@meta", "diamond", "solid"),
+    style=Style("learned", "@meta", "diamond", "solid", is_main=True),
     names_in={
         "learning_to_teach": ("the fixed teacher with learned temperatures", "fixed, learned τ")
     },

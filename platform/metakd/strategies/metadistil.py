@@ -32,7 +32,7 @@ METADISTIL = Strategy(
     at_once(_taught()),
     label="the learning teacher",
     headline="a teacher that learns to teach",
-    style=Style("learning teacher", "@plum", "diamond", "solid"),
+    style=Style("learning teacher", "@plum", "diamond", "solid", is_main=True),
 )
 NO_PILOT = Strategy(
     "the same, judged by the student's real steps",

@@ -68,14 +68,14 @@ SINGLE = _several(
     _each_alone,
     "fixed",
     "the best single teacher",
-    Style("best single teacher", "@fixed", "circle", "solid"),
+    Style("best single teacher", "@fixed", "circle", "solid", is_main=True),
 )
 MEAN_LOSSES = _several(
     "the mean of the teachers' losses",
     _of_all("mean_losses"),
     "fixed",
     "the mean of losses",
-    Style("mean of losses", "@steel", "square", "solid"),
+    Style("mean of losses", "@steel", "square", "solid", is_main=True),
 )
 MEAN_LOGITS = _several(
     "the mean of the teachers' logits",
@@ -104,7 +104,7 @@ MMKD = _several(
     _of_all("mmkd", features_weight=FEATURES_WEIGHT),
     "fixed with features",
     "MMKD",
-    Style("MMKD", "@ember", "diamond", "solid"),
+    Style("MMKD", "@ember", "diamond", "solid", is_main=True),
     with_features=True,
 )
 MMKD_LOGITS = _several(

@@ -77,12 +77,14 @@ class Style(NamedTuple):
         colour: A token of the theme, "@grid" say.
         symbol: Of its marks.
         dash: Of its line.
+        is_main: Whether its line stands out: what a study is about, and what it is compared with.
     """
 
     name: str
     colour: str
     symbol: str
     dash: str
+    is_main: bool = False
 
     @property
     def soft(self) -> str:

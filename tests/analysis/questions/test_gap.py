@@ -46,22 +46,22 @@ HUMP, LEVEL, RISING = (0.0, 1.0, 2.0, -1.0), (1.0, 1.0, 1.0, 1.0), (0.0, 1.0, 2.
         (
             HUMP, LEVEL, "The gap is there, mended",
             "The most accurate teacher (t3) makes a worse student than t2 does at the default "
-            "τ = 4; learning the temperature mends it.",
+            "τ = 4; the learned temperature mends it.",
         ),
         (
             HUMP, (0.0, 1.0, 2.0, 1.0), "The gap is there, reduced",
             "The most accurate teacher (t3) makes a worse student than t2 does at the default "
-            "τ = 4; learning the temperature reduces it.",
+            "τ = 4; the learned temperature reduces it.",
         ),
         (
             HUMP, HUMP, "The gap is there, not shown to be reduced",
             "The most accurate teacher (t3) makes a worse student than t2 does at the default "
-            "τ = 4; learning the temperature is not shown to reduce it.",
+            "τ = 4; the learned temperature is not shown to reduce it.",
         ),
         (
             HUMP, (0.0, 1.0, 2.0, -3.0), "The gap is there, enlarged",
             "The most accurate teacher (t3) makes a worse student than t2 does at the default "
-            "τ = 4; learning the temperature enlarges it.",
+            "τ = 4; the learned temperature enlarges it.",
         ),
         (
             LEVEL, RISING, "No gap shown",
@@ -99,7 +99,7 @@ def test_unknown_teachers_are_not_called_accurate(made_up) -> None:
 def test_without_learning_the_grid_is_asked(made_up) -> None:
     verdict = teachers(made_up, HUMP, HUMP, strategies=("fixed", "grid"))
     said(verdict)
-    assert verdict.headline.endswith("; a grid search is not shown to reduce it.")
+    assert verdict.headline.endswith("; the grid is not shown to reduce it.")
     alone = teachers(made_up, HUMP, HUMP, strategies=("fixed",))
     said(alone)
     assert alone.headline.endswith("at the default τ = 4.")
@@ -118,7 +118,7 @@ def test_gains_over_no_teacher_come_first_where_they_are_known(made_up) -> None:
     text = said(verdict)
     assert verdict.headline == (
         "Distillation gains less under strong than under none at the default τ = 4; "
-        "learning the temperature reduces it."
+        "the learned temperature reduces it."
     )
     assert "at the default τ: a harm" in text
     assert "where τ is chosen: still a gain" in text

@@ -204,4 +204,4 @@ def test_a_study_from_its_store_to_its_tables(tmp_path: Path) -> None:
     assert rows["fixed"][1:3] == ["95.00", "1.00"]
     assert rows["ce"][1] == "–"
     assert rows["fixed"][-2:] == ["better", "ahead"]
-    assert str(settings.columns[-2].header) == "metadistil − fixed"
+    assert str(settings.columns[-2].header) == "learning teacher −\nfixed teacher"

@@ -92,7 +92,8 @@ def test_several_teachers(tmp_path: Path) -> None:
     strategies, teachers, settings = tables(summary)
     assert strategies.row_count == 11
     assert [str(column.header) for column in settings.columns] == [
-        "setting", "n train", "CE", "best single", "mean losses", "mmkd", "mmkd − mean losses",
+        "setting", "n train", "no teacher", "best single\nteacher", "mean of\nlosses", "MMKD",
+        "MMKD −\nmean of losses",
         "clear gap",
     ]  # fmt: skip
     lines = printed(summary)

@@ -32,6 +32,13 @@ from metakd.analysis.statistics.intervals import Matrix
 from metakd.analysis.strategy_runs import StrategyRuns
 from metakd.analysis.table import StudyTable
 
+# So many temperatures have all their orders tried; of more, some orders are drawn.
+ALL_ORDERS_UP_TO = 5
+ORDERS = 200
+BAND = (0.1, 0.9)
+# Shares of runs are sums of fractions: what is evaluated at the end of a segment belongs to it.
+ROUNDING = 1e-9
+
 
 @dataclass(frozen=True)
 class AnytimeCurve:
@@ -58,12 +65,6 @@ class AnytimeCurve:
     low_pp: tuple[float, ...]
     high_pp: tuple[float, ...]
     runs_to_match: float | None = None
-
-
-# So many temperatures have all their orders tried; of more, some orders are drawn.
-ALL_ORDERS_UP_TO = 5
-ORDERS = 200
-BAND = (0.1, 0.9)
 
 
 @dataclass(frozen=True)
@@ -262,10 +263,6 @@ def _cost_of_run(table: StudyTable, strategy: str, reached: Reached) -> Matrix:
         for setting in range(len(table.settings))
     ]
     return np.broadcast_to(np.array(by_setting)[:, None], table.shape)
-
-
-# Shares of runs are sums of fractions: what is evaluated at the end of a segment belongs to it.
-ROUNDING = 1e-9
 
 
 def mean_best_so_far(

@@ -10,6 +10,8 @@ from metakd.analysis.statistics.intervals import Matrix, accuracy_band
 from metakd.analysis.table import StudyTable
 from metakd.results.teachers import TeacherScore
 
+ALONG = ("augmentation", "teacher")
+
 
 @dataclass(frozen=True)
 class DegradationCurve:
@@ -56,9 +58,6 @@ class LevelChange:
     strategy: str
     low_pp: float
     high_pp: float
-
-
-ALONG = ("augmentation", "teacher")
 
 
 def degradation_curves(

@@ -12,6 +12,8 @@ from numpy.typing import NDArray
 from metakd.analysis.rows import Row
 from metakd.results.reader import read_steps
 
+POINTS = 200
+
 
 @dataclass(frozen=True)
 class LoggedSteps:
@@ -100,9 +102,6 @@ def epoch_ends(
     for at, name in enumerate(names):
         curves[at, logged.row[ends], column] = logged.columns[name][ends]
     return epochs.astype(np.int64), curves
-
-
-POINTS = 200
 
 
 def thinned(positions: NDArray[np.intp]) -> NDArray[np.intp]:

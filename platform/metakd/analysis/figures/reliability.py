@@ -11,6 +11,12 @@ from metakd.analysis.reached import common_pairs, reached_by_strategy
 from metakd.analysis.statistics.selection import expected_best_of_k
 from metakd.analysis.table import StudyTable
 
+QUANTILES = 200
+# Points: accuracies are whole samples, so that losses that differ by less are ties.
+DIGITS = 9
+# Where the table reads a profile.
+SHARES = (0.05, 0.25, 0.5, 0.75, 0.95, 1.0)
+
 
 @dataclass(frozen=True)
 class LossProfile:
@@ -55,13 +61,6 @@ class SelectionOptimism:
     validation_quoted_pp: tuple[float, ...]
     test_picked_pp: tuple[float, ...]
     pairs: int
-
-
-QUANTILES = 200
-# Points: accuracies are whole samples, so that losses that differ by less are ties.
-DIGITS = 9
-# Where the table reads a profile.
-SHARES = (0.05, 0.25, 0.5, 0.75, 0.95, 1.0)
 
 
 def loss_profiles(table: StudyTable, grid: Grid | None) -> tuple[LossProfile, ...]:

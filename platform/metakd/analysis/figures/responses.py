@@ -11,6 +11,9 @@ from metakd.analysis.settings import SettingResult
 from metakd.analysis.statistics.intervals import Matrix, accuracy_band
 from metakd.analysis.table import StudyTable
 
+# Temperatures within this factor of each other count as near.
+NEAR = 2.0
+
 
 @dataclass(frozen=True)
 class ResponseCurve:
@@ -59,10 +62,6 @@ class TauSpans:
     learned_high: float | None
     compared: int
     near: int
-
-
-# Temperatures within this factor of each other count as near.
-NEAR = 2.0
 
 
 def response_curves(

@@ -14,6 +14,11 @@ from metakd.analysis.statistics.intervals import Interval, Matrix, mean_over_see
 from metakd.analysis.statistics.strata import Strata, mean_interval
 from metakd.analysis.table import StudyTable
 
+ACCURACIES = ("val_acc", "teacher_val_acc")
+LOSSES = ("meta_loss_before", "meta_loss")
+DECIMALS = 4
+FALLS = {"ahead": "falls", "behind": "rises", "no clear gap": "not shown"}
+
 
 @dataclass(frozen=True)
 class CurveBand:
@@ -70,12 +75,6 @@ class QuizFall:
     strategy: str
     fall_percent: Interval
     claim: str
-
-
-ACCURACIES = ("val_acc", "teacher_val_acc")
-LOSSES = ("meta_loss_before", "meta_loss")
-DECIMALS = 4
-FALLS = {"ahead": "falls", "behind": "rises", "no clear gap": "not shown"}
 
 
 def logged_teaching(

@@ -10,6 +10,8 @@ from metakd.analysis.figures.logged_steps import epoch_ends, read_logged_steps, 
 from metakd.analysis.rows import NO_RUN
 from metakd.analysis.table import StudyTable
 
+SIDES = ("tau_s", "tau_t")
+
 
 @dataclass(frozen=True)
 class Trajectory:
@@ -26,9 +28,6 @@ class Trajectory:
     tau_t_median: tuple[float, ...]
     tau_t_low: tuple[float, ...]
     tau_t_high: tuple[float, ...]
-
-
-SIDES = ("tau_s", "tau_t")
 
 
 def trajectories(out: Path, table: StudyTable) -> tuple[Trajectory, ...]:

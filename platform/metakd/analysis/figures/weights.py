@@ -30,6 +30,9 @@ from metakd.analysis.strategy_runs import StrategyRuns
 from metakd.analysis.table import StudyTable
 from metakd.analysis.teachers import member_labels
 
+DECIMALS = 4
+WORDS = {"ahead": "above", "behind": "below", "no clear gap": "not shown"}
+
 
 @dataclass(frozen=True)
 class WeightBand:
@@ -138,10 +141,6 @@ class FinalWeights:
     classes: tuple[int, ...]
     equal_share_pp: float
     teachers: tuple[FinalWeight, ...]
-
-
-DECIMALS = 4
-WORDS = {"ahead": "above", "behind": "below", "no clear gap": "not shown"}
 
 
 def teacher_weights(

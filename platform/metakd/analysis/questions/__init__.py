@@ -1,7 +1,7 @@
 """What a study can ask. A question's numbers and words are in its own module, imported when needed.
 
-A further question is an entry here, its :class:`~metakd.analysis.questions.analysis.Analysis`, what its
-report opens with in ``dashboards/questions`` and its study in ``studies``.
+A further question is an entry here, its :class:`~metakd.analysis.questions.analysis.Analysis`, what
+its report opens with in ``dashboards/questions`` and its study in ``studies``.
 """
 
 from dataclasses import dataclass
@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, cast
 
 if TYPE_CHECKING:
     from metakd.analysis.questions.analysis import Analysis
+HERE = "metakd.analysis.questions"
 
 
 @dataclass(frozen=True)
@@ -51,7 +52,6 @@ class Question:
         return cast("Analysis", getattr(import_module(module), attribute))
 
 
-HERE = "metakd.analysis.questions"
 QUESTIONS = {
     "grid_vs_meta": Question(
         "search for the temperature, or learn it?",

@@ -24,6 +24,9 @@ from metakd.analysis.statistics.looks import EQUIVALENT, ROUNDING_PP
 from metakd.analysis.statistics.strata import Strata, mean_interval
 from metakd.analysis.table import StudyTable
 
+REFERENCE = "fixed"
+NO_TEACHER = "ce"
+
 
 @dataclass(frozen=True)
 class StrategyGap:
@@ -97,10 +100,6 @@ class LevelGap:
     chosen: str
     confidence: float
     strategies: tuple[StrategyGap, ...]
-
-
-REFERENCE = "fixed"
-NO_TEACHER = "ce"
 
 
 @dataclass(frozen=True)

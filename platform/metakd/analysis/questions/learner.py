@@ -34,6 +34,34 @@ from metakd.analysis.table import StudyTable
 from metakd.analysis.wording import at_start, counted, listed, signed_pp, times
 from metakd.strategies import headline_name, label_of
 
+NO_DIFFERENCE = "No difference shown"
+WITHOUT_INTERVAL = "Too few runs to tell {learner} from {baseline}"
+PARTS = {
+    "teacher": "learning teachers",
+    "pilots": "pilots",
+    "quiz": "held-out quizzes",
+    "weights": "learned weights",
+    "features": "features",
+    "temperatures": "learned temperatures",
+}
+# In which company a part was looked at, by the strategy that lacks it.
+COMPANY = {
+    ("weights", "mean_features"): "with features",
+    ("weights", "mean_losses"): "without features",
+    ("features", "mmkd-logits"): "at learned weights",
+    ("features", "mean_losses"): "at equal weights",
+    ("temperatures", "mean_losses"): "at equal weights",
+    ("temperatures", "mmkd"): "at learned weights",
+    ("teacher", "fixed"): "at fixed temperatures",
+    ("teacher", "meta"): "at learned temperatures",
+    ("temperatures", "fixed"): "with a fixed teacher",
+    ("temperatures", "metadistil"): "with a learning teacher",
+    ("pilots", "metadistil-no-pilot"): "over the student’s real steps",
+    ("quiz", "metadistil-own-quiz"): "over quizzes on the training batch",
+}
+SHOWN_NAMES = 4
+EFFECTS = {"ahead": "help", "behind": "harm"}
+
 
 @dataclass(frozen=True)
 class Part:
@@ -75,35 +103,6 @@ class LearnerAnswer(Answer):
     runs_charged: float | None
     parts: tuple[Part, ...]
     parts_tested: int
-
-
-NO_DIFFERENCE = "No difference shown"
-WITHOUT_INTERVAL = "Too few runs to tell {learner} from {baseline}"
-PARTS = {
-    "teacher": "learning teachers",
-    "pilots": "pilots",
-    "quiz": "held-out quizzes",
-    "weights": "learned weights",
-    "features": "features",
-    "temperatures": "learned temperatures",
-}
-# In which company a part was looked at, by the strategy that lacks it.
-COMPANY = {
-    ("weights", "mean_features"): "with features",
-    ("weights", "mean_losses"): "without features",
-    ("features", "mmkd-logits"): "at learned weights",
-    ("features", "mean_losses"): "at equal weights",
-    ("temperatures", "mean_losses"): "at equal weights",
-    ("temperatures", "mmkd"): "at learned weights",
-    ("teacher", "fixed"): "at fixed temperatures",
-    ("teacher", "meta"): "at learned temperatures",
-    ("temperatures", "fixed"): "with a fixed teacher",
-    ("temperatures", "metadistil"): "with a learning teacher",
-    ("pilots", "metadistil-no-pilot"): "over the student’s real steps",
-    ("quiz", "metadistil-own-quiz"): "over quizzes on the training batch",
-}
-SHOWN_NAMES = 4
-EFFECTS = {"ahead": "help", "behind": "harm"}
 
 
 class LearnerAnalysis(Analysis):

@@ -15,6 +15,18 @@ from metakd.analysis.table import StudyTable
 from metakd.analysis.wording import signed_pp
 from metakd.results.teachers import TeacherScore
 
+# Strategies that differ in one part alone: with it, and without it.
+PARTS = (
+    ("teacher", "metadistil", "fixed"),
+    ("teacher", "metadistil+tau", "meta"),
+    ("temperatures", "meta", "fixed"),
+    ("temperatures", "metadistil+tau", "metadistil"),
+    ("pilots", "metadistil", "metadistil-no-pilot"),
+    ("quiz", "metadistil", "metadistil-own-quiz"),
+)
+CLAIMS = {"ahead": "gains", "behind": "loses", "no clear gap": "not shown"}
+CHANGES = {"gains": "rises", "loses": "falls"}
+
 
 @dataclass(frozen=True)
 class LearningTeacher:
@@ -52,19 +64,6 @@ class Teaching(LearnerAnswer):
     before_pp: float | None
     teachers: tuple[LearningTeacher, ...]
     teachers_tested: int
-
-
-# Strategies that differ in one part alone: with it, and without it.
-PARTS = (
-    ("teacher", "metadistil", "fixed"),
-    ("teacher", "metadistil+tau", "meta"),
-    ("temperatures", "meta", "fixed"),
-    ("temperatures", "metadistil+tau", "metadistil"),
-    ("pilots", "metadistil", "metadistil-no-pilot"),
-    ("quiz", "metadistil", "metadistil-own-quiz"),
-)
-CLAIMS = {"ahead": "gains", "behind": "loses", "no clear gap": "not shown"}
-CHANGES = {"gains": "rises", "loses": "falls"}
 
 
 class LearningToTeach(LearnerAnalysis):

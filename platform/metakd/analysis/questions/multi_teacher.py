@@ -18,6 +18,16 @@ from metakd.analysis.table import StudyTable
 from metakd.analysis.teachers import member_labels, members, own_accuracy
 from metakd.results.teachers import TeacherScore
 
+# Strategies that differ in one part alone: with it, and without it.
+PARTS = (
+    ("weights", "mmkd", "mean_features"),
+    ("weights", "mmkd-logits", "mean_losses"),
+    ("features", "mmkd", "mmkd-logits"),
+    ("features", "mean_features", "mean_losses"),
+    ("temperatures", "mmkd-tau", "mean_losses"),
+    ("temperatures", "mmkd+tau", "mmkd"),
+)
+
 
 @dataclass(frozen=True)
 class SingleTeacher:
@@ -53,17 +63,6 @@ class Ensemble(LearnerAnswer):
     """
 
     teachers: tuple[SingleTeacher, ...]
-
-
-# Strategies that differ in one part alone: with it, and without it.
-PARTS = (
-    ("weights", "mmkd", "mean_features"),
-    ("weights", "mmkd-logits", "mean_losses"),
-    ("features", "mmkd", "mmkd-logits"),
-    ("features", "mean_features", "mean_losses"),
-    ("temperatures", "mmkd-tau", "mean_losses"),
-    ("temperatures", "mmkd+tau", "mmkd"),
-)
 
 
 class MultiTeacher(LearnerAnalysis):

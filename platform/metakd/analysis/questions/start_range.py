@@ -36,6 +36,33 @@ from metakd.analysis.strategy_runs import StrategyRuns
 from metakd.analysis.table import StudyTable
 from metakd.analysis.wording import counted
 
+LEARNED, SCALE_FREE, ALIGNED = "meta-starts", "grid-scale-free", "align"
+WIDE_PP = 2.0
+QUARTER = 0.25
+BADGES = {
+    "forgets": "Forgets its start",
+    "depends less": "Depends less on its start",
+    "depends more": "Depends more on its start",
+    "depends as much": "Depends on its start as much",
+    "undecided": "Undecided",
+    "nothing to forget": "No cost of a start shown",
+    "no data": "No complete seed",
+}
+HEADLINES = {
+    "forgets": "A learned temperature forgets its start: the wrong one costs {learned}, a wrong "
+    "fixed temperature {fixed}",
+    "depends less": "A learned temperature depends less on its start: the wrong one costs "
+    "{learned}, a wrong fixed temperature {fixed}",
+    "depends more": "A learned temperature depends more on its start than fixed ones differ: the "
+    "wrong start costs {learned}, a wrong fixed temperature {fixed}",
+    "depends as much": "A learned temperature depends on its start as much as fixed ones differ, "
+    "within the margin: the wrong start costs {learned}, a wrong fixed temperature {fixed}",
+    "undecided": "These runs leave open whether a learned temperature forgets its start",
+    "nothing to forget": "These runs do not show that a wrong fixed temperature costs anything, so "
+    "they cannot show that a learned one forgets its start",
+    "no data": "No seed has all starts yet, with those of another seed to choose by",
+}
+
 
 @dataclass(frozen=True)
 class StartsOfSetting:
@@ -120,11 +147,6 @@ class StartRange(Answer):
     verdict: str
     wide_settings: int
     forgetting_settings: int
-
-
-LEARNED, SCALE_FREE, ALIGNED = "meta-starts", "grid-scale-free", "align"
-WIDE_PP = 2.0
-QUARTER = 0.25
 
 
 @dataclass(frozen=True)
@@ -325,31 +347,6 @@ def _setting(
         learned_wrong=learned_wrong,
         regret=regret,
     )
-
-
-BADGES = {
-    "forgets": "Forgets its start",
-    "depends less": "Depends less on its start",
-    "depends more": "Depends more on its start",
-    "depends as much": "Depends on its start as much",
-    "undecided": "Undecided",
-    "nothing to forget": "No cost of a start shown",
-    "no data": "No complete seed",
-}
-HEADLINES = {
-    "forgets": "A learned temperature forgets its start: the wrong one costs {learned}, a wrong "
-    "fixed temperature {fixed}",
-    "depends less": "A learned temperature depends less on its start: the wrong one costs "
-    "{learned}, a wrong fixed temperature {fixed}",
-    "depends more": "A learned temperature depends more on its start than fixed ones differ: the "
-    "wrong start costs {learned}, a wrong fixed temperature {fixed}",
-    "depends as much": "A learned temperature depends on its start as much as fixed ones differ, "
-    "within the margin: the wrong start costs {learned}, a wrong fixed temperature {fixed}",
-    "undecided": "These runs leave open whether a learned temperature forgets its start",
-    "nothing to forget": "These runs do not show that a wrong fixed temperature costs anything, so "
-    "they cannot show that a learned one forgets its start",
-    "no data": "No seed has all starts yet, with those of another seed to choose by",
-}
 
 
 def starts_verdict(evidence: Evidence, starts: StartRange | None) -> Verdict:

@@ -33,6 +33,43 @@ from metakd.analysis.statistics.strata import Strata, mean_interval
 from metakd.analysis.table import StudyTable
 from metakd.analysis.wording import counted, signed_pp
 
+ANY = "any"
+# What a factor is called where source and target differ in it alone.
+FACTOR_WORDS = {
+    "any": "anything",
+    "dataset": "dataset",
+    "scale": "share of data",
+    "augmentation": "augmentation",
+    "teacher": "teacher",
+    "student": "student",
+}
+Mask = NDArray[np.bool_]
+LEARNER, REUSED = "learning the temperature", "reusing one tuned elsewhere"
+# By the verdict on tuning in the target minus reusing.
+REUSE_HEADLINES = {
+    "better": "Reusing a temperature tuned elsewhere loses more than {margin} to tuning again",
+    "slightly better": "Reusing a temperature tuned elsewhere is behind tuning again, maybe by "
+    "less than {margin}",
+    "equivalent": "Reusing a temperature tuned elsewhere equals tuning again within ±{margin}",
+    "not worse": "Reusing a temperature tuned elsewhere is not ahead of tuning again by more than "
+    "{margin}",
+    "undecided": "These runs leave open whether reusing a temperature matches tuning again",
+    "slightly worse": "Reusing a temperature tuned elsewhere is ahead of tuning again, maybe by "
+    "less than {margin}",
+    "worse": "Reusing a temperature tuned elsewhere beats tuning again by more than {margin}",
+    "no data": "These runs cannot compare reusing a temperature with tuning again",
+}
+REUSE_BADGES = {
+    "better": "reuse loses",
+    "slightly better": "reuse loses a little",
+    "equivalent": "reuse costs nothing",
+    "not worse": "reuse not ahead",
+    "undecided": "reuse undecided",
+    "slightly worse": "reuse a little ahead",
+    "worse": "reuse ahead",
+    "no data": "reuse undecided",
+}
+
 
 @dataclass(frozen=True)
 class Moves:
@@ -90,19 +127,6 @@ class Reuse(Answer):
     moves: tuple[Moves, ...]
     tuning_runs: int
     reusing_runs: int
-
-
-ANY = "any"
-# What a factor is called where source and target differ in it alone.
-FACTOR_WORDS = {
-    "any": "anything",
-    "dataset": "dataset",
-    "scale": "share of data",
-    "augmentation": "augmentation",
-    "teacher": "teacher",
-    "student": "student",
-}
-Mask = NDArray[np.bool_]
 
 
 class Transfer(Analysis):
@@ -284,33 +308,6 @@ def _claimed(found: _Compared, regret_p: float | None, learned_p: float | None) 
         regret_claim=claim(found.moves.regret.mean_pp, regret_p),
         learned_claim=claim(found.moves.learned.mean_pp, learned_p),
     )
-
-
-LEARNER, REUSED = "learning the temperature", "reusing one tuned elsewhere"
-# By the verdict on tuning in the target minus reusing.
-REUSE_HEADLINES = {
-    "better": "Reusing a temperature tuned elsewhere loses more than {margin} to tuning again",
-    "slightly better": "Reusing a temperature tuned elsewhere is behind tuning again, maybe by "
-    "less than {margin}",
-    "equivalent": "Reusing a temperature tuned elsewhere equals tuning again within ±{margin}",
-    "not worse": "Reusing a temperature tuned elsewhere is not ahead of tuning again by more than "
-    "{margin}",
-    "undecided": "These runs leave open whether reusing a temperature matches tuning again",
-    "slightly worse": "Reusing a temperature tuned elsewhere is ahead of tuning again, maybe by "
-    "less than {margin}",
-    "worse": "Reusing a temperature tuned elsewhere beats tuning again by more than {margin}",
-    "no data": "These runs cannot compare reusing a temperature with tuning again",
-}
-REUSE_BADGES = {
-    "better": "reuse loses",
-    "slightly better": "reuse loses a little",
-    "equivalent": "reuse costs nothing",
-    "not worse": "reuse not ahead",
-    "undecided": "reuse undecided",
-    "slightly worse": "reuse a little ahead",
-    "worse": "reuse ahead",
-    "no data": "reuse undecided",
-}
 
 
 def reuse_verdict(evidence: Evidence, reuse: Reuse | None) -> Verdict:

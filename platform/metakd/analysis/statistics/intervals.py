@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 Matrix = NDArray[np.float64]
 LEVEL = 0.95
 MIN_PAIRS = 3
+Band = tuple[float | None, float | None, float | None]
 
 
 @dataclass(frozen=True)
@@ -183,9 +184,6 @@ def half_width(variance: float, freedom: float, level: float = LEVEL) -> float:
     from scipy.special import stdtrit
 
     return float(stdtrit(freedom, (1 + level) / 2)) * math.sqrt(variance)
-
-
-Band = tuple[float | None, float | None, float | None]
 
 
 def accuracy_band(accuracies: NDArray[np.float64]) -> Band:

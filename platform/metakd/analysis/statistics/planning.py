@@ -21,6 +21,8 @@ and is left with it where it gets few seeds. Simulated, 8 halves what 2 adds to 
 costs 5 % of the compute.
 """
 HALVINGS = 60
+DRAWS = 4000
+SEED = 20260
 
 
 def next_counts(
@@ -70,10 +72,6 @@ def next_counts(
         fits = spent(middle) <= allowed
         low, high = np.where(fits, middle, low), np.where(fits, high, middle)
     return np.asarray(np.maximum(now, np.floor(low * pull)), dtype=np.int64)
-
-
-DRAWS = 4000
-SEED = 20260
 
 
 @dataclass(frozen=True)

@@ -17,6 +17,9 @@ from metakd.analysis.statistics.intervals import (
 from metakd.analysis.statistics.looks import ROUNDING_PP
 from metakd.analysis.statistics.strata import Strata, group_means, stratified_mean
 
+POWER = 0.8
+SEEDS = (3, 4, 5, 6, 8, 10, 12, 16, 20, 30)
+
 
 @dataclass(frozen=True)
 class DetectableDifference:
@@ -52,10 +55,6 @@ class DetectableDifference:
     twice_the_seeds_pp: float | None
     is_of_these_settings: bool
     more_settings_help_more: bool
-
-
-POWER = 0.8
-SEEDS = (3, 4, 5, 6, 8, 10, 12, 16, 20, 30)
 
 
 def detectable_difference(
