@@ -283,10 +283,10 @@ def test_a_state_that_does_not_last_is_found(fault: str, sentence: str) -> None:
 
 def test_a_distiller_of_ones_own_passes_without_being_registered() -> None:
     @dataclass(frozen=True)
-    class SmoothingConfig:
+    class SmoothingConfig(DistillerConfig):
         method: ClassVar[str] = "smoothing"
+        version: ClassVar[int] = 1
         uses_teacher: ClassVar[bool] = False
-        min_classes: ClassVar[int] = 2
 
         def build(self) -> Distiller:
             return Smoothing()

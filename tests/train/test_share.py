@@ -105,7 +105,7 @@ def test_workers_that_cannot_share_held_out_samples_are_refused(
 def test_a_gram_matrix_of_a_batch_is_not_shared(prepared: Any) -> None:
     trial = replace(prepared.trial, distiller=MMKDConfig.reference())
     require_same_result(trial, 900, 100, workers=1)
-    with pytest.raises(ShareError, match="'gram_raw' reads whole: choose 1 worker"):
+    with pytest.raises(ShareError, match="mmkd as configured reads whole: choose 1 worker"):
         require_same_result(trial, 900, 100, workers=2)
     one_step = replace(trial, distiller=MMKDConfig(features_weight=1.0))
     require_same_result(one_step, 900, 100, workers=2)

@@ -94,5 +94,5 @@ def test_several_teachers_have_one_name_and_need_a_first() -> None:
     assert both.pair_id != TRIAL.pair_id
     with pytest.raises(ValueError, match="first"):
         dataclasses.replace(both, teacher=None)
-    with pytest.raises(ValueError, match="kd asks one teacher, got 2"):
+    with pytest.raises(ValueError, match="kd takes one teacher, got 2"):
         dataclasses.replace(both, distiller=KDConfig())

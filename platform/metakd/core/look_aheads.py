@@ -63,6 +63,11 @@ class LookAheads:
         require_one_of("meta_data", self.meta_data, get_args(MetaData))
         require_one_of("estimator", self.estimator, get_args(Estimator))
 
+    @property
+    def learns_from_held_out(self) -> bool:
+        """Whether held-out samples judge the look-aheads."""
+        return self.meta_data == "held_out"
+
     def samples_of(self, batch_size: int) -> int:
         """Returns how many samples of a batch a look-ahead sees; BatchNorm needs two."""
         return min(batch_size, max(2, round(self.meta_fraction * batch_size)))

@@ -3,7 +3,6 @@
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
-from metakd.core.distillers import MetaDistilConfig, SeveralTeachersConfig
 from metakd.core.recipe import Recipe
 from metakd.strategies import Choices, Segment
 from metakd.study.preparation import answers_job_id, teacher_job_id, views_job_id
@@ -85,11 +84,8 @@ class Job:
     def live_teachers(self) -> tuple[TeacherSpec, ...]:
         """Teachers that answer at each of its steps: no bank has all of it, or they change."""
         distiller = self.trial.distiller
-        uses_features = isinstance(distiller, SeveralTeachersConfig) and distiller.uses_features
-        is_taught = isinstance(distiller, MetaDistilConfig)
-        if self.bank is None or is_taught or (uses_features and not self.bank.has_features):
-            return self.trial.teachers
-        return ()
+        has_all = self.bank is not None and (self.bank.has_features or not distiller.uses_features)
+        return () if has_all and not distiller.moves_teacher else self.trial.teachers
 
 
 @dataclass(frozen=True)

@@ -9,8 +9,7 @@ from functools import cache, partial
 import torch
 import torch.nn.functional as F
 
-from metakd.core.distillers import KDConfig, MetaDistilConfig
-from metakd.core.look_aheads import LookAheads
+from metakd.core.distillers import DistillerConfig, KDConfig
 from metakd.models.create import create_model
 from metakd.models.names import SMALL_SIDE, ImageShape, brings_weights, without_weights
 from metakd.models.outline import parameters_of, taking_images
@@ -37,24 +36,21 @@ START_S = 20.0
 
 def expected_steps(job: Job) -> float:
     """Returns a job's cost in student-step equivalents, from where it goes on."""
-    distiller = job.trial.distiller
-    if not isinstance(distiller, LookAheads):
-        return float(job.steps)
-    return job.steps + distiller.look_ahead_equivalents(steps_of_learning(job), job.batch_size)
+    looked_ahead = job.trial.distiller.look_ahead_equivalents(
+        steps_of_learning(job), job.batch_size
+    )
+    return job.steps + looked_ahead
 
 
 def steps_of_learning(job: Job) -> int:
     """Returns its steps in epochs that have look-aheads: all, but in a teacher's warm-up none."""
-    distiller = job.trial.distiller
-    if not isinstance(distiller, MetaDistilConfig):
-        return job.steps
     epochs = range(job.from_epoch, job.trial.epochs)
-    learning = _learning_epochs(distiller, epochs, job.trial.recipe.epochs)
+    learning = _learning_epochs(job.trial.distiller, epochs, job.trial.recipe.epochs)
     return job.steps * learning // max(len(epochs), 1)
 
 
 @cache
-def _learning_epochs(distiller: MetaDistilConfig, epochs: range, of: int) -> int:
+def _learning_epochs(distiller: DistillerConfig, epochs: range, of: int) -> int:
     return sum(not distiller.is_frozen(epoch, of) for epoch in epochs)
 
 
@@ -62,12 +58,11 @@ def live_answers(job: Job) -> float:
     """Returns how often each live teacher passes a batch forward; a backward pass is two."""
     if not job.live_teachers:
         return 0.0
-    distiller = job.trial.distiller
-    if not isinstance(distiller, MetaDistilConfig):
-        return float(job.steps)
-    learning = steps_of_learning(job)
-    answered = job.steps if job.bank is None else learning
-    return answered + distiller.look_aheads(learning) * distiller.teacher_passes(job.batch_size)
+    distiller, learning = job.trial.distiller, steps_of_learning(job)
+    # A bank has the logits of a teacher that does not change yet.
+    is_banked = distiller.moves_teacher and job.bank is not None
+    answered = learning if is_banked else job.steps
+    return answered + distiller.teacher_passes(learning, job.batch_size)
 
 
 def seconds_per_step(

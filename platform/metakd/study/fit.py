@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 
-from metakd.core.distillers import MMKDConfig
 from metakd.core.features import FeatureError
 from metakd.core.hard_buffer import DrawError
 from metakd.data.datasets import ImageDataset
@@ -97,11 +96,10 @@ def _misfit(name: str, strategy: Strategy, spec: StudySpec, case: Case) -> str |
     segments = first_segments(strategy, case.choices(name, spec))
     batch = min(case.recipe.batch_size, case.samples)
     for segment in segments:
-        if isinstance(segment.distiller, MMKDConfig):
-            try:
-                segment.distiller.require_batch(batch)
-            except DrawError as error:
-                return f"{error}; mmkd has no buffer"
+        try:
+            segment.distiller.require_batch(batch)
+        except DrawError as error:
+            return f"{error}; mmkd has no buffer"
     runs = len(segments)
     if spec.budget is None:
         return None

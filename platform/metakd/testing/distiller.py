@@ -15,7 +15,6 @@ from torch.nn.parallel import DistributedDataParallel
 from metakd.core.batch_norm import share_batch_norm
 from metakd.core.batches import Batch
 from metakd.core.distillers import Distiller, DistillerConfig
-from metakd.core.distillers.metadistil import MetaDistil
 from metakd.core.temperature_bounds import TAU_MAX, TAU_MIN
 from metakd.core.training import Training
 from metakd.testing.toy import RECIPE, ToyBatches, new_student, new_teacher
@@ -210,13 +209,13 @@ def _begun(config: DistillerConfig, classes: int, epoch: int = 0) -> Distiller:
 
 def _built(config: DistillerConfig, classes: int) -> Distiller:
     distiller = config.build()
-    if isinstance(distiller, MetaDistil):
+    if config.moves_teacher:
         distiller.take_teacher(new_teacher(classes))
     return distiller
 
 
 def _extended(config: DistillerConfig, classes: int) -> tuple[Distiller, nn.Module]:
-    distiller, example = _built(config, classes), ToyBatches(classes, asks=config).at(0)
+    distiller, example = _built(config, classes), ToyBatches(classes, config=config).at(0)
     return distiller, distiller.extend(new_student(classes, seed=0), example, seed=0)
 
 
@@ -237,7 +236,7 @@ def _at_bounds(config: DistillerConfig) -> list[DistillerConfig]:
 
 def _ordinary(config: DistillerConfig, classes: int) -> tuple[Tensor, Batch]:
     """Returns outputs of a student, and a batch with what the distiller asks for."""
-    batch = ToyBatches(classes, asks=config).at(0)
+    batch = ToyBatches(classes, config=config).at(0)
     with torch.no_grad():
         outputs: Tensor = _extended(config, classes)[1](batch.inputs)
     return outputs, batch

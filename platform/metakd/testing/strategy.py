@@ -7,7 +7,6 @@ from contextlib import contextmanager
 import numpy as np
 import torch
 
-from metakd.core.distillers import SeveralTeachersConfig
 from metakd.core.recipe import Recipe
 from metakd.data.counter_random import derive_seed
 from metakd.strategies.strategy import Choices, Strategy, StrategyError
@@ -62,14 +61,10 @@ def _check(strategy: Strategy, name: str, budget: float, jobs: Sequence[Job]) ->
         f"{name} spends {spent:g} runs of a budget of {budget:g}"
     )
     for trial in (job.trial for job in jobs):
-        several = isinstance(trial.distiller, SeveralTeachersConfig)
-        assert strategy.takes_several or not several, (
+        assert strategy.takes_several or not trial.distiller.takes_several, (
             f"{name} declares one teacher, but its {trial.distiller.method} takes several"
         )
-        uses_features = isinstance(trial.distiller, SeveralTeachersConfig) and (
-            trial.distiller.uses_features
-        )
-        assert strategy.uses_features or not uses_features, (
+        assert strategy.uses_features or not trial.distiller.uses_features, (
             f"{name} declares no features, but its {trial.distiller.method} uses them"
         )
     for distiller in (job.trial.distiller for job in jobs):

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from metakd.core.batches import Batch
-from metakd.core.distillers import DistillerConfig, KDConfig, SeveralTeachersConfig
+from metakd.core.distillers import DistillerConfig, KDConfig
 from metakd.core.features import MapShape
 from metakd.core.recipe import Recipe
 
@@ -23,8 +23,8 @@ class ToyBatches:
         seed: Another one gives other points, for held-out ones.
         rank: Which share of every batch this process has.
         world: Of how many.
-        asks: What they hold of teachers is what its method asks for: nothing, or the logits of one
-            teacher, or those of three, and perhaps their features.
+        config: What batches hold of teachers is what its method needs: nothing, or the logits of
+            one teacher, or those of three, and perhaps their features.
     """
 
     steps_per_epoch = 5
@@ -35,10 +35,10 @@ class ToyBatches:
         seed: int = 0,
         rank: int = 0,
         world: int = 1,
-        asks: DistillerConfig | None = None,
+        config: DistillerConfig | None = None,
     ) -> None:
         self._classes, self._seed, self._share = classes, seed, (rank, world)
-        self._asks = KDConfig() if asks is None else asks
+        self._config = KDConfig() if config is None else config
 
     def epoch(self, epoch: int) -> Iterator[Batch]:
         """Yields an epoch's batches."""
@@ -52,9 +52,9 @@ class ToyBatches:
         logits = 2 * inputs @ normal((FEATURES, self._classes), -1)
         noise = normal((BATCH, self._classes), 1000 * self._seed + step + 500)
         labels = (logits + noise).argmax(dim=1)
-        whole = Batch(inputs, labels, logits if self._asks.uses_teacher else None)
-        if isinstance(self._asks, SeveralTeachersConfig):
-            whole = self._of_several(whole, inputs, logits, self._asks.uses_features)
+        whole = Batch(inputs, labels, logits if self._config.uses_teacher else None)
+        if self._config.takes_several:
+            whole = self._of_several(whole, inputs, logits, self._config.uses_features)
         return whole.each(lambda rows: rows[rank::world])
 
     def _of_several(

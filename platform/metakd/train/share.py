@@ -10,8 +10,6 @@ from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
 from metakd.core.batch_norm import share_batch_norm
-from metakd.core.distillers import MMKDConfig
-from metakd.core.look_aheads import LookAheads
 from metakd.data.counter_random import derive_seed
 from metakd.errors import UserError
 from metakd.train.trial import Trial
@@ -105,24 +103,24 @@ def require_same_result(trial: Trial, samples: int, held_out: int, workers: int)
     """
     batch = min(trial.recipe.batch_size, samples)
     require_even(batch, workers)
-    if isinstance(trial.distiller, MMKDConfig) and trial.distiller.reads_gram and workers > 1:
+    distiller = trial.distiller
+    if distiller.reads_whole_batches and workers > 1:
         raise ShareError(
             f"{workers} workers would each see a Gram matrix of their own share of a batch, which "
-            f"feature_input={trial.distiller.feature_input!r} reads whole: choose 1 worker, or mmkd"
+            f"{distiller.method} as configured reads whole: choose 1 worker, or "
+            "feature_input='pooled'"
         )
-    if isinstance(trial.distiller, LookAheads):
-        whole = trial.distiller.samples_of(batch)
-        share = trial.distiller.samples_of(batch // workers)
-        if share * workers != whole:
-            raise ShareError(
-                f"{workers} workers cannot share the {whole} of {batch} samples that a look-ahead "
-                f"sees: choose fewer workers, {largest_divisor(whole, workers - 1)} for example"
-            )
-        if trial.distiller.meta_data == "held_out" and held_out < whole and held_out % workers:
-            raise ShareError(
-                f"{workers} workers cannot share the {held_out} held-out samples that judge a "
-                f"look-ahead evenly: choose {largest_divisor(held_out, workers - 1)} workers"
-            )
+    whole, share = (distiller.samples_of(size) for size in (batch, batch // workers))
+    if share * workers != whole:
+        raise ShareError(
+            f"{workers} workers cannot share the {whole} of {batch} samples that a look-ahead "
+            f"sees: choose fewer workers, {largest_divisor(whole, workers - 1)} for example"
+        )
+    if distiller.learns_from_held_out and held_out < whole and held_out % workers:
+        raise ShareError(
+            f"{workers} workers cannot share the {held_out} held-out samples that judge a "
+            f"look-ahead evenly: choose {largest_divisor(held_out, workers - 1)} workers"
+        )
 
 
 def largest_divisor(number: int, at_most: int) -> int:

@@ -8,8 +8,6 @@ from typing import Any
 
 import torch
 
-from metakd.core.distillers import SeveralTeachersConfig
-from metakd.core.distillers.metadistil import MetaDistil
 from metakd.core.evaluation import Evaluation
 from metakd.core.training import Training
 from metakd.data.bank import open_answers, open_views
@@ -107,10 +105,10 @@ def run_trial(
     distiller = trial.distiller.build()
     # What else is trained beside the student is thrown away with its training.
     trained = student
-    if isinstance(trial.distiller, SeveralTeachersConfig):
+    if trial.distiller.takes_several:
         seed = derive_seed(trial.seed, "extension")
         trained = distiller.extend(student, batches.example(), seed)
-    if isinstance(distiller, MetaDistil):
+    if trial.distiller.moves_teacher:
         assert trial.teacher is not None
         distiller.take_teacher(open_module(trial.teacher, folder).requires_grad_())
     learns_from_held_out = distiller.meta_data == "held_out"
@@ -224,10 +222,8 @@ def training_batches(
 
 def _teachers(trial: Trial, folder: StudyFolder, bank: Bank | None) -> Teachers:
     distiller, kept_as = trial.distiller, trial.sampling.logits
-    are_several = isinstance(distiller, SeveralTeachersConfig)
-    uses_features = isinstance(distiller, SeveralTeachersConfig) and distiller.uses_features
     kept = set() if bank is None else {LOGITS}
-    if bank is not None and bank.has_features and uses_features:
+    if bank is not None and bank.has_features and distiller.uses_features:
         kept.add(FEATURES)
 
     def opened(spec: TeacherSpec) -> Teacher:
@@ -236,11 +232,11 @@ def _teachers(trial: Trial, folder: StudyFolder, bank: Bank | None) -> Teachers:
             for name in sorted(kept)
             if bank is not None
         }
-        if uses_features and FEATURES not in kept:
+        if distiller.uses_features and FEATURES not in kept:
             return Teacher(stored, open_teacher_with_features(spec, folder, kept_as))
         if LOGITS in kept:
             return Teacher(stored)
         ask = open_teacher(spec, folder, kept_as)
         return Teacher(stored, lambda inputs: {LOGITS: ask(inputs)})
 
-    return Teachers([opened(spec) for spec in trial.teachers], are_several)
+    return Teachers([opened(spec) for spec in trial.teachers], distiller.takes_several)

@@ -7,9 +7,6 @@ from typing import ClassVar
 
 from metakd.core.distillers import (
     DistillerConfig,
-    KDScheduleConfig,
-    SeveralTeachersConfig,
-    scheduled,
 )
 from metakd.core.recipe import Recipe
 from metakd.data.splits import SPLIT_VERSION
@@ -86,8 +83,8 @@ class Trial:
     def __post_init__(self) -> None:
         if self.further_teachers and self.teacher is None:
             raise ValueError("further teachers come after a first one, got none")
-        if self.further_teachers and not isinstance(self.distiller, SeveralTeachersConfig):
-            raise ValueError(f"{self.distiller.method} asks one teacher, got {len(self.teachers)}")
+        if self.further_teachers and not self.distiller.takes_several:
+            raise ValueError(f"{self.distiller.method} takes one teacher, got {len(self.teachers)}")
         if self.stop_after is not None and not 1 <= self.stop_after < self.recipe.epochs:
             raise ValueError(
                 f"stop_after must be in [1, {self.recipe.epochs}), got {self.stop_after}"
@@ -121,12 +118,9 @@ class Trial:
         that did not change, and that may have been run by another trial.
         """
         shared = [(self.whole.id, self.epochs)]
-        schedule = self.distiller
-        while isinstance(schedule, KDScheduleConfig):
-            start = schedule.segments[-1][0]
-            schedule = scheduled(schedule.prefix(start).segments, schedule.alpha)
-            branch = replace(self, distiller=schedule, stop_after=None)
-            shared.append((branch.id, start))
+        for distiller, epochs in self.distiller.prefixes():
+            branch = replace(self, distiller=distiller, stop_after=None)
+            shared.append((branch.id, epochs))
         return tuple(shared)
 
     @cached_property

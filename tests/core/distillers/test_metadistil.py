@@ -313,7 +313,7 @@ def test_the_teachers_passes_are_what_is_said_of_them(config: MetaDistilConfig) 
     # The student's real steps ask it once each.
     of_pilots = seen["forward"] - Batches.steps_per_epoch * SAMPLES + 2 * seen["back"]
     assert seen["back"] > 0
-    assert of_pilots == record.meta_steps * config.teacher_passes(SAMPLES) * SAMPLES
+    assert of_pilots == config.teacher_passes(Batches.steps_per_epoch, SAMPLES) * SAMPLES
     assert record.meta_steps == config.look_aheads(Batches.steps_per_epoch)
 
 

@@ -1,9 +1,9 @@
 """The interface of every way to teach a student, and of what chooses it."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
-from dataclasses import Field
-from typing import Any, ClassVar, Protocol
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar
 
 from torch import Tensor, nn
 from torch.optim import Optimizer
@@ -21,7 +21,7 @@ class Distiller(ABC):
     Attributes:
         meta_data: What judges a look-ahead: the next training batch, of a pilot the batch that it
             begins with; or held-out samples. None where the distiller has samples of its own for
-            it, and is handed the batch just trained on.
+            it, and is given the batch just trained on.
     """
 
     meta_data: MetaData | None = "train"
@@ -61,7 +61,7 @@ class Distiller(ABC):
         """
 
     def start_epoch(self, epoch: int, epochs: int) -> None:  # noqa: B027 - most need not know
-        """Hears that an epoch begins: what changes along the run is a function of these two.
+        """Begins an epoch: what changes along the run is a function of these two.
 
         A training that goes on from a checkpoint begins at any of them, and in the middle of none.
 
@@ -69,6 +69,14 @@ class Distiller(ABC):
             epoch: 0, 1, ...
             epochs: How many the whole run has.
         """
+
+    def take_teacher(self, teacher: nn.Module) -> None:
+        """Takes the teacher that it changes, before ``attach``.
+
+        Raises:
+            TeacherError: If it has no trainable parameters.
+        """
+        raise NotImplementedError(f"{type(self).__name__} changes no teacher")
 
     def after_step(self, lr: float) -> None:  # noqa: B027 - most learn nothing else
         """Moves what is learned by the gradient that the student's own backward pass left behind.
@@ -110,7 +118,7 @@ class Distiller(ABC):
         """Takes what was learned beside the student."""
 
     def pilot_batches(self, step: int) -> int:
-        """Returns how many of the batches that come a pilot flies before the step, 0 for none."""
+        """Returns over how many of the next batches a pilot goes before the step; 0 for none."""
         return 0
 
     def pilot_step(self, batches: Sequence[Batch], quiz: Batch) -> MetaStep:
@@ -120,7 +128,7 @@ class Distiller(ABC):
             batches: The training batches that come next, from the step's own on.
             quiz: The samples that judge the steps.
         """
-        raise NotImplementedError(f"{type(self).__name__} flies no pilots")
+        raise NotImplementedError(f"{type(self).__name__} takes no pilots")
 
     def is_meta_step(self, step: int) -> bool:
         """Says whether a look-ahead follows the step."""
@@ -139,29 +147,79 @@ class Distiller(ABC):
         raise NotImplementedError(f"{type(self).__name__} takes no look-aheads")
 
 
-class DistillerConfig(Protocol):
-    """A frozen dataclass that chooses a way to teach; its fields are part of a trial's content.
+@dataclass(frozen=True)
+class DistillerConfig(ABC):
+    """Chooses a way to teach: a frozen dataclass whose fields are part of a trial's content.
+
+    Everything that a method needs of its trial is declared here, so that nothing around it has to
+    know which method it is. The defaults are those of a method that learns nothing beside the
+    student and reads the logits of one teacher.
 
     Where published code exists, ``reference()`` returns what it does, faults included, and the
     defaults are the same method with its faults mended; the class says what differs.
-
-    Fields that have no effect as configured are named by a property ``unused_fields``, where there
-    are any.
 
     Attributes:
         method: Its name in results.
         version: Of its algorithm, 1, 2, ...: raised by whoever changes what it computes.
         uses_teacher: Whether batches must hold the teacher's logits.
+        takes_several: Whether they hold those of several teachers at once.
+        moves_teacher: Whether it changes its teacher, by ``Distiller.take_teacher``.
     """
 
-    __dataclass_fields__: ClassVar[dict[str, Field[Any]]]
     method: ClassVar[str]
     version: ClassVar[int]
-    uses_teacher: ClassVar[bool]
+    uses_teacher: ClassVar[bool] = True
+    takes_several: ClassVar[bool] = False
+    moves_teacher: ClassVar[bool] = False
+
+    @abstractmethod
+    def build(self) -> Distiller:
+        """Returns the distiller."""
 
     @property
     def min_classes(self) -> int:
         """The fewest classes with which all of its loss teaches something."""
+        return 2
 
-    def build(self) -> Distiller:
-        """Returns the distiller."""
+    @property
+    def unused_fields(self) -> Collection[str]:
+        """Fields that have no effect as configured."""
+        return ()
+
+    @property
+    def uses_features(self) -> bool:
+        """Whether batches must hold the teachers' features."""
+        return False
+
+    @property
+    def reads_whole_batches(self) -> bool:
+        """Whether it cannot be taught on shares of a batch."""
+        return False
+
+    @property
+    def learns_from_held_out(self) -> bool:
+        """Whether held-out samples judge its look-aheads."""
+        return False
+
+    def require_batch(self, batch_size: int) -> None:  # noqa: B027 - most take any
+        """Raises ``DrawError`` where batches of this size are too large for it."""
+
+    def samples_of(self, batch_size: int) -> int:
+        """Returns how many samples of a batch a look-ahead passes again; 0 without look-aheads."""
+        return 0
+
+    def is_frozen(self, epoch: int, epochs: int) -> bool:
+        """Says whether it has no look-aheads in epoch 0, 1, ... of a run of so many."""
+        return False
+
+    def look_ahead_equivalents(self, steps: int, batch_size: int) -> float:
+        """Returns what its look-aheads cost, in forward and backward passes of a training batch."""
+        return 0.0
+
+    def teacher_passes(self, steps: int, batch_size: int) -> float:
+        """Returns what they cost of the teacher, in its forward passes of a training batch."""
+        return 0.0
+
+    def prefixes(self) -> "Iterator[tuple[DistillerConfig, int]]":
+        """Yields what teaches alike in the first epochs, and in how many; the longest first."""
+        yield from ()

@@ -7,18 +7,17 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from metakd.core.batches import Batch
-from metakd.core.distillers.base import Distiller
+from metakd.core.distillers.base import Distiller, DistillerConfig
 from metakd.core.losses import Losses
 
 
 @dataclass(frozen=True)
-class CrossEntropyConfig:
+class CrossEntropyConfig(DistillerConfig):
     """Cross-entropy on the labels; nothing to choose."""
 
     method: ClassVar[str] = "ce"
     version: ClassVar[int] = 1
     uses_teacher: ClassVar[bool] = False
-    min_classes: ClassVar[int] = 2
 
     def build(self) -> "CrossEntropy":
         """Returns the distiller."""

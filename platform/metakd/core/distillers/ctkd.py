@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from metakd.core.batches import Batch
-from metakd.core.distillers.base import Distiller
+from metakd.core.distillers.base import Distiller, DistillerConfig
 from metakd.core.distillers.fields import require_at_least_0, require_share, require_temperature
 from metakd.core.distillers.rise import progress_of_rise
 from metakd.core.hypergradient.linearised import at_least_float32
@@ -25,7 +25,7 @@ PUBLISHED_CURRICULUM = 10.0
 
 
 @dataclass(frozen=True)
-class CTKDConfig:
+class CTKDConfig(DistillerConfig):
     """One temperature for both sides, learned by making the student's task harder.
 
     τ = low + (high − low) σ(r) starts at 15.6, as published. The published recipes are 240 epochs
@@ -49,7 +49,6 @@ class CTKDConfig:
 
     method: ClassVar[str] = "ctkd"
     version: ClassVar[int] = 1
-    uses_teacher: ClassVar[bool] = True
 
     taught_by: TaughtBy = "kd"
     """The loss that the temperature enters: kd or dkd."""

@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from metakd.core.batches import Batch
-from metakd.core.distillers.base import Distiller
+from metakd.core.distillers.base import Distiller, DistillerConfig
 from metakd.core.distillers.fields import require_at_least_0, require_temperature
 from metakd.core.distillers.rise import progress_of_rise
 from metakd.core.losses import Losses, decoupled_loss
@@ -16,7 +16,7 @@ PUBLISHED_WARMUP = 20.0
 
 
 @dataclass(frozen=True)
-class DKDConfig:
+class DKDConfig(DistillerConfig):
     """The target class and the other classes taught apart; the defaults are those of the paper.
 
     ``reference()`` differs from the defaults in one point: its warm-up takes 20 epochs, whatever
@@ -32,8 +32,6 @@ class DKDConfig:
 
     method: ClassVar[str] = "dkd"
     version: ClassVar[int] = 1
-    uses_teacher: ClassVar[bool] = True
-    min_classes: ClassVar[int] = 3
 
     tau: float = 4.0
     """The temperature of both sides, above 0."""
@@ -58,6 +56,11 @@ class DKDConfig:
     def reference(cls) -> Self:
         """Returns what megvii-research/mdistiller does."""
         return cls(warmup_epochs=PUBLISHED_WARMUP)
+
+    @property
+    def min_classes(self) -> int:
+        """Three: of two, one other class has nothing to tell apart."""
+        return 3
 
     def build(self) -> "DKD":
         """Returns the distiller."""

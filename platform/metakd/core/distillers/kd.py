@@ -8,20 +8,18 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from metakd.core.batches import Batch
-from metakd.core.distillers.base import Distiller
+from metakd.core.distillers.base import Distiller, DistillerConfig
 from metakd.core.distillers.fields import require_share, require_temperature
 from metakd.core.losses import Losses, Scale, distillation_loss
 from metakd.core.ranks import ranks_of
 
 
 @dataclass(frozen=True)
-class KDConfig:
+class KDConfig(DistillerConfig):
     """Fixed temperatures; the defaults are those of the CIFAR literature."""
 
     method: ClassVar[str] = "kd"
     version: ClassVar[int] = 1
-    uses_teacher: ClassVar[bool] = True
-    min_classes: ClassVar[int] = 2
 
     tau_s: float = 4.0
     """The student's temperature, above 0."""

@@ -1,6 +1,6 @@
 """Knowledge distillation at temperatures that change with the epoch, as PBT finds them."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import ClassVar
@@ -8,7 +8,7 @@ from typing import ClassVar
 from torch import Tensor
 
 from metakd.core.batches import Batch
-from metakd.core.distillers.base import Distiller
+from metakd.core.distillers.base import Distiller, DistillerConfig
 from metakd.core.distillers.fields import require_share, require_temperature
 from metakd.core.distillers.kd import KDConfig
 from metakd.core.losses import Losses, distillation_loss
@@ -17,13 +17,11 @@ Segment = tuple[int, float]
 
 
 @dataclass(frozen=True)
-class KDScheduleConfig:
+class KDScheduleConfig(DistillerConfig):
     """KD at one temperature of both sides, which changes at the start of given epochs."""
 
     method: ClassVar[str] = "kd_schedule"
     version: ClassVar[int] = 1
-    uses_teacher: ClassVar[bool] = True
-    min_classes: ClassVar[int] = 2
 
     segments: tuple[Segment, ...]
     """(from which epoch on, τ): the first from epoch 0, later ones from later epochs."""
@@ -51,6 +49,14 @@ class KDScheduleConfig:
             raise ValueError(f"a prefix has at least 1 epoch, got epochs={epochs}")
         kept = tuple(segment for segment in self.segments if segment[0] < epochs)
         return KDScheduleConfig(kept, self.alpha)
+
+    def prefixes(self) -> Iterator[tuple[DistillerConfig, int]]:
+        """Yields the schedule up to each of its changes, the last one first."""
+        start = self.segments[-1][0]
+        if start:
+            shorter = scheduled(self.prefix(start).segments, self.alpha)
+            yield shorter, start
+            yield from shorter.prefixes()
 
     def build(self) -> "KDSchedule":
         """Returns the distiller."""

@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor, where
 
 from metakd.core.batches import Batch
-from metakd.core.distillers.base import Distiller
+from metakd.core.distillers.base import Distiller, DistillerConfig
 from metakd.core.distillers.fields import require_at_least_0, require_temperature
 from metakd.core.losses import Losses, require_same_classes, tempered_divergence
 
@@ -19,7 +19,7 @@ REFERENCE_EPSILON = 1e-7
 
 
 @dataclass(frozen=True)
-class LogitStdConfig:
+class LogitStdConfig(DistillerConfig):
     """KD of logits standardised per sample; the defaults are those of the paper.
 
     ``reference()`` differs from the defaults in two points:
@@ -35,8 +35,6 @@ class LogitStdConfig:
 
     method: ClassVar[str] = "logit_std"
     version: ClassVar[int] = 1
-    uses_teacher: ClassVar[bool] = True
-    min_classes: ClassVar[int] = 3
 
     tau: float = 2.0
     """The temperature of both sides, in standard deviations of a sample's logits, above 0."""
@@ -60,6 +58,11 @@ class LogitStdConfig:
     def reference(cls) -> Self:
         """Returns what sunshangquan/logit-standardization-KD does."""
         return cls(deviation="unbiased")
+
+    @property
+    def min_classes(self) -> int:
+        """Three: of two, one other class has nothing to tell apart."""
+        return 3
 
     def build(self) -> "LogitStd":
         """Returns the distiller."""

@@ -24,6 +24,7 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from metakd.core.batches import Batch, changed
+from metakd.core.distillers.base import DistillerConfig
 from metakd.core.distillers.fields import require_at_least_0, require_share, require_temperature
 from metakd.core.distillers.looking_ahead import LookingAhead
 from metakd.core.distillers.rise import EPOCHS_OF_RECIPE
@@ -50,7 +51,7 @@ PUBLISHED_WARMUP = 150
 
 
 @dataclass(frozen=True, kw_only=True)
-class MetaDistilConfig(LookAheads):
+class MetaDistilConfig(LookAheads, DistillerConfig):
     """How the teacher learns to teach.
 
     What the published code does is in ``reference()``. The defaults mend: a pilot that is not the
@@ -61,9 +62,7 @@ class MetaDistilConfig(LookAheads):
 
     method: ClassVar[str] = "metadistil"
     version: ClassVar[int] = 1
-    uses_teacher: ClassVar[bool] = True
-    asks_live_teacher: ClassVar[bool] = True
-    min_classes: ClassVar[int] = 2
+    moves_teacher: ClassVar[bool] = True
 
     interval: int = 1
     """A pilot precedes every so many steps of the student."""
@@ -172,14 +171,14 @@ class MetaDistilConfig(LookAheads):
         flown = 0 if self.pilot == "none" else self.horizon
         return flown + super().step_equivalents(batch_size, meta_samples)
 
-    def teacher_passes(self, batch_size: int) -> float:
-        """Returns what the teacher does for one pilot, in its forward passes of a training batch.
+    def teacher_passes(self, steps: int, batch_size: int) -> float:
+        """Returns what the teacher does for all pilots, in its forward passes of a training batch.
 
         A backward pass counts as two, and goes through the samples that it learns from alone.
         """
         share = self.samples_of(batch_size) / batch_size
         answered = share if self.pilot == "none" else 1.0
-        return self.horizon * (answered + 2 * share)
+        return self.look_aheads(steps) * self.horizon * (answered + 2 * share)
 
     def is_frozen(self, epoch: int, epochs: int) -> bool:
         """Says whether the teacher stays as it is in epoch 0, 1, ... of a run."""

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from metakd.core.batches import Batch
+from metakd.core.distillers.base import DistillerConfig
 from metakd.core.distillers.looking_ahead import LookingAhead
 from metakd.core.hypergradient import TakenStep
 from metakd.core.look_aheads import MetaStep
@@ -28,13 +29,11 @@ from metakd.core.meta_temperature import (
 
 
 @dataclass(frozen=True, kw_only=True)
-class MKDConfig(GradientConfig):
+class MKDConfig(GradientConfig, DistillerConfig):
     """Temperatures learned by the gradient rule; the fields are those of ``GradientConfig``."""
 
     method: ClassVar[str] = "mkd"
     version: ClassVar[int] = 2
-    uses_teacher: ClassVar[bool] = True
-    min_classes: ClassVar[int] = 2
 
     def build(self) -> "LearnedTemperatures":
         """Returns the distiller."""
@@ -42,13 +41,11 @@ class MKDConfig(GradientConfig):
 
 
 @dataclass(frozen=True, kw_only=True)
-class AlignConfig(AlignmentConfig):
+class AlignConfig(AlignmentConfig, DistillerConfig):
     """Temperatures learned by the alignment rule; the fields are those of ``AlignmentConfig``."""
 
     method: ClassVar[str] = "align"
     version: ClassVar[int] = 1
-    uses_teacher: ClassVar[bool] = True
-    min_classes: ClassVar[int] = 2
 
     def build(self) -> "LearnedTemperatures":
         """Returns the distiller."""

@@ -43,7 +43,7 @@ _logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, kw_only=True)
-class MMKDConfig(SeveralTeachersConfig, TeacherWeightsConfig):
+class MMKDConfig(TeacherWeightsConfig, SeveralTeachersConfig):
     """Weights of several teachers' logits and features, of each sample, learned by look-aheads.
 
     Networks read what all models say of a sample and weigh the teachers; the cross-entropy after
@@ -79,7 +79,7 @@ class MMKDConfig(SeveralTeachersConfig, TeacherWeightsConfig):
     def __post_init__(self) -> None:
         SeveralTeachersConfig.__post_init__(self)
         TeacherWeightsConfig.__post_init__(self)
-        if self.reads_gram:
+        if self.reads_whole_batches:
             rule = f"feature_input={self.feature_input!r} needs whole batches, meta_fraction 1"
             require(self.meta_fraction == 1, rule, "meta_fraction", self.meta_fraction)
 
@@ -113,8 +113,8 @@ class MMKDConfig(SeveralTeachersConfig, TeacherWeightsConfig):
         return unused
 
     @property
-    def reads_gram(self) -> bool:
-        """Whether a network belongs to one batch size, and to one rank's share of a batch."""
+    def reads_whole_batches(self) -> bool:
+        """Whether a network reads Gram matrices, which belong to one batch size and one rank."""
         return self.learns_weights and self.uses_features and self.feature_input != "pooled"
 
     def build(self) -> "MMKD":
@@ -184,7 +184,9 @@ class MMKD(SeveralTeachers, LookingAhead):
             if config.uses_features:
                 channels = [features.shape[1] for features in example.teacher_features]
                 pooled = sum(channels) + map_shape(student, example.inputs)[0]
-                widths["features"] = samples * (teachers + 1) if config.reads_gram else pooled
+                widths["features"] = (
+                    samples * (teachers + 1) if config.reads_whole_batches else pooled
+                )
             dtype = at_least_float32(ensemble_logits).dtype
             self._learned.make_networks(widths, teachers, seed, dtype)
             self.weighs = tuple(widths)

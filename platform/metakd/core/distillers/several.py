@@ -21,7 +21,7 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from metakd.core.batches import Batch
-from metakd.core.distillers.base import Distiller, TeacherWeights
+from metakd.core.distillers.base import Distiller, DistillerConfig, TeacherWeights
 from metakd.core.distillers.fields import (
     require_at_least_0,
     require_share,
@@ -43,11 +43,10 @@ FeatureUnits = Literal["relative", "raw"]
 
 
 @dataclass(frozen=True, kw_only=True)
-class SeveralTeachersConfig:
-    """What all methods of several teachers choose: each asks for batches of K teachers' answers."""
+class SeveralTeachersConfig(DistillerConfig):
+    """What all methods of several teachers choose: batches hold the logits of K teachers."""
 
-    uses_teacher: ClassVar[bool] = True
-    min_classes: ClassVar[int] = 2
+    takes_several: ClassVar[bool] = True
 
     tau_s: float = 4.0
     """The student's temperature, above 0."""
