@@ -10,7 +10,7 @@ from torch.func import functional_call
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.optim import SGD, Adam, AdamW, Optimizer
 
-from metakd.core.hypergradient import Estimator, Hypergradient, TakenStep, hypergradient
+from metakd.core.lookahead import Estimator, Hypergradient, TakenStep, hypergradient
 from metakd.core.losses import distillation_loss
 from metakd.core.temperatures import SeparateTemperatures
 

@@ -1,7 +1,7 @@
 """Other ways to differentiate a look-ahead by temperatures: by hand, with higher, with TorchOpt.
 
 Each pulls the meta loss through one step of SGD by reverse over reverse. They are rivals in time
-and memory, and oracles: they share no derivative with ``metakd.core.hypergradient``.
+and memory, and oracles: they share no derivative with ``metakd.core.lookahead``.
 """
 
 import importlib
@@ -16,8 +16,8 @@ from torch.func import functional_call
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.optim import SGD, Optimizer
 
-from metakd.core.hypergradient import TakenStep, hypergradient
-from metakd.core.hypergradient.batchnorm import frozen_running_statistics
+from metakd.core.lookahead import TakenStep, hypergradient
+from metakd.core.lookahead.passes import frozen_running_statistics
 from metakd.core.losses import distillation_loss
 from metakd.models.create import create_model
 

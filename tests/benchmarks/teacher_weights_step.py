@@ -32,7 +32,7 @@ from student_step import CLASSES, IMAGE_SHAPE, checked_options, step_parser
 from metakd.core.batches import Batch
 from metakd.core.distillers import MeanLossesConfig, MMKDConfig, SeveralTeachersConfig
 from metakd.core.features import map_shape
-from metakd.core.look_aheads import LookAheads
+from metakd.core.lookahead.look_aheads import LookAheads
 from metakd.core.training import Recipe, Training
 from metakd.models.create import create_model
 

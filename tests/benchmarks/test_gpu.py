@@ -16,7 +16,7 @@ from gpu_checks.case import Found, Setup
 
 from dashboards import write_report
 from metakd.analysis.summarise import summarise
-from metakd.core.hypergradient import taken_step
+from metakd.core.lookahead import taken_step
 
 SCRIPT = Path(__file__).with_name("gpu.py")
 ABSENT = """

@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from metakd.core.features import FeatureError, logits_and_map, map_shape
-from metakd.core.hypergradient import TakenStep, hypergradient
+from metakd.core.lookahead import TakenStep, hypergradient
 from metakd.core.matched_student import MatchedStudent, feature_distances, mean_squares
 from metakd.models.create import create_model
 

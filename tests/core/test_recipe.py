@@ -12,7 +12,7 @@ from timm.optim import param_groups_weight_decay
 from torch import nn
 from torch.optim import SGD, AdamW
 
-from metakd.core.hypergradient import TakenStep
+from metakd.core.lookahead import TakenStep
 from metakd.core.recipe import Recipe, parameters_by_decay
 
 VIT = Recipe(

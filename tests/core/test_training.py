@@ -21,7 +21,7 @@ from metakd.core.distillers import (
     MKDConfig,
 )
 from metakd.core.distillers.kd import KD
-from metakd.core.look_ahead_cost import PASS_EQUIVALENTS
+from metakd.core.lookahead.look_aheads import PASS_EQUIVALENTS
 from metakd.core.losses import Losses
 from metakd.core.training import EpochRecord, Recipe, Training, train
 

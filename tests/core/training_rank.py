@@ -34,7 +34,7 @@ from metakd.core.distillers import (
 )
 from metakd.core.distillers.metadistil import MetaDistil
 from metakd.core.evaluation import evaluate
-from metakd.core.hypergradient import bare
+from metakd.core.lookahead import bare
 from metakd.core.training import Recipe, Training
 from metakd.testing import check_equal_on_ranks
 

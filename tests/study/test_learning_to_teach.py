@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from metakd.core.look_ahead_cost import PASS_EQUIVALENTS
+from metakd.core.lookahead.look_aheads import PASS_EQUIVALENTS
 from metakd.data.datasets import ImageDataset, open_dataset
 from metakd.strategies import STRATEGIES
 from metakd.study.board import Board

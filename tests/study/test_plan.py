@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from metakd.core.distillers import KDConfig
-from metakd.core.look_ahead_cost import PASS_EQUIVALENTS
+from metakd.core.lookahead.look_aheads import PASS_EQUIVALENTS
 from metakd.data.datasets import ImageDataset, open_dataset
 from metakd.data.splits import SplitError
 from metakd.models.names import student_ladder, teacher_ladder

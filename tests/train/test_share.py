@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from torch import nn
 
 from metakd.core.distillers import KDConfig, MKDConfig, MMKDConfig
-from metakd.core.look_aheads import MetaData
+from metakd.core.lookahead.look_aheads import MetaData
 from metakd.core.training import Recipe
 from metakd.train.share import (
     ALONE,

@@ -12,7 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from metakd.core.hypergradient.linearised import at_least_float32
+from metakd.core.losses import at_least_float32
 from metakd.core.ranks import sum_over_ranks
 
 

@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from metakd.core.batches import Inputs
-from metakd.core.hypergradient.linearised import at_least_float32
+from metakd.core.losses import at_least_float32
 
 
 class Evaluation(NamedTuple):

@@ -8,7 +8,7 @@ import torch.distributed as dist
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from metakd.core.hypergradient.linearised import at_least_float32
+from metakd.core.losses import at_least_float32
 from metakd.core.optimisers import EagerAdamW, EagerSGD
 from metakd.core.ranks import mean_over_ranks
 

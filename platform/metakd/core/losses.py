@@ -17,10 +17,17 @@ from torch import Tensor
 from metakd.core.ranks import norms_over_ranks
 
 Temperature = float | Tensor
+
+
 TaskLoss = Callable[[Tensor, Tensor], Tensor]
+
+
 Scale = Literal["product", "detached", "free"]
 
+
 REFERENCE_TAU = 4.0
+
+
 LARGEST_GAIN = 1000.0
 
 
@@ -239,3 +246,8 @@ def _divergence(log_q: Tensor, log_p: Tensor) -> Tensor:
 
 def _for_rows(tau: Temperature) -> Temperature:
     return tau[:, None] if isinstance(tau, Tensor) and tau.dim() == 1 else tau
+
+
+def at_least_float32(tensor: Tensor) -> Tensor:
+    """Returns half and bfloat16 as float32, anything finer as it is."""
+    return tensor.float() if tensor.dtype.itemsize < torch.float32.itemsize else tensor

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from metakd.core.batches import Inputs
 from metakd.core.features import FeatureError, MapShape, logits_and_map, map_shape
-from metakd.core.hypergradient.linearised import at_least_float32
+from metakd.core.losses import at_least_float32
 from metakd.core.ranks import mean_over_ranks
 
 

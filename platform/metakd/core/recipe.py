@@ -132,7 +132,7 @@ def parameters_by_decay(model: "nn.Module") -> "tuple[list[Parameter], list[Para
     Left alone are vectors (biases, the scales of norms) and what the model itself names in
     ``no_weight_decay``, timm's convention: position embeddings and tokens.
     """
-    from metakd.core.hypergradient import bare
+    from metakd.core.lookahead import bare
 
     model = bare(model)
     named_by_model: Collection[str] = getattr(model, "no_weight_decay", set)()

@@ -8,9 +8,9 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from metakd.core.batches import Inputs
-from metakd.core.hypergradient import LossOfLogits, TakenStep, bare
-from metakd.core.hypergradient.linearised import at_least_float32
-from metakd.core.hypergradient.random_state import RandomState
+from metakd.core.lookahead import LossOfLogits, TakenStep, bare
+from metakd.core.lookahead.taken_step import RandomState
+from metakd.core.losses import at_least_float32
 
 
 @contextmanager

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 from torch.optim.optimizer import register_optimizer_step_post_hook
 
-from metakd.core.hypergradient import bare
+from metakd.core.lookahead import bare
 from metakd.core.meta_temperature import MetaTemperature
 
 

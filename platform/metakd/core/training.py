@@ -13,10 +13,9 @@ from torch import Tensor, nn
 
 from metakd.core.batches import Batch, MetaBatches, TrainingBatches, Upcoming
 from metakd.core.distillers.base import Distiller, TeacherWeights
-from metakd.core.hypergradient import TakenStep, bare
-from metakd.core.hypergradient.linearised import at_least_float32
-from metakd.core.look_aheads import MetaStep
-from metakd.core.losses import Losses
+from metakd.core.lookahead import TakenStep, bare
+from metakd.core.lookahead.look_aheads import MetaStep
+from metakd.core.losses import Losses, at_least_float32
 from metakd.core.ranks import mean_over_ranks, ranks_of
 from metakd.core.recipe import Recipe as Recipe
 

@@ -10,7 +10,7 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.optim import SGD, AdamW, Optimizer
 
 from gpu_checks.case import Found, Setup, largest_difference
-from metakd.core.hypergradient import TakenStep, hypergradient
+from metakd.core.lookahead import TakenStep, hypergradient
 from metakd.core.losses import distillation_loss
 from metakd.models.create import create_model
 

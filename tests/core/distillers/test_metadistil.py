@@ -14,8 +14,8 @@ from torch.func import functional_call
 
 from metakd.core.batches import Batch
 from metakd.core.distillers import KDConfig, MetaDistilConfig
-from metakd.core.hypergradient import Estimator
 from metakd.core.live_teacher import TeacherError
+from metakd.core.lookahead import Estimator
 from metakd.core.losses import distillation_loss
 from metakd.core.recipe import Recipe
 from metakd.core.training import EpochRecord, Training

@@ -26,7 +26,7 @@ from metakd.core.distillers.mmkd import MMKD
 from metakd.core.ensemble_loss import TeachersError
 from metakd.core.features import FeatureError
 from metakd.core.hard_buffer import DrawError
-from metakd.core.look_aheads import LookAheads
+from metakd.core.lookahead.look_aheads import LookAheads
 from metakd.core.teacher_weights import TeacherWeights
 from metakd.core.training import EpochRecord, Recipe, Training
 

@@ -16,9 +16,9 @@ from torch.optim import SGD
 from metakd.core.batches import Batch
 from metakd.core.distillers import MMKDConfig
 from metakd.core.distillers.mmkd import MMKD
-from metakd.core.hypergradient import Estimator, TakenStep
+from metakd.core.lookahead import Estimator, TakenStep
+from metakd.core.lookahead.sweep import MetaGradient
 from metakd.core.matched_student import MatchedStudent
-from metakd.core.meta_gradient import MetaGradient
 
 TEACHERS = Teachers(dtype=torch.float64)
 LR, MOMENTUM, DECAY = 0.07, 0.9, 5e-3

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from metakd.core.ensemble_loss import ensemble_loss
-from metakd.core.hypergradient import Linearised
+from metakd.core.lookahead import Linearised
 from metakd.core.losses import distillation_loss
 from metakd.core.meta_temperature.alignment import POINTS, AlignmentRule
 from metakd.core.meta_temperature.rule import SeenStep

@@ -12,8 +12,8 @@ from torch import Tensor, nn
 from torch.optim import SGD, Adadelta, AdamW, Optimizer
 
 from metakd.core import MetaTemperature
-from metakd.core.hypergradient import UnknownOptimiserError
-from metakd.core.look_aheads import MetaStep
+from metakd.core.lookahead import UnknownOptimiserError
+from metakd.core.lookahead.look_aheads import MetaStep
 
 B, D, C = 16, 6, 4
 FORMS = ("separate", "shared", "per_class", "per_sample")

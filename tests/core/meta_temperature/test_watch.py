@@ -14,7 +14,7 @@ from torch.optim import SGD, AdamW, Optimizer
 from torch.optim.swa_utils import AveragedModel
 
 from metakd.core import MetaTemperature
-from metakd.core.hypergradient import UnknownOptimiserError
+from metakd.core.lookahead import UnknownOptimiserError
 
 B, D, C = 16, 6, 4
 

@@ -9,8 +9,8 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from metakd.core.batches import Batch
-from metakd.core.hypergradient import TakenStep
-from metakd.core.look_aheads import MetaData, MetaStep
+from metakd.core.lookahead import TakenStep
+from metakd.core.lookahead.look_aheads import MetaData, MetaStep
 from metakd.core.losses import Losses
 from metakd.core.teacher_weights.tally import TeacherWeights as TeacherWeights
 

@@ -15,8 +15,7 @@ from metakd.core.batches import Batch
 from metakd.core.distillers.base import Distiller, DistillerConfig
 from metakd.core.distillers.fields import require_at_least_0, require_share, require_temperature
 from metakd.core.distillers.rise import progress_of_rise
-from metakd.core.hypergradient.linearised import at_least_float32
-from metakd.core.losses import Losses, decoupled_loss, distillation_loss
+from metakd.core.losses import Losses, at_least_float32, decoupled_loss, distillation_loss
 from metakd.core.ranks import mean_over_ranks, ranks_of
 
 TaughtBy = Literal["kd", "dkd"]

@@ -4,8 +4,8 @@ from collections import deque
 
 from metakd.core.batches import Batch
 from metakd.core.distillers.base import Distiller
-from metakd.core.hypergradient import TakenStep
-from metakd.core.look_aheads import LookAheads
+from metakd.core.lookahead import TakenStep
+from metakd.core.lookahead.look_aheads import LookAheads
 
 
 class LookingAhead(Distiller):

@@ -28,13 +28,18 @@ from metakd.core.distillers.base import DistillerConfig
 from metakd.core.distillers.fields import require_at_least_0, require_share, require_temperature
 from metakd.core.distillers.looking_ahead import LookingAhead
 from metakd.core.distillers.rise import EPOCHS_OF_RECIPE
-from metakd.core.hypergradient import Forward, TakenStep, bare, look_ahead
-from metakd.core.hypergradient.batchnorm import frozen_running_statistics
-from metakd.core.hypergradient.linearised import at_least_float32
 from metakd.core.live_teacher import LiveTeacher, TeacherAlgorithm
-from metakd.core.look_aheads import LookAheads, MetaData, MetaStep, require, require_one_of
-from metakd.core.losses import Losses, distillation_loss, require_same_classes
-from metakd.core.meta_gradient import graph_to
+from metakd.core.lookahead import Forward, TakenStep, bare, look_ahead
+from metakd.core.lookahead.look_aheads import (
+    LookAheads,
+    MetaData,
+    MetaStep,
+    require,
+    require_one_of,
+)
+from metakd.core.lookahead.passes import frozen_running_statistics
+from metakd.core.lookahead.sweep import graph_to
+from metakd.core.losses import Losses, at_least_float32, distillation_loss, require_same_classes
 from metakd.core.meta_temperature.aligned import AlignedTemperatures
 from metakd.core.meta_temperature.config import require_tau_range
 from metakd.core.meta_temperature.rule import SeenStep

@@ -17,8 +17,8 @@ from torch.optim import Optimizer
 from metakd.core.batches import Batch
 from metakd.core.distillers.base import DistillerConfig
 from metakd.core.distillers.looking_ahead import LookingAhead
-from metakd.core.hypergradient import TakenStep
-from metakd.core.look_aheads import MetaStep
+from metakd.core.lookahead import TakenStep
+from metakd.core.lookahead.look_aheads import MetaStep
 from metakd.core.losses import Losses
 from metakd.core.meta_temperature import (
     AlignmentConfig,

@@ -21,12 +21,11 @@ from metakd.core.distillers.several import (
 from metakd.core.ensemble_loss import require_same_classes_of_all
 from metakd.core.features import map_shape
 from metakd.core.hard_buffer import HardBuffer, batch_of_all_ranks, drawn_for_rank
-from metakd.core.hypergradient import Forward, Linearised, LookAhead, TakenStep
-from metakd.core.hypergradient.linearised import at_least_float32
-from metakd.core.look_aheads import MetaStep, require
-from metakd.core.losses import Losses
+from metakd.core.lookahead import Forward, Linearised, LookAhead, TakenStep
+from metakd.core.lookahead.look_aheads import MetaStep, require
+from metakd.core.lookahead.sweep import meta_gradient
+from metakd.core.losses import Losses, at_least_float32
 from metakd.core.matched_student import StudentOutputs
-from metakd.core.meta_gradient import meta_gradient
 from metakd.core.meta_temperature.rule import SeenStep
 from metakd.core.ranks import rows_of_all_ranks
 from metakd.core.snapshot import rolled_back, tried_step

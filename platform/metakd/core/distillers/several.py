@@ -28,7 +28,7 @@ from metakd.core.distillers.fields import (
     require_temperature,
 )
 from metakd.core.ensemble_loss import ensemble_loss
-from metakd.core.look_aheads import require_one_of
+from metakd.core.lookahead.look_aheads import require_one_of
 from metakd.core.losses import Losses, Scale, Temperature
 from metakd.core.matched_student import (
     MatchedStudent,

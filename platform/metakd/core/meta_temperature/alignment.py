@@ -23,7 +23,7 @@ import torch.distributed as dist
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from metakd.core.hypergradient.linearised import at_least_float32
+from metakd.core.losses import at_least_float32
 from metakd.core.meta_temperature.rule import MetaRule, SeenStep
 from metakd.core.ranks import mean_over_ranks
 

@@ -7,9 +7,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from metakd.core.hypergradient import Linearised
-from metakd.core.hypergradient.linearised import at_least_float32
-from metakd.core.losses import Losses, TaskLoss
+from metakd.core.lookahead import Linearised
+from metakd.core.losses import Losses, TaskLoss, at_least_float32
 from metakd.core.meta_temperature.rows import Rows, finite
 from metakd.core.meta_temperature.rule import SeenStep
 from metakd.core.meta_temperature.tempered_loss import TemperedLoss

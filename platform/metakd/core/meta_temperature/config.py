@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import ClassVar, Literal, get_args
 
-from metakd.core.look_aheads import LookAheads, require, require_one_of
+from metakd.core.lookahead.look_aheads import LookAheads, require, require_one_of
 from metakd.core.losses import Scale
 from metakd.core.temperatures import Form, require_form, require_start
 

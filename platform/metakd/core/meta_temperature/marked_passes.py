@@ -15,8 +15,8 @@ import torch
 from torch import Tensor
 from torch.autograd.graph import Node
 
-from metakd.core.hypergradient import LogitsOf, TakenStep
-from metakd.core.hypergradient.taken_step import as_it_is
+from metakd.core.lookahead import LogitsOf, TakenStep
+from metakd.core.lookahead.taken_step import as_it_is
 
 MARK = "metakd"
 CASTS = frozenset({"ToCopyBackward0"})

@@ -11,11 +11,10 @@ from torch.nn import functional as F
 from torch.optim import Optimizer
 
 from metakd.core.batches import Inputs, changed
-from metakd.core.hypergradient import Forward, LogitsOf, MetaLoss, TakenStep
-from metakd.core.hypergradient.linearised import at_least_float32
-from metakd.core.look_aheads import MetaStep, require_one_of
-from metakd.core.losses import Losses, TaskLoss, require_same_classes
-from metakd.core.meta_gradient import meta_gradient
+from metakd.core.lookahead import Forward, LogitsOf, MetaLoss, TakenStep
+from metakd.core.lookahead.look_aheads import MetaStep, require_one_of
+from metakd.core.lookahead.sweep import meta_gradient
+from metakd.core.losses import Losses, TaskLoss, at_least_float32, require_same_classes
 from metakd.core.meta_temperature.alignment import AlignmentRule
 from metakd.core.meta_temperature.batch_loss import BatchLoss
 from metakd.core.meta_temperature.config import (

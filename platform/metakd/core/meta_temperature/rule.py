@@ -7,7 +7,7 @@ from typing import NamedTuple
 import torch.distributed as dist
 from torch import Tensor, nn
 
-from metakd.core.hypergradient import Linearised
+from metakd.core.lookahead import Linearised
 
 
 class SeenStep(NamedTuple):

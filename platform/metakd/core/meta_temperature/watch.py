@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from metakd.core.batches import changed
-from metakd.core.hypergradient import LogitsOf, TakenStep, inner_optimiser
+from metakd.core.lookahead import LogitsOf, TakenStep, inner_optimiser
 from metakd.core.meta_temperature.marked_passes import Pass, detached, pass_of
 
 if TYPE_CHECKING:

@@ -5,8 +5,12 @@ from dataclasses import dataclass
 from typing import Literal, get_args
 
 from metakd.core.hard_buffer import DrawError
-from metakd.core.look_ahead_cost import reverse_equivalents
-from metakd.core.look_aheads import LookAheads, require, require_one_of
+from metakd.core.lookahead.look_aheads import (
+    LookAheads,
+    require,
+    require_one_of,
+    reverse_equivalents,
+)
 from metakd.core.meta_temperature.config import require_tau_range
 from metakd.core.teacher_weights.network import Start
 from metakd.core.teacher_weights.network_input import FeatureInput

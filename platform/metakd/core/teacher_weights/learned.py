@@ -6,7 +6,7 @@ import torch
 import torch.distributed as dist
 from torch import Tensor, nn
 
-from metakd.core.meta_gradient import MetaGradient
+from metakd.core.lookahead.sweep import MetaGradient
 from metakd.core.meta_temperature.aligned import AlignedTemperatures
 from metakd.core.meta_temperature.gradient import GradientRule
 from metakd.core.meta_temperature.rule import SeenStep

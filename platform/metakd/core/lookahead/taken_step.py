@@ -1,6 +1,8 @@
 """A step that the student takes anyway, remembered so that it can be differentiated."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any
 from weakref import WeakKeyDictionary, WeakSet
 
@@ -10,11 +12,42 @@ from torch.nn.modules.batchnorm import _NormBase
 from torch.nn.parallel import DistributedDataParallel
 from torch.optim import Optimizer
 
-from metakd.core.hypergradient.optimiser_step import StepRule, require_known, rule_of_step
-from metakd.core.hypergradient.random_state import RandomState
+from metakd.core.lookahead.optimiser_step import StepRule, require_known, rule_of_step
 
 LossOfLogits = Callable[[Tensor], Tensor]
 LogitsOf = Callable[[Any], Tensor]
+
+
+@dataclass(frozen=True)
+class RandomState:
+    """The state of a device's default generator at one moment."""
+
+    device: torch.device
+    state: Tensor
+
+    @staticmethod
+    def now(device: torch.device) -> "RandomState":
+        """Reads the state."""
+        if device.type == "cpu":
+            return RandomState(device, torch.get_rng_state())
+        return RandomState(device, torch.get_device_module(device).get_rng_state(device))
+
+    def restore(self) -> None:
+        """Makes it the device's state."""
+        if self.device.type == "cpu":
+            torch.set_rng_state(self.state)
+        else:
+            torch.get_device_module(self.device).set_rng_state(self.state, self.device)
+
+    @contextmanager
+    def again(self) -> Iterator[None]:
+        """Draws the same numbers again inside, and leaves the present state as it was."""
+        present = RandomState.now(self.device)
+        self.restore()
+        try:
+            yield
+        finally:
+            present.restore()
 
 
 class NoStepError(RuntimeError):

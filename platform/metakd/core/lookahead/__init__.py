@@ -20,9 +20,9 @@ Use it around the ordinary step::
 ``metakd.core.MetaTemperature`` does all of this for temperatures.
 """
 
-from metakd.core.hypergradient.linearised import Linearised
-from metakd.core.hypergradient.optimiser_step import UnknownOptimiserError, inner_optimiser
-from metakd.core.hypergradient.sweep import (
+from metakd.core.lookahead.estimators import Linearised
+from metakd.core.lookahead.optimiser_step import UnknownOptimiserError, inner_optimiser
+from metakd.core.lookahead.sweep import (
     ESTIMATORS,
     Estimator,
     Forward,
@@ -32,13 +32,7 @@ from metakd.core.hypergradient.sweep import (
     hypergradient,
     look_ahead,
 )
-from metakd.core.hypergradient.taken_step import (
-    LogitsOf,
-    LossOfLogits,
-    NoStepError,
-    TakenStep,
-    bare,
-)
+from metakd.core.lookahead.taken_step import LogitsOf, LossOfLogits, NoStepError, TakenStep, bare
 
 __all__ = [
     "ESTIMATORS",

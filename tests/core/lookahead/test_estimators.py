@@ -21,7 +21,7 @@ from look_ahead_bench import (
 )
 from torch import Tensor, nn
 
-from metakd.core.hypergradient import ESTIMATORS, Estimator, hypergradient
+from metakd.core.lookahead import ESTIMATORS, Estimator, hypergradient
 
 EXACT: tuple[Estimator, ...] = ("jvp", "double_backward")
 
@@ -102,7 +102,7 @@ class Odd(nn.Module):
 def test_an_operator_without_forward_mode_falls_back_with_one_line(
     caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch, steps: int
 ) -> None:
-    monkeypatch.setattr("metakd.core.hypergradient.sweep._told_of_fallback", set())
+    monkeypatch.setattr("metakd.core.lookahead.sweep._told_of_fallback", set())
     bench = Bench(Odd, "momentum")
     with caplog.at_level(logging.WARNING):
         (found,) = bench.estimate("jvp", steps=steps)

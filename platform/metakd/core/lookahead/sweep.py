@@ -1,32 +1,46 @@
 """From the meta loss back through the steps that led to it."""
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any, Literal, NamedTuple
 
 import torch
 import torch.distributed as dist
-from torch import Tensor
+from torch import Tensor, nn
 
-from metakd.core.hypergradient.double_backward import by_double_backward
-from metakd.core.hypergradient.finite_difference import by_finite_difference
-from metakd.core.hypergradient.jvp import by_jvp
-from metakd.core.hypergradient.linearised import Direction, Estimate, Linearised
-from metakd.core.hypergradient.optimiser_step import State
-from metakd.core.hypergradient.passes import extra_passes
-from metakd.core.hypergradient.taken_step import NoStepError, TakenStep
+from metakd.core.lookahead.estimators import (
+    Direction,
+    Estimate,
+    Linearised,
+    by_double_backward,
+    by_finite_difference,
+    by_jvp,
+)
+from metakd.core.lookahead.optimiser_step import State
+from metakd.core.lookahead.passes import extra_passes
+from metakd.core.lookahead.taken_step import NoStepError, TakenStep
 from metakd.core.ranks import mean_over_ranks
 
 Estimator = Literal["jvp", "double_backward", "finite_difference"]
+
+
 Forward = Callable[[Any], Tensor]
+
+
 MetaLoss = Callable[[Forward], Tensor]
+
 
 ESTIMATORS: dict[Estimator, Estimate] = {
     "jvp": by_jvp,
     "double_backward": by_double_backward,
     "finite_difference": by_finite_difference,
 }
+
+
 _logger = logging.getLogger(__name__)
+
+
 _told_of_fallback: set[str] = set()
 
 
@@ -180,3 +194,59 @@ def _tell_of_fallback(student: str, error: NotImplementedError) -> None:
             student,
             str(error).splitlines()[0],
         )
+
+
+class MetaGradient(NamedTuple):
+    """What a look-ahead says of φ.
+
+    Attributes:
+        look_ahead: The look-ahead.
+        of_phi: dM/dφ, one tensor for each meta-parameter.
+        common: dM/d(log τ_s, log τ_t) of a common relative change of all temperatures, (2,); None
+            where no temperature is learned.
+        is_finite: Whether M and all of its gradient are.
+    """
+
+    look_ahead: LookAhead
+    of_phi: tuple[Tensor, ...]
+    common: Tensor | None
+    is_finite: bool
+
+
+def meta_gradient(
+    steps: Sequence[TakenStep],
+    meta_loss: MetaLoss,
+    phi: Sequence[nn.Parameter],
+    shifts: Sequence[Tensor] = (),
+    estimator: Estimator = "jvp",
+    group: dist.ProcessGroup | None = None,
+) -> MetaGradient:
+    """Returns dM/dφ after the student has taken the steps.
+
+    Args:
+        steps: See ``look_ahead``.
+        meta_loss: See ``look_ahead``.
+        phi: The meta-parameters, which take no gradient outside this function.
+        shifts: What the steps' losses add to (log τ_s, log τ_t), (2,), zeros.
+        estimator: See ``look_ahead``.
+        group: See ``look_ahead``.
+    """
+    with graph_to(phi):
+        found = look_ahead(steps, meta_loss, estimator, group)
+        gradients = found.gradients([*phi, *shifts], group)
+    of_phi, of_shifts = gradients[: len(phi)], gradients[len(phi) :]
+    finite = torch.stack([part.isfinite().all() for part in (found.meta_loss, *gradients)]).all()
+    common = torch.stack(of_shifts).sum(dim=0) if of_shifts else None
+    return MetaGradient(found, of_phi, common, bool(finite))
+
+
+@contextmanager
+def graph_to(phi: Sequence[nn.Parameter]) -> Iterator[None]:
+    """Lets φ take gradients inside only: the student's own backward pass leaves it out."""
+    try:
+        for parameter in phi:
+            parameter.requires_grad_(True)
+        yield
+    finally:
+        for parameter in phi:
+            parameter.requires_grad_(False)

@@ -8,9 +8,30 @@ import torch.utils.checkpoint
 from torch import Tensor, nn
 from torch.func import functional_call
 from torch.nn.attention import SDPBackend, sdpa_kernel
+from torch.nn.modules.batchnorm import _NormBase
 
-from metakd.core.hypergradient.batchnorm import frozen_running_statistics
-from metakd.core.hypergradient.taken_step import TakenStep
+from metakd.core.lookahead.taken_step import TakenStep
+
+
+@contextmanager
+def frozen_running_statistics(model: nn.Module) -> Iterator[None]:
+    """Lets training-mode passes through ``model`` move no running statistics.
+
+    The look-ahead passes the same batch, and the meta batch, through the student once more; the
+    running statistics belong to the training pass alone.
+    """
+    tracking = [
+        module
+        for module in model.modules()
+        if isinstance(module, _NormBase) and module.track_running_stats and module.training
+    ]
+    for module in tracking:
+        module.track_running_stats = False
+    try:
+        yield
+    finally:
+        for module in tracking:
+            module.track_running_stats = True
 
 
 def logits_at(step: TakenStep, theta: Mapping[str, Tensor]) -> Tensor:
