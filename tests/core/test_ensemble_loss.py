@@ -6,7 +6,7 @@ from torch import Tensor
 
 from metakd.core.batches import Batch
 from metakd.core.distillers import CAMKDConfig, KDConfig, MeanLogitsConfig, MeanLossesConfig
-from metakd.core.distillers.several import CAMKD, SeveralTeachersConfig
+from metakd.core.distillers.several import CAMKD
 from metakd.core.ensemble_loss import TeachersError, ensemble_loss, stacked
 from metakd.core.losses import Scale, distillation_loss, tempered_divergence
 
@@ -108,4 +108,4 @@ def test_teachers_of_other_classes_are_refused_in_one_line() -> None:
 )
 def test_a_field_out_of_its_range_is_named(wrong: dict[str, float]) -> None:
     with pytest.raises(ValueError, match=next(iter(wrong))):
-        SeveralTeachersConfig(**wrong)
+        MeanLossesConfig(**wrong)

@@ -17,7 +17,7 @@ FURTHER = (
     *("mkd from 1, per sample", "mkd, product, 2 steps"),
     *("metadistil+tau", "mmkd with features"),
 )
-ASKS_WHETHER_FINITE = ("core/meta_gradient.py", "core/live_teacher.py")
+ASKS_WHETHER_FINITE = ("core/lookahead/sweep.py", "core/live_teacher.py")
 """Where a look-ahead waits, once: what is not finite moves nothing."""
 
 pytestmark = pytest.mark.skipif(

@@ -1,7 +1,7 @@
 """Plain PyTorch: losses, temperatures, the look-ahead hypergradient, distillers, the loop.
 
 Nothing here knows of Ray, Parquet or Plotly; any training loop can use it. ``MetaTemperature`` is
-the drop-in; ``hypergradient`` is for whoever meta-learns something else at a student's logits.
+the drop-in; ``lookahead`` is for meta-learning something else at a student's logits.
 """
 
 from typing import TYPE_CHECKING

@@ -19,10 +19,10 @@ class Batch(NamedTuple):
             take, for example token ids and their mask by name, each (B, ...).
         labels: Class indices, (B,), int64, or class probabilities, (B, C), as mixup makes them.
         teacher_logits: The teacher's logits on these very inputs, (B, C); None where no teacher, or
-            several, are asked.
-        ensemble_logits: Those of K teachers, (B, K, C); None where one teacher or none is asked.
+            several, are used.
+        ensemble_logits: Those of K teachers, (B, K, C); None with one teacher or none.
         teacher_features: The last feature map of each of K teachers, (B, channels, height, width),
-            a vector being a map of one place; empty where nobody asks for them.
+            a vector being a map of one place; empty where features are not used.
     """
 
     inputs: Inputs
@@ -55,10 +55,10 @@ class Batch(NamedTuple):
     def tensors(self) -> list[Tensor]:
         """All tensors that it holds, in one order."""
         logits = (self.teacher_logits, self.ensemble_logits)
-        asked = [tensor for tensor in logits if tensor is not None]
+        given = [tensor for tensor in logits if tensor is not None]
         inputs = self.inputs
         named = [inputs] if isinstance(inputs, Tensor) else list(inputs.values())
-        return [*named, self.labels, *asked, *self.teacher_features]
+        return [*named, self.labels, *given, *self.teacher_features]
 
 
 def changed(inputs: Inputs, change: Callable[[Tensor], Tensor]) -> Inputs:
@@ -91,7 +91,7 @@ class Upcoming:
 
 
 class TrainingBatches(Protocol):
-    """The batches of a run, the same for whoever asks again."""
+    """The batches of a run, the same at every call."""
 
     @property
     def steps_per_epoch(self) -> int:

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from metakd.core.batches import Inputs
 
-# A head may be handed the class token alone, and that of a second head.
+# A head may take the class token alone, and that of a second head.
 MOST_CLASS_TOKENS = 2
 
 MapShape = tuple[int, int, int]
@@ -22,9 +22,9 @@ class FeatureError(ValueError):
 def logits_and_map(model: nn.Module, inputs: Tensor) -> tuple[Tensor, Tensor]:
     """Returns what a model says of its inputs, and the map from which it says it.
 
-    The map is what ``forward_features`` hands to the head: of a convolutional network the last one
+    The map is what ``forward_features`` gives to the head: of a convolutional network the last one
     before pooling, of a transformer its last tokens, laid out as a grid without class or register
-    tokens. Models whose ``forward_features`` gives something else are asked for the last of
+    tokens. Models whose ``forward_features`` gives something else give the last of
     ``forward_intermediates``.
 
     Args:
@@ -38,17 +38,17 @@ def logits_and_map(model: nn.Module, inputs: Tensor) -> tuple[Tensor, Tensor]:
     Raises:
         FeatureError: If the model has neither of the interfaces.
     """
-    asked: Any = model
+    module: Any = model
     if not (hasattr(model, "forward_features") and hasattr(model, "forward_head")):
         raise FeatureError(_no_features(model, "it has no forward_features and forward_head"))
-    features = asked.forward_features(inputs)
+    features = module.forward_features(inputs)
     found = _as_map(model, features, inputs)
     if found is not None:
-        return asked.forward_head(features), found
+        return module.forward_head(features), found
     if not hasattr(model, "forward_intermediates"):
         raise FeatureError(_no_features(model, "what forward_features gives is not a map"))
-    features, maps = asked.forward_intermediates(inputs, indices=1, output_fmt="NCHW")
-    return asked.forward_head(features), maps[-1]
+    features, maps = module.forward_intermediates(inputs, indices=1, output_fmt="NCHW")
+    return module.forward_head(features), maps[-1]
 
 
 def map_shape(model: nn.Module, inputs: Inputs) -> MapShape:

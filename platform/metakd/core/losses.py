@@ -38,9 +38,9 @@ class Losses(NamedTuple):
         total: What the student descends.
         ce: Cross-entropy with the labels.
         kd: The temperature-scaled divergence from the teacher, before its weight; None where no
-            teacher is asked.
-        features: The distance from the teachers' features, before its weight; None where nobody
-            asks for them.
+            teacher is used.
+        features: The distance from the teachers' features, before its weight; None where
+            they are not used.
     """
 
     total: Tensor

@@ -1,7 +1,7 @@
 """PyTorch's optimisers, without the import of its compiler.
 
 ``torch.optim`` prepares for being compiled: the first optimiser of a process, and its first step,
-import ``torch._dynamo``, which takes as many seconds of CPU as PyTorch itself. Whoever compiles
+import ``torch._dynamo``, which takes as many seconds of CPU as PyTorch itself. Code that compiles
 nothing, as the loop here, needs none of it. The classes here are PyTorch's own, their update is its
 very code; only the wrappers that speak to the compiler are left off.
 """

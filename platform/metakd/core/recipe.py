@@ -27,7 +27,7 @@ class Recipe:
     """
 
     versions: ClassVar[Mapping[str, int]] = {"recipe": 1}
-    """Of the algorithm: raised by whoever changes what the same recipe computes."""
+    """Of the algorithm: raised with every change of what the same recipe computes."""
 
     epochs: int = 30
     """Passes over the (scaled) training set."""

@@ -1,6 +1,6 @@
 """Learned temperatures as a timm training task: switch one class.
 
-``LogitDistillationTask`` distils at a temperature that somebody has to choose. This subclass takes
+``LogitDistillationTask`` distils at a temperature that has to be chosen. This subclass takes
 the same arguments, and learns it while timm's own training loop runs: it needs no further call, no
 held-out split and no second loader. Each look-ahead is judged by the next training batch, which
 comes through ``forward`` anyway.

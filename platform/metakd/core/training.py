@@ -22,7 +22,7 @@ from metakd.core.recipe import Recipe as Recipe
 
 @dataclass(frozen=True)
 class EpochRecord:
-    """What one epoch showed: means over its steps, and the state at its end.
+    """One epoch: means over its steps, and the state at its end.
 
     ``step_equivalents`` counts this epoch's work in plain student steps (a forward and a backward
     pass of one batch); ``compute_s`` is the time in the loop, evaluation not counted.
@@ -57,7 +57,7 @@ class Training:
             each rank then has its share of every batch, and all of them see the same record.
         distiller: How it is taught.
         recipe: How long, and by what optimiser.
-        batches: The training batches, with the teacher's logits where the distiller asks for them.
+        batches: The training batches, with the teacher's logits where the distiller uses them.
         meta_batches: The held-out batches; needed where they judge the distiller's look-aheads.
         autocast: The type that the student's passes are computed in where that is safe, for example
             torch.bfloat16; None computes them as they are.
@@ -146,9 +146,9 @@ class Training:
             lr = self._recipe.lr_at(self._step, total_steps)
             for group in self._optimiser.param_groups:
                 group["lr"] = lr
-            flown = distiller.pilot_batches(self._step)
-            if flown:
-                meta_seen.append(self._pilot([batch, *batches.peek(flown - 1)]))
+            tried = distiller.pilot_batches(self._step)
+            if tried:
+                meta_seen.append(self._pilot([batch, *batches.peek(tried - 1)]))
             remembers = distiller.remembers(self._step)
             taken = TakenStep(self._student, self._optimiser) if remembers else None
 

@@ -9,8 +9,7 @@ from torch import Tensor, nn
 from metakd.core.ensemble_loss import ensemble_loss
 from metakd.core.lookahead import Linearised
 from metakd.core.losses import distillation_loss
-from metakd.core.meta_temperature.alignment import POINTS, AlignmentRule
-from metakd.core.meta_temperature.rule import SeenStep
+from metakd.core.meta_temperature.rules import POINTS, AlignmentRule, SeenStep
 
 B, C = 12, 5
 

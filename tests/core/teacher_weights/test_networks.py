@@ -9,7 +9,7 @@ from torch import Tensor
 from metakd.core.ensemble_loss import TeachersError
 from metakd.core.features import logits_and_map
 from metakd.core.teacher_weights import WeightNetwork, feature_input, logits_input
-from metakd.core.teacher_weights.network_input import FeatureInput
+from metakd.core.teacher_weights.network import FeatureInput
 from metakd.models.create import create_model
 
 B, K, C = 6, 3, 5

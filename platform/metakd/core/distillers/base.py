@@ -1,6 +1,7 @@
-"""The interface of every way to teach a student, and of what chooses it."""
+"""What every way to teach a student is, what chooses it, and what all that look ahead share."""
 
 from abc import ABC, abstractmethod
+from collections import deque
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
@@ -10,7 +11,7 @@ from torch.optim import Optimizer
 
 from metakd.core.batches import Batch
 from metakd.core.lookahead import TakenStep
-from metakd.core.lookahead.look_aheads import MetaData, MetaStep
+from metakd.core.lookahead.look_aheads import LookAheads, MetaData, MetaStep
 from metakd.core.losses import Losses
 from metakd.core.teacher_weights.tally import TeacherWeights as TeacherWeights
 
@@ -99,7 +100,7 @@ class Distiller(ABC):
         return ()
 
     def remembers(self, step: int) -> bool:
-        """Says whether a look-ahead will need the step."""
+        """Whether a look-ahead will need the step."""
         return False
 
     def remember(self, step: TakenStep, batch: Batch) -> None:
@@ -107,7 +108,7 @@ class Distiller(ABC):
         raise NotImplementedError(f"{type(self).__name__} takes no look-aheads")
 
     def holds_steps(self, step: int) -> bool:
-        """Says whether a look-ahead still to come, at ``step`` or later, needs steps before it."""
+        """Whether a look-ahead still to come, at ``step`` or later, needs steps before it."""
         return False
 
     def state_dict(self) -> dict[str, Any]:
@@ -131,7 +132,7 @@ class Distiller(ABC):
         raise NotImplementedError(f"{type(self).__name__} takes no pilots")
 
     def is_meta_step(self, step: int) -> bool:
-        """Says whether a look-ahead follows the step."""
+        """Whether a look-ahead follows the step."""
         return False
 
     def meta_samples(self, batch: Batch) -> int:
@@ -160,7 +161,7 @@ class DistillerConfig(ABC):
 
     Attributes:
         method: Its name in results.
-        version: Of its algorithm, 1, 2, ...: raised by whoever changes what it computes.
+        version: Of its algorithm, 1, 2, ...: raised with every change of what it computes.
         uses_teacher: Whether batches must hold the teacher's logits.
         takes_several: Whether they hold those of several teachers at once.
         moves_teacher: Whether it changes its teacher, by ``Distiller.take_teacher``.
@@ -209,7 +210,7 @@ class DistillerConfig(ABC):
         return 0
 
     def is_frozen(self, epoch: int, epochs: int) -> bool:
-        """Says whether it has no look-aheads in epoch 0, 1, ... of a run of so many."""
+        """Whether it has no look-aheads in epoch 0, 1, ... of a run of so many."""
         return False
 
     def look_ahead_equivalents(self, steps: int, batch_size: int) -> float:
@@ -223,3 +224,33 @@ class DistillerConfig(ABC):
     def prefixes(self) -> "Iterator[tuple[DistillerConfig, int]]":
         """Yields what teaches alike in the first epochs, and in how many; the longest first."""
         yield from ()
+
+
+class LookingAhead(Distiller):
+    """Remembers the steps that its look-aheads reach back over, as their configuration times them.
+
+    Args:
+        look_aheads: When they come, and how much they pass again.
+    """
+
+    def __init__(self, look_aheads: LookAheads) -> None:
+        self.meta_data = look_aheads.meta_data
+        self._look_aheads = look_aheads
+        self._remembered: deque[TakenStep] = deque(maxlen=look_aheads.horizon)
+
+    def remembers(self, step: int) -> bool:
+        """Whether it is one of the last ``horizon`` steps before a look-ahead."""
+        return self._look_aheads.remembers(step)
+
+    def holds_steps(self, step: int) -> bool:
+        """Whether the next look-ahead reaches back behind the step."""
+        horizon = self._look_aheads.horizon
+        return self._look_aheads.look_ahead_after(step) - horizon + 1 < step
+
+    def is_meta_step(self, step: int) -> bool:
+        """Whether it is every ``interval``-th step."""
+        return self._look_aheads.is_due(step)
+
+    def meta_samples(self, batch: Batch) -> int:
+        """Returns the share of the batch that a look-ahead passes again."""
+        return self._look_aheads.samples_of(len(batch.labels))

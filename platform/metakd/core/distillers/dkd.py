@@ -25,7 +25,7 @@ class DKDConfig(DistillerConfig):
 
     The reference code takes logarithms of probabilities that underflow, and lowers the target's
     logit by 1000 rather than to −∞: neither preset does. With two classes nothing is left to teach
-    beside the target, and the method is KD of other weights: it asks for three.
+    beside the target, and the method is KD of other weights: it needs three.
 
     Where labels are probabilities the target is the class of the largest.
     """

@@ -1,9 +1,9 @@
 """The teacher learns to teach: MetaDistil (Zhou et al. 2022, arXiv 2106.04570).
 
-Before its step the student flies a *pilot*: the step on the same batch, taken back afterwards. What
-the pilot student says of a *quiz set*, which no student trains on, judges the teacher's answers,
-and the teacher is moved so that the quiz goes better. Then the student takes its real step with the
-teacher that has learned.
+Before its step the student takes a *pilot* step on the same batch, which is undone afterwards. The
+cross-entropy of the pilot student on a *quiz set*, which no student trains on, is the meta loss,
+whose gradient the teacher descends. Then the student takes its real step with the teacher that has
+learned.
 
 With θ' the parameters after the pilot and M(θ') the quiz loss, the teacher's logits z_t reach M
 through the pilot's loss at the student's logits alone. So dM/dz_t takes one forward-mode pass
@@ -24,9 +24,8 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from metakd.core.batches import Batch, changed
-from metakd.core.distillers.base import DistillerConfig
+from metakd.core.distillers.base import DistillerConfig, LookingAhead
 from metakd.core.distillers.fields import require_at_least_0, require_share, require_temperature
-from metakd.core.distillers.looking_ahead import LookingAhead
 from metakd.core.distillers.rise import EPOCHS_OF_RECIPE
 from metakd.core.live_teacher import LiveTeacher, TeacherAlgorithm
 from metakd.core.lookahead import Forward, TakenStep, bare, look_ahead
@@ -40,9 +39,8 @@ from metakd.core.lookahead.look_aheads import (
 from metakd.core.lookahead.passes import frozen_running_statistics
 from metakd.core.lookahead.sweep import graph_to
 from metakd.core.losses import Losses, at_least_float32, distillation_loss, require_same_classes
-from metakd.core.meta_temperature.aligned import AlignedTemperatures
 from metakd.core.meta_temperature.config import require_tau_range
-from metakd.core.meta_temperature.rule import SeenStep
+from metakd.core.meta_temperature.rules import AlignedTemperatures, SeenStep
 from metakd.core.optimisers import EagerSGD
 from metakd.core.ranks import mean_over_ranks, ranks_of
 from metakd.core.snapshot import rolled_back, tried_step
@@ -75,7 +73,7 @@ class MetaDistilConfig(LookAheads, DistillerConfig):
     """Share of the pilot's batch whose answers the teacher learns from, in (0, 1]; the quiz has as
     many samples."""
     horizon: int = 1
-    """Steps that a pilot flies, m, over the batches that come; 1 to 5, at most ``interval``."""
+    """Steps of a pilot, m, over the batches that come; 1 to 5, at most ``interval``."""
     meta_data: MetaData = "held_out"
     """The quiz: held-out samples, or the batch that the pilot begins with."""
     tau_s: float = 4.0
@@ -128,7 +126,7 @@ class MetaDistilConfig(LookAheads, DistillerConfig):
         require(self.pilot_lr > 0, "pilot_lr must be above 0", "pilot_lr", self.pilot_lr)
         require(
             self.horizon <= self.interval,
-            f"a pilot flies at most interval={self.interval} steps",
+            f"a pilot has at most interval={self.interval} steps",
             "horizon",
             self.horizon,
         )
@@ -173,8 +171,8 @@ class MetaDistilConfig(LookAheads, DistillerConfig):
         Not in it: the teacher's passes, and the look at the quiz before a pilot, which is for the
         record as validation is. Both show in the measured seconds.
         """
-        flown = 0 if self.pilot == "none" else self.horizon
-        return flown + super().step_equivalents(batch_size, meta_samples)
+        tried = 0 if self.pilot == "none" else self.horizon
+        return tried + super().step_equivalents(batch_size, meta_samples)
 
     def teacher_passes(self, steps: int, batch_size: int) -> float:
         """Returns what the teacher does for all pilots, in its forward passes of a training batch.
@@ -242,7 +240,7 @@ class MetaDistil(LookingAhead):
         )
 
     def attach(self, student: nn.Module, optimiser: Optimizer) -> None:
-        """Flies pilots with this student and its optimiser."""
+        """Takes pilots with this student and its optimiser."""
         self._attached = student, optimiser
         if self._learned is not None:
             self._learned.to(next(student.parameters()).device)
@@ -266,32 +264,32 @@ class MetaDistil(LookingAhead):
 
     def pilot_batches(self, step: int) -> int:
         """Returns m before every ``interval``-th step, once the warm-up is over."""
-        flies = self._config.pilot != "none" and not self._is_frozen
-        return self._config.horizon if flies and step % self._config.interval == 0 else 0
+        has_pilots = self._config.pilot != "none" and not self._is_frozen
+        return self._config.horizon if has_pilots and step % self._config.interval == 0 else 0
 
     def pilot_step(self, batches: Sequence[Batch], quiz: Batch) -> MetaStep:
-        """Flies a pilot, and moves the teacher by how the quiz then goes."""
+        """Takes a pilot, and moves the teacher by the quiz loss after it."""
         assert self._attached is not None
         student, optimiser = self._attached
         with rolled_back(student, optimiser):
             with torch.no_grad(), frozen_running_statistics(bare(student)):
                 before = self._quiz_loss(quiz, bare(student))
             pilot = self._pilot(student, optimiser)
-            taught = [self._fly(student, pilot, batch) for batch in batches]
+            taught = [self._try(student, pilot, batch) for batch in batches]
             seen = self._learn(taught, quiz)
         named = mean_over_ranks({"before": before}, ranks_of(student))
         return seen._replace(before=named["before"])
 
     def remembers(self, step: int) -> bool:
-        """Says yes to the steps that stand in for a pilot."""
+        """Whether the step stands in for a pilot."""
         return self._is_its_own_pilot and super().remembers(step)
 
     def holds_steps(self, step: int) -> bool:
-        """Says yes where the next look-ahead reaches back behind the step."""
+        """Whether the next look-ahead reaches back behind the step."""
         return self._is_its_own_pilot and super().holds_steps(step)
 
     def is_meta_step(self, step: int) -> bool:
-        """Says yes where the student's own steps stand in for a pilot."""
+        """Whether the student's own step, here, stands in for a pilot."""
         return self._is_its_own_pilot and super().is_meta_step(step)
 
     def remember(self, step: TakenStep, batch: Batch) -> None:
@@ -301,7 +299,7 @@ class MetaDistil(LookingAhead):
         self._taught.append(self._completed(step, batch, answers))
 
     def meta_step(self, meta_batch: Batch) -> MetaStep:
-        """Moves the teacher by how the quiz goes after the student's real step."""
+        """Moves the teacher by the quiz loss after the student's real step."""
         return self._learn(list(self._taught), meta_batch)
 
     def state_dict(self) -> dict[str, Any]:
@@ -321,7 +319,7 @@ class MetaDistil(LookingAhead):
     @property
     def _learner(self) -> LiveTeacher:
         if self._live is None:
-            raise RuntimeError("MetaDistil moves its teacher: hand it over with take_teacher")
+            raise RuntimeError("MetaDistil moves its teacher: give it by take_teacher")
         return self._live
 
     @property
@@ -334,7 +332,7 @@ class MetaDistil(LookingAhead):
         trained = [p for p in student.parameters() if p.requires_grad]
         return EagerSGD(trained, lr=self._config.pilot_lr * share_of_peak(optimiser))
 
-    def _fly(self, student: nn.Module, pilot: Optimizer, batch: Batch) -> TaughtStep:
+    def _try(self, student: nn.Module, pilot: Optimizer, batch: Batch) -> TaughtStep:
         rows = self.meta_samples(batch)
         answers = self._learner.answers_with_graph(batch.first(rows).inputs)
         whole = answers.detach()
@@ -359,7 +357,7 @@ class MetaDistil(LookingAhead):
         return TaughtStep(step, answers, leaf, shift)
 
     def _learn(self, taught: Sequence[TaughtStep], quiz: Batch) -> MetaStep:
-        """Moves the teacher, and the temperatures, by how the quiz goes after the steps."""
+        """Moves the teacher, and the temperatures, by the quiz loss after the steps."""
         assert self._attached is not None
         student, optimiser = self._attached
         group, learned = ranks_of(student), self._learned
@@ -368,7 +366,7 @@ class MetaDistil(LookingAhead):
         with graph_to(phi):
             estimator = self._config.estimator
             found = look_ahead([each.step for each in taught], quiz_loss, estimator, group)
-            # Each rank's answers are its own: what is averaged is what they say of the teacher.
+            # Each rank's answers are its own: what is averaged is their gradient by the teacher.
             slopes = found.gradients([each.leaf for each in taught])
             shifts = [each.shift for each in taught]
             of_taus = [] if learned is None else found.gradients([*phi, *shifts], group)

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from metakd.core.batches import Batch
-from metakd.core.distillers.looking_ahead import LookingAhead
+from metakd.core.distillers.base import LookingAhead
 from metakd.core.distillers.several import (
     SeveralTeachers,
     SeveralTeachersConfig,
@@ -26,7 +26,7 @@ from metakd.core.lookahead.look_aheads import MetaStep, require
 from metakd.core.lookahead.sweep import meta_gradient
 from metakd.core.losses import Losses, at_least_float32
 from metakd.core.matched_student import StudentOutputs
-from metakd.core.meta_temperature.rule import SeenStep
+from metakd.core.meta_temperature.rules import SeenStep
 from metakd.core.ranks import rows_of_all_ranks
 from metakd.core.snapshot import rolled_back, tried_step
 from metakd.core.teacher_weights import (
@@ -45,9 +45,9 @@ _logger = logging.getLogger(__name__)
 class MMKDConfig(TeacherWeightsConfig, SeveralTeachersConfig):
     """Weights of several teachers' logits and features, of each sample, learned by look-aheads.
 
-    Networks read what all models say of a sample and weigh the teachers; the cross-entropy after
-    the student's step moves the networks. The defaults differ from ``reference()``, what the
-    published code does, in these points:
+    Networks read the logits and features of all models for a sample and weigh the teachers; the
+    cross-entropy after the student's step moves the networks. The defaults differ from
+    ``reference()``, what the published code does, in these points:
 
     - the look-ahead reaches back over the step that the student takes anyway, on a share of its
       batch, and the next training batch judges it. The code takes three further steps instead, two
@@ -63,7 +63,7 @@ class MMKDConfig(TeacherWeightsConfig, SeveralTeachersConfig):
     - alpha and the labels' weight are those of the other methods. The code has 1 and 1.
 
     Faults of the code that are mended in both: the reverse sweep knows Nesterov's step, which the
-    code ignores though its own command asks for it; undoing the three steps leaves BatchNorm's
+    code ignores though its own command has it; undoing the three steps leaves BatchNorm's
     statistics as they were; the buffer is full at its size, whatever the batch's; alpha weighs the
     student's own loss too; a look-ahead follows every so many steps of the whole run, not of each
     epoch. The networks' inputs are detached in both, as there, so that a look-ahead does not see
@@ -204,7 +204,7 @@ class MMKD(SeveralTeachers, LookingAhead):
             RuntimeError: If ``extend`` was not called.
         """
         if not self._is_extended:
-            raise RuntimeError("call extend before training: it shows mmkd what a batch is like")
+            raise RuntimeError("call extend before training: its example has the shapes of a batch")
         super().attach(student, optimiser)
         self._student, self._optimiser = student, optimiser
         self._device = next(student.parameters()).device
@@ -248,7 +248,7 @@ class MMKD(SeveralTeachers, LookingAhead):
         return super().temperatures() if learned is None else learned.summary()
 
     def remembers(self, step: int) -> bool:
-        """Says yes to the student's own steps that a look-ahead reaches back over."""
+        """Whether a look-ahead reaches back over this step of the student."""
         return not self._config.is_piloted and super().remembers(step)
 
     def remember(self, step: TakenStep, batch: Batch) -> None:
@@ -258,7 +258,7 @@ class MMKD(SeveralTeachers, LookingAhead):
         self._remembered.append(step.complete(passed.inputs, loss, batch_size=len(batch.labels)))
 
     def holds_steps(self, step: int) -> bool:
-        """Says yes where the next look-ahead reaches back behind the step."""
+        """Whether the next look-ahead reaches back behind the step."""
         return not self._config.is_piloted and super().holds_steps(step)
 
     def meta_step(self, meta_batch: Batch) -> MetaStep:

@@ -57,7 +57,7 @@ class SeveralTeachersConfig(DistillerConfig):
     ce_weight: float | None = None
     """Weight of the labels, at least 0; None gives them the rest, 1 − alpha."""
     features_weight: float = 0.0
-    """Weight β of the distance from the teachers' feature maps, at least 0; 0 asks for none."""
+    """Weight β of the distance from the teachers' feature maps, at least 0; 0 uses none."""
     feature_units: FeatureUnits = "relative"
     """Distances over each teacher's mean square feature, so that β means the same for all; or raw,
     as in MMKD's code."""
@@ -129,9 +129,9 @@ class Weighed(NamedTuple):
     """A batch as the student answers it, with what each teacher counts.
 
     Attributes:
-        answer: What the student gives; without maps where nobody asks for features.
+        answer: What the student gives; without maps where features are not used.
         weights: Of each teacher's logits, (B, K), rows summing to 1.
-        feature_weights: Of each teacher's features, likewise; None where nobody asks.
+        feature_weights: Of each teacher's features, likewise; None where they are not used.
     """
 
     answer: StudentOutputs
@@ -161,7 +161,7 @@ class SeveralTeachers(Distiller):
         """Returns the weight of each teacher for each sample, (B, K), rows summing to 1."""
 
     def feature_weights(self, answer: StudentOutputs, batch: Batch) -> Tensor:
-        """Returns the weight of each teacher's features, (B, K): unless somebody knows better 1/K.
+        """Returns the weight of each teacher's features, (B, K): 1/K unless overridden.
 
         Args:
             answer: What the student gives.

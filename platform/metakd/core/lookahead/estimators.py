@@ -1,4 +1,4 @@
-"""A student's pass along a direction in parameter space: the interface of the estimators.
+"""A student's pass along a direction in parameter space, by three estimators.
 
 With u = (∂θ'/∂g)ᵀ ∇M(θ'), a step contributes ∂/∂φ ⟨∇_θ L(θ, φ), u⟩ to dM/dφ. Where φ reaches L only
 through functions of the student's logits z, that is ∂/∂φ ⟨J u, ∂L/∂z (z, φ)⟩ with J = ∂z/∂θ: an
@@ -27,7 +27,7 @@ class Linearised(NamedTuple):
     Attributes:
         logits: z(θ), (B, C), float32 or finer.
         tangent: J u, how the logits change along u, (B, C), float32 or finer.
-        hessian_product: ∇²_θ L · u by name, which the step before needs; None where nobody asked.
+        hessian_product: ∇²_θ L · u by name, for the step before; None where it is not needed.
     """
 
     logits: Tensor

@@ -31,7 +31,7 @@ def reverse_equivalents(estimator: Estimator, steps: int) -> float:
 
 
 class MetaStep(NamedTuple):
-    """What a look-ahead saw.
+    """The result of a look-ahead.
 
     Attributes:
         meta_loss: M(θ'), scalar.
@@ -39,7 +39,7 @@ class MetaStep(NamedTuple):
             None where no temperature is learned.
         step_equivalents: Its cost, in forward and backward passes of one training batch.
         is_skipped: Whether it moved nothing, because M or its gradient was not finite.
-        before: The same loss at θ, scalar; None where nobody looked.
+        before: The same loss at θ, scalar; None where it was not taken.
     """
 
     meta_loss: Tensor

@@ -58,7 +58,7 @@ def require_known(optimiser: Optimizer) -> None:
     ]
     remedy = f"train the student with one of torch.optim's {names}"
     if inside:
-        remedy += f", or hand over the optimiser inside it ({inside[0]}) if that moves the student"
+        remedy += f", or give the optimiser inside it ({inside[0]}) if that moves the student"
     raise UnknownOptimiserError(
         f"the look-ahead cannot differentiate a step of {type(optimiser).__name__}; {remedy}"
     )

@@ -51,7 +51,7 @@ class RandomState:
 
 
 class NoStepError(RuntimeError):
-    """A hypergradient was asked for a step that the optimiser has not taken."""
+    """The optimiser has not taken the step that a hypergradient is to go through."""
 
 
 def bare(model: nn.Module) -> nn.Module:
@@ -68,13 +68,13 @@ class TakenStep:
     """One step of the student: θ before it, how the optimiser moved θ, and what it trained on.
 
     Create it right before the training forward pass, and ``complete`` it after the optimiser's
-    step. In between it listens to the optimiser, so that clipping, gradient scaling, an early
+    step. In between it is hooked to the optimiser, so that clipping, gradient scaling, an early
     ``zero_grad`` or a closure cannot make it remember another step than the real one.
 
     Args:
         student: The student; wrappers of DDP and ``torch.compile`` are looked through.
         optimiser: The optimiser that takes the step.
-        listens: Whether it listens from now on, or when ``listen`` is called.
+        is_hooked: Whether the optimiser's next step is its own, or only after ``hook``.
 
     Raises:
         UnknownOptimiserError: If the optimiser's step cannot be differentiated.
@@ -91,12 +91,12 @@ class TakenStep:
         inputs: The batch of the step, (B, ...).
         logits_of: Takes what the student returns to its logits (B, C).
         loss: The step's loss as a function of its logits (B, C).
-        batch_size: Samples of the whole batch, None where nobody said.
+        batch_size: Samples of the whole batch, None where unknown.
         is_displaced: Whether parameters changed before the optimiser moved them: the gradient was
             taken elsewhere then.
     """
 
-    def __init__(self, student: nn.Module, optimiser: Optimizer, listens: bool = True) -> None:
+    def __init__(self, student: nn.Module, optimiser: Optimizer, is_hooked: bool = True) -> None:
         require_known(optimiser)
         self.student = bare(student)
         self.device = next(self.student.parameters()).device
@@ -120,24 +120,24 @@ class TakenStep:
         if not any(p in self._names for group in optimiser.param_groups for p in group["params"]):
             raise ValueError(
                 "the optimiser moves no parameter of the student, so no temperature can be learned "
-                "from it: unfreeze parameters of the student, or hand over the student's optimiser"
+                "from it: unfreeze parameters of the student, or give the student's optimiser"
             )
         self._new: set[Tensor] = set()
         self._versions = {parameter: parameter._version for parameter in self._names}
         self.is_displaced = False
-        self._listeners = _listeners_of(optimiser)
-        if listens:
-            self.listen()
+        self._hooks = _hooks_of(optimiser)
+        if is_hooked:
+            self.hook()
 
-    def listen(self) -> None:
+    def hook(self) -> None:
         """Takes the optimiser's next step, or the one that it is in, for its own."""
-        self._listeners.steps.add(self)
-        if self._listeners.stepping is not None:  # the pass is inside optimiser.step(closure)
-            self._before(self._listeners.stepping, has_gradients=False)
+        self._hooks.steps.add(self)
+        if self._hooks.stepping is not None:  # the pass is inside optimiser.step(closure)
+            self._before(self._hooks.stepping, has_gradients=False)
 
-    def ignore(self) -> None:
-        """Listens no longer."""
-        self._listeners.steps.discard(self)
+    def unhook(self) -> None:
+        """Takes no further step of the optimiser for its own."""
+        self._hooks.steps.discard(self)
 
     @property
     def is_complete(self) -> bool:
@@ -203,7 +203,7 @@ class TakenStep:
         self.theta = {name: self.theta[name] for name in self.rules}
 
 
-class _Listeners:
+class _StepHooks:
     """The steps that an optimiser's next step belongs to, behind one pair of hooks that stays.
 
     Hooks that come and go while the optimiser steps would change the table it walks through.
@@ -232,13 +232,13 @@ class _Listeners:
                 self.steps.discard(step)
 
 
-_all_listeners: WeakKeyDictionary[Optimizer, _Listeners] = WeakKeyDictionary()
+_all_hooks: WeakKeyDictionary[Optimizer, _StepHooks] = WeakKeyDictionary()
 
 
-def _listeners_of(optimiser: Optimizer) -> _Listeners:
-    if optimiser not in _all_listeners:
-        _all_listeners[optimiser] = _Listeners(optimiser)
-    return _all_listeners[optimiser]
+def _hooks_of(optimiser: Optimizer) -> _StepHooks:
+    if optimiser not in _all_hooks:
+        _all_hooks[optimiser] = _StepHooks(optimiser)
+    return _all_hooks[optimiser]
 
 
 def _moving_buffers(student: nn.Module) -> list[tuple[str, Tensor]]:

@@ -15,8 +15,7 @@ from metakd.core.lookahead import Forward, LogitsOf, MetaLoss, TakenStep
 from metakd.core.lookahead.look_aheads import MetaStep, require_one_of
 from metakd.core.lookahead.sweep import meta_gradient
 from metakd.core.losses import Losses, TaskLoss, at_least_float32, require_same_classes
-from metakd.core.meta_temperature.alignment import AlignmentRule
-from metakd.core.meta_temperature.batch_loss import BatchLoss
+from metakd.core.meta_temperature.batch_loss import BatchLoss, TemperedLoss
 from metakd.core.meta_temperature.config import (
     CONFIG_OF_RULE,
     AlignmentConfig,
@@ -24,10 +23,8 @@ from metakd.core.meta_temperature.config import (
     LearnedTemperatureConfig,
     RuleName,
 )
-from metakd.core.meta_temperature.gradient import GradientRule
 from metakd.core.meta_temperature.rows import rows_of
-from metakd.core.meta_temperature.rule import MetaRule
-from metakd.core.meta_temperature.tempered_loss import TemperedLoss
+from metakd.core.meta_temperature.rules import AlignmentRule, GradientRule, MetaRule
 from metakd.core.meta_temperature.watch import Watch
 from metakd.core.ranks import ranks_of
 from metakd.core.temperatures import make_temperatures

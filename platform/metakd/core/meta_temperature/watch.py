@@ -1,4 +1,4 @@
-"""Listens to a student and its optimiser, so that a loop need not call anything before a step."""
+"""Hooks on a student and its optimiser, so that a loop need not call anything before a step."""
 
 import logging
 from collections import OrderedDict, deque
@@ -31,13 +31,6 @@ class Sources(NamedTuple):
     labels: Tensor
 
 
-class Taken(NamedTuple):
-    """A step of the student, completed, and the part of its inputs that is passed again."""
-
-    step: TakenStep
-    inputs: object
-
-
 class Watch:
     """Remembers the steps of a student that the look-aheads of a ``MetaTemperature`` need.
 
@@ -60,7 +53,7 @@ class Watch:
     ) -> None:
         optimiser = inner_optimiser(optimiser)
         TakenStep(
-            student, optimiser, listens=False
+            student, optimiser, is_hooked=False
         )  # refuses here what it would refuse at the first step
         self._temperature = temperature
         self._student = student
@@ -70,7 +63,7 @@ class Watch:
         self._begun: TakenStep | None = None
         self._sources: Sources | None = None
         self._precision = (False, torch.get_autocast_dtype(self._device))
-        self._taken: deque[Taken] = deque(maxlen=temperature.config.horizon)
+        self._taken: deque[TakenStep] = deque(maxlen=temperature.config.horizon)
         self._was_due = False
         self._is_looking_back = False
         self._unseen = Unseen(temperature)
@@ -79,7 +72,7 @@ class Watch:
             student.register_forward_hook(self._after_forward, with_kwargs=True),
             optimiser.register_step_post_hook(self._after_step),
         ]
-        # Not by setattr, which wrappers hand on to the module inside.
+        # Not by setattr, which wrappers pass on to the module inside.
         student.__dict__["__getstate__"] = MethodType(_state_without_watches, student)
 
     @property
@@ -111,14 +104,14 @@ class Watch:
             self._unseen.reason = str(error)
         else:
             if self._sources is not None:
-                self._sources.made_by.step.ignore()
-            made_by.step.listen()
+                self._sources.made_by.step.unhook()
+            made_by.step.hook()
             self._sources = Sources(made_by, teacher_logits.clone(), labels.clone())
 
     def take(self) -> list[TakenStep]:
         """Returns the remembered steps, and forgets them."""
         self._was_due = False
-        steps = [taken.step for taken in self._taken]
+        steps = list(self._taken)
         self._taken.clear()
         return steps
 
@@ -134,7 +127,7 @@ class Watch:
             self._is_looking_back = False
 
     def end(self) -> None:
-        """Stops listening."""
+        """Removes its hooks."""
         for hook in self._hooks:
             hook.remove()
         if not any(_is_watching(hook) for hook in self._student._forward_hooks.values()):
@@ -148,7 +141,7 @@ class Watch:
             return
         self._unseen.passes += 1
         if self._temperature.config.remembers(self._temperature.steps):
-            self._begun = TakenStep(self._student, self._optimiser, listens=False)
+            self._begun = TakenStep(self._student, self._optimiser, is_hooked=False)
 
     @torch.compiler.disable
     def _after_forward(
@@ -203,7 +196,7 @@ class Watch:
         self._temperature.complete(step, inputs, sources.teacher_logits, sources.labels)
         # The loop may fill the same tensor with its next batch.
         step.inputs = changed(step.inputs, torch.clone)  # type: ignore[arg-type]
-        self._taken.append(Taken(step, step.inputs))
+        self._taken.append(step)
         self._unseen.start_again()
         if step.is_displaced:
             self._unseen.say_displaced()

@@ -11,8 +11,7 @@
 
 from metakd.core.teacher_weights.config import TeacherWeightsConfig
 from metakd.core.teacher_weights.learned import LearnedWeights
-from metakd.core.teacher_weights.network import WeightNetwork
-from metakd.core.teacher_weights.network_input import feature_input, logits_input
+from metakd.core.teacher_weights.network import WeightNetwork, feature_input, logits_input
 from metakd.core.teacher_weights.tally import TeacherWeights, WeightsTally
 
 __all__ = [

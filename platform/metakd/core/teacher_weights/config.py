@@ -12,8 +12,7 @@ from metakd.core.lookahead.look_aheads import (
     reverse_equivalents,
 )
 from metakd.core.meta_temperature.config import require_tau_range
-from metakd.core.teacher_weights.network import Start
-from metakd.core.teacher_weights.network_input import FeatureInput
+from metakd.core.teacher_weights.network import FeatureInput, Start
 
 Learns = Literal["weights", "temperatures", "both"]
 LookAheadForm = Literal["one_step", "three_step"]

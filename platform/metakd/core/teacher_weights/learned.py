@@ -7,9 +7,7 @@ import torch.distributed as dist
 from torch import Tensor, nn
 
 from metakd.core.lookahead.sweep import MetaGradient
-from metakd.core.meta_temperature.aligned import AlignedTemperatures
-from metakd.core.meta_temperature.gradient import GradientRule
-from metakd.core.meta_temperature.rule import SeenStep
+from metakd.core.meta_temperature.rules import AlignedTemperatures, GradientRule, SeenStep
 from metakd.core.teacher_weights.config import TeacherWeightsConfig
 from metakd.core.teacher_weights.network import WeightNetwork
 

@@ -36,9 +36,9 @@ class Temperatures(nn.Module, ABC):
         """Returns one (τ_s, τ_t) that stands for all: geometric means where there are many."""
 
     def clamp_(self) -> None:
-        """Brings φ back inside its bounds, after a meta step."""
+        """Clamps φ to its bounds, after a meta step."""
 
 
 def clamp_log_(log_tau: Tensor) -> None:
-    """Brings log temperatures back inside the bounds, in place."""
+    """Clamps log temperatures to the bounds, in place."""
     log_tau.clamp_(math.log(TAU_MIN), math.log(TAU_MAX))

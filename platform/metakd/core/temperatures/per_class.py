@@ -42,5 +42,5 @@ class PerClassTemperatures(Temperatures):
 
     @torch.no_grad()
     def clamp_(self) -> None:
-        """Brings all back inside their bounds."""
+        """Clamps all to their bounds."""
         clamp_log_(self.log_tau)

@@ -37,7 +37,7 @@ class SeparateTemperatures(Temperatures):
 
     @torch.no_grad()
     def clamp_(self) -> None:
-        """Brings both back inside their bounds."""
+        """Clamps both to their bounds."""
         clamp_log_(self.log_tau)
 
 
@@ -66,5 +66,5 @@ class SharedTemperature(Temperatures):
 
     @torch.no_grad()
     def clamp_(self) -> None:
-        """Brings it back inside its bounds."""
+        """Clamps it to its bounds."""
         clamp_log_(self.log_tau)
