@@ -61,7 +61,10 @@ class Prospect:
 
 @dataclass(frozen=True)
 class Outlook:
-    """How likely the looks to come decide, by the margin, with the variances and costs so far.
+    """How likely the looks to come decide.
+
+    Variances are those of all pairs so far; the true difference is drawn from what the last look
+    leaves plausible.
 
     Attributes:
         is_anew: Whether they are those of a study anew, as this one's have all been taken.
@@ -95,7 +98,7 @@ class DeclaredLook:
 
 @dataclass(frozen=True)
 class LookTaken:
-    """A declared look as it was taken.
+    """A look as it was taken; it is never taken again.
 
     Attributes:
         number: From 1 on.

@@ -13,7 +13,12 @@ SHOWN_FAILURES = 50
 
 @dataclass(frozen=True)
 class Counts:
-    """The smallest and the largest of some counts, over settings."""
+    """The smallest and the largest of some counts, over settings.
+
+    Attributes:
+        least: The smallest count of any setting.
+        most: The largest.
+    """
 
     least: int
     most: int
@@ -21,7 +26,9 @@ class Counts:
 
 @dataclass(frozen=True)
 class LabelUse:
-    """How many labels strategies read in a seed, beside the test set; alike for all named here.
+    """How many labels strategies read in a seed, beside the test set; alike for all that are named.
+
+    Held-out labels select the epoch of every run, too.
 
     Attributes:
         strategies: Their names.
@@ -38,7 +45,12 @@ class LabelUse:
 
 @dataclass(frozen=True)
 class Failure:
-    """A trial that failed: its name and the last line of its error."""
+    """A trial that failed: its name and the last line of its error.
+
+    Attributes:
+        name: The trial's name.
+        error: The last line of its error.
+    """
 
     name: str
     error: str

@@ -17,6 +17,8 @@ Trials = dict[str, dict[str, int]]
 class MadeWith:
     """Trials that one version made, of something that changed between runs.
 
+    What rows of older stores do not say does not count.
+
     Attributes:
         what: A package, ``python`` or ``git commit``.
         version: Its version.

@@ -24,6 +24,14 @@ class CostPoint:
     For the grid, ``runs`` = k means the expected test accuracy of the validation best of k
     temperatures, over all subsets of size k (exact). Of any other strategy they are the runs that
     it began, the median over pairs.
+
+    Attributes:
+        strategy: As in ``strategies``.
+        runs: How many of its runs; for the grid the expected validation best of so many, over all
+            subsets; for any other search those that it began, median over pairs.
+        step_equivalents: What they cost in student-step equivalents, failed runs shared.
+        seconds: What they cost in measured seconds, failed runs shared; None if not measured.
+        test_pp: Test accuracy at the last epoch: mean over settings of the mean over seeds.
     """
 
     strategy: str

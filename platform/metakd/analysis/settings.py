@@ -23,7 +23,17 @@ from metakd.analysis.table import StudyTable
 
 @dataclass(frozen=True)
 class StrategyScore:
-    """Mean test accuracy of one strategy in one setting, last epoch and validation-selected."""
+    """Mean test accuracy of one strategy in one setting, last epoch and validation-selected.
+
+    Attributes:
+        strategy: As in ``strategies``.
+        test_pp: Test accuracy at the last epoch.
+        test_selected_pp: Test accuracy at the validation-selected epoch.
+        sem_pp: Standard error of ``test_pp`` over seeds; None for one seed.
+        runs_charged: Cost in plain runs, by student-step equivalents; failed runs are shared among
+            those with a result.
+        seeds: How many seeds.
+    """
 
     strategy: str
     test_pp: float
@@ -39,22 +49,29 @@ class SettingResult:
 
     Attributes:
         key: Short unique label, for example "30 % · strong".
+        dataset: Name of the dataset.
+        scale: Fraction of the training split.
+        augmentation: Name of the recipe.
+        teacher: Name of the teacher's model, ``none`` without one; of several at once ``A+B``.
+        student: Name of the student's model.
         train_samples: Labelled samples that train a student; 0 while nothing has run.
         held_out_samples: Labelled samples that choose, and that some methods learn from; 0 while
             nothing has run, or where an older version of metakd ran it.
+        scores: What each strategy with results reached.
         versus_baseline: Paired difference to the main baseline: the full grid (its best chosen on
             validation), of several teachers what counts them all alike, or the fixed teacher.
+        seeds: The seeds with a complete pair.
         differences_pp: Those differences by seed, in the order of ``seeds``.
         verdict: As in :class:`Comparison`, descriptive (no correction for many settings).
+        best_tau: The grid's temperature with the best mean validation accuracy.
+        best_tau_by_seed: The one that validation chose for each seed.
+        learned_tau_s: Median final student temperature over seeds.
+        learned_tau_t: Median final teacher temperature over seeds.
         versus_fixed: Paired difference to the default temperature; None if either was not run.
         p_value: Two-sided paired t test of ``versus_baseline`` against 0; None below 3 pairs. Equal
             differences get the smallest p of a sign-flip test, 2 / 2^pairs.
         p_holm: The same after Holm's correction over all settings that have one.
         claim: "ahead" or "behind" where ``p_holm`` is below 5 %, else "no clear gap".
-        best_tau: The grid's temperature with the best mean validation accuracy.
-        best_tau_by_seed: The one that validation chose for each seed.
-        learned_tau_s: Median final student temperature over seeds.
-        learned_tau_t: Median final teacher temperature over seeds.
     """
 
     key: str

@@ -59,13 +59,76 @@ class Summary:
     """Everything that a study found; written to ``summary.json``.
 
     Attributes:
+        summary_version: Version of this schema: ``SUMMARY_VERSION``. It grows with every change;
+            what was written by another version is made again from the store.
+        study: The study's name.
+        created: When it was planned, ISO 8601.
+        margin_pp: Differences inside ± this many points count as equal: the spec's margin, or one
+            test sample where that is coarser.
+        fixed_tau: The default temperature, of strategies that do not search.
+        temperatures: The grid, ascending.
+        strategies: The study's: ``ce`` (no teacher), ``fixed`` (the default
+            temperature), ``grid`` (validation's best of the grid), ``meta`` (learned), and any
+            others by the names that they have in the table of searches.
         learned_runs: What a learned run costs, in plain runs of its setting: the median, in steps
             or seconds, whichever is dearer; failed runs shared. None where unknown.
+        verdict: The answer in words.
+        comparisons: Learning against the full grid, a grid of equal cost, and no search; always
+            three, in this order.
+        settings: One for each setting, in the study's order.
+        counts: How many settings show a difference.
+        corrections: Over how many p values each table's Holm correction is.
+        responses: Accuracy against a fixed temperature; one for each setting with runs of the grid.
+        costs: Accuracy for compute, over all settings.
+        transfer: What a temperature tuned elsewhere costs; None below two settings with a complete
+            seed.
+        trajectories: How learned temperatures moved; one for each setting that has them on record.
+        inventory: What was planned and what there is.
+        provenance: Where the results came from: command, commit, device, versions by package.
+        spec: The question, value by value, as text.
+        gains: What searching gains over the default temperature; one for each scale. Empty without
+            a grid and a default.
+        anytime: The best model so far against compute; one for each strategy with logged
+            validation.
+        degradations: Accuracy along augmentations or teachers, where the study has two or more.
+        profiles: How often a strategy loses how much; one for each strategy. Empty without a grid.
+        optimism: How much a searched accuracy flatters; None without a grid of two or more.
+        detectable: Which difference a study of some size would show; None below two seeds, where no
+            difference varies, or with declared looks: what they would take is in ``deciding``.
+        wall_clock: Time to one student by workers; None without timed runs of grid and learning.
+        tau_spans: Where the grid's best temperatures and the learned ones lie over the settings.
+        level_changes: How accuracy changes along augmentations or teachers, by strategy.
+        gains_over_scales: How many runs the grid needs to gain what learning gains; None where
+            nothing was learned.
+        baselines: Learning against every strategy beside ``fixed`` and ``grid``, in the study's
+            order; in a study of several teachers, or of a teacher that learns to teach, the learner
+            against all others.
+        learner: The strategy whose differences ``baselines`` and ``settings`` hold: ``meta``; in a
+            study of several teachers ``mmkd``, in one of a teacher that learns to teach
+            ``metadistil``, or the first of its variants that the study has.
+        baseline: What ``settings`` compare it with: ``grid``; in a study of several teachers
+            ``mean_losses``, or the next of ``mean_logits``, ``single``, ``mean_features``,
+            ``camkd``, ``ce`` that has a pair with it; in one of a teacher that learns to teach
+            ``fixed``, or the next of ``meta``, ``grid``, ``ce``.
+        question: What the verdict is about: ``grid_vs_meta``, ``teacher_gap``,
+            ``augmentation_gap``, ``transfer``, ``start_range``, ``multi_teacher`` or
+            ``learning_to_teach``.
+        answer: The question's own numbers, of a type of its own: ``LevelGaps`` of a gap,
+            ``Reuse`` of ``transfer``, ``StartRange`` of ``start_range``, ``Ensemble`` of
+            ``multi_teacher``, ``Teaching`` of ``learning_to_teach``; None where too few runs are
+            there, and of ``grid_vs_meta``, which the comparisons answer.
+        weights: How much each of several teachers counted, by epoch: by strategy, then logits and
+            features, then setting.
+        final_weights: The same at the end of training, over settings: by strategy, then logits and
+            features, then dataset and teachers.
+        teaching_curves: Accuracies and quiz losses by epoch: by strategy that changes its teacher,
+            then setting.
+        quiz_falls: By how much pilots lower the quiz loss, by strategy.
+        label_use: How many labels strategies read, and for what. Strategies whose runs do not say
+            so, as those of older versions, are left out.
         made_with: What changed between runs: each version of it, and how many trials it made.
         primary: What the headline is about; everything else is secondary.
-        answer: The question's own numbers, of a type of its own; None where it has none.
         deciding: The declared looks at it; None where the study takes one, at its end.
-        detectable: None with declared looks: what they would take is in ``deciding``.
     """
 
     summary_version: int

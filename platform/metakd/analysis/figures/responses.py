@@ -17,7 +17,7 @@ NEAR = 2.0
 
 @dataclass(frozen=True)
 class ResponseCurve:
-    """Test accuracy against a fixed temperature, in one setting.
+    """Test accuracy at the last epoch against a fixed temperature, in one setting.
 
     Attributes:
         key: The setting.

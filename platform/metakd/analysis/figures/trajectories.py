@@ -18,6 +18,16 @@ class Trajectory:
     """Learned temperatures over the epochs of one setting: median over seeds, and the range.
 
     At most 200 epochs, evenly spread over a longer training.
+
+    Attributes:
+        key: The setting.
+        epochs: Epochs, from 0.
+        tau_s_median: Student temperature at each epoch's end, median over seeds.
+        tau_s_low: Its least over seeds.
+        tau_s_high: Its greatest over seeds.
+        tau_t_median: Teacher temperature at each epoch's end, median over seeds.
+        tau_t_low: Its least over seeds.
+        tau_t_high: Its greatest over seeds.
     """
 
     key: str

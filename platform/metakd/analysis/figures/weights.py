@@ -53,6 +53,9 @@ class WeightBand:
 class WeightsCurve:
     """What one strategy gave each teacher in one setting, epoch by epoch; at most 200 epochs.
 
+    What one strategy gave each teacher in one setting, in percent of all weight; at most 200
+    epochs, evenly spread. Means over samples count each sample once, means over seeds each seed.
+
     Attributes:
         strategy: The strategy.
         key: The setting.
@@ -119,6 +122,9 @@ class FinalWeight:
 @dataclass(frozen=True)
 class FinalWeights:
     """What one strategy gave the same teachers at the end of training, on one dataset.
+
+    What one strategy gave the same teachers at the end of training, over the settings of one
+    dataset and their seeds.
 
     Attributes:
         strategy: The strategy.

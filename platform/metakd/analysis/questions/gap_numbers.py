@@ -32,11 +32,13 @@ NO_TEACHER = "ce"
 class StrategyGap:
     """How one strategy fares along the levels.
 
+    A drop is the chosen level minus the last: positive where the last is worse.
+
     Attributes:
         strategy: The strategy.
         by_level: What it reaches at each level.
-        drop: At the chosen level minus at the last: positive where the last is worse. At the
-            gap's ``confidence``.
+        drop: At the chosen level minus at the last: positive where the last is worse. At the gap's
+            ``confidence``.
         drop_p: Of the drop against 0, corrected for the choice of the level; beside the reference
             also for the number of strategies (Holm). None where there is no interval.
         verdict: "there", "not shown", "the reverse", "no data", or, at a declared look, "none":
@@ -50,8 +52,8 @@ class StrategyGap:
         own_drop: From there to the last, at the same confidence.
         mending: The reference's drop minus this one's; None for the reference.
         mending_p: Of the mending against 0, corrected as ``drop_p`` is.
-        mended: "mended", "reduced", "not shown to be reduced", "enlarged", "nothing to mend" or
-            "no data"; None for the reference.
+        mended: "mended", "reduced", "not shown to be reduced", "enlarged", "nothing to mend" or "no
+            data"; None for the reference.
         at_last: "gain", "harm" or "open": what distillation does at the last level; None where
             accuracy is measured, not a gain.
     """
@@ -76,6 +78,9 @@ class StrategyGap:
 @dataclass(frozen=True)
 class LevelGap:
     """What becomes of students along better teachers, or along stronger augmentations.
+
+    The contrast is between the last level and the one before it that validation puts first; its
+    intervals and p values are corrected for all levels that could have been chosen.
 
     Attributes:
         factor: "teacher" or "augmentation".

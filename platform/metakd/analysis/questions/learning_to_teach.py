@@ -55,6 +55,8 @@ class LearningTeacher:
 class Teaching(LearnerAnswer):
     """A study of a teacher that learns to teach.
 
+    (MetaDistil): it is moved by its student's loss on a quiz after a pilot step.
+
     Attributes:
         before_pp: The teacher's own test accuracy before, mean over settings; None where unknown.
         teachers: What became of it, by strategy in the study's order.

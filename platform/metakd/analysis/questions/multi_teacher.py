@@ -56,7 +56,10 @@ class SingleTeacher:
 
 @dataclass(frozen=True)
 class Ensemble(LearnerAnswer):
-    """A study of several teachers at once.
+    """A study of several teachers at once, ``A+B+C`` in ``teacher``.
+
+    ``single`` trains the student of each teacher alone, and validation chooses among them: all of
+    its runs are charged.
 
     Attributes:
         teachers: Each teacher by itself, by ensemble in the study's order.

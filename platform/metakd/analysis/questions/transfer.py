@@ -75,7 +75,8 @@ REUSE_BADGES = {
 class Moves:
     """Temperatures tuned in one setting and used in another, compared in the latter.
 
-    A target's sources are averaged first, in each seed; intervals are over targets and seeds.
+    A source chooses by its best mean validation accuracy over seeds. A target's sources are
+    averaged first, in each seed; intervals are over targets and seeds.
 
     Attributes:
         along: The one factor in which source and target differ, or "any".

@@ -19,7 +19,7 @@ Band = tuple[float | None, float | None, float | None]
 
 @dataclass(frozen=True)
 class Interval:
-    """A mean of paired differences with its 95 % interval.
+    """A mean of paired differences with its interval, of 95 % where nothing else is said.
 
     Attributes:
         mean_pp: The mean difference; None when there is no complete pair.
