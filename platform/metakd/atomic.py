@@ -17,7 +17,7 @@ DISK_IS_FULL = (errno.ENOSPC, errno.EDQUOT)
 def new_file(place: Path) -> Iterator[Path]:
     """Yields a path to write a file at; after the block it is flushed and renamed to ``place``.
 
-    Whoever reads ``place`` sees the old file or the new one, never a part. A kill can leave a draft
+    A reader of ``place`` sees the old file or the new one, never a part. A kill can leave a draft
     behind; its name starts with a dot and keeps no suffix, so that no reader takes it for a result.
     """
     draft = _draft_beside(place)

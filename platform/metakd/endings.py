@@ -42,7 +42,7 @@ class ExitCode(IntEnum):
     FAILED_TRIALS = 1
     """Done, but some trials failed."""
     REFUSED = 2
-    """It cannot be done as asked; the line says what the user can mend."""
+    """It cannot be done as given; the line says what the user can mend."""
     FAULT = 3
     """A fault of metakd itself."""
 
@@ -52,7 +52,7 @@ class Ending:
 
     Attributes:
         code: The exit code, set by the block where it comes to its end, by its exception otherwise.
-        is_in_haste: Whether a signal other than Ctrl-C ended the block: whoever sent it waits, but
+        is_in_haste: Whether a signal other than Ctrl-C ended the block: its sender waits, but
             not for long.
         out: The results folder, once it is known: a fault's traceback is written there.
 
@@ -154,8 +154,8 @@ def fault(error: BaseException, out: Path | None = None) -> str:
 def _write(error: BaseException, out: Path | None) -> Path | None:
     when = time.strftime("%Y-%m-%d %H:%M:%S")
     python = sys.version.split()[0]
-    told = [f"{when}  Python {python}  {' '.join(sys.argv)}\n\n"]
-    text = "".join(told + traceback.format_exception(error))
+    lines = [f"{when}  Python {python}  {' '.join(sys.argv)}\n\n"]
+    text = "".join(lines + traceback.format_exception(error))
     places = [out / FAULT_FILE] if out is not None and out.is_dir() else []
     with contextlib.suppress(OSError):  # no folder for temporary files at all
         places.append(Path(tempfile.gettempdir()) / f"metakd-fault-{uuid4().hex[:8]}.txt")

@@ -7,7 +7,7 @@ UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 
 
 class UserError(ValueError):
-    """Something that was asked for cannot be had: one line says what, and how to mend it."""
+    """Something that was given cannot be done: one line says what, and how to mend it."""
 
     def __str__(self) -> str:
         return one_line(super().__str__())

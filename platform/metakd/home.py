@@ -6,7 +6,7 @@ from metakd.errors import UserError
 
 
 class HomeError(UserError):
-    """A path begins with ~, and nobody knows what that stands for."""
+    """A path begins with ~, and it is not known what that stands for."""
 
 
 def expanded(path: str) -> Path:

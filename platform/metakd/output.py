@@ -26,7 +26,7 @@ def prepare_streams() -> None:
 
 
 def flush_output() -> None:
-    """Writes out what is printed; a stream that nobody reads any more goes nowhere from here on.
+    """Writes out what is printed; a stream without a reader goes nowhere from here on.
 
     Python itself would complain at its exit of what it still holds for such a one.
     """
@@ -43,7 +43,7 @@ def flush_output() -> None:
 
 
 def say(line: str, to_errors: bool = False) -> None:
-    """Prints one line, if there is still somebody to read it.
+    """Prints one line, if it still has a reader.
 
     Args:
         line: The line; breaks in it become spaces.

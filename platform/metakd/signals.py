@@ -17,7 +17,7 @@ GRACE_S = 10.0
 
 
 class StoppedBySignal(KeyboardInterrupt):
-    """The process was asked to end.
+    """The process is to end.
 
     Attributes:
         number: The signal's.
@@ -53,7 +53,7 @@ class EndingSignals:
 
     def __exit__(self, *exception: object) -> None:
         for number, before in self._before.items():
-            # Once asked, the process ends: a second signal must not tear what it does at exit.
+            # After the first, the process ends: a second signal must not tear what it does at exit.
             ends = self.received is not None
             signal.signal(number, signal.SIG_IGN if ends else before or signal.SIG_DFL)
 

@@ -19,18 +19,18 @@ def test_what_one_machine_hands_over_is_brought_to_another(
         (here.banks / "b" / number).write_text(number)
     here.hand_over(here.banks / "b")
     assert there.names(there.banks) == {"b/1", "b/2"}
-    there.bring(there.banks / "b" / "1")
+    there.fetch(there.banks / "b" / "1")
     assert not (there.banks / "b" / "2").exists()
-    there.bring(there.banks)
+    there.fetch(there.banks)
     assert (there.banks / "b" / "2").read_text() == "2"
 
     (here.banks / "b" / "1").write_text("new")
     here.hand_over(here.banks / "b" / "1")
-    there.bring(there.banks / "b" / "1", anew=True)
+    there.fetch(there.banks / "b" / "1", anew=True)
     assert (there.banks / "b" / "1").read_text() == "new"
     there.remove(there.banks / "b")
     assert store.names() == {}
 
     # A file that is here is not asked for.
     monkeypatch.setattr(ObjectStore, "size", lambda *_: pytest.fail("asked"))
-    here.bring(here.banks / "b" / "1")
+    here.fetch(here.banks / "b" / "1")

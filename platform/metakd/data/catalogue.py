@@ -107,7 +107,7 @@ class Recipe:
     """Share of the label that all classes get alike (Szegedy et al. 2016, arXiv 1512.00567)."""
 
     version: int = 1
-    """Raised by whoever changes what its views are: those of another version are not used."""
+    """Raised with every change of its views: those of another version are not used."""
 
     @property
     def is_constant(self) -> bool:

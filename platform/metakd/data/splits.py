@@ -17,7 +17,7 @@ from metakd.errors import UserError
 Ids = NDArray[np.int64]
 
 SPLIT_VERSION = 2
-"""Of the algorithm: raised by whoever changes which samples a split or a subset holds."""
+"""Of the algorithm: raised with every change of which samples a split or a subset holds."""
 
 
 class SplitError(UserError):
@@ -149,7 +149,7 @@ def nested_per_class(
         seed: Seed of the choice.
 
     Raises:
-        SplitError: If a class has fewer, or none is asked for.
+        SplitError: If a class has fewer, or the number is 0.
     """
     if images_per_class < 1:
         raise SplitError(f"images_per_class must be at least 1, got {images_per_class}")

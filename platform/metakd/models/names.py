@@ -224,7 +224,7 @@ def _may_be_timm_model(name: str) -> bool:
     What follows a dot names weights; whether they exist is known once timm is imported.
     """
     if "timm" in sys.modules and sys.modules["timm"].is_model(name):
-        # One that was registered with timm by somebody else.
+        # One that other code registered with timm.
         return True
     return name.partition(".")[0] in _names_in_timm()
 

@@ -26,7 +26,7 @@ MOST_OWN_FILES = 1_000
 ROWS_OF_A_PART = 1_000_000
 SCHEMAS = {"trials": TRIALS, "steps": ENCODED_STEPS}
 
-# What tells a file from one that replaced it: inode, time and size.
+# What distinguishes a file from one that replaced it: inode, time and size.
 Identity = tuple[int, int, int]
 
 

@@ -47,7 +47,7 @@ class StoreFiles:
     Attributes:
         own: Ids of the trials that have a row of their own.
         own_curves: Ids of those that have a curve of their own, too. The others' were packed: a
-            compaction was stopped, or goes on; or somebody removed them.
+            compaction was stopped, or goes on; or they were removed.
         parts: The parts that count, the oldest first.
         dead: Files of parts that count no more, or not yet, relative to the store.
     """

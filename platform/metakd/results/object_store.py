@@ -1,7 +1,7 @@
 """An object store that holds a study's files: S3, Google Cloud Storage or Azure, by pyarrow.
 
-Every machine works in a folder of its own and hands files over. An object appears whole or not at
-all, and whoever lists after a write sees it: what ``atomic`` promises of files holds there, too.
+Every machine works in a folder of its own and uploads files. An object appears whole or not at
+all, and a list after a write has it: what ``atomic`` promises of files holds there, too.
 """
 
 import hashlib
@@ -27,7 +27,7 @@ TRANSFERS_AT_ONCE = 16
 class ObjectStore:
     """A place in an object store. Names of files in it are relative to it, with slashes.
 
-    Every call that asks the store raises ``StoreError`` where it does not answer, or refuses.
+    Every call raises ``StoreError`` where the store does not answer, or refuses.
 
     Attributes:
         uri: For example ``s3://bucket/study``, or
@@ -56,7 +56,7 @@ class ObjectStore:
 
     @property
     def id(self) -> str:
-        """Tells this place from others: the first 16 hexadecimal digits of a hash."""
+        """The place's own name: the first 16 hexadecimal digits of a hash."""
         return hashlib.sha256(str(self).encode()).hexdigest()[:16]
 
     def address(self, name: str) -> str:

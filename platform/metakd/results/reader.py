@@ -112,7 +112,7 @@ def trials_of(out: Path, part: Part) -> list[str]:
 def load_part(
     out: Path, name: str, part: Part, schema: pa.Schema, trial_ids: Sequence[str]
 ) -> pa.Table:
-    """Reads some trials of a part; of a part whose curves somebody removed there are none."""
+    """Reads some trials of a part; of a part whose curves were removed there are none."""
     file = out / name / part.name
     if name == "steps" and not file.exists() and (out / "trials" / part.name).exists():
         return schema.empty_table()

@@ -22,7 +22,7 @@ TRIALS = pa.schema(
         pa.field("dataset", pa.string()),
         pa.field("scale", pa.float64()),
         pa.field("augmentation", pa.string()),
-        # Null where the method asks no teacher; "A+B" where it asks several.
+        # Null where the method has no teacher; "A+B" where it has several.
         pa.field("teacher", pa.string()),
         pa.field("student", pa.string()),
         pa.field("seed", pa.int32()),
@@ -113,7 +113,7 @@ SEARCHES = pa.schema(
         pa.field("dataset", pa.string(), nullable=False),
         pa.field("scale", pa.float64(), nullable=False),
         pa.field("augmentation", pa.string(), nullable=False),
-        pa.field("teacher", pa.string()),  # null: the strategy asks none
+        pa.field("teacher", pa.string()),  # null: the strategy has none
         pa.field("student", pa.string(), nullable=False),
         pa.field("seed", pa.int32(), nullable=False),
         pa.field("position", pa.int32(), nullable=False),  # its place in the strategy's order

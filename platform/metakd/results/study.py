@@ -128,7 +128,7 @@ def check_out(out: Path) -> None:
     if not os.access(place, os.W_OK | os.X_OK):
         raise StoreError(f"{place} cannot be written: mend its permissions or choose another --out")
     try:
-        # Some file systems have no room for folders, whoever asks.
+        # Some file systems have no room for folders.
         Path(tempfile.mkdtemp(prefix=".", dir=place)).rmdir()
     except OSError as error:
         if error.errno in DISK_IS_FULL:

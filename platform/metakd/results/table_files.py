@@ -91,7 +91,7 @@ def write_table(table: pa.Table, path: Path) -> None:
 
 def _load(files: Sequence[Path], schema: pa.Schema, trial_ids: Collection[str] | None) -> pa.Table:
     encoded = {field.name for field in schema if pa.types.is_dictionary(field.type)}
-    # It brings pandas with it, a second of CPU; whoever only writes needs neither.
+    # It brings pandas with it, a second of CPU; writing alone needs neither.
     import pyarrow.dataset as ds
 
     dataset = ds.dataset(

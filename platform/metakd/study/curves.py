@@ -58,7 +58,7 @@ class Curves:
         if trial_id not in self._curves:
             # Another machine may have committed it: its curve, then the row that makes it count.
             for table in TABLES:
-                self._folder.bring(self._folder.out / table / f"{trial_id}.parquet")
+                self._folder.fetch(self._folder.out / table / f"{trial_id}.parquet")
             self._curves.update(self._read({trial_id}))
         return self._curves[trial_id]
 

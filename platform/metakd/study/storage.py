@@ -94,14 +94,14 @@ def _blind(
     seen = {tasks[task]["NodeID"] for task in ready if ray.get(task) == word}
     # What it wrote has to arrive here, too.
     for node in seen:
-        folder.bring(_answer_to(probe, node))
+        folder.fetch(_answer_to(probe, node))
     seen = {node for node in seen if _answer_to(probe, node).exists()}
     return [node["NodeManagerAddress"] for node in nodes if node["NodeID"] not in seen]
 
 
 def _answer(folder: StudyFolder, probe: Path, node: str) -> str | None:
     try:
-        folder.bring(probe)
+        folder.fetch(probe)
         word = probe.read_text()
         answer = _answer_to(probe, node)
         answer.write_text(word)

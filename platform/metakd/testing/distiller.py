@@ -36,7 +36,7 @@ def check_distiller(
     sample on, and with probabilities for labels; the loss is a mean over samples, as the ranks of a
     DDP student need it; it leaves the outputs, the batch and the caller's random state alone; the
     same seed gives the same result; a training that was saved goes on as if nothing had happened.
-    A method of several teachers gets three, and their features where it asks for them.
+    A method of several teachers gets three, and their features where it uses them.
 
     Args:
         config: What is checked.
@@ -119,7 +119,7 @@ def check_checkpoint(config: DistillerConfig, classes: int) -> None:
         if run.training.can_be_saved:
             torch.save(run.training.state_dict(), saved)
     expected = run.rest()
-    # Whoever goes on begins with other weights and another random state.
+    # The resumed one begins with other weights and another random state.
     run = Run(config, classes, seed=1)
     saved.seek(0)
     try:
@@ -235,7 +235,7 @@ def _at_bounds(config: DistillerConfig) -> list[DistillerConfig]:
 
 
 def _ordinary(config: DistillerConfig, classes: int) -> tuple[Tensor, Batch]:
-    """Returns outputs of a student, and a batch with what the distiller asks for."""
+    """Returns outputs of a student, and a batch with what the distiller uses."""
     batch = ToyBatches(classes, config=config).at(0)
     with torch.no_grad():
         outputs: Tensor = _extended(config, classes)[1](batch.inputs)
@@ -262,7 +262,7 @@ def _extremes(
 
 
 def _taught(batch: Batch, logits: Tensor) -> Batch:
-    """Returns the batch with other answers of whoever teaches it."""
+    """Returns the batch with other outputs of its teachers."""
     if batch.ensemble_logits is not None:
         several = logits[:, None].expand_as(batch.ensemble_logits).contiguous()
         return batch._replace(ensemble_logits=several)

@@ -16,7 +16,7 @@ RECIPE = Recipe(epochs=6, batch_size=BATCH, lr=0.05)
 
 
 class ToyBatches:
-    """Batches of float32 points, the same for whoever asks again.
+    """Batches of float32 points, the same at every call.
 
     Args:
         classes: C.

@@ -1,6 +1,6 @@
-"""What a trial's teachers say of its batches: read from a bank, or asked live.
+"""The outputs of a trial's teachers for its batches: read from a bank, or computed live.
 
-Both give the same numbers, and what a bank lacks is asked.
+Both give the same numbers, and what a bank lacks is computed.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -21,9 +21,9 @@ class Said(NamedTuple):
     """Answers as a ``Batch`` holds them, in its order.
 
     Attributes:
-        teacher_logits: Of the one teacher, (B, C); None where several are asked.
-        ensemble_logits: Of K teachers, (B, K, C); None where one is asked.
-        teacher_features: The last map of each of the K, (B, c, h, w); empty where nobody asks.
+        teacher_logits: Of the one teacher, (B, C); None with several.
+        ensemble_logits: Of K teachers, (B, K, C); None with one.
+        teacher_features: The last map of each of the K, (B, c, h, w); empty where not used.
     """
 
     teacher_logits: Tensor | None
@@ -36,7 +36,7 @@ class Teacher:
 
     Args:
         stored: Its answers that a bank has, by name.
-        live: Who is asked for the others; None where there are none.
+        live: Computes the others; None where there are none.
     """
 
     def __init__(self, stored: Mapping[str, Stored], live: Live | None = None) -> None:

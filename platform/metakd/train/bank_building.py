@@ -48,7 +48,7 @@ def store_views(content: BankContent, folder: StudyFolder) -> None:
     """
     views = content.views(folder)
     place = folder.banks / views.id
-    folder.bring(place)
+    folder.fetch(place)
     build_views(folder.banks, views)
     folder.hand_over(place)
 
@@ -64,7 +64,7 @@ def store_answers(
     """
     samples, views = open_samples(teacher.data, folder), content.views(folder)
     place = folder.banks / views.id
-    folder.bring(place)
+    folder.fetch(place)
     if with_features:
         forward = partial(_features, open_teacher_with_features(teacher, folder), samples.normalise)
     else:

@@ -25,7 +25,7 @@ PACKAGES = ("metakd", "torch", "torchvision", "timm", "ray", "numpy", "pyarrow")
 def commit(trial: Trial, outcome: Outcome, folder: StudyFolder, git_commit: str) -> None:
     """Commits a trial; from here on it is never run again, and its last states are removed.
 
-    What it keeps for those who go on from it stays: whoever searches says when it is not needed.
+    What it keeps for trials that go on from it stays, until their strategy has ended.
     """
     steps = [_curve_row(trial, epoch) for epoch in outcome.epochs]
     status = "done" if trial.stop_after is None else "stopped"

@@ -19,8 +19,8 @@ class StudyFolder:
     """The places below OUT; results themselves are the results layer's.
 
     On storage that all machines share, they are the study. Where that is an object store, they are
-    this machine's copies of its files: what is made here is handed over, and what others made is
-    brought here before it is opened.
+    this machine's copies of its files: what is made here is uploaded, and what others made is
+    fetched before it is opened.
 
     Attributes:
         out: The folder, absolute; the same path on every machine.
@@ -79,7 +79,7 @@ class StudyFolder:
             else:
                 self.store.push([(place, self._name(place))])
 
-    def bring(self, place: Path, anew: bool = False) -> None:
+    def fetch(self, place: Path, anew: bool = False) -> None:
         """Makes sure that the store's file at a place is here, or all files of a folder.
 
         Args:

@@ -10,7 +10,7 @@ from torch.utils.data import DataLoader, Dataset
 
 from metakd.data.views import Look
 
-Asked = Sequence[tuple[Tensor, int]]
+Wanted = Sequence[tuple[Tensor, int]]
 """Rows (B,) and the number of their view, batch after batch."""
 
 
@@ -19,29 +19,29 @@ class ImageStream:
 
     Args:
         look: What makes views, or reads kept ones.
-        workers: How many processes make them ahead; 0 makes each when it is asked for, which is
+        workers: How many processes make them ahead; 0 makes each when it is needed, which is
             right wherever no file has to be decoded. They stay between calls.
     """
 
     def __init__(self, look: Look, workers: int = 0) -> None:
         self._source = _Source(look)
-        self._asked: list[tuple[Tensor, int]] = []
+        self._wanted: list[tuple[Tensor, int]] = []
         self._loader: DataLoader[Tensor] | None = None
         if workers > 0:
             self._loader = DataLoader(
                 self._source,
                 batch_size=None,
-                sampler=self._asked,
+                sampler=self._wanted,
                 num_workers=workers,
                 persistent_workers=True,
                 multiprocessing_context=_fork_server(),
             )
 
-    def of(self, asked: Asked) -> Iterator[Tensor]:
-        """Yields images (B, C, H, W) uint8, one batch for each that is asked for."""
+    def of(self, wanted: Wanted) -> Iterator[Tensor]:
+        """Yields images (B, C, H, W) uint8, one batch for each entry."""
         if self._loader is None:
-            return map(self._source.__getitem__, asked)
-        self._asked[:] = asked
+            return map(self._source.__getitem__, wanted)
+        self._wanted[:] = wanted
         return iter(self._loader)
 
 
@@ -60,5 +60,5 @@ class _Source(Dataset[Tensor]):
     def __init__(self, look: Look) -> None:
         self._look = look
 
-    def __getitem__(self, asked: tuple[Tensor, int]) -> Tensor:
-        return self._look(*asked)
+    def __getitem__(self, wanted: tuple[Tensor, int]) -> Tensor:
+        return self._look(*wanted)

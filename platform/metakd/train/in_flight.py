@@ -1,4 +1,4 @@
-"""What is kept of a training that runs, so that whoever runs it next goes on from there."""
+"""What is kept of a training that runs, so that its next run goes on from there."""
 
 import pickle
 import time
@@ -58,7 +58,7 @@ class InFlight:
         """
         import torch
 
-        self._folder.bring(self._place)
+        self._folder.fetch(self._place)
         for file in self._files("epoch", "branch"):
             if at_most is not None and _epochs(file) > at_most:
                 continue

@@ -75,7 +75,7 @@ class ShuffledBatches:
         order_seed: Seed of the order.
         normalise: From images to inputs.
         stored_views: Where the views were made before; None makes them now.
-        teachers: Who is asked about the batches; None where nobody is.
+        teachers: Their outputs for the batches; None without teachers.
         steps_per_epoch: Steps that count as an epoch; None takes one pass over the samples.
         workers: Processes that make views; 0 makes them in this one.
         share: This worker's part of each batch.
@@ -118,15 +118,15 @@ class ShuffledBatches:
 
     def example(self) -> Batch:
         """Returns the first batch, or this worker's share of it."""
-        asked = list(self._rows(0, 1))
-        (images,) = self._stream.of(asked)
-        return self._batch(*asked[0], images)
+        wanted = list(self._rows(0, 1))
+        (images,) = self._stream.of(wanted)
+        return self._batch(*wanted[0], images)
 
     def epoch(self, epoch: int) -> Iterator[Batch]:
         """Yields the (share of the) batches of an epoch; a pass's incomplete last is left out."""
         first = epoch * self._steps_per_epoch
-        asked = list(self._rows(first, first + self._steps_per_epoch))
-        for (rows, number), images in zip(asked, self._stream.of(asked), strict=True):
+        wanted = list(self._rows(first, first + self._steps_per_epoch))
+        for (rows, number), images in zip(wanted, self._stream.of(wanted), strict=True):
             yield self._batch(rows, number, images)
 
     def _rows(self, start: int, stop: int) -> Iterator[tuple[Tensor, int]]:
@@ -149,7 +149,7 @@ class ShuffledBatches:
 
 
 class HeldOut:
-    """Samples that nobody trains on, as they are.
+    """Samples that are not trained on, as they are.
 
     Args:
         views: The samples under the recipe "none".
@@ -183,15 +183,15 @@ class HeldOut:
             return
         batches = self._read()
         if math.prod(self._views.shape) <= KEPT_VALUES:
-            # Asked after every epoch: of a small set normalising takes as long as a small model.
+            # Needed after every epoch: of a small set normalising takes as long as a small model.
             self._batches = list(batches)
             batches = iter(self._batches)
         yield from batches
 
     def _read(self) -> Iterator[tuple[Tensor, Tensor]]:
         at_once = forward_batch(self._views.dataset.image_shape, self._normalise.mean.device.type)
-        asked = [(rows, 0) for rows in self._share.of(torch.arange(len(self))).split(at_once)]
-        for (rows, _), images in zip(asked, self._stream.of(asked), strict=True):
+        wanted = [(rows, 0) for rows in self._share.of(torch.arange(len(self))).split(at_once)]
+        for (rows, _), images in zip(wanted, self._stream.of(wanted), strict=True):
             yield self._normalise(images), self._labels(rows)
 
     def batch(self, rows: Tensor) -> Batch:

@@ -31,7 +31,7 @@ class Epoch:
 
 @dataclass
 class Progress:
-    """What a trial has brought so far.
+    """The results of a trial so far.
 
     Attributes:
         started: When it began, UTC.
@@ -81,7 +81,7 @@ class Progress:
 
     @staticmethod
     def restored(state: Mapping[str, Any]) -> "Progress":
-        """Returns what ``as_state`` was asked of."""
+        """Returns the progress of which ``as_state`` made the state."""
         return Progress(
             datetime.fromisoformat(state["started"]),
             state["elapsed_s"],

@@ -98,7 +98,7 @@ class Samples:
 @lru_cache(maxsize=4)
 def open_samples(data: DataSpec, folder: StudyFolder) -> Samples:
     """Opens a prepared dataset; within a process, the same call returns the same object."""
-    folder.bring(folder.datasets / data.fingerprint)
+    folder.fetch(folder.datasets / data.fingerprint)
     dataset = open_cached(folder.datasets, data.fingerprint)
     splits = make_splits(dataset.labels, dataset.test_ids, data.split_seed)
     device = "cuda" if torch.cuda.is_available() else "cpu"

@@ -38,7 +38,7 @@ class Sampling:
     views: int | None = None
     """Different views of each sample, seen in turn; None makes a new one for each pass."""
     logits: AnswerType = "float16"
-    """The type in which a teacher's answers are kept, and rounded to where it is asked live."""
+    """The type in which a teacher's outputs are kept, and rounded to where they are live."""
     validation: Validation = "scaled"
     """The held-out samples: as large a part of the validation split as the training samples are of
     theirs, or all of it."""

@@ -44,11 +44,11 @@ class Share:
         """Returns this worker's rows."""
         return rows[self.rank :: self.workers]
 
-    def agreed(self, ask: Callable[[], Answer]) -> Answer:
+    def agreed(self, compute: Callable[[], Answer]) -> Answer:
         """Returns what the first worker answers, to all of them."""
         if self.group is None:
-            return ask()
-        answers: list[Any] = [ask() if self.rank == 0 else None]
+            return compute()
+        answers: list[Any] = [compute() if self.rank == 0 else None]
         dist.broadcast_object_list(answers, src=0)
         answer: Answer = answers[0]
         return answer

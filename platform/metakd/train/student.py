@@ -34,7 +34,7 @@ class Bank:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a finished trial brought.
+    """The result of a finished trial.
 
     Attributes:
         epochs: Its curve.
@@ -80,7 +80,7 @@ def run_trial(
 ) -> Outcome:
     """Trains the trial's student to its last step, and reads the test set.
 
-    It begins at the first step, or where the last one who ran this trial was stopped. Where a
+    It begins at the first step, or where this trial was stopped before. Where a
     search stops it before its recipe's end, the test set is not read and the state is kept. In the
     processes of a torch process group each has its share of every batch, and all of them come to
     the same outcome.
@@ -176,7 +176,7 @@ def _state(training: Training, progress: Progress) -> dict[str, Any]:
 
 
 def _latest_state(trial: Trial, folder: StudyFolder) -> dict[str, Any] | None:
-    """Returns the state with the most epochs of this training that anybody kept."""
+    """Returns the state with the most epochs of this training that was kept."""
     for training_id, epochs in trial.origins:
         state = InFlight(folder, training_id).latest(epochs)
         if state is not None:
@@ -203,7 +203,7 @@ def training_batches(
         sampling, trial.recipe, trial.seed, samples.dataset, train_ids, samples.device
     )
     if bank is not None:
-        folder.bring(folder.banks / bank.id)
+        folder.fetch(folder.banks / bank.id)
     stored = open_views(folder.banks, bank.id) if bank is not None and bank.has_views else None
     return ShuffledBatches(
         views,
@@ -236,7 +236,7 @@ def _teachers(trial: Trial, folder: StudyFolder, bank: Bank | None) -> Teachers:
             return Teacher(stored, open_teacher_with_features(spec, folder, kept_as))
         if LOGITS in kept:
             return Teacher(stored)
-        ask = open_teacher(spec, folder, kept_as)
-        return Teacher(stored, lambda inputs: {LOGITS: ask(inputs)})
+        forward = open_teacher(spec, folder, kept_as)
+        return Teacher(stored, lambda inputs: {LOGITS: forward(inputs)})
 
     return Teachers([opened(spec) for spec in trial.teachers], distiller.takes_several)

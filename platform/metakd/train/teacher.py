@@ -1,4 +1,4 @@
-"""Trained teachers: stored by content, opened by whoever asks."""
+"""Trained teachers: stored by content, opened by their id."""
 
 import json
 from collections.abc import Callable
@@ -34,7 +34,7 @@ class TeacherReport:
 def read_report(spec: TeacherSpec, folder: StudyFolder) -> TeacherReport | None:
     """Returns the report of a finished teacher, None if there is none yet."""
     path = folder.teachers / spec.id / REPORT_FILE
-    folder.bring(path)
+    folder.fetch(path)
     if not path.exists():
         return None
     return TeacherReport(**json.loads(path.read_text()))
@@ -47,7 +47,7 @@ def handed_over_report(spec: TeacherSpec, folder: StudyFolder) -> TeacherReport:
         StoreError: If it is not there.
     """
     report = read_report(spec, folder)
-    # One that was stopped after it was stored here may not have handed it over.
+    # One that was stopped after it was stored here may not have uploaded it.
     folder.hand_over(folder.teachers / spec.id)
     if report is None:
         raise StoreError(f"the teacher {spec.model} was trained, but is not in {folder.teachers}")
@@ -135,7 +135,7 @@ def open_module(spec: TeacherSpec, folder: StudyFolder) -> nn.Module:
     """Returns a trained teacher as a module that stays as it is, on this process's device."""
     model = new_teacher(spec, folder)
     weights = folder.teachers / spec.id / "model.pt"
-    folder.bring(weights)
+    folder.fetch(weights)
     state = torch.load(weights, map_location="cpu")
     model.load_state_dict(state)
     return model.eval().requires_grad_(False)

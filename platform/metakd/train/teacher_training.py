@@ -70,7 +70,7 @@ def train_teachers(
         threads[0].join(WATCH_INTERVAL_S)
         for spec in missing:
             epochs_file = folder.teachers / spec.id / EPOCHS_FILE
-            folder.bring(epochs_file, anew=True)
+            folder.fetch(epochs_file, anew=True)
             if epochs_file.exists() and read_report(spec, folder) is None:
                 on_epoch(spec, int(epochs_file.read_text()))
     if failures:

@@ -78,7 +78,7 @@ class Trial:
     stop_after: int | None = None
     """Epochs after which a search stops it, fewer than its recipe has; None runs all of them."""
     further_teachers: tuple[TeacherSpec, ...] = ()
-    """Those after the first, where it asks several at once."""
+    """Those after the first, where it has several at once."""
 
     def __post_init__(self) -> None:
         if self.further_teachers and self.teacher is None:
@@ -97,7 +97,7 @@ class Trial:
 
     @property
     def teachers(self) -> tuple[TeacherSpec, ...]:
-        """All that it asks, in the order in which batches hold their answers."""
+        """All of them, in the order in which batches hold their outputs."""
         return () if self.teacher is None else (self.teacher, *self.further_teachers)
 
     @property

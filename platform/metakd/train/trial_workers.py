@@ -80,7 +80,7 @@ class TrialWorkers:
     def train(self, task: Task) -> Iterator[Report]:
         """Trains and commits a trial, and yields what happens meanwhile.
 
-        Whoever stops asking stops the trial, after the epoch that it is in.
+        A caller that iterates no further stops the trial, after the epoch that it is in.
 
         Raises:
             WorkersError: If a worker failed or died; no further trial can be trained then.
@@ -108,12 +108,12 @@ class TrialWorkers:
 
     def _reason(self) -> str:
         """Returns why they failed, in one line."""
-        told = "\n".join(str(error) for error in self._failures)
-        return reason_of(told) if told.strip() else "its workers ended before it did"
+        text = "\n".join(str(error) for error in self._failures)
+        return reason_of(text) if text.strip() else "its workers ended before it did"
 
 
 class _StoppedError(Exception):
-    """Nobody wants this trial any more."""
+    """The trial is not needed any more."""
 
 
 def _train_on_worker(config: dict[str, Any]) -> None:

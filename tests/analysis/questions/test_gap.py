@@ -174,7 +174,7 @@ def test_nothing_is_claimed_that_data_do_not_carry(made_up, changes, badge) -> N
 def test_a_study_of_another_question_has_the_usual_verdict(made_up) -> None:
     usual = teachers(made_up, HUMP, LEVEL, question=None)
     assert "whether learning the temperature matches the grid" in usual.headline
-    with pytest.raises(StoreError, match="asks 'why', which this version of metakd does not"):
+    with pytest.raises(StoreError, match="is about 'why', which this version of metakd does not"):
         teachers(made_up, HUMP, LEVEL, question="why")
 
 

@@ -1,4 +1,4 @@
-"""What a study can ask. A question's numbers and words are in its own module, imported when needed.
+"""The questions of studies. The numbers and words of each are in a module, imported when needed.
 
 A further question is an entry here, its :class:`~metakd.analysis.questions.analysis.Analysis`, what
 its report opens with in ``dashboards/questions`` and its study in ``studies``.

@@ -130,7 +130,7 @@ def question_of(record: StudyRecord) -> Question:
     name = question_name(record)
     if name not in QUESTIONS:
         raise StoreError(
-            f"study {record.study!r} asks {name!r}, which this version of metakd does not "
+            f"study {record.study!r} is about {name!r}, which this version of metakd does not "
             f"answer: it knows {', '.join(QUESTIONS)}"
         )
     return QUESTIONS[name]

@@ -1,4 +1,4 @@
-"""The random numbers of a batch of views, asked for by name.
+"""The random numbers of a batch of views, by name.
 
 A number depends on seed, name, sample and view alone, so neither the batch that a view is made in
 nor what else was drawn changes it.

@@ -5,7 +5,7 @@ A bank is a folder named by the content hash of its views:
 - ``about.json``: what the views are made of, for people;
 - ``views/``: the views themselves as uint8, where there is room for them;
 - ``answers/<teacher_id>/logits-float16/``: a teacher's logits;
-- ``answers/<teacher_id>/features-float16/``: its last feature maps, where somebody asks for them.
+- ``answers/<teacher_id>/features-float16/``: its last feature maps, where a method uses them.
 
 Each array is kept in parts of whole views. A part is written beside its place, named by its number
 and the hash of its content, and renamed: what is there is whole, a build that was stopped goes on

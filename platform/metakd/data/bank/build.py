@@ -51,16 +51,16 @@ def build_answers(
     names: tuple[str, ...] = ("logits",),
     batch_size: int = 64,
 ) -> None:
-    """Asks a teacher about every view, unless its answers are there and whole.
+    """Computes a teacher's outputs for every view, unless they are there and whole.
 
     Args:
         root: Where banks are kept.
-        views: What it is asked about; read from the bank where the bank has them.
+        views: Its inputs; read from the bank where the bank has them.
         teacher_id: Content hash of the teacher.
         teacher: The teacher.
         kept_as: In which type its answers are kept.
         names: Which of its answers are kept.
-        batch_size: How many views it is asked about at once.
+        batch_size: How many views it has at once.
 
     Raises:
         BankError: If an answer is not a finite number in that type.
@@ -76,9 +76,9 @@ def build_answers(
     }
     said: dict[str, dict[int, NDArray[np.generic]]] = {name: {} for name in names}
     for number in sorted(set().union(*missing.values())):
-        asked = [name for name in names if number in missing[name]]
-        answers = _ask(teacher, look, number, views.shape[1], batch_size, asked, kept_as)
-        for name in asked:
+        lacking = [name for name in names if number in missing[name]]
+        answers = _ask(teacher, look, number, views.shape[1], batch_size, lacking, kept_as)
+        for name in lacking:
             if not np.isfinite(answers[name]).all():
                 raise BankError(
                     f"{name} of teacher {teacher_id} are not finite numbers as {kept_as}"
@@ -92,7 +92,7 @@ def build_answers(
 
 
 def _viewer(root: Path, views: Views) -> Look:
-    """Returns what shows views by rows and number: the bank, or whoever makes them."""
+    """Returns what shows views by rows and number: the bank, or what makes them."""
     if views_parts(root, views.id).missing():
         return views.images
     return open_views(root, views.id).take
@@ -112,7 +112,7 @@ def _ask(
     for rows in torch.arange(samples).split(batch_size):
         answers = teacher(look(rows, number))
         for name in names:
-            # What is too large becomes infinite, and is told of.
+            # What is too large becomes infinite, and is logged.
             with np.errstate(over="ignore"):
                 said[name].append(answers[name].float().cpu().numpy().astype(kept_as))
     return {name: np.concatenate(answers) for name, answers in said.items()}

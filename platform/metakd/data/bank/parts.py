@@ -18,7 +18,7 @@ DIGEST_LENGTH = 16
 
 
 class BankError(UserError):
-    """A bank that is not there, or does not hold what is asked of it."""
+    """A bank that is not there, or lacks a part."""
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,7 @@
 """Datasets on disk: one folder by fingerprint, and for each decoded source a pointer to it.
 
 ``<cache>/<fingerprint>/`` holds ``labels.npy``, ``dataset.json``, ``test_ids.npy`` where there is
-an official test set, ``contents.npy`` that tells which images are the same, and ``images.npy`` of a
+an official test set, ``contents.npy`` that says which images are the same, and ``images.npy`` of a
 decoded dataset or ``files.npy``, the names of the image files, of a folder.
 ``<cache>/sources/<hash of key>.json`` says which folder a source was decoded into, with notes on
 how it was read, or what was found in the files of a folder.

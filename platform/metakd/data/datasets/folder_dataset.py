@@ -1,4 +1,4 @@
-"""Images that stay in their files and are decoded whenever they are asked for."""
+"""Images that stay in their files and are decoded whenever they are read."""
 
 import os
 from collections.abc import Iterable

@@ -40,7 +40,7 @@ def find_transform(recipe: str, image_size: int) -> Transform:
         "standard": plain,
         "strong": {**plain, "auto_augment": RAND_AUGMENT},
     }[recipe]
-    # Without normalisation timm hands out bytes.
+    # Without normalisation timm returns bytes.
     transform: Transform = create_transform(
         image_size, interpolation="bicubic", normalize=False, **options
     )

@@ -114,7 +114,7 @@ class DecodedDataset(ImageDataset):
 
     @property
     def statistics(self) -> Statistics | None:
-        """None: nobody knows them beforehand."""
+        """None: they are not known beforehand."""
         return None
 
     def pixels(self, ids: NDArray[np.int64]) -> Tensor:

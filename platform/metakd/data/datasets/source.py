@@ -1,4 +1,4 @@
-"""What a source of a dataset tells the cache."""
+"""The source of a dataset, as the cache reads it."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
