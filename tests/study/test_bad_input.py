@@ -154,12 +154,12 @@ def silent(choices: Choices) -> Search:
     yield from ()
 
 
-def test_a_strategy_of_ones_own_that_asks_nothing(
+def test_a_strategy_of_ones_own_that_runs_nothing(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(STRATEGIES, "mine", Strategy("an empty one", silent))
     words = ["--strategies", "mine", "--dry-run", "--out", str(tmp_path / "out")]
-    assert "(an empty one) asks for nothing" in fails(words, capsys)
+    assert "(an empty one) runs nothing" in fails(words, capsys)
 
 
 def test_a_parquet_file_of_other_columns(
