@@ -2,7 +2,7 @@ import math
 
 import torch
 
-from metakd.data.augmentations.geometry import rotation, scaling, shear, translation, warp
+from metakd.data.augmentations.operations import rotation, scaling, shear, translation, warp
 
 
 def images() -> torch.Tensor:

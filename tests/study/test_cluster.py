@@ -9,7 +9,7 @@ import pytest
 
 from metakd.study import cluster, local_cluster
 from metakd.study.cluster import ClusterError, address_of, connect
-from metakd.study.ray_folder import RayFolder
+from metakd.study.local_cluster import RayFolder
 
 
 def free_port() -> int:

@@ -8,10 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from metakd.study.cluster import bypass_proxies
 from metakd.study.cluster_address import ClusterError
-from metakd.study.local_cluster import own_token_without_home
-from metakd.study.proxies import bypass_proxies
-from metakd.study.ray_folder import MAX_SOCKET_BYTES, ray_folder
+from metakd.study.local_cluster import MAX_SOCKET_BYTES, own_token_without_home, ray_folder
 
 
 @pytest.fixture

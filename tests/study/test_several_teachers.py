@@ -249,7 +249,7 @@ def test_a_model_without_features_is_refused_before_anything_runs(
     digits: ImageDataset, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from metakd.models.classifier import Classifier
-    from metakd.models.feature_shape import feature_shape
+    from metakd.models.outline import feature_shape
 
     feature_shape.cache_clear()
     monkeypatch.delattr(Classifier, "forward_head")

@@ -11,7 +11,7 @@ from metakd.core.distillers import KDConfig
 from metakd.core.training import Recipe
 from metakd.data.datasets import ImageDataset, open_dataset
 from metakd.train.folder import StudyFolder
-from metakd.train.image_stream import ImageStream
+from metakd.train.inputs import ImageStream
 from metakd.train.samples import DECODING_WORKERS, open_samples
 from metakd.train.sampling import Sampling
 from metakd.train.student import run_trial

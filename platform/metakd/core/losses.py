@@ -17,17 +17,9 @@ from torch import Tensor
 from metakd.core.ranks import norms_over_ranks
 
 Temperature = float | Tensor
-
-
 TaskLoss = Callable[[Tensor, Tensor], Tensor]
-
-
 Scale = Literal["product", "detached", "free"]
-
-
 REFERENCE_TAU = 4.0
-
-
 LARGEST_GAIN = 1000.0
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from metakd.data.bank import answers_bytes
 from metakd.data.views import Views
 from metakd.errors import UserError
-from metakd.models.feature_shape import feature_shape
+from metakd.models.outline import feature_shape
 from metakd.results.study import nearest_existing
 from metakd.study.options import BankPolicy, Mode
 from metakd.train.bank_building import BankContent

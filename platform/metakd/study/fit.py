@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from metakd.core.features import FeatureError
 from metakd.core.hard_buffer import DrawError
 from metakd.data.datasets import ImageDataset
-from metakd.models.feature_shape import feature_shape
 from metakd.models.names import BETWEEN_TEACHERS, ImageShape
+from metakd.models.outline import feature_shape
 from metakd.strategies import STRATEGIES, Strategy
 from metakd.strategies.strategy import first_segments
 from metakd.study.cases import Case

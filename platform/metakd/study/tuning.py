@@ -27,7 +27,7 @@ from metakd.study.preparation import PreparationJob
 from metakd.study.trainable import Orders, run_job
 from metakd.train.content import as_json
 from metakd.train.failure_report import is_death, reason_of
-from metakd.train.group_keeper import GroupKeeper
+from metakd.train.torch_trainer import GroupKeeper
 
 FINISHED = Searcher.FINISHED
 LOOK_INTERVAL_S = 5.0

@@ -6,11 +6,11 @@ Both give the same numbers, and what a bank lacks is computed.
 from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
+import torch
 from torch import Tensor
 
 from metakd.core.ensemble_loss import stacked
 from metakd.data.bank import Answers, Stored
-from metakd.train.transfer import transferred
 
 LOGITS, FEATURES = "logits", "features"
 Live = Callable[[Tensor], Answers]
@@ -80,3 +80,10 @@ class Teachers:
             return Said(said[0][LOGITS], None, ())
         features = tuple(each[FEATURES] for each in said if FEATURES in each)
         return Said(None, stacked([each[LOGITS] for each in said]), features)
+
+
+def transferred(tensor: Tensor, device: torch.device) -> Tensor:
+    """Returns a tensor on a device; a plain copy waits until a GPU has done all it was given."""
+    if device.type == "cuda" and tensor.device.type == "cpu":
+        tensor = tensor.pin_memory()
+    return tensor.to(device, non_blocking=True)

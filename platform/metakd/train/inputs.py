@@ -5,22 +5,24 @@ the same batches, and a view from the bank is the view made live.
 """
 
 import math
-from collections.abc import Iterator
+import multiprocessing
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import cache
+from multiprocessing.context import ForkServerContext
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
+from torch.utils.data import DataLoader, Dataset
 
 from metakd.core.batches import Batch
 from metakd.data.bank import Stored
 from metakd.data.counter_random import derive_seed
-from metakd.data.views import Views
-from metakd.train.answers import Teachers
-from metakd.train.image_stream import ImageStream
+from metakd.data.views import Look, Views
+from metakd.train.answers import Teachers, transferred
 from metakd.train.share import ALONE, Share, require_even
-from metakd.train.transfer import transferred
 
 PIXELS_IN_CACHE = 2**15
 """So many pixels of input have layers that stay in a CPU's cache: ResNet-20 answers 1,600 images a
@@ -228,3 +230,57 @@ class HeldOutMetaBatches:
             self._order = epoch_order(self._seed, round_, len(self._samples))
         rows = self._order[place * self._batch_size : (place + 1) * self._batch_size]
         return self._samples.batch(rows)
+
+
+Wanted = Sequence[tuple[Tensor, int]]
+"""Rows (B,) and the number of their view, batch after batch."""
+
+
+class ImageStream:
+    """Streams batches of images.
+
+    Args:
+        look: What makes views, or reads kept ones.
+        workers: How many processes make them ahead; 0 makes each when it is needed, which is
+            right wherever no file has to be decoded. They stay between calls.
+    """
+
+    def __init__(self, look: Look, workers: int = 0) -> None:
+        self._source = _Source(look)
+        self._wanted: list[tuple[Tensor, int]] = []
+        self._loader: DataLoader[Tensor] | None = None
+        if workers > 0:
+            self._loader = DataLoader(
+                self._source,
+                batch_size=None,
+                sampler=self._wanted,
+                num_workers=workers,
+                persistent_workers=True,
+                multiprocessing_context=_fork_server(),
+            )
+
+    def of(self, wanted: Wanted) -> Iterator[Tensor]:
+        """Yields images (B, C, H, W) uint8, one batch for each entry."""
+        if self._loader is None:
+            return map(self._source.__getitem__, wanted)
+        self._wanted[:] = wanted
+        return iter(self._loader)
+
+
+@cache
+def _fork_server() -> ForkServerContext:
+    """Returns what starts processes: Ray's actors have threads, which a plain fork breaks."""
+    context = multiprocessing.get_context("forkserver")
+    # Imported once, not by every process.
+    context.set_forkserver_preload(["timm.data", __name__])
+    return context
+
+
+class _Source(Dataset[Tensor]):
+    """Answers to rows and a number with images."""
+
+    def __init__(self, look: Look) -> None:
+        self._look = look
+
+    def __getitem__(self, wanted: tuple[Tensor, int]) -> Tensor:
+        return self._look(*wanted)

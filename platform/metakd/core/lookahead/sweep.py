@@ -23,24 +23,14 @@ from metakd.core.lookahead.taken_step import NoStepError, TakenStep
 from metakd.core.ranks import mean_over_ranks
 
 Estimator = Literal["jvp", "double_backward", "finite_difference"]
-
-
 Forward = Callable[[Any], Tensor]
-
-
 MetaLoss = Callable[[Forward], Tensor]
-
-
 ESTIMATORS: dict[Estimator, Estimate] = {
     "jvp": by_jvp,
     "double_backward": by_double_backward,
     "finite_difference": by_finite_difference,
 }
-
-
 _logger = logging.getLogger(__name__)
-
-
 _told_of_fallback: set[str] = set()
 
 

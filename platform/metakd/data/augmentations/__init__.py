@@ -2,7 +2,7 @@
 
 from metakd.data.augmentations.draws import Draws
 from metakd.data.augmentations.mixing import Mix, draw_mix, mix_labels, mix_views
-from metakd.data.augmentations.views import BASES, make_views
+from metakd.data.augmentations.transforms import BASES, make_views
 
 __all__ = [
     "BASES",

@@ -5,30 +5,26 @@ shape and type.
 """
 
 import math
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
-from metakd.data.augmentations import photometry
+from metakd.data.augmentations import operations
 from metakd.data.augmentations.draws import Draws
-from metakd.data.augmentations.geometry import (
-    Affine,
-    rotation,
-    scaling,
-    shear,
-    translation,
-    warp,
-)
+from metakd.data.augmentations.operations import Affine, rotation, scaling, shear, translation, warp
+from metakd.data.counter_random import derive_seed
 
 GEOMETRIC = ("rotate", "shear x", "shear y", "translate x", "translate y")
 PHOTOMETRIC = {
-    "brightness": photometry.brightness,
-    "contrast": photometry.contrast,
-    "colour": photometry.colour,
-    "sharpness": photometry.sharpness,
-    "posterize": photometry.posterize,
-    "solarize": photometry.solarize,
-    "equalize": photometry.equalize,
+    "brightness": operations.brightness,
+    "contrast": operations.contrast,
+    "colour": operations.colour,
+    "sharpness": operations.sharpness,
+    "posterize": operations.posterize,
+    "solarize": operations.solarize,
+    "equalize": operations.equalize,
 }
 OPERATIONS = ("identity", *GEOMETRIC, *PHOTOMETRIC)
 """What RandAugment (Cubuk et al. 2020, arXiv 1909.13719) draws from."""
@@ -78,8 +74,8 @@ def strong_glyph(images: Tensor, draws: Draws) -> Tensor:
     """A wider affine map, contrast, brightness, noise, and a random black rectangle."""
     affine = _loose_affine(images, draws, degrees=25, stretch=0.25, slant=0.3, shift=3 / 16)
     changed = warp(images.float(), affine)
-    changed = photometry.contrast(changed, draws.uniform("contrast", -0.5, 0.5))
-    changed = photometry.brightness(changed, draws.uniform("brightness", -0.5, 0.5))
+    changed = operations.contrast(changed, draws.uniform("contrast", -0.5, 0.5))
+    changed = operations.brightness(changed, draws.uniform("brightness", -0.5, 0.5))
     amplitude = draws.uniform("amplitude", 0, 0.2 * 255)[:, None]
     noise = amplitude * draws.noise("noise", images[0].numel())
     return _to_bytes(_erase(changed + noise.view_as(changed), draws, probability=0.25))
@@ -141,3 +137,49 @@ def _erase(images: Tensor, draws: Draws, probability: float) -> Tensor:
 
 def _to_bytes(images: Tensor) -> Tensor:
     return images.clamp(0, 255).round().to(torch.uint8)
+
+
+IMAGES_AT_ONCE = 256
+"""As many as stay in a CPU's cache."""
+
+
+class Variants(NamedTuple):
+    """What is done to colour pictures, and to grey glyphs such as handwritten digits."""
+
+    picture: Callable[[Tensor, Draws], Tensor]
+    glyph: Callable[[Tensor, Draws], Tensor]
+
+
+BASES: dict[str, Variants] = {
+    "none": Variants(identity, identity),
+    "standard": Variants(standard_picture, standard_glyph),
+    "strong": Variants(strong_picture, strong_glyph),
+}
+"""What is done to one image alone; recipes are made of these."""
+
+
+def make_views(images: Tensor, sample_ids: Tensor, views: Tensor, base: str, seed: int) -> Tensor:
+    """Returns one view of each image; the same arguments give the same bytes, in any batching.
+
+    Args:
+        images: (B, C, H, W) uint8.
+        sample_ids: Their ids in the dataset, (B,) int64.
+        views: Which view of each, (B,) int64.
+        base: One of ``BASES``.
+        seed: Seed of the views.
+
+    Returns:
+        (B, C, H, W) uint8.
+    """
+    augment = _variant(base, images.shape[1:])
+    base_seed = derive_seed(seed, f"recipe {base}")
+    parts = zip(
+        *(tensor.split(IMAGES_AT_ONCE) for tensor in (images, sample_ids, views)), strict=True
+    )
+    return torch.cat([augment(x, Draws(base_seed, ids, view)) for x, ids, view in parts])
+
+
+def _variant(base: str, image_shape: Sequence[int]) -> Callable[[Tensor, Draws], Tensor]:
+    channels, height, width = image_shape
+    is_glyph = channels == 1 and max(height, width) < 16
+    return BASES[base].glyph if is_glyph else BASES[base].picture

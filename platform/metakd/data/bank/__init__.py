@@ -17,8 +17,7 @@ confident teacher, a top-10 list by 8e-2, logits in float16 by 6e-8.
 """
 
 from metakd.data.bank.build import Answers, Teacher, build_answers, build_views
-from metakd.data.bank.parts import BankError
-from metakd.data.bank.size import answers_bytes
+from metakd.data.bank.parts import BankError, answers_bytes
 from metakd.data.bank.stored import Stored, open_answers, open_views
 
 __all__ = [

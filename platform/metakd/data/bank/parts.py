@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from metakd.atomic import new_file
+from metakd.data.catalogue import AnswerType
 from metakd.errors import UserError
 
 SAMPLES_PER_PART = 65_536
@@ -127,3 +128,11 @@ def _digest(blocks: Iterator[memoryview]) -> str:
     for block in blocks:
         digest.update(block)
     return digest.hexdigest()[:DIGEST_LENGTH]
+
+
+BYTES: dict[AnswerType, int] = {"float16": 2, "float32": 4}
+
+
+def answers_bytes(samples: int, views: int, numbers: int, kept_as: AnswerType) -> int:
+    """Returns what answers of so many numbers to each of V views of n samples take."""
+    return samples * views * numbers * BYTES[kept_as]
