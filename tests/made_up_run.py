@@ -14,12 +14,12 @@ from metakd.data.datasets import ImageDataset
 from metakd.results.reader import finished_trials, read_study
 from metakd.results.study import STUDY_FILE
 from metakd.study.blocks import Blocks
-from metakd.study.board import Board
 from metakd.study.cases import Job
 from metakd.study.curves import Curves
 from metakd.study.options import BankPolicy, UntilDecided
 from metakd.study.plan import Plan, make_plan
 from metakd.study.record import record_searches, record_study
+from metakd.study.scheduler import Scheduler
 from metakd.study.searching import searches_of
 from metakd.study.spec import StudySpec
 from metakd.train.commit import commit, record_failure
@@ -99,25 +99,25 @@ class MadeUpRun:
         self.blocks = Blocks(plan_of, spec, recorded, budget, self.folder, self.console)
         plan, finished = self.blocks.plan, finished_trials(out)
         record_study(plan, out, self.blocks.declared)
-        self.board = Board(Curves(self.folder, finished), searches_of(plan))
-        record_searches(self.board, self.folder)
+        self.scheduler = Scheduler(Curves(self.folder, finished), searches_of(plan))
+        record_searches(self.scheduler, self.folder)
         self.ran: list[str] = []
 
     def go_on(self, trials: int = 10**6) -> "MadeUpRun":
         """Runs so many trials at most, and then is gone without a word."""
-        self.board.when_over(lambda: self.blocks.extend(self.board) and None)
-        if self.board.is_over:
-            self.blocks.extend(self.board)
-        while not self.board.is_over and len(self.ran) < trials:
-            job = self.board.next_job()
+        self.scheduler.when_over(lambda: self.blocks.extend(self.scheduler) and None)
+        if self.scheduler.is_over:
+            self.blocks.extend(self.scheduler)
+        while not self.scheduler.is_over and len(self.ran) < trials:
+            job = self.scheduler.next_job()
             assert isinstance(job, Job)
             self.ran.append(job.trial.id)
             if self.fails(job.trial):
                 record_failure(job.trial, "made up", self.folder, "")
-                self.board.failed(job)
+                self.scheduler.failed(job)
             else:
                 commit(job.trial, outcome(job.trial, self.learned_pp), self.folder, "")
-                self.board.done(job)
+                self.scheduler.done(job)
         return self
 
     @property

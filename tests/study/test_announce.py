@@ -4,7 +4,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from refilled_board import BoardOfJobs
+from refilled_scheduler import SchedulerOfJobs
 from rich.console import Console
 
 from metakd.data.datasets import ImageDataset, open_dataset
@@ -48,9 +48,9 @@ def planned(
 ) -> str:
     spec = StudySpec("s", scales=(0.3,), augmentations=("none", "strong"), seeds=2, epochs=30)
     plan = make_plan(replace(spec, **choice), [dataset], policy)  # type: ignore[arg-type]
-    board = BoardOfJobs(Curves(StudyFolder(Path("nowhere")), ()), plan.jobs)
+    scheduler = SchedulerOfJobs(Curves(StudyFolder(Path("nowhere")), ()), plan.jobs)
     text = io.StringIO()
-    announce_plan(Console(file=text, width=200), plan, board, plan.teachers, 2, 5 * 2**30)
+    announce_plan(Console(file=text, width=200), plan, scheduler, plan.teachers, 2, 5 * 2**30)
     return text.getvalue()
 
 

@@ -15,13 +15,13 @@ from metakd.results.looks import read_looks
 from metakd.results.reader import finished_trials, read_study
 from metakd.results.study import STUDY_FILE
 from metakd.study.blocks import Blocks, seed_costs
-from metakd.study.board import Board
 from metakd.study.cases import Job
 from metakd.study.curves import Curves
 from metakd.study.main import main
 from metakd.study.options import UntilDecided
 from metakd.study.plan import make_plan
 from metakd.study.record import record_searches, record_study
+from metakd.study.scheduler import Scheduler
 from metakd.study.searching import searches_of
 from metakd.study.spec import SpecError
 from metakd.train.commit import commit
@@ -247,13 +247,13 @@ def test_hours_that_end_inside_a_block_take_no_look(tmp_path: Path, digits: Imag
     run = MadeUpRun(paused, digits)
     run.go_on(20)
     assert not run.blocks.is_out_of_time
-    job = run.board.next_job()
-    run.board.close()
+    job = run.scheduler.next_job()
+    run.scheduler.close()
     assert isinstance(job, Job)
     commit(job.trial, outcome(job.trial, 0.0), run.folder, "")
-    run.board.done(job)
-    assert run.board.is_over
-    assert not run.blocks.extend(run.board)
+    run.scheduler.done(job)
+    assert run.scheduler.is_over
+    assert not run.blocks.extend(run.scheduler)
     assert read_looks(paused) == ()
     assert summarise(paused).verdict.sentences[0].startswith("No look was taken yet")
     MadeUpRun(paused, digits).go_on()
@@ -279,7 +279,7 @@ def test_seeds_added_by_hand_change_no_word(tmp_path: Path, digits: ImageDataset
     for job in plan.jobs:
         if job.trial.id not in finished_trials(tmp_path):
             commit(job.trial, outcome(job.trial, -20.0), folder, "")
-    record_searches(Board(Curves(folder, finished_trials(tmp_path)), searches_of(plan)), folder)
+    record_searches(Scheduler(Curves(folder, finished_trials(tmp_path)), searches_of(plan)), folder)
     after = summarise(tmp_path)
     assert (tmp_path / "looks.json").read_bytes() == looks
     assert after.primary.here == before.primary.here

@@ -5,11 +5,10 @@ import pytest
 from benchmarks.imagenet_cost import imagenet, plan_of
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from refilled_board import BoardOfJobs
+from refilled_scheduler import SchedulerOfJobs
 
 from metakd.data.datasets import open_dataset
 from metakd.models.names import without_weights
-from metakd.study.board import Board
 from metakd.study.cost import expected_steps
 from metakd.study.curves import Curves
 from metakd.study.gpu_cost import (
@@ -24,6 +23,7 @@ from metakd.study.gpu_cost import (
 from metakd.study.gpu_work import H100, Gpu, Work, work_of
 from metakd.study.options import BankPolicy
 from metakd.study.plan import Plan, make_plan
+from metakd.study.scheduler import Scheduler
 from metakd.study.searching import searches_of
 from metakd.study.spec import StudySpec
 from metakd.train.folder import StudyFolder
@@ -33,8 +33,8 @@ TINY = imagenet(train=1000, test=20, classes=10)
 UNIT = Gpu("unit", autocast=100.0, convolutions=10.0, products=5.0, memory=1000.0)
 
 
-def board(plan: Plan) -> Board:
-    return BoardOfJobs(Curves(StudyFolder(Path("nowhere")), ()), plan.jobs)
+def scheduler(plan: Plan) -> Scheduler:
+    return SchedulerOfJobs(Curves(StudyFolder(Path("nowhere")), ()), plan.jobs)
 
 
 def test_a_pass_is_charged_for_arithmetic_and_memory() -> None:
@@ -119,8 +119,8 @@ def plan() -> Plan:
 
 
 def test_more_gpus_take_less_time_for_the_same_work(plan: Plan) -> None:
-    eight = gpu_cost(plan, board(plan), plan.teachers, 8, workers=8)
-    more = gpu_cost(plan, board(plan), plan.teachers, 64, workers=8)
+    eight = gpu_cost(plan, scheduler(plan), plan.teachers, 8, workers=8)
+    more = gpu_cost(plan, scheduler(plan), plan.teachers, 64, workers=8)
     assert more.gpu_h == pytest.approx(eight.gpu_h)
     assert eight.wall_h * 8 == pytest.approx(eight.gpu_h)
     # 21 trials, 8 at once: three rounds, where one after the other they are 21.
@@ -139,7 +139,7 @@ def test_a_study_costs_what_its_trials_cost(plan: Plan) -> None:
         # Two images for each mixed view.
         loading = 300 * 2 / (DECODING_CPUS * DECODED_PER_S)
         seconds += AROUND * 850 * max(passes, loading)
-    cost = gpu_cost(plan, board(plan), plan.teachers, 8, workers=8)
+    cost = gpu_cost(plan, scheduler(plan), plan.teachers, 8, workers=8)
     assert cost.gpu_h * 3600 == pytest.approx(seconds)
 
 
@@ -153,20 +153,20 @@ def test_answers_that_are_kept_are_paid_for_once(plan: Plan) -> None:
     for job in kept.jobs:
         student_s = expected_steps(job) * work_of(job.trial.student, SHAPE, 10).training_s(H100)
         students_s += 850 * max(student_s, 300 * loading_s)
-    cost = gpu_cost(kept, board(kept), kept.teachers, 8, workers=8)
+    cost = gpu_cost(kept, scheduler(kept), kept.teachers, 8, workers=8)
     assert cost.gpu_h * 3600 == pytest.approx(AROUND * (banks_s + students_s))
 
 
 def test_a_teacher_that_brings_no_weights_is_trained_first(plan: Plan) -> None:
-    brought = gpu_cost(plan, board(plan), plan.teachers, 8, workers=8)
+    brought = gpu_cost(plan, scheduler(plan), plan.teachers, 8, workers=8)
     (teacher,) = plan.teachers
     teacher = replace(teacher, model=without_weights(teacher.model))
-    untrained = gpu_cost(plan, board(plan), [teacher], 8, workers=8)
+    untrained = gpu_cost(plan, scheduler(plan), [teacher], 8, workers=8)
     work = work_of(teacher.model, SHAPE, 10)
     # An epoch is one full batch at least.
     expected = AROUND * 1024 * 300 * work.training_s(H100)
     assert (untrained.gpu_h - brought.gpu_h) * 3600 == pytest.approx(expected)
-    trained = gpu_cost(plan, board(plan), [], 8, workers=8)
+    trained = gpu_cost(plan, scheduler(plan), [], 8, workers=8)
     assert trained == brought
 
 
@@ -184,7 +184,7 @@ def test_several_live_teachers_each_answer_at_every_step(tmp_path: Path) -> None
     pictures = open_dataset("synthetic:samples=1000,classes=10,size=32", tmp_path)
     plan = make_plan(spec, [pictures], BankPolicy("live"))
     searches = searches_of(plan)
-    told = Board(Curves(StudyFolder(Path("nowhere")), ()), searches)
+    told = Scheduler(Curves(StudyFolder(Path("nowhere")), ()), searches)
     answers = [work_of(model, (3, 32, 32), 10).answering_s(H100) for model in models]
     student = work_of("cifar_cnn_tiny", (3, 32, 32), 10).training_s(H100)
     # Each alone; the mean of all; learned weights of all, with look-aheads.
@@ -200,4 +200,4 @@ def test_several_live_teachers_each_answer_at_every_step(tmp_path: Path) -> None
 
 def test_a_trial_that_does_not_fit_is_refused(plan: Plan) -> None:
     with pytest.raises(ValueError, match="a trial takes 16 GPUs, and there are 8"):
-        gpu_cost(plan, board(plan), [], 8, workers=16)
+        gpu_cost(plan, scheduler(plan), [], 8, workers=16)

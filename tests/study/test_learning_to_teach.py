@@ -8,13 +8,13 @@ import pytest
 from metakd.core.lookahead.look_aheads import PASS_EQUIVALENTS
 from metakd.data.datasets import ImageDataset, open_dataset
 from metakd.strategies import STRATEGIES
-from metakd.study.board import Board
 from metakd.study.cases import Job
 from metakd.study.cost import expected_steps, live_answers
 from metakd.study.curves import Curves
 from metakd.study.gpu_cost import gpu_cost
 from metakd.study.options import BankPolicy
 from metakd.study.plan import Plan, make_plan
+from metakd.study.scheduler import Scheduler
 from metakd.study.searching import searches_of
 from metakd.study.spec import StudySpec
 from metakd.testing.strategy import check_strategy
@@ -40,13 +40,13 @@ def digits(tmp_path_factory: pytest.TempPathFactory) -> ImageDataset:
     return open_dataset("digits", Path(tmp_path_factory.mktemp("data")))
 
 
-def board(plan: Plan) -> Board:
-    return Board(Curves(StudyFolder(Path("nowhere")), ()), searches_of(plan))
+def scheduler(plan: Plan) -> Scheduler:
+    return Scheduler(Curves(StudyFolder(Path("nowhere")), ()), searches_of(plan))
 
 
 def jobs(plan: Plan) -> dict[str, Job]:
     """The run of each strategy."""
-    return {search.name: search.waits_for[0] for search in board(plan).unfinished()}
+    return {search.name: search.waits_for[0] for search in scheduler(plan).unfinished()}
 
 
 @pytest.mark.parametrize("name", LEARNING)
@@ -84,7 +84,7 @@ def test_a_learning_teacher_answers_live_and_goes_back_as_well(
 def test_the_estimate_for_gpus_has_the_teachers_passes(digits: ImageDataset) -> None:
     def hours(*strategies: str) -> float:
         plan = make_plan(replace(SPEC, strategies=strategies), [digits], BankPolicy("live"))
-        return gpu_cost(plan, board(plan), [], 1, workers=1).gpu_h
+        return gpu_cost(plan, scheduler(plan), [], 1, workers=1).gpu_h
 
     assert hours("metadistil") == pytest.approx(hours("metadistil-own-quiz"))
     assert hours("metadistil") > 4 * hours("fixed")

@@ -6,7 +6,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from refilled_board import BoardOfJobs
+from refilled_scheduler import SchedulerOfJobs
 
 from metakd.data.datasets import open_dataset
 from metakd.memory import MemoryRanOutError, tells_of_memory
@@ -120,14 +120,14 @@ def test_one_that_does_not_fit_alone_ends_it_with_the_remedy(has: int) -> None:
 
 
 class Under:
-    """Two trials under way on Tune, of a board of three or more."""
+    """Two trials under way on Tune, of a scheduler of three or more."""
 
     def __init__(self, folder: Path, report: str) -> None:
         spec = StudySpec("s", scales=(0.3,), augmentations=("none",), seeds=1, epochs=1)
         plan = make_plan(spec, [open_dataset("digits", folder / "datasets")])
-        self.board = BoardOfJobs(Curves(StudyFolder(folder), ()), plan.jobs)
-        self.known = {job.id for job in self.board.known()}
-        self.queue = tuning._Queue(self.board, lambda: 2, max_failures=1)
+        self.scheduler = SchedulerOfJobs(Curves(StudyFolder(folder), ()), plan.jobs)
+        self.known = {job.id for job in self.scheduler.known()}
+        self.queue = tuning._Queue(self.scheduler, lambda: 2, max_failures=1)
         self.relay = tuning._Relay(self.queue, Watcher())
         self.queue.suggest("first")
         self.queue.suggest("second")
@@ -143,14 +143,14 @@ class Under:
 
 def test_whatever_was_under_way_is_on_the_board_again(tmp_path: Path) -> None:
     under = Under(tmp_path, RAY_KILLED)
-    assert len(under.board.known()) == len(under.known) - 2
+    assert len(under.scheduler.known()) == len(under.known) - 2
     under.relay.on_trial_error(2, under.trials, under.trials[0])
     # Tune stops the others, and says of them that they are complete.
     under.relay.on_trial_complete(2, under.trials, under.trials[1])
     assert isinstance(under.relay.error, MemoryRanOutError)
     assert under.relay.error.at_once == 2
     under.queue.put_back_all()
-    assert {job.id for job in under.board.known()} == under.known
+    assert {job.id for job in under.scheduler.known()} == under.known
 
 
 @pytest.mark.parametrize(("kills", "is_of_memory"), [([4, 5], True), ([4, 4], False)])
@@ -165,4 +165,4 @@ def test_a_death_is_of_memory_where_the_kernel_killed_for_it(
     if is_of_memory:
         assert "the kernel killed its process" in str(under.relay.error)
     else:
-        assert len(under.board.known()) == len(under.known) - 1
+        assert len(under.scheduler.known()) == len(under.known) - 1

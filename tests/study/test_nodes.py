@@ -8,7 +8,7 @@ import pytest
 import ray
 from ray.cluster_utils import Cluster as SimulatedCluster
 from ray.util.state import list_actors
-from refilled_board import RefilledBoard
+from refilled_scheduler import RefilledScheduler
 from study_command import free_port
 
 from metakd.data.datasets import open_dataset
@@ -22,7 +22,7 @@ from metakd.study.plan import make_plan
 from metakd.study.resources import at_once
 from metakd.study.spec import StudySpec
 from metakd.study.storage import StorageError, require_shared
-from metakd.study.trainable import Orders
+from metakd.study.trainable import RunContext
 from metakd.study.tuning import Watcher, run_jobs
 from metakd.train.folder import StudyFolder
 from metakd.train.resources import Resources
@@ -126,14 +126,16 @@ def test_a_machine_that_dies_loses_its_running_trials_only_and_one_that_joins_ta
     untrained = new_teacher(teacher, folder)
     store_teacher(teacher, folder, untrained, TeacherReport(0.1, 0.1, 0.0))
     watcher = MachinesLeaveAndJoin(machines)
-    orders = Orders(folder, Resources(), git_commit="abc", save_interval_s=1)
-    board = RefilledBoard(Curves(folder, ()), plan.jobs, lambda: watcher.new_node in watcher.busy)
-    run_jobs(orders, board, lambda: at_once(orders.resources, present_nodes()), watcher)
+    context = RunContext(folder, Resources(), git_commit="abc", save_interval_s=1)
+    scheduler = RefilledScheduler(
+        Curves(folder, ()), plan.jobs, lambda: watcher.new_node in watcher.busy
+    )
+    run_jobs(context, scheduler, lambda: at_once(context.resources, present_nodes()), watcher)
     assert watcher.failures == []
-    given = [job.trial.id for job in board.given]
+    given = [job.trial.id for job in scheduler.given]
     assert sorted(watcher.done_ids) == sorted(given)
     assert finished_trials(tmp_path) == set(given)
-    for job in board.given:
+    for job in scheduler.given:
         epochs = read_steps(tmp_path, [job.trial.id])["epoch"].to_pylist()
         assert epochs == list(range(job.trial.recipe.epochs))
     assert watcher.new_node in watcher.busy

@@ -15,14 +15,13 @@ import numpy as np
 import pytest
 import torch
 from ray.util.state import list_actors
-from refilled_board import BoardOfJobs, RefilledBoard
+from refilled_scheduler import RefilledScheduler, SchedulerOfJobs
 
 from metakd.core.training import Recipe
 from metakd.data.bank import open_answers
 from metakd.data.datasets import open_dataset
 from metakd.results.reader import finished_trials, read_steps, read_trials
 from metakd.study import tuning
-from metakd.study.board import AnyJob, Board
 from metakd.study.cases import Job
 from metakd.study.cluster import Cluster
 from metakd.study.curves import Curves
@@ -30,9 +29,10 @@ from metakd.study.options import BankPolicy
 from metakd.study.plan import Plan, make_plan
 from metakd.study.preparation import PreparationJob, preparation_of
 from metakd.study.run import teacher_in_words
+from metakd.study.scheduler import AnyJob, Scheduler
 from metakd.study.searching import searches_of
 from metakd.study.spec import StudySpec
-from metakd.study.trainable import Orders
+from metakd.study.trainable import RunContext
 from metakd.study.tuning import Watcher, run_jobs
 from metakd.train.commit import record_failure
 from metakd.train.folder import StudyFolder
@@ -108,11 +108,11 @@ def run(
     **settings: float,
 ) -> Heard:
     heard = Heard(folder)
-    orders = Orders(folder, resources, git_commit="abc", **settings)
+    context = RunContext(folder, resources, git_commit="abc", **settings)
     at_once = 1 if resources.workers > 1 else 2
-    board = BoardOfJobs(Curves(folder, finished_trials(folder.out)), jobs)
-    board.prepare(preparations)
-    run_jobs(orders, board, lambda: at_once, heard, max_failures)
+    scheduler = SchedulerOfJobs(Curves(folder, finished_trials(folder.out)), jobs)
+    scheduler.prepare(preparations)
+    run_jobs(context, scheduler, lambda: at_once, heard, max_failures)
     return heard
 
 
@@ -153,17 +153,17 @@ def test_a_second_actor_starts_beside_trials_that_are_shorter_than_its_start(
     monkeypatch.setattr(tuning, "LOOK_INTERVAL_S", 0.5)
     heard = Heard(folder)
     short = (learning(plan, epochs=1, seed=seed) for seed in range(100, 500))
-    board = RefilledBoard(Curves(folder, ()), short, lambda: heard.at_once == 2)
+    scheduler = RefilledScheduler(Curves(folder, ()), short, lambda: heard.at_once == 2)
     # As where all trials wait for one teacher: when the second may start, short ones are running.
     run_jobs(
-        Orders(folder, ONE, git_commit="abc"),
-        board,
+        RunContext(folder, ONE, git_commit="abc"),
+        scheduler,
         lambda: 2 if heard.done_ids else 1,
         heard,
     )
     assert heard.at_once == 2
     assert heard.reasons == {}
-    assert len(heard.done_ids) == len(board.given)
+    assert len(heard.done_ids) == len(scheduler.given)
 
 
 def test_teachers_are_trained_side_by_side_and_found_again(
@@ -240,10 +240,10 @@ def test_trials_run_and_a_failure_stays_alone_and_is_recorded(
     assert {row["method"] for row in rows.values()} == {"ce", "kd", "mkd", "align"}
 
 
-def searched(plan: Plan, folder: StudyFolder) -> Board:
-    """A board of a plan, told what is in the store."""
+def searched(plan: Plan, folder: StudyFolder) -> Scheduler:
+    """A scheduler of a plan, told what is in the store."""
     finished = finished_trials(folder.out)
-    return Board(Curves(folder, finished), searches_of(plan))
+    return Scheduler(Curves(folder, finished), searches_of(plan))
 
 
 @pytest.mark.slow
@@ -267,20 +267,20 @@ def test_several_teachers_share_banks_and_trials_and_nothing_runs_twice(
     assert kept == {(teacher.id, f"{name}-float16") for teacher in plan.teachers
                     for name in ("logits", "features")}  # fmt: skip
 
-    board, heard = searched(plan, folder), Heard(folder)
-    run_jobs(Orders(folder, ONE, git_commit="abc"), board, lambda: 2, heard)
+    scheduler, heard = searched(plan, folder), Heard(folder)
+    run_jobs(RunContext(folder, ONE, git_commit="abc"), scheduler, lambda: 2, heard)
     assert heard.reasons == {}
-    assert board.is_over
+    assert scheduler.is_over
     rows = {row["trial_id"]: row for row in read_trials(folder.out).to_pylist()}
     asked = Counter((row["method"], row["teacher"]) for row in rows.values())
     both = "digit_mlp+digit_cnn_small"
     alone = [("kd", "digit_mlp"), ("kd", "digit_cnn_small")]
     assert asked == Counter([("ce", None), *alone, ("mean_losses", both), ("mmkd", both)])
-    found = Counter((row["strategy"], row["teacher"]) for row in board.rows())
+    found = Counter((row["strategy"], row["teacher"]) for row in scheduler.rows())
     assert found == {
         ("ce", None): 1, ("single", both): 2, ("mean_losses", both): 1, ("mmkd", both): 1,
     }  # fmt: skip
-    assert {row["trial_id"] for row in board.rows()} == set(rows)
+    assert {row["trial_id"] for row in scheduler.rows()} == set(rows)
     (learned,) = [name for name, row in rows.items() if row["method"] == "mmkd"]
     weighed = read_steps(folder.out, [learned])["teacher_weights"].to_pylist()
     assert all(sum(each["weights"]) == pytest.approx(1) for epoch in weighed for each in epoch)
@@ -476,7 +476,7 @@ def test_a_process_that_dies_between_two_trials_costs_the_next_one_a_single_try(
     folder, plan = planned
     jobs = [learning(plan, 2, seed=seed) for seed in (30, 31)]
     heard = KillsWhoeverIsIdle(folder, cluster.dashboard)
-    orders = Orders(folder, ONE, git_commit="abc")
-    run_jobs(orders, BoardOfJobs(Curves(folder, ()), jobs), lambda: 1, heard, max_failures=1)
+    context = RunContext(folder, ONE, git_commit="abc")
+    run_jobs(context, SchedulerOfJobs(Curves(folder, ()), jobs), lambda: 1, heard, max_failures=1)
     assert heard.reasons == {}
     assert heard.done_ids == [job.trial.id for job in jobs]

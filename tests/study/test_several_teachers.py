@@ -11,11 +11,11 @@ from metakd.core.distillers import KDConfig, MMKDConfig, SeveralTeachersConfig
 from metakd.data.datasets import ImageDataset, open_dataset
 from metakd.models.names import teacher_ensemble
 from metakd.strategies import STRATEGIES
-from metakd.study.board import Board
 from metakd.study.cost import expected_steps, plain_run, steps_left
 from metakd.study.curves import Curves
 from metakd.study.options import BankPolicy
 from metakd.study.plan import Plan, make_plan
+from metakd.study.scheduler import Scheduler
 from metakd.study.searching import Searching, searches_of
 from metakd.study.spec import SpecError, StudySpec
 from metakd.testing.strategy import check_strategy
@@ -160,21 +160,21 @@ def test_costs_count_each_teacher_alone_and_every_look_ahead(digits: ImageDatase
     )
 
 
-def board_of(plan: Plan) -> Board:
+def board_of(plan: Plan) -> Scheduler:
     searches = searches_of(plan)
-    return Board(Curves(StudyFolder(Path("nowhere")), ()), searches)
+    return Scheduler(Curves(StudyFolder(Path("nowhere")), ()), searches)
 
 
 def test_what_is_left_is_every_run_that_is_known_with_its_look_aheads(
     digits: ImageDataset,
 ) -> None:
     plan = make_plan(SPEC, [digits])
-    board = board_of(plan)
+    scheduler = board_of(plan)
     plain = expected_steps(plan.jobs[0])
     # No teacher, three alone, the mean; and learned weights.
-    mmkd = next(job for job in board.known() if isinstance(job.trial.distiller, MMKDConfig))
+    mmkd = next(job for job in scheduler.known() if isinstance(job.trial.distiller, MMKDConfig))
     assert expected_steps(mmkd) > plain
-    assert steps_left(board) == pytest.approx(5 * plain + expected_steps(mmkd))
+    assert steps_left(scheduler) == pytest.approx(5 * plain + expected_steps(mmkd))
     # Two ensembles that share a teacher share its run.
     both = make_plan(replace(SPEC, teachers=("digit_mlp+digit_cnn", "digit_mlp+digit_cnn_deep"),
                              strategies=("single",)), [digits])  # fmt: skip

@@ -18,12 +18,12 @@ from metakd.models.outline import parameters_of
 from metakd.results.reader import read_trials
 from metakd.strategies import STRATEGIES
 from metakd.study.banks import BankSpec
-from metakd.study.board import Board
 from metakd.study.cost import estimate_s
 from metakd.study.data_in_words import data_in_words, notes_on_data
 from metakd.study.plan import Opened, Plan
 from metakd.study.progress import duration
 from metakd.study.record import git_commit
+from metakd.study.scheduler import Scheduler
 from metakd.train.algorithms import current_versions, outdated
 from metakd.train.commit import package_versions
 from metakd.train.trial import TeacherSpec
@@ -50,7 +50,7 @@ class Failure(NamedTuple):
 def announce_plan(
     console: Console,
     plan: Plan,
-    board: Board,
+    scheduler: Scheduler,
     untrained: Sequence[TeacherSpec],
     cpus: int,
     free: int,
@@ -76,31 +76,35 @@ def announce_plan(
             f"setting, give --seeds {MIN_PAIRS} or more"
         )
     settings, seeds = len(plan.settings), spanned(plan.seed_counts, "seed")
-    to_run = len({job.id for job in board.known()}.intersection(plan.trial_ids))
+    to_run = len({job.id for job in scheduler.known()}.intersection(plan.trial_ids))
     console.print(
         f"trials       {len(plan.trial_ids)} in {settings} settings × {seeds}; "
         f"{len(plan.trial_ids) - to_run} finished, {to_run} to run"
     )
-    further = sum(search.runs_to_come for search in board.unfinished())
+    further = sum(search.runs_to_come for search in scheduler.unfinished())
     if further >= 1:
         console.print(f"             and about {further:,.0f} that searches will choose")
-    if not board.is_over:
+    if not scheduler.is_over:
         console.print(f"kept         {_images(plan)}, bank {_banks(plan.banks)}")
         console.print(f"disk         {_size(free)} free")
-        expected = estimate_s(plan, board, untrained, cpus)
+        expected = estimate_s(plan, scheduler, untrained, cpus)
         console.print(f"estimate     {duration(expected)} on the {cpus} CPUs here")
         if any(max(o.dataset.image_shape[1:]) >= SMALL_SIDE for o in plan.opened):
-            _announce_gpus(console, plan, board, untrained, workers)
+            _announce_gpus(console, plan, scheduler, untrained, workers)
 
 
 def _announce_gpus(
-    console: Console, plan: Plan, board: Board, untrained: Sequence[TeacherSpec], workers: int
+    console: Console,
+    plan: Plan,
+    scheduler: Scheduler,
+    untrained: Sequence[TeacherSpec],
+    workers: int,
 ) -> None:
     from metakd.study.gpu_cost import HOUR_S, gpu_cost
 
     for gpus in GPUS:
         if gpus >= workers:
-            cost = gpu_cost(plan, board, untrained, gpus, workers)
+            cost = gpu_cost(plan, scheduler, untrained, gpus, workers)
             console.print(
                 f"             {duration(HOUR_S * cost.wall_h)} on {gpus} H100 GPUs, "
                 f"{cost.gpu_h:,.0f} GPU-hours"

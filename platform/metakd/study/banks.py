@@ -39,7 +39,7 @@ class BankSpec:
     views_bytes: int
     answers_bytes: int
     features_of: tuple[TeacherSpec, ...] = ()
-    """Teachers whose features are asked for."""
+    """Teachers whose features are used."""
     features_bytes: int = 0
     mode: Mode = "live"
     keeps_features: bool = False
@@ -57,14 +57,14 @@ class BankSpec:
 
     @property
     def for_trials(self) -> Bank | None:
-        """What trials are told of it."""
+        """What trials need of it."""
         if self.mode == "live":
             return None
         return Bank(self.id, self.mode == "full", self.keeps_features)
 
     @property
     def in_words(self) -> str:
-        """What a plan says of it: without features, who matches them asks the teachers live."""
+        """What a plan says of it: without features, methods that match them run the teachers."""
         if not self.features_of or self.mode == "live":
             return self.mode
         return f"{self.mode} {'with' if self.keeps_features else 'without'} features"
@@ -85,8 +85,8 @@ def bank_of(
     Args:
         views: What students see.
         content: What they are made of.
-        teachers: Who is asked.
-        features_of: Those who are also asked for their features.
+        teachers: The teachers.
+        features_of: Those whose features are used, too.
 
     Raises:
         FeatureError: If one of these shows none.

@@ -22,13 +22,13 @@ from metakd.results.mirror import fetch_results
 from metakd.results.reader import finished_trials
 from metakd.results.seeds import seed_number
 from metakd.results.study import STUDY_FILE, StudyRecord
-from metakd.study.board import Board
 from metakd.study.cost import expected_steps, plain_run
 from metakd.study.decidable import require_other_settings
 from metakd.study.options import UntilDecided
 from metakd.study.plan import Plan
 from metakd.study.progress import duration
 from metakd.study.record import as_recorded, record_searches, record_study
+from metakd.study.scheduler import Scheduler
 from metakd.study.searching import searches_of
 from metakd.study.spec import SpecError, StudySpec
 from metakd.train.folder import StudyFolder
@@ -42,7 +42,7 @@ PlanOf = Callable[[Sequence[int]], Plan]
 
 
 class Blocks:
-    """Takes the look that is due, and adds the next block to a board.
+    """Takes the look that is due, and adds the next block to a scheduler.
 
     Args:
         plan_of: Lays the study out.
@@ -105,34 +105,34 @@ class Blocks:
         """Whether the hours of this run are over."""
         return self._seconds_left() <= 0
 
-    def extend(self, board: Board) -> bool:
+    def extend(self, scheduler: Scheduler) -> bool:
         """Takes the looks that are due, and adds the next block; False where none follows.
 
         Args:
-            board: It is over.
+            scheduler: It is over.
 
         Raises:
             StoreError: If what is in the store cannot be read.
         """
-        while board.is_over and not board.is_closed:
+        while scheduler.is_over and not scheduler.is_closed:
             if self._is_due:
-                self._look(board)
+                self._look(scheduler)
             counts = self._looks[-1].next_seed_counts
             if not counts:
                 return False
             plan = self._plan_of(counts)
             if not self._is_affordable(plan):
                 return False
-            self._begin(plan, board)
-        return not board.is_over
+            self._begin(plan, scheduler)
+        return not scheduler.is_over
 
     @property
     def _is_due(self) -> bool:
         return len(self._looks) < self._block
 
-    def _look(self, board: Board) -> None:
+    def _look(self, scheduler: Scheduler) -> None:
         out, store = self._folder.out, self._folder.store
-        record_searches(board, self._folder)
+        record_searches(scheduler, self._folder)
         if store is not None:
             fetch_results(out, store)
         before = self._looks[-1].wall_s if self._looks else 0.0
@@ -145,16 +145,18 @@ class Blocks:
         line = look_line(pilots, look.number, look.comparison, interval_of_look(look), look.word)
         self._console.print(f"look         {line}; {look.trials} trials, {duration(look.wall_s)}")
 
-    def _begin(self, plan: Plan, board: Board) -> None:
+    def _begin(self, plan: Plan, scheduler: Scheduler) -> None:
         begun = {run.place for run in self.plan.strategy_runs}
         self.plan = plan
         self._block += 1
         record_study(plan, self._folder.out, self.declared)
         self._folder.hand_over(self._folder.out / STUDY_FILE)
         further = [run for run in plan.strategy_runs if run.place not in begun]
-        board.add(searches_of(replace(plan, strategy_runs=tuple(further))))
+        scheduler.add(searches_of(replace(plan, strategy_runs=tuple(further))))
         seeds = spanned(plan.seed_counts, "seed")
-        self._console.print(f"block        {seeds} a setting, {len(board.known())} trials to run")
+        self._console.print(
+            f"block        {seeds} a setting, {len(scheduler.known())} trials to run"
+        )
 
     def _is_affordable(self, plan: Plan) -> bool:
         """Says whether the next block fits into what is left of the budget, and if not, why."""

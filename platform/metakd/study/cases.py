@@ -1,4 +1,4 @@
-"""What strategies are compared under, and the trials that they ask for there."""
+"""What strategies are compared under, and the trials of their segments there."""
 
 from dataclasses import dataclass, replace
 from typing import NamedTuple
@@ -116,7 +116,7 @@ class Case:
 
     @property
     def without_teacher(self) -> "Case":
-        """The same for strategies that ask no teacher: one for all teachers."""
+        """The same for strategies without a teacher: one for all teachers."""
         return replace(self, setting=self.setting._replace(teachers=()))
 
     def job(self, segment: Segment) -> Job:

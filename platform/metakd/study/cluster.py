@@ -50,7 +50,7 @@ def connect(cluster: str, tell: Callable[[str], None] = lambda line: None) -> Cl
     Args:
         cluster: "auto": the cluster of RAY_ADDRESS, else one that runs on this machine, else a new
             local one. "local": a new local one. HOST:PORT: that one.
-        tell: Is told what a user should know, in a line each.
+        tell: Shows a user a line.
 
     Raises:
         ClusterError: If a cluster that the user named (here or in RAY_ADDRESS) cannot be reached;
@@ -66,7 +66,7 @@ def connect(cluster: str, tell: Callable[[str], None] = lambda line: None) -> Cl
         except ClusterError as error:
             if is_named(cluster):
                 raise
-            # It is somebody else's, and nobody asked for it.
+            # It belongs to another user, and was not named.
             tell(f"{error}; a cluster of the study's own is started instead")
     is_own = context is None
     if context is None:

@@ -91,14 +91,14 @@ def _whole_number(text: str) -> int:
 
 
 def _plain_digits(text: str) -> str:
-    """Refuses what Python reads as a number and nobody else: 1_000, digits of other scripts."""
+    """Refuses what Python alone reads as a number: 1_000, digits of other scripts."""
     if not text.isascii() or "_" in text:
         raise ValueError(text)
     return text
 
 
 def parse(defaults: StudySpec, argv: Sequence[str] | None) -> tuple[StudySpec, RunOptions]:
-    """Returns the spec and the options that the command line asks for.
+    """Returns the spec and the options of a command line.
 
     Args:
         defaults: The study's own spec; a preset changes it, options change both.
@@ -236,8 +236,8 @@ def study_parser(defaults: StudySpec) -> _Parser:
         allow_abbrev=False,
     )
 
-    asks = parser.add_argument_group("the question")
-    asks.add_argument(
+    group = parser.add_argument_group("the question")
+    group.add_argument(
         "--dataset",
         "--datasets",
         dest="datasets",
@@ -246,51 +246,51 @@ def study_parser(defaults: StudySpec) -> _Parser:
         help=f"of {', '.join(SOURCES)}; parquet:PATH, imagefolder:PATH; "
         f"{_shown(defaults.datasets)}",
     )
-    asks.add_argument(
+    group.add_argument(
         "--scales",
         nargs="+",
         type=_number,
         metavar="F",
         help=f"fractions of the training split; {_shown(defaults.scales)}",
     )
-    asks.add_argument(
+    group.add_argument(
         "--images-per-class",
         nargs="+",
         type=_whole_number,
         metavar="N",
         help="instead of --scales: so many training images of each class",
     )
-    asks.add_argument(
+    group.add_argument(
         "--validation",
         choices=get_args(Validation),
         help="held-out samples: the scale's share of the validation split (scaled, the default), "
         "two of a class or more; or all of it (full)",
     )
-    asks.add_argument(
+    group.add_argument(
         "--match",
         choices=get_args(Match),
         help="smaller scales train for as many epochs (default) or optimiser steps as scale 1",
     )
-    asks.add_argument(
+    group.add_argument(
         "--augmentations",
         nargs="+",
         metavar="NAME",
         help=f"of {', '.join(RECIPES)}; {_shown(defaults.augmentations)}",
     )
-    asks.add_argument(
+    group.add_argument(
         "--strategies",
         nargs="+",
         metavar="NAME",
         help=f"all, or of {', '.join(STRATEGIES)}; {_shown(defaults.strategies)}",
     )
-    asks.add_argument(
+    group.add_argument(
         "--temperatures",
         nargs="+",
         type=_number,
         metavar="TAU",
         help=f"the grid; {_shown(defaults.temperatures)}",
     )
-    asks.add_argument(
+    group.add_argument(
         "--tau",
         dest="fixed_tau",
         type=_number,
@@ -298,14 +298,14 @@ def study_parser(defaults: StudySpec) -> _Parser:
         help="temperature of strategies that do not search, where hypergradients start, too "
         f"(default: {defaults.fixed_tau:g})",
     )
-    asks.add_argument(
+    group.add_argument(
         "--alpha",
         type=_number,
         metavar="A",
         help="weight of the teacher's term, but of dkd, logit_std and mmkd-reference, which have "
         f"their published weights (default: {defaults.alpha:g})",
     )
-    asks.add_argument(
+    group.add_argument(
         "--margin",
         dest="margin_pp",
         type=_number,
@@ -313,26 +313,26 @@ def study_parser(defaults: StudySpec) -> _Parser:
         help="differences inside ± this many points count as equal "
         f"(default: {defaults.margin_pp:g})",
     )
-    asks.add_argument(
+    group.add_argument(
         "--budget",
         type=_number,
         metavar="N",
         help="student runs that each searcher spends in a setting and seed (default: as the grid)",
     )
-    asks.add_argument(
+    group.add_argument(
         "--seeds",
         type=_whole_number,
         metavar="N",
         help=f"seeds in every setting (default: {defaults.seeds})",
     )
-    asks.add_argument(
+    group.add_argument(
         "--first-seed",
         type=_whole_number,
         metavar="N",
         help="the first of them (default: 0): a study anew sees no seed of an earlier one again",
     )
     for side in ("teacher", "student"):
-        asks.add_argument(
+        group.add_argument(
             f"--{side}",
             f"--{side}s",
             dest=f"{side}s",
@@ -341,22 +341,22 @@ def study_parser(defaults: StudySpec) -> _Parser:
             help="models of metakd, timm:NAME, or rising: several of rising size"
             + ("; A+B+C: at once; ensemble: three at once; none" if side == "teacher" else ""),
         )
-    asks.add_argument(
+    group.add_argument(
         "--recipe",
         choices=sorted(TRAINING_RECIPES),
         help="optimiser and schedule of students and teachers (default: by the size of the images)",
     )
-    asks.add_argument("--epochs", type=_whole_number, metavar="N", help="epochs of each student")
-    asks.add_argument(
+    group.add_argument("--epochs", type=_whole_number, metavar="N", help="epochs of each student")
+    group.add_argument(
         "--teacher-epochs", type=_whole_number, metavar="N", help="epochs of the teachers"
     )
-    asks.add_argument(
+    group.add_argument(
         "--views",
         type=_whole_number,
         metavar="N",
         help="views of each sample (default: new ones each pass)",
     )
-    asks.add_argument(
+    group.add_argument(
         "--logits",
         choices=get_args(AnswerType),
         help="type in which the teacher's answers are kept (default: float16)",

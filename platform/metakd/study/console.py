@@ -11,7 +11,7 @@ WIDTH = 120
 class PlainConsole(Console):
     """Prints brackets and colons as they are: paths, errors and names of others hold them.
 
-    Where nobody reads it any more (``| head -1``), the study goes on in silence.
+    Where it has no reader any more (``| head -1``), the study goes on in silence.
     """
 
     def __init__(self) -> None:

@@ -14,9 +14,9 @@ from metakd.models.create import create_model
 from metakd.models.names import SMALL_SIDE, ImageShape, brings_weights, without_weights
 from metakd.models.outline import parameters_of, taking_images
 from metakd.strategies import Segment
-from metakd.study.board import Board
 from metakd.study.cases import Case, Job
 from metakd.study.plan import Opened, Plan
+from metakd.study.scheduler import Scheduler
 from metakd.train.trial import TeacherSpec
 
 WARM_UP_STEPS, TIMED_STEPS = 2, 4
@@ -133,26 +133,28 @@ def plain_run(case: Case) -> Job:
     )
 
 
-def work_left(board: Board) -> Iterator[tuple[Job, float]]:
+def work_left(scheduler: Scheduler) -> Iterator[tuple[Job, float]]:
     """Yields what is expected to run yet, and how often: what is known, then what searches add."""
-    for job in board.known():
+    for job in scheduler.known():
         yield job, 1.0
-    for search in board.unfinished():
+    for search in scheduler.unfinished():
         if search.runs_to_come:
             yield plain_run(search.case), search.runs_to_come
 
 
-def steps_left(board: Board) -> float:
+def steps_left(scheduler: Scheduler) -> float:
     """Returns what is expected to run yet, in student-step equivalents."""
-    return sum(runs * expected_steps(job) for job, runs in work_left(board))
+    return sum(runs * expected_steps(job) for job, runs in work_left(scheduler))
 
 
-def estimate_s(plan: Plan, board: Board, untrained: Sequence[TeacherSpec], cpus: int) -> float:
+def estimate_s(
+    plan: Plan, scheduler: Scheduler, untrained: Sequence[TeacherSpec], cpus: int
+) -> float:
     """Returns the expected wall-clock of what is still to run on so many CPUs like those here.
 
     Args:
         plan: The study's plan.
-        board: What is not finished of it.
+        scheduler: What is not finished of it.
         untrained: Teachers that are not trained yet.
         cpus: How many CPUs there are.
     """
@@ -160,18 +162,18 @@ def estimate_s(plan: Plan, board: Board, untrained: Sequence[TeacherSpec], cpus:
     for opened in plan.opened:
         shape, classes = opened.dataset.image_shape, opened.dataset.num_classes
         step_s = partial(seconds_per_step, image_shape=shape, num_classes=classes)
-        for student, steps in _student_steps(board, opened).items():
+        for student, steps in _student_steps(scheduler, opened).items():
             batch = opened.recipes.student.batch_size
             work_s += steps * (step_s(student, batch) + AROUND_STEP_S)
-        for teacher, steps in _teacher_steps(plan, board, untrained, opened).items():
+        for teacher, steps in _teacher_steps(plan, scheduler, untrained, opened).items():
             work_s += steps * step_s(teacher, opened.recipes.teacher.batch_size)
     return START_S + work_s / max(cpus, 1)
 
 
-def _student_steps(board: Board, opened: Opened) -> dict[str, float]:
+def _student_steps(scheduler: Scheduler, opened: Opened) -> dict[str, float]:
     """Returns the steps of each student of a dataset."""
     steps: dict[str, float] = {}
-    for job, runs in work_left(board):
+    for job, runs in work_left(scheduler):
         if job.trial.data == opened.data:
             student = job.trial.student
             steps[student] = steps.get(student, 0.0) + runs * expected_steps(job)
@@ -179,7 +181,7 @@ def _student_steps(board: Board, opened: Opened) -> dict[str, float]:
 
 
 def _teacher_steps(
-    plan: Plan, board: Board, untrained: Sequence[TeacherSpec], opened: Opened
+    plan: Plan, scheduler: Scheduler, untrained: Sequence[TeacherSpec], opened: Opened
 ) -> dict[str, float]:
     """Returns the steps of each teacher of a dataset: of training, answering, learning to teach."""
     recipe, train_samples = opened.recipes.teacher, len(opened.splits.train)
@@ -196,7 +198,7 @@ def _teacher_steps(
         for bank in plan.banks:
             if bank.mode != "live" and teacher in bank.teachers:
                 add(teacher, FORWARD * bank.passes * bank.samples)
-    for job, runs in work_left(board):
+    for job, runs in work_left(scheduler):
         if job.trial.data == opened.data:
             for teacher in job.live_teachers:
                 add(teacher, FORWARD * runs * live_answers(job) * job.batch_size)

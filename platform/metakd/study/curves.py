@@ -14,7 +14,7 @@ Curve = NDArray[np.float32]
 
 
 class Curves:
-    """The validation curves of a study's committed trials, read when somebody asks.
+    """The validation curves of a study's committed trials, read when they are needed.
 
     Args:
         folder: The study's folder.
@@ -27,7 +27,7 @@ class Curves:
         self._curves: dict[str, Curve] | None = None
 
     def val_acc(self, trial: Trial) -> float | None:
-        """Returns validation accuracy after a trial's last epoch, None where nobody has run it.
+        """Returns validation accuracy after a trial's last epoch, None where it has not run.
 
         Raises:
             StoreError: If its curve is damaged.

@@ -1,4 +1,4 @@
-"""Recipes by name, and the one that suits whoever names none."""
+"""Recipes by name, and the one that suits where none is named."""
 
 from dataclasses import dataclass, replace
 

@@ -35,7 +35,6 @@ from metakd.study.announce import (
     announce_versions,
 )
 from metakd.study.banks import check_room, free_bytes
-from metakd.study.board import Board
 from metakd.study.cluster_address import ClusterError, address_of
 from metakd.study.curves import Curves
 from metakd.study.lease import WATCH_S, only_study_on
@@ -45,6 +44,7 @@ from metakd.study.plan import Plan, make_plan
 from metakd.study.progress import duration
 from metakd.study.record import record_searches, record_study
 from metakd.study.resources import Node, allot
+from metakd.study.scheduler import Scheduler
 from metakd.study.searching import Searching, searches_of
 from metakd.study.spec import StudySpec
 from metakd.study.storage import require_lasting
@@ -79,7 +79,7 @@ def execute(
         0, or 1 if trials failed.
 
     Raises:
-        UserError: If something that was asked for cannot be had.
+        UserError: If something that was given cannot be done.
         OSError: If the disk is full.
     """
     # Workers have working directories of their own.
@@ -91,8 +91,8 @@ def execute(
     with _seen(folder) if options.is_plan_only else _held(folder, console):
         started = time.monotonic()
         plan, blocks = _plan(spec, options, folder, console)
-        board = _board(plan, folder)
-        _announce(plan, board, options, folder, console)
+        scheduler = _scheduler(plan, folder)
+        _announce(plan, scheduler, options, folder, console)
         announce_older(console, folder.out)
         announce_versions(console, folder.out)
         if blocks is not None:
@@ -100,10 +100,10 @@ def execute(
         if options.is_plan_only:
             _announce_power(plan, options, console)
             return 0
-        failures = _run(plan, board, blocks, options, folder, console)
+        failures = _run(plan, scheduler, blocks, options, folder, console)
         summary, report = _conclude(options, folder, render, show, console)
         announce_places(console, options.out, report, folder.store)
-        announce_skipped(console, options.out, board.trial_ids())
+        announce_skipped(console, options.out, scheduler.trial_ids())
         announce_failures(console, failures)
         console.print(f"done in {duration(time.monotonic() - started)}")
         announce_decision(console, summary)
@@ -120,7 +120,7 @@ def _seen(folder: StudyFolder) -> Iterator[None]:
 
 @contextmanager
 def _held(folder: StudyFolder, console: Console) -> Iterator[None]:
-    """Has the results here, and lets nobody else work on them."""
+    """Has the results here, and locks them."""
 
     def tell(who: str) -> None:
         console.print(
@@ -139,7 +139,7 @@ def _held(folder: StudyFolder, console: Console) -> Iterator[None]:
 def _plan(
     spec: StudySpec, options: RunOptions, folder: StudyFolder, console: Console
 ) -> "tuple[Plan, Blocks | None]":
-    """Lays out what a study runs: as many seeds as it says, or those that its looks ask for."""
+    """Lays out what a study runs: as many seeds as it says, or those of its looks."""
     datasets = [open_dataset(name, folder.datasets, options.data) for name in spec.datasets]
     recorded = read_study(folder.out) if (folder.out / STUDY_FILE).exists() else None
     if recorded is not None:
@@ -183,20 +183,20 @@ def _with_more_seeds(
 
 
 def _announce(
-    plan: Plan, board: Board, options: RunOptions, folder: StudyFolder, console: Console
+    plan: Plan, scheduler: Scheduler, options: RunOptions, folder: StudyFolder, console: Console
 ) -> None:
     """Prints the plan, and refuses what cannot be run."""
-    if options.is_plan_only and not board.is_over:
+    if options.is_plan_only and not scheduler.is_over:
         # A run finds out when it connects.
         address_of(options.cluster)
     untrained = [teacher for teacher in plan.teachers if read_report(teacher, folder) is None]
-    for model in (*(t.model for t in untrained), *(job.trial.student for job in board.known())):
+    for model in (*(t.model for t in untrained), *(job.trial.student for job in scheduler.known())):
         require_checkpoint(model)
     cpus, free = usable_cpus(), free_bytes(folder.banks)
     announce_plan(
         console,
         plan,
-        board,
+        scheduler,
         untrained,
         cpus,
         free,
@@ -205,9 +205,9 @@ def _announce(
     )
     for note in options.notes:
         console.print(f"note         {note}")
-    for job in board.known():
+    for job in scheduler.known():
         require_same_result(job.trial, job.samples, job.held_out, options.wanted.workers)
-    needed = board.bank_ids()
+    needed = scheduler.bank_ids()
     check_room([bank for bank in plan.banks if bank.id in needed], folder.banks)
     if options.is_plan_only:
         here = Node(cpus, torch.cuda.device_count())
@@ -216,7 +216,7 @@ def _announce(
 
 def _run(
     plan: Plan,
-    board: Board,
+    scheduler: Scheduler,
     blocks: "Blocks | None",
     options: RunOptions,
     folder: StudyFolder,
@@ -224,10 +224,10 @@ def _run(
 ) -> list[Failure]:
     """Runs what is missing, and returns the trials that failed."""
     record_study(plan, options.out, None if blocks is None else blocks.declared)
-    record_searches(board, folder)
+    record_searches(scheduler, folder)
     kept = [folder.datasets / opened.data.fingerprint for opened in plan.opened]
     folder.hand_over(folder.out / STUDY_FILE, *kept)
-    if board.is_over and not (blocks is not None and blocks.extend(board)):
+    if scheduler.is_over and not (blocks is not None and blocks.extend(scheduler)):
         return []
     plan = plan if blocks is None else blocks.plan
     # Only a study with something left to run needs Ray.
@@ -242,7 +242,7 @@ def _run(
             cluster = connect(options.cluster, lambda line: console.print(f"note         {line}"))
         from metakd.study.run import run_on
 
-        return run_on(cluster, plan, board, blocks, folder, options, console)
+        return run_on(cluster, plan, scheduler, blocks, folder, options, console)
     except (ray.exceptions.RayError, ConnectionError) as error:
         if tells_of_memory(f"{type(error).__name__}: {error}"):
             raise MemoryRanOutError("the study", reason_of(str(error)), at_once=1) from error
@@ -258,12 +258,12 @@ def _run(
         # them, or end this one with a code of its own. They do not outlive it.
         if not is_in_haste:
             ray.shutdown()
-        record_searches(board, folder)
+        record_searches(scheduler, folder)
         folder.remove(folder.ray)
         if folder.store is not None:
             fetch_results(folder.out, folder.store)
         finished = finished_trials(options.out) | trained_teachers(folder)
-        sweep_finished(folder, finished | board.ended_trainings())
+        sweep_finished(folder, finished | scheduler.ended_trainings())
 
 
 def _announce_power(plan: Plan, options: RunOptions, console: Console) -> None:
@@ -312,15 +312,15 @@ def _conclude(
     return summary, report
 
 
-def _board(plan: Plan, folder: StudyFolder) -> Board:
-    """Returns what is not finished of a plan; searches are told what is in the store."""
+def _scheduler(plan: Plan, folder: StudyFolder) -> Scheduler:
+    """Returns what is not finished of a plan; searches get what is in the store."""
     finished = finished_trials(folder.out)
 
     def release(search: Searching) -> None:
         for training in search.trainings():
             folder.remove(folder.checkpoints / training)
 
-    return Board(
+    return Scheduler(
         Curves(folder, finished),
         searches_of(plan),
         release,

@@ -18,7 +18,7 @@ def fitting(spec: StudySpec, cases: Sequence[Case]) -> tuple[tuple[str, ...], di
     """Returns the strategies that the study runs, and why it leaves others out.
 
     Args:
-        spec: The study's spec; where it asks for all strategies, those that do not fit are left
+        spec: The study's spec; where it names all strategies, those that do not fit are left
             out.
         cases: Its settings and seeds.
 
@@ -43,7 +43,7 @@ def fitting(spec: StudySpec, cases: Sequence[Case]) -> tuple[tuple[str, ...], di
 def asked_for_features(
     spec: StudySpec, levels: Sequence[tuple[TeacherSpec, ...]], dataset: ImageDataset
 ) -> tuple[TeacherSpec, ...]:
-    """Returns the teachers of a dataset whose features a study asks for.
+    """Returns the teachers of a dataset whose features a study uses.
 
     Those that show none are not among them: ``fitting`` says so.
 

@@ -8,11 +8,11 @@ from typing import NamedTuple
 from metakd.core.recipe import Recipe
 from metakd.data.catalogue import find_recipe
 from metakd.models.names import brings_weights
-from metakd.study.board import Board
 from metakd.study.cases import Job
 from metakd.study.cost import expected_steps, live_answers, plain_run
 from metakd.study.gpu_work import H100, Gpu, work_of
 from metakd.study.plan import Opened, Plan
+from metakd.study.scheduler import Scheduler
 from metakd.train.trial import TeacherSpec
 
 AROUND = 1.15
@@ -29,7 +29,7 @@ class ImageSeconds(NamedTuple):
 
     Attributes:
         student: A forward and a backward pass of the student.
-        teacher: The teacher's passes; 0 where none is asked, or answers are kept.
+        teacher: The teacher's passes; 0 without one, or where its outputs are kept.
         loading: Until it is made, by all CPUs of a GPU; 0 where images lie decoded.
     """
 
@@ -85,7 +85,7 @@ def wall_clock_s(chains: Sequence[Sequence[float]], at_once: int) -> float:
 
 def gpu_cost(
     plan: Plan,
-    board: Board,
+    scheduler: Scheduler,
     untrained: Sequence[TeacherSpec],
     gpus: int,
     workers: int,
@@ -95,7 +95,7 @@ def gpu_cost(
 
     Args:
         plan: The study's plan.
-        board: What is not finished of it.
+        scheduler: What is not finished of it.
         untrained: Teachers that are not trained yet; those that bring weights cost nothing.
         gpus: How many there are.
         workers: How many a trial takes.
@@ -109,9 +109,9 @@ def gpu_cost(
     estimate = _Estimate(plan, workers, gpu)
     teachers = [[estimate.teacher_s(t)] for t in untrained if not brings_weights(t.model)]
     banks = [[seconds] for seconds in estimate.banks_s()]
-    students = {job.trial.id: [estimate.job_s(job)] for job in board.known()}
-    for search in board.unfinished():
-        # What it asks for later comes after what it waits for now.
+    students = {job.trial.id: [estimate.job_s(job)] for job in scheduler.known()}
+    for search in scheduler.unfinished():
+        # Its later segments come after what it waits for now.
         chain = students.setdefault(search.waits_for[-1].trial.id, [])
         chain += [estimate.job_s(plain_run(search.case))] * math.ceil(search.runs_to_come)
     stages = [teachers, banks, list(students.values())]

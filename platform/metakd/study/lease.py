@@ -44,7 +44,7 @@ def only_study_on(
         store: The place.
         scratch: This machine's folder for it, which this process holds already: a lease taken from
             the same folder is of a process that is gone.
-        on_wait: Told who holds a lease that is being watched.
+        on_wait: Called with the holder of a lease that is being watched.
         renewal_s: Seconds between two renewals.
         watch_s: So long without a renewal, and a lease is over.
 

@@ -39,11 +39,11 @@ def start_local(tell: Callable[[str], None]) -> "ray.runtime_context.RayContext"
     """Starts Ray here, with the CPUs and the memory that this process may use.
 
     Args:
-        tell: Is told what a user should know, in a line each.
+        tell: Shows a user a line.
 
     Raises:
         ClusterError: If Ray does not start; it names what to set.
-        StoppedBySignal: If the process was asked to end meanwhile.
+        StoppedBySignal: If the process is to end meanwhile.
     """
     folder = ray_folder()
     if folder.note:

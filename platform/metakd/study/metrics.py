@@ -7,7 +7,7 @@ from metakd.train.trial import Trial
 
 
 class TrialGauges:
-    """How far each running trial is, set by whoever drives it."""
+    """How far each running trial is, set by its driver."""
 
     def __init__(self) -> None:
         tags = ("trial", "method", "scale", "augmentation")
@@ -50,7 +50,7 @@ class StudyGauges:
         )
 
     def show(self, done: int, running: int, failed: int, waiting: int) -> None:
-        """Shows how far the study is; trials that searches will ask for later do not wait yet."""
+        """Shows how far the study is; trials of later segments do not wait yet."""
         counts = {"done": done, "running": running, "failed": failed, "waiting": waiting}
         for state, count in counts.items():
             self._gauge.set(count, {"study": self._study, "state": state})

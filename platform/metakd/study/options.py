@@ -41,12 +41,12 @@ CHOSEN_BY_SIZE = BankPolicy()
 
 
 class ResourceError(UserError):
-    """A trial asks for more than the cluster has."""
+    """A trial needs more than the cluster has."""
 
 
 @dataclass(frozen=True)
 class Wanted:
-    """What the user asks for; None leaves it to the cluster."""
+    """What the user wants; None leaves it to the cluster."""
 
     workers: int = 1
     """Workers of each trial."""

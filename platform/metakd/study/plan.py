@@ -72,12 +72,12 @@ class Plan:
 
     Attributes:
         spec: The question, with strategies and models by name.
-        left_out: Strategies that do not fit where all were asked for, and why.
+        left_out: Strategies that do not fit where all were named, and why.
         opened: The datasets.
         settings: All settings, in the order of the report.
         strategy_runs: The strategies in every setting and seed, seed by seed: what is finished
             early is complete pairs.
-        teachers: The teachers, empty when no strategy asks one.
+        teachers: The teachers, empty when no strategy has one.
         banks: Their views and answers, and what of them is kept.
         seed_counts: How many seeds each setting has, in their order.
         seed_groups: Which settings share their seeds: the number of each one's group.
@@ -224,7 +224,7 @@ def _stream_keys(spec: StudySpec, settings: Sequence[Setting]) -> list[tuple[Has
 
 
 def expected_runs(name: str, case: Case, spec: StudySpec) -> float:
-    """Returns how many runs a strategy asks for in a case, as far as can be said before."""
+    """Returns how many runs a strategy has in a case, as far as can be said before."""
     strategy = STRATEGIES[name]
     if strategy.is_searcher:
         return spec.runs_to_spend
@@ -250,7 +250,7 @@ def _open(spec: StudySpec, dataset: ImageDataset) -> Opened:
 
 
 def _check_classes(dataset: ImageDataset) -> None:
-    """Refuses a dataset in which there is nothing to tell apart, or something nobody can learn."""
+    """Refuses a dataset with nothing to tell apart, or with something that cannot be learned."""
     found = np.unique(dataset.labels)
     if len(found) < 2:
         raise SpecError(

@@ -31,7 +31,7 @@ HALF = 0.5
 
 @dataclass(frozen=True)
 class Known:
-    """What a store tells of a study's groups of settings.
+    """What a store says of a study's groups of settings.
 
     Attributes:
         groups: Their variances and costs.
@@ -58,7 +58,7 @@ def announce_power(
         plan: The study with its pilot's seeds.
         store: A folder with results of this or of a like study.
         pilots: Compute behind each look; None takes the usual looks.
-        is_asked: Whether a store that tells nothing is an error.
+        is_asked: Whether a store that says nothing is an error.
 
     Raises:
         StoreError: If it is, or a file of the store is damaged.
@@ -89,7 +89,7 @@ def announce_power(
 
 
 def known_from(plan: Plan, store: Path) -> Known | None:
-    """Returns what a store tells of a study; None where it has no group with two pairs.
+    """Returns what a store says of a study; None where it has no group with two pairs.
 
     Raises:
         StoreError: If the store cannot be read.

@@ -18,7 +18,7 @@ def require_trials(trials: float, *, at_least: bool = False) -> None:
     """Refuses a study of too many trials.
 
     Args:
-        trials: How many it has, those that searches will ask for among them.
+        trials: How many it has, those of later segments among them.
         at_least: Whether it may have more.
 
     Raises:

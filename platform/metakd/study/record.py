@@ -13,9 +13,9 @@ from metakd.results.searches import SEARCHES_FILE, write_searches
 from metakd.results.study import STUDY_FILE, StudyRecord
 from metakd.results.study import Setting as RecordedSetting
 from metakd.results.writer import write_study
-from metakd.study.board import Board
 from metakd.study.cases import Setting
 from metakd.study.plan import Plan
+from metakd.study.scheduler import Scheduler
 from metakd.train.commit import package_versions
 from metakd.train.folder import StudyFolder
 
@@ -53,9 +53,9 @@ def record_study(plan: Plan, out: Path, declared: "DeclaredSchedule | None" = No
     write_study(out, record)
 
 
-def record_searches(board: Board, folder: StudyFolder) -> None:
+def record_searches(scheduler: Scheduler, folder: StudyFolder) -> None:
     """Writes down what searches have run so far; a study without any has no such file."""
-    rows = board.rows()
+    rows = scheduler.rows()
     if rows:
         write_searches(folder.out, rows)
         folder.hand_over(folder.out / SEARCHES_FILE)

@@ -39,7 +39,7 @@ def allot(wanted: Wanted, nodes: Sequence[Node]) -> Allotment:
     are any, and its part of the machine's CPUs; one CPU where there are none.
 
     Args:
-        wanted: What the user asks for.
+        wanted: What the user wants.
         nodes: The machines.
 
     Raises:
@@ -80,7 +80,7 @@ def at_once(each: Resources, nodes: Sequence[Node], at_most: int | None = None) 
 def begun_at_once(each: Resources, nodes: Sequence[Node], at_most: int | None = None) -> int:
     """Returns how many trials Tune is given at once: those that run, and the ones after them.
 
-    Where one waits for each that runs, Tune hands its actor on; with none waiting it stops actors
+    Where one waits for each that runs, Tune passes its actor on; with none waiting it stops actors
     that are idle at the same moment, and the next trials wait for imports of new ones. Workers of
     their own are not placed by Tune, so that such trials may not wait there; nor may any beyond a
     limit of the user's.

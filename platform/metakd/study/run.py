@@ -13,7 +13,6 @@ from metakd.memory import MemoryRanOutError
 from metakd.models.outline import parameters_of
 from metakd.results.teachers import TEACHERS_FILE, TeacherScore, write_teachers
 from metakd.study.announce import Failure
-from metakd.study.board import AnyJob, Board
 from metakd.study.cases import Job
 from metakd.study.cluster import Cluster, asks_for_token, present_nodes
 from metakd.study.cost import expected_steps, steps_left
@@ -25,8 +24,9 @@ from metakd.study.preparation import PreparationJob, TeacherJob, preparation_of,
 from metakd.study.progress import StageProgress, TrialProgress
 from metakd.study.record import git_commit, record_searches
 from metakd.study.resources import Allotment, allot, allot_teachers, begun_at_once
+from metakd.study.scheduler import AnyJob, Scheduler
 from metakd.study.storage import require_shared
-from metakd.study.trainable import Orders
+from metakd.study.trainable import RunContext
 from metakd.study.tuning import Watcher, run_jobs
 from metakd.train.commit import record_failure
 from metakd.train.folder import StudyFolder
@@ -39,24 +39,24 @@ if TYPE_CHECKING:
 FEW_CPUS = 4
 """A teacher has more CPUs than one only where there are more than these, or GPUs."""
 SEARCHES_INTERVAL_S = 10.0
-"""What searches have asked is written that often, for who looks at results while they appear."""
+"""Segments are written that often, for reports of a running study."""
 
 
 def run_on(
     cluster: Cluster,
     plan: Plan,
-    board: Board,
+    scheduler: Scheduler,
     blocks: "Blocks | None",
     folder: StudyFolder,
     options: RunOptions,
     console: Console,
 ) -> list[Failure]:
-    """Runs what a study still asks for on a connected cluster.
+    """Runs what is left of a study on a connected cluster.
 
     Args:
         cluster: The cluster.
         plan: The study's plan.
-        board: What is not finished of it.
+        scheduler: What is not finished of it.
         blocks: Adds further seeds until the study is decided; None adds none.
         folder: The study's folder.
         options: How to run it.
@@ -87,42 +87,42 @@ def run_on(
         untrained = _teach(plan, folder, cluster, stages, console)
     if not untrained:
         report_teachers(plan, folder, console)
-    board.prepare(preparation_of(plan.banks, board.bank_ids(), untrained))
+    scheduler.prepare(preparation_of(plan.banks, scheduler.bank_ids(), untrained))
 
-    def run(board: Board, allotment: Allotment) -> list[Failure]:
-        orders = Orders(folder, allotment.each, git_commit(), options.save_interval_s)
+    def run(scheduler: Scheduler, allotment: Allotment) -> list[Failure]:
+        context = RunContext(folder, allotment.each, git_commit(), options.save_interval_s)
 
         def run_at_most(at_once: int | None) -> None:
             def begun() -> int:
-                if blocks is not None and blocks.is_out_of_time and not board.is_closed:
+                if blocks is not None and blocks.is_out_of_time and not scheduler.is_closed:
                     console.print("budget       --max-hours are over: what runs is ended")
-                    board.close()
+                    scheduler.close()
                 return begun_at_once(allotment.each, present_nodes(), at_once)
 
-            run_jobs(orders, board, begun, shown, options.max_failures)
+            run_jobs(context, scheduler, begun, shown, options.max_failures)
 
         def extend() -> None:
-            if blocks is not None and blocks.extend(board):
-                board.prepare(preparation_of(blocks.plan.banks, board.bank_ids()))
+            if blocks is not None and blocks.extend(scheduler):
+                scheduler.prepare(preparation_of(blocks.plan.banks, scheduler.bank_ids()))
                 shown.extend()
 
-        with _Shown(plan, board, orders, console) as shown:
+        with _Shown(plan, scheduler, context, console) as shown:
             if allotment.each.workers == 1:
-                board.when_over(extend)
+                scheduler.when_over(extend)
             with_less_at_once(run_at_most, options.wanted.max_concurrent, console)
         return shown.failures
 
     failures: list[Failure] = []
     while True:
-        if allotment.each.workers > 1 and not board.is_prepared:
+        if allotment.each.workers > 1 and not scheduler.is_prepared:
             # What drives a trial on workers has no CPU of its own to prepare anything on.
-            alone = Board(Curves(folder, ()))
-            alone.prepare(board.take_preparations())
+            alone = Scheduler(Curves(folder, ()))
+            alone.prepare(scheduler.take_preparations())
             run(alone, allot(Wanted(), cluster.nodes))
-        failures += run(board, allotment)
-        if allotment.each.workers == 1 or blocks is None or not blocks.extend(board):
+        failures += run(scheduler, allotment)
+        if allotment.each.workers == 1 or blocks is None or not blocks.extend(scheduler):
             return failures
-        board.prepare(preparation_of(blocks.plan.banks, board.bank_ids()))
+        scheduler.prepare(preparation_of(blocks.plan.banks, scheduler.bank_ids()))
 
 
 def with_less_at_once(
@@ -146,7 +146,7 @@ def with_less_at_once(
             if error.name in alone:
                 raise
             if error.at_once == 1:
-                # Somebody else may have had the memory.
+                # Another process may have had the memory.
                 alone.add(error.name)
             at_once = max(1, error.at_once // 2)
             console.print(
@@ -222,24 +222,26 @@ class PreparationError(UserError):
 class _Shown(Watcher):
     """Shows in the terminal and on Ray's dashboard how far a run is, and records its failures."""
 
-    def __init__(self, plan: Plan, board: Board, orders: Orders, console: Console) -> None:
-        goes_on = any(search.runs_to_come for search in board.unfinished())
-        total = None if goes_on else len(board.known())
+    def __init__(
+        self, plan: Plan, scheduler: Scheduler, context: RunContext, console: Console
+    ) -> None:
+        goes_on = any(search.runs_to_come for search in scheduler.unfinished())
+        total = None if goes_on else len(scheduler.known())
         self.failures: list[Failure] = []
         self._plan = plan
-        self._orders = orders
-        self._board = board
+        self._context = context
+        self._scheduler = scheduler
         self._console = console
-        self._progress = TrialProgress(console, total, steps_left(board))
+        self._progress = TrialProgress(console, total, steps_left(scheduler))
         self._gauges = StudyGauges(plan.spec.name)
         self._wrote_at = time.monotonic()
 
     def extend(self) -> None:
-        """Takes up the block that was added to the board."""
+        """Takes up the block that was added to the scheduler."""
         progress = self._progress
         if progress.total is not None:
-            progress.total += len(self._board.known())
-        progress.total_work += steps_left(self._board)
+            progress.total += len(self._scheduler.known())
+        progress.total_work += steps_left(self._scheduler)
         progress.is_over = False
 
     def __enter__(self) -> "_Shown":
@@ -268,16 +270,16 @@ class _Shown(Watcher):
     def prepared(self, job: PreparationJob) -> None:
         if isinstance(job, TeacherJob):
             self._progress.prepare("")
-            if not any(self._board.lacks(teacher_job_id(t)) for t in self._plan.teachers):
-                report_teachers(self._plan, self._orders.folder, self._console)
+            if not any(self._scheduler.lacks(teacher_job_id(t)) for t in self._plan.teachers):
+                report_teachers(self._plan, self._context.folder, self._console)
 
     def done(self, job: Job, val_acc: float) -> None:
-        self._progress.is_over = self._board.is_over
+        self._progress.is_over = self._scheduler.is_over
         self._progress.finish(job.trial.id, job.trial.name, val_acc, expected_steps(job))
         self._show()
         if time.monotonic() - self._wrote_at > SEARCHES_INTERVAL_S:
             self._wrote_at = time.monotonic()
-            record_searches(self._board, self._orders.folder)
+            record_searches(self._scheduler, self._context.folder)
 
     def failed(self, job: AnyJob, reason: str) -> None:
         if os.strerror(errno.ENOSPC) in reason:
@@ -288,15 +290,17 @@ class _Shown(Watcher):
             if isinstance(job, TeacherJob):
                 reason = f"the teacher {job.teacher.model} could not be trained: {reason}"
             raise PreparationError(reason)
-        record_failure(job.trial, reason, self._orders.folder, self._orders.git_commit)
+        record_failure(job.trial, reason, self._context.folder, self._context.git_commit)
         self.failures.append(Failure(job.trial.name, reason))
-        self._progress.is_over = self._board.is_over
+        self._progress.is_over = self._scheduler.is_over
         self._progress.fail(job.trial.id, expected_steps(job))
         self._show()
 
     def _show(self) -> None:
         progress = self._progress
-        self._gauges.show(progress.done, progress.running, progress.failed, self._board.waiting())
+        self._gauges.show(
+            progress.done, progress.running, progress.failed, self._scheduler.waiting()
+        )
 
 
 def _without_class(reason: str) -> str:

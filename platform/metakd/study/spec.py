@@ -1,4 +1,4 @@
-"""What a study asks: the factors, the strategies and how much each may spend."""
+"""What a study is: the factors, the strategies and how much each may spend."""
 
 import math
 from dataclasses import dataclass, fields
@@ -30,7 +30,7 @@ MARGINS_PP = (0.001, 100.0)
 
 
 class SpecError(UserError):
-    """A study asks for something that does not exist or makes no sense."""
+    """A study names something that does not exist or makes no sense."""
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,7 @@
 """What a Tune actor runs: a trial, here or on Ray Train workers of its own, or what trials share.
 
 Either way Tune sees the same reports, epoch by epoch, and may stop the trial after any of them; its
-state on disk is kept under its id, whoever runs it next.
+state on disk is kept under its id, whatever runs it next.
 """
 
 import time
@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Any
 
 from ray import tune
 
-from metakd.study.board import AnyJob
 from metakd.study.cases import Job
 from metakd.study.metrics import TrialGauges
 from metakd.study.preparation import PreparationJob, carry_out
+from metakd.study.scheduler import AnyJob
 from metakd.train.commit import commit
 from metakd.train.content import from_json
 from metakd.train.folder import StudyFolder
@@ -35,7 +35,7 @@ DRIVER_MEMORY = 256 * 2**20
 
 
 @dataclass(frozen=True)
-class Orders:
+class RunContext:
     """What all trials of a run have in common.
 
     Attributes:
@@ -60,56 +60,58 @@ class Orders:
         return {"cpu": self.resources.cpus, "gpu": self.resources.gpus}
 
 
-def run_job(config: Mapping[str, str], orders: Orders, keeper: Any) -> None:  # noqa: ANN401
+def run_job(config: Mapping[str, str], context: RunContext, keeper: Any) -> None:  # noqa: ANN401
     """The Tune trainable: runs one job, a trial or what trials share.
 
     Args:
         config: The job, as JSON.
-        orders: What all jobs have in common.
+        context: What all jobs have in common.
         keeper: The run's ``GroupKeeper``, where trials have workers of their own; else None.
 
     Raises:
-        UserError: If something that the job asks for cannot be had.
+        UserError: If something that the job needs cannot be had.
     """
     job: AnyJob = from_json(config["job"])
     # A reused actor keeps one name on Ray's dashboard: its log there says which job it runs.
     print(f"{job.name} {job.id}: started", flush=True)
     if not isinstance(job, Job):
-        _prepare(job, orders)
-    elif orders.resources.workers > 1:
-        _on_workers(job, orders, keeper)
+        _prepare(job, context)
+    elif context.resources.workers > 1:
+        _on_workers(job, context, keeper)
     else:
-        _here(job, orders)
+        _here(job, context)
     print(f"{job.name} {job.id}: done", flush=True)
 
 
-def _prepare(job: PreparationJob, orders: Orders) -> None:
-    orders.resources.claim()
-    interval = _Interval(orders.report_interval_s)
+def _prepare(job: PreparationJob, context: RunContext) -> None:
+    context.resources.claim()
+    interval = _Interval(context.report_interval_s)
 
     def report(epochs_done: int) -> None:
         interval.report({"epoch": epochs_done - 1, "done_with": False})
 
-    carry_out(job, orders.folder, orders.save_interval_s, report)
+    carry_out(job, context.folder, context.save_interval_s, report)
     tune.report({"done_with": True})
 
 
-def _here(job: Job, orders: Orders) -> None:
-    orders.resources.claim()
-    reporter = _Reporter(job.trial, orders.report_interval_s)
-    outcome = run_trial(job.trial, orders.folder, job.bank, reporter.epoch, orders.save_interval_s)
-    commit(job.trial, outcome, orders.folder, orders.git_commit)
+def _here(job: Job, context: RunContext) -> None:
+    context.resources.claim()
+    reporter = _Reporter(job.trial, context.report_interval_s)
+    outcome = run_trial(
+        job.trial, context.folder, job.bank, reporter.epoch, context.save_interval_s
+    )
+    commit(job.trial, outcome, context.folder, context.git_commit)
     reporter.committed(outcome.epochs[-1])
 
 
-def _on_workers(job: Job, orders: Orders, keeper: Any) -> None:  # noqa: ANN401
+def _on_workers(job: Job, context: RunContext, keeper: Any) -> None:  # noqa: ANN401
     # Ray Train takes seconds to import, and trials with one worker need none of it.
     from metakd.train.trial_workers import Task, WorkersError
 
-    task = Task(job.trial, orders.folder, job.bank, orders.git_commit, orders.save_interval_s)
-    reporter = _Reporter(job.trial, orders.report_interval_s)
+    task = Task(job.trial, context.folder, job.bank, context.git_commit, context.save_interval_s)
+    reporter = _Reporter(job.trial, context.report_interval_s)
     try:
-        for report in _workers(orders.resources, orders.folder, keeper).train(task):
+        for report in _workers(context.resources, context.folder, keeper).train(task):
             if report.kind == "committed":
                 reporter.committed(report.epoch)
             else:
@@ -147,7 +149,7 @@ class _Interval:
 
 
 class _Reporter:
-    """Tells Tune and the dashboard how far a trial is."""
+    """Reports to Tune and the dashboard how far a trial is."""
 
     def __init__(self, trial: Trial, interval_s: float) -> None:
         self._trial = trial

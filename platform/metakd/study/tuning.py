@@ -21,10 +21,10 @@ from ray.tune.search.search_generator import SearchGenerator
 from metakd.machine import oom_kills
 from metakd.memory import MemoryRanOutError, tells_of_memory
 from metakd.signals import StoppedBySignal, kept_handlers
-from metakd.study.board import AnyJob, Board
 from metakd.study.cases import Job
 from metakd.study.preparation import PreparationJob
-from metakd.study.trainable import Orders, run_job
+from metakd.study.scheduler import AnyJob, Scheduler
+from metakd.study.trainable import RunContext, run_job
 from metakd.train.content import as_json
 from metakd.train.failure_report import is_death, reason_of
 from metakd.train.torch_trainer import GroupKeeper
@@ -37,22 +37,22 @@ PENDING_TRIALS = 200
 
 
 class Watcher:
-    """What wants to hear of a run: nothing, unless somebody says more."""
+    """Callbacks of a run; they do nothing unless they are overridden."""
 
     def running(self, count: int) -> None:
-        """Hears how many trials run now."""
+        """Is called with how many trials run now."""
 
     def epoch(self, job: AnyJob, epochs_done: int) -> None:
-        """Hears of a running trial or teacher after an epoch."""
+        """Is called for a running trial or teacher after an epoch."""
 
     def prepared(self, job: PreparationJob) -> None:
-        """Hears of a finished preparation."""
+        """Is called for a finished preparation."""
 
     def done(self, job: Job, val_acc: float) -> None:
-        """Hears of a finished trial and its validation accuracy in [0, 1]."""
+        """Is called for a finished trial with its validation accuracy in [0, 1]."""
 
     def failed(self, job: AnyJob, reason: str) -> None:
-        """Hears of a job that failed for the last time, and why in one line.
+        """Is called for a job that failed for the last time, and why in one line.
 
         Raises:
             Exception: If the run cannot go on without it.
@@ -60,8 +60,8 @@ class Watcher:
 
 
 def run_jobs(
-    orders: Orders,
-    board: Board,
+    context: RunContext,
+    scheduler: Scheduler,
     at_once: Callable[[], int],
     watcher: Watcher,
     max_failures: int = 1,
@@ -69,36 +69,36 @@ def run_jobs(
     """Runs jobs on the connected cluster; each trial is committed to the store when it is finished.
 
     Args:
-        orders: How to run them.
-        board: What to run; it hears what has been done, and may then ask for more.
-        at_once: Says how many trials may run at once, asked again and again: nodes come and go.
-        watcher: Hears what happens.
+        context: How to run them.
+        scheduler: What to run; it is updated by what has been done, and may then have more.
+        at_once: Returns how many trials may run at once, called again and again: nodes come and go.
+        watcher: Its callbacks.
         max_failures: How often a job is tried again after it failed or its process died; it goes
             on from its last kept state.
 
     Raises:
-        MemoryRanOutError: If memory ran out; what ran is on the board again.
+        MemoryRanOutError: If memory ran out; what ran is on the scheduler again.
         StoppedBySignal: If a signal ended it.
-        Exception: What the board or the watcher raised; it ends the run.
+        Exception: What the scheduler or the watcher raised; it ends the run.
     """
     logging.getLogger("ray").setLevel(logging.CRITICAL)
     logging.getLogger("ray.tune").setLevel(logging.CRITICAL)
     # Given one pending trial, as by default, Tune never starts a second actor for short ones.
     os.environ["TUNE_MAX_PENDING_TRIALS_PG"] = str(PENDING_TRIALS)
-    queue = _Queue(board, at_once, max_failures)
+    queue = _Queue(scheduler, at_once, max_failures)
     relay = _Relay(queue, watcher)
     keeper = None
-    if orders.resources.workers > 1:
+    if context.resources.workers > 1:
         keeper = GroupKeeper.remote()  # type: ignore[attr-defined]
         keeper.watch.remote()
     tuner = tune.Tuner(
         tune.with_resources(
-            tune.with_parameters(run_job, orders=orders, keeper=keeper), orders.reserved
+            tune.with_parameters(run_job, context=context, keeper=keeper), context.reserved
         ),
         tune_config=tune.TuneConfig(
             search_alg=_UnsavedQueue(queue),
             scheduler=_NewestFirst(),
-            # As many as the board has.
+            # As many as the scheduler has.
             num_samples=-1,
             reuse_actors=True,
             trial_name_creator=lambda trial: queue.job(trial.trial_id).name,
@@ -106,7 +106,7 @@ def run_jobs(
         ),
         run_config=tune.RunConfig(
             name="students",
-            **orders.folder.ray_storage,
+            **context.folder.ray_storage,
             verbose=0,
             # Tune counts the death of a process twice where it was about to be reused.
             failure_config=tune.FailureConfig(max_failures=0),
@@ -129,22 +129,22 @@ def run_jobs(
         queue.put_back_all()
     if relay.error is not None:
         raise relay.error
-    if not board.is_over:
+    if not scheduler.is_over:
         # Tune takes this signal for its own, and ends as if all were done.
         raise StoppedBySignal(signal.SIGUSR1)
 
 
 class _Queue(Searcher):  # type: ignore[misc]
-    """Hands the board's jobs to Tune, as a search algorithm does."""
+    """Gives the scheduler's jobs to Tune, as a search algorithm does."""
 
     def __init__(
         self,
-        board: Board,
+        scheduler: Scheduler,
         at_once: Callable[[], int],
         max_failures: int,
     ) -> None:
         super().__init__()
-        self._board = board
+        self._scheduler = scheduler
         self._at_once = at_once
         self._max_failures = max_failures
         self._limit = at_once()
@@ -154,7 +154,7 @@ class _Queue(Searcher):  # type: ignore[misc]
         self._failures: Counter[str] = Counter()
 
     def __getstate__(self) -> dict[str, Any]:
-        # Tune keeps its search for a restore of its own, which a study never asks for.
+        # Tune keeps its search for a restore of its own, which a study never uses.
         return {}
 
     def suggest(self, trial_id: str) -> dict[str, str] | None:
@@ -163,12 +163,12 @@ class _Queue(Searcher):  # type: ignore[misc]
             self._limit = self._at_once()
         if len(self._running) >= self._limit:
             return None
-        job = self._board.next_job()
+        job = self._scheduler.next_job()
         if job is None:
-            return FINISHED if self._board.is_over else None
+            return FINISHED if self._scheduler.is_over else None
         self._jobs[trial_id] = job
         self._running.add(trial_id)
-        # Tune hands on only plain values as they are.
+        # Tune passes only plain values as they are.
         return {"job": as_json(job)}
 
     def job(self, trial_id: str) -> AnyJob:
@@ -180,29 +180,29 @@ class _Queue(Searcher):  # type: ignore[misc]
         job = self._jobs[trial_id]
         self._running.discard(trial_id)
         if is_done:
-            self._board.done(job)
+            self._scheduler.done(job)
         elif isinstance(job, Job):
-            self._board.failed(job)
+            self._scheduler.failed(job)
         return job
 
     def put_back(self, trial_id: str) -> bool:
-        """Puts a Tune trial's job back on the board after a failure, unless it failed too often."""
+        """Puts a Tune trial's job back after a failure, unless it failed too often."""
         job = self._jobs[trial_id]
         self._failures[job.id] += 1
         if self._failures[job.id] > self._max_failures:
             return False
         self._running.discard(trial_id)
-        self._board.put_back(job)
+        self._scheduler.put_back(job)
         return True
 
     def put_back_all(self) -> None:
         """Puts back whatever was under way when the run ended."""
         for trial_id in sorted(self._running):
-            self._board.put_back(self._jobs[trial_id])
+            self._scheduler.put_back(self._jobs[trial_id])
         self._running.clear()
 
     def on_trial_complete(self, trial_id: str, result: object = None, error: bool = False) -> None:
-        """Does nothing: the relay has heard of it before, and of why."""
+        """Does nothing: the relay has had it before, and why."""
 
 
 class _UnsavedQueue(SearchGenerator):  # type: ignore[misc]
@@ -240,7 +240,7 @@ class _Relay(Callback):  # type: ignore[misc]
         self._oom_kills = oom_kills()
 
     def __getstate__(self) -> dict[str, Any]:
-        # Tune keeps its callbacks for a restore of its own, which a study never asks for.
+        # Tune keeps its callbacks for a restore of its own, which a study never uses.
         return {}
 
     def on_step_end(self, iteration: int, trials: list[TuneTrial], **info: object) -> None:
@@ -264,7 +264,7 @@ class _Relay(Callback):  # type: ignore[misc]
         self, iteration: int, trials: list[TuneTrial], trial: TuneTrial, **info: object
     ) -> None:
         if self.error is not None:
-            # It was stopped with all others; what becomes of it is not told by its end.
+            # It was stopped with all others; its end says nothing of it.
             return
         is_done = bool(trial.last_result.get("done_with"))
 

@@ -13,8 +13,8 @@ from metakd.study.searching import Searching
 AnyJob = Job | PreparationJob
 
 
-class Board:
-    """Hands out jobs until everything asked for has run.
+class Scheduler:
+    """The next job of a study, until all have run.
 
     Teachers come first, then seed by seed: what is finished early is complete pairs. Within a seed
     its views and logits come first, then trials after which their strategies go on. A trial waits
@@ -22,8 +22,8 @@ class Board:
 
     Args:
         curves: What is in the store.
-        searches: All strategies at work; what is in the store is told them at once.
-        on_complete: Told of a search that ends from now on.
+        searches: All strategies at work; they get what is in the store at once.
+        on_complete: Called with each search that ends from now on.
     """
 
     def __init__(
@@ -39,11 +39,11 @@ class Board:
         self._early: dict[int, deque[Job]] = {}
         self._late: dict[int, deque[Job]] = {}
         self._waiting: dict[str, list[Searching]] = {}
-        # Handed out or about to be: ids, and what became of them.
+        # Given or about to be: ids, and those that failed.
         self._open: set[str] = set()
         self._failed: set[str] = set()
         self._preparations: dict[int, deque[PreparationJob]] = {}
-        # Preparations that are not done: handed out or not.
+        # Preparations that are not done: given or not.
         self._lacking: set[str] = set()
         self._nothing_is_ready = False
         self._when_over: Callable[[], None] = lambda: None
@@ -68,7 +68,7 @@ class Board:
             self._advance(search)
 
     def close(self) -> None:
-        """Takes down all that nobody has been given; what runs may end, and nothing follows it."""
+        """Drops all that is not running; what runs may end, and nothing follows it."""
         self.is_closed = True
         for queues in (self._early, self._late):
             self._open.difference_update(job.trial.id for q in queues.values() for job in q)
@@ -80,14 +80,14 @@ class Board:
         return [search for search in self._searches if not search.is_complete]
 
     def prepare(self, jobs: Iterable[PreparationJob]) -> None:
-        """Puts up what has to be done before trials that need it."""
+        """Adds what has to be done before trials that need it."""
         self._nothing_is_ready = False
         for job in jobs:
             self._lacking.add(job.id)
             self._preparations.setdefault(job.seed, deque()).append(job)
 
     def take_preparations(self) -> list[PreparationJob]:
-        """Takes down all preparations that nobody has been given, for another board."""
+        """Removes all preparations that do not run, for another scheduler."""
         taken = [job for queue in self._preparations.values() for job in queue]
         self._preparations.clear()
         self._lacking.difference_update(job.id for job in taken)
@@ -103,30 +103,30 @@ class Board:
         return job_id in self._lacking
 
     def waiting(self) -> int:
-        """Returns how many trials are known and not handed out."""
+        """Returns how many trials are known and not begun."""
         return len(self.known())
 
     def known(self) -> list[Job]:
-        """Returns the trials that are known and not handed out."""
+        """Returns the trials that are known and not begun."""
         return [job for queues in (self._early, self._late) for q in queues.values() for job in q]
 
     def bank_ids(self) -> set[str]:
-        """Returns the banks that the jobs need, also those that searches will ask for."""
+        """Returns the banks that the jobs need, also those of further segments."""
         here = [job.bank for job in self.known()]
         here += [search.case.bank for search in self.unfinished()]
         return {bank.id for bank in here if bank is not None}
 
     def trial_ids(self) -> set[str]:
-        """Returns the ids of the trials that searches have behind them."""
+        """Returns the ids of the trials whose segments have ended."""
         return {self._curves.covering(job.trial) for s in self._searches for job in s.behind}
 
     def ended_trainings(self) -> set[str]:
-        """Returns the ids of trainings whose states nobody will ask for any more."""
+        """Returns the ids of trainings whose states are not needed any more."""
         ended = [search for search in self._searches if search.is_complete]
         return {training for search in ended for training in search.trainings()}
 
     def next_job(self) -> AnyJob | None:
-        """Hands out a job; None while all that is left waits for what runs."""
+        """Returns a job to run; None while all that is left waits for what runs."""
         if self._nothing_is_ready:
             return None
         queues = (self._preparations, self._early, self._late)
@@ -135,7 +135,7 @@ class Board:
                 job = self._pop_ready(jobs[seed]) if seed in jobs else None
                 if job is not None:
                     return job
-        # Asked many times a second: to look again pays only once something has changed.
+        # Called many times a second: to look again pays only once something has changed.
         self._nothing_is_ready = True
         return None
 
@@ -157,7 +157,7 @@ class Board:
             self._preparations.setdefault(job.seed, deque()).appendleft(job)
 
     def done(self, job: AnyJob) -> None:
-        """Hears that a preparation is done, or that a job's trial is in the store.
+        """Takes note that a preparation is done, or that a job's trial is in the store.
 
         Raises:
             StoreError: If its curve cannot be read.
@@ -176,7 +176,7 @@ class Board:
             self._when_over()
 
     def failed(self, job: Job) -> None:
-        """Hears that a trial failed for the last time: searches that wait for it stay there.
+        """Takes note that a trial failed for the last time: searches that wait for it stay there.
 
         The next run of the study tries it again.
         """
@@ -186,7 +186,7 @@ class Board:
             self._when_over()
 
     def rows(self) -> list[dict[str, Any]]:
-        """Returns what searches have asked so far, as rows of ``schema.SEARCHES``."""
+        """Returns the segments of all searches so far, as rows of ``schema.SEARCHES``."""
         return [row for search in self._searches for row in search.rows(self._curves.covering)]
 
     def _advance(self, search: Searching) -> None:

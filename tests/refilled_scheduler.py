@@ -2,12 +2,12 @@
 
 from collections.abc import Callable, Iterable
 
-from metakd.study.board import AnyJob, Board
 from metakd.study.cases import Job
 from metakd.study.curves import Curves
+from metakd.study.scheduler import AnyJob, Scheduler
 
 
-class BoardOfJobs(Board):
+class SchedulerOfJobs(Scheduler):
     """Has trials that no strategy runs.
 
     Args:
@@ -21,7 +21,7 @@ class BoardOfJobs(Board):
             self._put(job, self._late)
 
 
-class RefilledBoard(Board):
+class RefilledScheduler(Scheduler):
     """Never runs out of trials before something has been seen, however long that takes.
 
     A test with a fixed number of trials needs as many as the slowest machine would.

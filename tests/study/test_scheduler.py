@@ -1,4 +1,4 @@
-"""Searches on a board, told made-up accuracies: what is asked, shared, resumed and paid."""
+"""Searches on a scheduler, told made-up accuracies: what is asked, shared, resumed and paid."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from refilled_board import BoardOfJobs
+from refilled_scheduler import SchedulerOfJobs
 
 from metakd.core.distillers import (
     CONFIGS,
@@ -18,10 +18,10 @@ from metakd.core.distillers import (
 )
 from metakd.core.training import Recipe
 from metakd.strategies import STRATEGIES, Segment
-from metakd.study.board import AnyJob, Board
 from metakd.study.cases import Case, Job, Setting
 from metakd.study.curves import Curves
 from metakd.study.preparation import AnswersJob, TeacherJob, ViewsJob
+from metakd.study.scheduler import AnyJob, Scheduler
 from metakd.study.searching import Searching
 from metakd.study.spec import StudySpec
 from metakd.train.bank_building import BankContent
@@ -72,12 +72,12 @@ def searching(name: str, case: Case | None = None, **choice: object) -> Searchin
     return Searching(name, STRATEGIES[name], case, case.choices(name, spec))
 
 
-def jobs_of(board: Board) -> Iterator[Job]:
-    """Runs a board's jobs one after the other."""
-    while (job := board.next_job()) is not None:
+def jobs_of(scheduler: Scheduler) -> Iterator[Job]:
+    """Runs a scheduler's jobs one after the other."""
+    while (job := scheduler.next_job()) is not None:
         yield job
-        board.done(job)
-    assert board.is_over
+        scheduler.done(job)
+    assert scheduler.is_over
 
 
 def spent(search: Searching) -> float:
@@ -92,10 +92,10 @@ def test_tpe_asks_run_after_run_and_sees_what_it_was_told() -> None:
     first, last = [], []
     for seed in range(6):
         search = searching("optuna", a_case(seed), budget=12.0)
-        board = Board(MadeUpCurves(), [search])
+        scheduler = Scheduler(MadeUpCurves(), [search])
         taus = []
-        for job in jobs_of(board):
-            assert len(board.known()) == 0
+        for job in jobs_of(scheduler):
+            assert len(scheduler.known()) == 0
             taus.append(tau_of(job.trial))
         assert len(taus) == len(set(taus)) == 12
         assert all(1 <= tau <= 16 for tau in taus)
@@ -108,19 +108,19 @@ def test_tpe_asks_run_after_run_and_sees_what_it_was_told() -> None:
 def test_early_stopping_of_the_grid_uses_the_grids_own_runs() -> None:
     case = a_case()
     search = searching("grid+asha", case)
-    board = Board(MadeUpCurves(), [searching("grid", case), search])
-    ran = [job.trial.id for job in jobs_of(board)]
+    scheduler = Scheduler(MadeUpCurves(), [searching("grid", case), search])
+    ran = [job.trial.id for job in jobs_of(scheduler)]
     assert ran == [job.trial.id for job in grid_jobs(case)]
     assert search.is_complete
     assert spent(search) < 5
     whole = set(ran)
-    assert {row["trial_id"] for row in board.rows()} <= whole
+    assert {row["trial_id"] for row in scheduler.rows()} <= whole
 
 
 def test_early_stopping_alone_runs_each_only_as_far_as_it_is_among_the_best() -> None:
     search = searching("grid+asha")
-    board = Board(MadeUpCurves(), [search])
-    ran = [(tau_of(job.trial), job.from_epoch, job.trial.epochs) for job in jobs_of(board)]
+    scheduler = Scheduler(MadeUpCurves(), [search])
+    ran = [(tau_of(job.trial), job.from_epoch, job.trial.epochs) for job in jobs_of(scheduler)]
     order = list(dict.fromkeys(tau for tau, _, _ in ran))
     assert sorted(order) == list(TAUS)
     # Rungs at 2, 6 and 18 of 18 epochs: a new best goes on, and others stop at the first rung,
@@ -140,7 +140,7 @@ def test_early_stopping_alone_runs_each_only_as_far_as_it_is_among_the_best() ->
 @pytest.mark.parametrize("budget", [4.0, 5.0, 6.7])
 def test_searchers_stop_at_their_budget(name: str, budget: float) -> None:
     search = searching(name, budget=budget)
-    for _ in jobs_of(Board(MadeUpCurves(), [search])):
+    for _ in jobs_of(Scheduler(MadeUpCurves(), [search])):
         pass
     assert (search.waits_for, search.runs_to_come) == ([], 0)
     assert spent(search) <= budget + 1e-9
@@ -155,7 +155,7 @@ def test_the_worst_of_a_population_copies_the_best_and_goes_on_from_there() -> N
     for seed in range(20):
         search = searching("pbt", a_case(seed), budget=4.0)
         rounds: dict[int, list[Job]] = {}
-        for job in jobs_of(Board(MadeUpCurves(), [search])):
+        for job in jobs_of(Scheduler(MadeUpCurves(), [search])):
             rounds.setdefault(job.trial.epochs, []).append(job)
         if all(len(jobs) == 4 for jobs in rounds.values()):
             break
@@ -183,55 +183,55 @@ def test_the_worst_of_a_population_copies_the_best_and_goes_on_from_there() -> N
 @pytest.mark.parametrize("stopped_after", [0, 1, 7])
 def test_a_search_that_was_stopped_goes_on_with_what_it_knew(name: str, stopped_after: int) -> None:
     undisturbed = searching(name)
-    for _ in jobs_of(Board(MadeUpCurves(), [undisturbed])):
+    for _ in jobs_of(Scheduler(MadeUpCurves(), [undisturbed])):
         pass
     curves = MadeUpCurves()
-    first = Board(curves, [searching(name)])
+    first = Scheduler(curves, [searching(name)])
     ran: list[str] = []
     for job, _ in zip(jobs_of(first), range(stopped_after + 1), strict=False):
         ran.append(job.trial.id)
     # What was under way when it stopped is not in the store.
     again = searching(name)
-    board = Board(curves, [again])
-    ran[-1:] = [job.trial.id for job in jobs_of(board)]
+    scheduler = Scheduler(curves, [again])
+    ran[-1:] = [job.trial.id for job in jobs_of(scheduler)]
     assert [job.trial.id for job in again.behind] == [j.trial.id for j in undisturbed.behind]
     assert len(ran) == len(set(ran))
-    assert Board(curves, [searching(name)]).is_over
+    assert Scheduler(curves, [searching(name)]).is_over
 
 
 def test_a_failed_run_holds_up_its_search_alone() -> None:
     held, other = searching("optuna"), searching("random", a_case(seed=1))
-    board = Board(MadeUpCurves(), [held, other])
-    failing = board.next_job()
+    scheduler = Scheduler(MadeUpCurves(), [held, other])
+    failing = scheduler.next_job()
     assert failing is not None
-    board.failed(failing)
-    for _ in jobs_of(board):
+    scheduler.failed(failing)
+    for _ in jobs_of(scheduler):
         pass
     assert (held.is_complete, other.is_complete) == (False, True)
-    rows = [row for row in board.rows() if row["strategy"] == "optuna"]
+    rows = [row for row in scheduler.rows() if row["strategy"] == "optuna"]
     assert [(row["trial_id"], row["is_complete"]) for row in rows] == [(failing.trial.id, False)]
 
 
 def test_what_is_put_back_comes_next_and_holds_the_board_open() -> None:
     jobs = grid_jobs(a_case())
-    board = BoardOfJobs(MadeUpCurves(), jobs)
-    first = board.next_job()
+    scheduler = SchedulerOfJobs(MadeUpCurves(), jobs)
+    first = scheduler.next_job()
     assert first == jobs[0]
-    assert board.waiting() == len(jobs) - 1
-    board.put_back(first)
-    assert board.waiting() == len(jobs)
-    assert list(jobs_of(board)) == jobs
+    assert scheduler.waiting() == len(jobs) - 1
+    scheduler.put_back(first)
+    assert scheduler.waiting() == len(jobs)
+    assert list(jobs_of(scheduler)) == jobs
     # The last one is waited for while nothing else is left.
-    board = BoardOfJobs(MadeUpCurves(), jobs[:1])
-    assert board.next_job() == first
-    board.put_back(first)
-    assert not board.is_over
-    assert list(jobs_of(board)) == [first]
+    scheduler = SchedulerOfJobs(MadeUpCurves(), jobs[:1])
+    assert scheduler.next_job() == first
+    scheduler.put_back(first)
+    assert not scheduler.is_over
+    assert list(jobs_of(scheduler)) == [first]
 
 
 def test_seeds_come_in_order_and_first_those_after_which_a_strategy_goes_on() -> None:
     ended: list[str] = []
-    board = Board(
+    scheduler = Scheduler(
         MadeUpCurves(),
         [
             searching(name, a_case(seed), budget=2.0)
@@ -240,7 +240,7 @@ def test_seeds_come_in_order_and_first_those_after_which_a_strategy_goes_on() ->
         ],
         lambda search: ended.append(f"{search.name} {search.case.seed}"),
     )
-    ran = [(job.trial.seed, tau_of(job.trial) == 4.0) for job in jobs_of(board)]
+    ran = [(job.trial.seed, tau_of(job.trial) == 4.0) for job in jobs_of(scheduler)]
     # The last run of a search comes after what was known before it.
     assert ran == [(0, False), (0, True), (0, False), (1, False), (1, True), (1, False)]
     assert ended == ["fixed 0", "optuna 0", "fixed 1", "optuna 1"]
@@ -251,19 +251,19 @@ def test_what_a_search_will_spend_is_told_before() -> None:
     # Four members to the end of the first of eight rounds, and all that comes after.
     assert [job.trial.epochs for job in search.waits_for] == [2] * 4
     assert search.runs_to_come == pytest.approx(4 * 16 / 18)
-    board = Board(MadeUpCurves(), [search])
-    job = board.next_job()
+    scheduler = Scheduler(MadeUpCurves(), [search])
+    job = scheduler.next_job()
     assert job is not None
-    board.done(job)
+    scheduler.done(job)
     assert len(search.waits_for) == 3
     assert search.runs_to_come == pytest.approx(4 * 16 / 18)
-    assert board.unfinished() == [search]
+    assert scheduler.unfinished() == [search]
 
 
 def test_random_draws_differ_between_seeds_and_not_between_runs() -> None:
     taus: Callable[[int], list[float]] = lambda seed: [  # noqa: E731
         tau_of(job.trial)
-        for job in jobs_of(Board(MadeUpCurves(), [searching("random", a_case(seed))]))
+        for job in jobs_of(Scheduler(MadeUpCurves(), [searching("random", a_case(seed))]))
     ]
     assert taus(0) == taus(0)
     assert not set(taus(0)) & set(taus(1))
@@ -285,38 +285,38 @@ def planned(seed: int, bank: Bank | None, distiller: DistillerConfig) -> Job:
 def test_a_trial_waits_for_its_own_preparations_and_for_no_others() -> None:
     alone, taught = (planned(0, BANK, each) for each in (CrossEntropyConfig(), KDConfig()))
     live = planned(1, None, KDConfig())
-    board = BoardOfJobs(MadeUpCurves(), [taught, alone, live])
-    board.prepare([ANSWERS, VIEWS, TEACHING])
-    assert not board.is_prepared
+    scheduler = SchedulerOfJobs(MadeUpCurves(), [taught, alone, live])
+    scheduler.prepare([ANSWERS, VIEWS, TEACHING])
+    assert not scheduler.is_prepared
     # The teacher comes first, whatever order they were put up in; logits need it and the views.
-    assert [board.next_job() for _ in range(3)] == [TEACHING, VIEWS, None]
-    board.done(VIEWS)
-    assert [board.next_job(), board.next_job()] == [alone, None]
-    board.done(TEACHING)
-    assert [board.next_job() for _ in range(3)] == [ANSWERS, live, None]
-    board.done(ANSWERS)
-    assert board.is_prepared
-    assert [board.next_job(), board.next_job()] == [taught, None]
+    assert [scheduler.next_job() for _ in range(3)] == [TEACHING, VIEWS, None]
+    scheduler.done(VIEWS)
+    assert [scheduler.next_job(), scheduler.next_job()] == [alone, None]
+    scheduler.done(TEACHING)
+    assert [scheduler.next_job() for _ in range(3)] == [ANSWERS, live, None]
+    scheduler.done(ANSWERS)
+    assert scheduler.is_prepared
+    assert [scheduler.next_job(), scheduler.next_job()] == [taught, None]
     for job in (alone, live, taught):
-        assert not board.is_over
-        board.done(job)
-    assert board.is_over
+        assert not scheduler.is_over
+        scheduler.done(job)
+    assert scheduler.is_over
 
 
 def test_a_preparation_that_failed_is_the_next_one_again() -> None:
-    board = BoardOfJobs(MadeUpCurves(), [planned(0, BANK, KDConfig())])
-    board.prepare([VIEWS, ANSWERS])
-    assert [board.next_job(), board.next_job()] == [VIEWS, None]
-    board.put_back(VIEWS)
-    assert [board.next_job(), board.next_job()] == [VIEWS, None]
+    scheduler = SchedulerOfJobs(MadeUpCurves(), [planned(0, BANK, KDConfig())])
+    scheduler.prepare([VIEWS, ANSWERS])
+    assert [scheduler.next_job(), scheduler.next_job()] == [VIEWS, None]
+    scheduler.put_back(VIEWS)
+    assert [scheduler.next_job(), scheduler.next_job()] == [VIEWS, None]
 
 
-def test_preparations_can_be_moved_to_a_board_of_their_own() -> None:
+def test_preparations_can_be_moved_to_a_scheduler_of_their_own() -> None:
     taught = planned(0, BANK, KDConfig())
-    board, alone = BoardOfJobs(MadeUpCurves(), [taught]), Board(MadeUpCurves())
-    board.prepare([TEACHING, VIEWS, ANSWERS])
-    alone.prepare(board.take_preparations())
-    assert board.next_job() == taught
+    scheduler, alone = SchedulerOfJobs(MadeUpCurves(), [taught]), Scheduler(MadeUpCurves())
+    scheduler.prepare([TEACHING, VIEWS, ANSWERS])
+    alone.prepare(scheduler.take_preparations())
+    assert scheduler.next_job() == taught
     for expected in (TEACHING, VIEWS, ANSWERS):
         assert not alone.is_over
         job = alone.next_job()
