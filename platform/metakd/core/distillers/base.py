@@ -1,7 +1,6 @@
 """What every way to teach a student is, what chooses it, and what all that look ahead share."""
 
 from abc import ABC, abstractmethod
-from collections import deque
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
@@ -11,7 +10,7 @@ from torch.optim import Optimizer
 
 from metakd.core.batches import Batch
 from metakd.core.lookahead import TakenStep
-from metakd.core.lookahead.look_aheads import LookAheads, MetaData, MetaStep
+from metakd.core.lookahead.look_aheads import LookAheads, MetaData, MetaStep, StepMemory
 from metakd.core.losses import Losses
 from metakd.core.teacher_weights.tally import TeacherWeights as TeacherWeights
 
@@ -236,20 +235,19 @@ class LookingAhead(Distiller):
     def __init__(self, look_aheads: LookAheads) -> None:
         self.meta_data = look_aheads.meta_data
         self._look_aheads = look_aheads
-        self._remembered: deque[TakenStep] = deque(maxlen=look_aheads.horizon)
+        self._memory: StepMemory[TakenStep] = StepMemory(look_aheads)
 
     def remembers(self, step: int) -> bool:
         """Whether it is one of the last ``horizon`` steps before a look-ahead."""
-        return self._look_aheads.remembers(step)
+        return self._memory.wants(step)
 
     def holds_steps(self, step: int) -> bool:
         """Whether the next look-ahead reaches back behind the step."""
-        horizon = self._look_aheads.horizon
-        return self._look_aheads.look_ahead_after(step) - horizon + 1 < step
+        return self._memory.reaches_behind(step)
 
     def is_meta_step(self, step: int) -> bool:
         """Whether it is every ``interval``-th step."""
-        return self._look_aheads.is_due(step)
+        return self._memory.is_due(step)
 
     def meta_samples(self, batch: Batch) -> int:
         """Returns the share of the batch that a look-ahead passes again."""

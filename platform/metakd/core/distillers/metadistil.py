@@ -12,7 +12,6 @@ parameters φ: no second derivative of the student, and no graph that spans both
 """
 
 import logging
-from collections import deque
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -33,6 +32,7 @@ from metakd.core.lookahead.look_aheads import (
     LookAheads,
     MetaData,
     MetaStep,
+    StepMemory,
     require,
     require_one_of,
 )
@@ -218,7 +218,7 @@ class MetaDistil(LookingAhead):
         self._is_frozen = True
         self._live: LiveTeacher | None = None
         self._attached: tuple[nn.Module, Optimizer] | None = None
-        self._taught: deque[TaughtStep] = deque(maxlen=config.horizon)
+        self._taught: StepMemory[TaughtStep] = StepMemory(config)
         self._learned: AlignedTemperatures | None = None
         if config.learns_temperatures:
             self._learned = AlignedTemperatures(config.tau_range, config.confidence)
@@ -296,11 +296,11 @@ class MetaDistil(LookingAhead):
         """Keeps the step, with the teacher's answers to the part that is looked at again."""
         learnt_from = batch.first(self.meta_samples(batch))
         answers = self._learner.answers_with_graph(learnt_from.inputs)
-        self._taught.append(self._completed(step, batch, answers))
+        self._taught.add(self._completed(step, batch, answers))
 
     def meta_step(self, meta_batch: Batch) -> MetaStep:
         """Moves the teacher by the quiz loss after the student's real step."""
-        return self._learn(list(self._taught), meta_batch)
+        return self._learn(self._taught.steps, meta_batch)
 
     def state_dict(self) -> dict[str, Any]:
         """Returns the teacher as it stands, and the temperatures where they are learned."""

@@ -74,7 +74,7 @@ class LearnedTemperatures(LookingAhead):
     def remember(self, step: TakenStep, batch: Batch) -> None:
         """Keeps the step, with the part of its batch that the look-ahead passes again."""
         assert batch.teacher_logits is not None
-        self._remembered.append(
+        self._memory.add(
             self._temperature.complete(step, batch.inputs, batch.teacher_logits, batch.labels)
         )
 
@@ -89,7 +89,7 @@ class LearnedTemperatures(LookingAhead):
     def meta_step(self, meta_batch: Batch) -> MetaStep:
         """Moves both temperatures by the meta batch's cross-entropy after the student's step."""
         return self._temperature.learn(
-            list(self._remembered),
+            self._memory.steps,
             lambda forward: F.cross_entropy(forward(meta_batch.inputs), meta_batch.labels),
             meta_samples=len(meta_batch.labels),
         )

@@ -255,7 +255,7 @@ class MMKD(SeveralTeachers, LookingAhead):
         """Keeps the step, with the part of its batch that the look-ahead passes again."""
         passed = batch.first(self.meta_samples(batch))
         loss = self._step_loss(passed, "all")
-        self._remembered.append(step.complete(passed.inputs, loss, batch_size=len(batch.labels)))
+        self._memory.add(step.complete(passed.inputs, loss, batch_size=len(batch.labels)))
 
     def holds_steps(self, step: int) -> bool:
         """Whether the next look-ahead reaches back behind the step."""
@@ -269,7 +269,7 @@ class MMKD(SeveralTeachers, LookingAhead):
                 draws its own, the batch just trained on.
         """
         if self._buffer is None:
-            steps = list(self._remembered)
+            steps = self._memory.steps
             return self._learn(steps, meta_batch, steps[-1].batch_size or len(meta_batch.labels))
         drawn = drawn_for_rank(self._buffer, self.meta_samples(meta_batch), self._group)
         parts: tuple[Part, ...] = ("teachers", "teachers", "labels")

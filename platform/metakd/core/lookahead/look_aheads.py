@@ -1,7 +1,8 @@
 """When look-aheads come, how much they pass again, and what they leave behind."""
 
+from collections import deque
 from dataclasses import dataclass
-from typing import Literal, NamedTuple, get_args
+from typing import Generic, Literal, NamedTuple, TypeVar, get_args
 
 from torch import Tensor
 
@@ -23,6 +24,7 @@ HESSIAN_EQUIVALENTS: dict[Estimator, float] = {
     "double_backward": 4.0,
 }
 MetaData = Literal["train", "held_out"]
+Step = TypeVar("Step")
 
 
 def reverse_equivalents(estimator: Estimator, steps: int) -> float:
@@ -123,6 +125,48 @@ class LookAheads:
         """Returns the first step, this one or later, that a look-ahead follows."""
         first = max(step, self.horizon - 1)
         return first + (self.horizon - 1 - first) % self.interval
+
+
+class StepMemory(Generic[Step]):
+    """The last steps of the student that a look-ahead reaches back over, and when one follows.
+
+    Args:
+        timing: When look-aheads come, and over how many steps.
+    """
+
+    def __init__(self, timing: LookAheads) -> None:
+        self._timing = timing
+        self._steps: deque[Step] = deque(maxlen=timing.horizon)
+
+    def wants(self, number: int) -> bool:
+        """Whether step 0, 1, ... is one of those that the next look-ahead reaches back over."""
+        return self._timing.remembers(number)
+
+    def is_due(self, number: int) -> bool:
+        """Whether a look-ahead follows step 0, 1, ..."""
+        return self._timing.is_due(number)
+
+    def reaches_behind(self, number: int) -> bool:
+        """Whether the next look-ahead, after this step or a later one, needs steps before it."""
+        return self._timing.look_ahead_after(number) - self._timing.horizon + 1 < number
+
+    def add(self, step: Step) -> None:
+        """Remembers a step, just taken, and forgets the oldest of more than the horizon."""
+        self._steps.append(step)
+
+    def clear(self) -> None:
+        """Forgets all: the steps of a look-ahead follow each other."""
+        self._steps.clear()
+
+    @property
+    def is_full(self) -> bool:
+        """Whether all steps of a look-ahead are there."""
+        return len(self._steps) == self._timing.horizon
+
+    @property
+    def steps(self) -> list[Step]:
+        """The steps, oldest first."""
+        return list(self._steps)
 
 
 def require(holds: bool, rule: str, name: str, value: object) -> None:

@@ -1,7 +1,7 @@
 """Hooks on a student and its optimiser, so that a loop need not call anything before a step."""
 
 import logging
-from collections import OrderedDict, deque
+from collections import OrderedDict
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from types import MethodType
@@ -13,6 +13,7 @@ from torch.optim import Optimizer
 
 from metakd.core.batches import changed
 from metakd.core.lookahead import LogitsOf, TakenStep, inner_optimiser
+from metakd.core.lookahead.look_aheads import StepMemory
 from metakd.core.meta_temperature.marked_passes import Pass, detached, pass_of
 
 if TYPE_CHECKING:
@@ -63,7 +64,7 @@ class Watch:
         self._begun: TakenStep | None = None
         self._sources: Sources | None = None
         self._precision = (False, torch.get_autocast_dtype(self._device))
-        self._taken: deque[TakenStep] = deque(maxlen=temperature.config.horizon)
+        self._memory: StepMemory[TakenStep] = StepMemory(temperature.config)
         self._was_due = False
         self._is_looking_back = False
         self._unseen = Unseen(temperature)
@@ -90,7 +91,7 @@ class Watch:
         """
         self._unseen.losses += 1
         steps = self._temperature.steps
-        if self._is_looking_back or not self._temperature.config.remembers(steps):
+        if self._is_looking_back or not self._memory.wants(steps):
             return
         found = pass_of(student_logits, (self, steps))
         if found is None:
@@ -111,8 +112,8 @@ class Watch:
     def take(self) -> list[TakenStep]:
         """Returns the remembered steps, and forgets them."""
         self._was_due = False
-        steps = list(self._taken)
-        self._taken.clear()
+        steps = self._memory.steps
+        self._memory.clear()
         return steps
 
     @contextmanager
@@ -140,7 +141,7 @@ class Watch:
         if self._is_looking_back or not is_training:
             return
         self._unseen.passes += 1
-        if self._temperature.config.remembers(self._temperature.steps):
+        if self._memory.wants(self._temperature.steps):
             self._begun = TakenStep(self._student, self._optimiser, is_hooked=False)
 
     @torch.compiler.disable
@@ -176,16 +177,16 @@ class Watch:
         sources, self._sources = self._sources, None
         if sources is not None and not sources.made_by.step.is_taken:
             return  # a GradScaler found an overflow, and a fused optimiser moved nothing
-        number, config = self._temperature.steps, self._temperature.config
+        number = self._temperature.steps
         self._temperature.steps += 1
         self._unseen.unanswered += self._was_due
         self._was_due = False
         if sources is not None:
             self._remember(sources)
-            self._was_due = config.is_due(number) and len(self._taken) == config.horizon
+            self._was_due = self._memory.is_due(number) and self._memory.is_full
         else:
-            if config.remembers(number):
-                self._taken.clear()  # a look-ahead's steps follow each other
+            if self._memory.wants(number):
+                self._memory.clear()
             self._unseen.steps += 1
         self._unseen.say_if_due()
 
@@ -196,7 +197,7 @@ class Watch:
         self._temperature.complete(step, inputs, sources.teacher_logits, sources.labels)
         # The loop may fill the same tensor with its next batch.
         step.inputs = changed(step.inputs, torch.clone)  # type: ignore[arg-type]
-        self._taken.append(step)
+        self._memory.add(step)
         self._unseen.start_again()
         if step.is_displaced:
             self._unseen.say_displaced()
