@@ -3,6 +3,7 @@
 import ast
 import subprocess
 import sys
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -104,6 +105,50 @@ def test_the_product_reads_nothing_outside_itself() -> None:
     for folder in ("platform", "dashboards", "studies"):
         for path in sorted((ROOT / folder).rglob("*.py")):
             assert "../shared" not in path.read_text(), path
+
+
+def test_whatever_is_imported_of_this_project_is_there() -> None:
+    """Also by benchmarks and examples, which no test runs."""
+    places = {"metakd": PACKAGE, "dashboards": ROOT / "dashboards"}
+    folders = (
+        *places.values(),
+        *(ROOT / name for name in ("tests", "examples", "studies", "docs")),
+    )
+    missing = [
+        f"{path.relative_to(ROOT)}: {node.module}.{name.name}"
+        for folder in folders
+        for path in folder.rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] in places
+        for name in node.names
+        if name.name not in names_of(places, str(node.module))
+    ]
+    assert missing == []
+
+
+@cache
+def _names_in(path: Path) -> frozenset[str]:
+    names: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        match node:
+            case ast.ClassDef() | ast.FunctionDef():
+                names.add(node.name)
+            case ast.Import() | ast.ImportFrom():
+                names |= {(alias.asname or alias.name).split(".")[0] for alias in node.names}
+            case ast.Name(ctx=ast.Store()):
+                names.add(node.id)
+    return frozenset(names)
+
+
+def names_of(places: dict[str, Path], module: str) -> frozenset[str]:
+    """Returns what can be imported of a module: its names, and the modules below it."""
+    first, *rest = module.split(".")
+    place = places[first].joinpath(*rest)
+    if place.is_dir():
+        below = {found.stem for found in place.iterdir() if found.suffix == ".py" or found.is_dir()}
+        return _names_in(place / "__init__.py") | below
+    file = place.with_suffix(".py")
+    return _names_in(file) if file.is_file() else frozenset()
 
 
 def test_platform_stays_the_standard_library_module() -> None:

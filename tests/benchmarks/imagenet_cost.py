@@ -10,12 +10,12 @@ from typing import NamedTuple
 import numpy as np
 
 from metakd.data.datasets import FolderDataset
-from metakd.study.board import Board
 from metakd.study.curves import Curves
 from metakd.study.gpu_cost import gpu_cost
 from metakd.study.options import CHOSEN_BY_SIZE, BankPolicy
 from metakd.study.plan import Plan, make_plan
 from metakd.study.presets import PRESETS
+from metakd.study.scheduler import Scheduler
 from metakd.study.searching import searches_of
 from metakd.study.spec import StudySpec
 from metakd.train.folder import StudyFolder
@@ -60,9 +60,9 @@ def rows(dataset: FolderDataset, presets: list[str] = NAMES) -> list[Row]:
     table = []
     for name in presets:
         plan, workers = plan_of(name, dataset)
-        board = Board(Curves(StudyFolder(Path("nowhere")), ()), searches_of(plan))
+        scheduler = Scheduler(Curves(StudyFolder(Path("nowhere")), ()), searches_of(plan))
         for gpus in (8, 64):
-            cost = gpu_cost(plan, board, plan.teachers, gpus, workers)
+            cost = gpu_cost(plan, scheduler, plan.teachers, gpus, workers)
             table.append(Row(name, len(plan.jobs), gpus, cost.wall_h, cost.gpu_h))
     return table
 

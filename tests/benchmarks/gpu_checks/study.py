@@ -12,13 +12,13 @@ from metakd.data.datasets import open_dataset
 from metakd.models.outline import parameters_of
 from metakd.results.reader import read_trials
 from metakd.results.teachers import TeacherScore, read_teachers, write_teachers
-from metakd.study.board import Board
 from metakd.study.cases import Job
 from metakd.study.curves import Curves
 from metakd.study.options import BankPolicy
 from metakd.study.plan import Plan, make_plan
 from metakd.study.preparation import carry_out, preparation_of
 from metakd.study.record import git_commit, record_searches, record_study
+from metakd.study.scheduler import Scheduler
 from metakd.study.searching import searches_of
 from metakd.study.spec import StudySpec
 from metakd.train.commit import commit
@@ -99,18 +99,18 @@ def sized(spec: StudySpec, plan: Plan, folder: StudyFolder, setup: Setup) -> Stu
 def run(plan: Plan, folder: StudyFolder, setup: Setup) -> int:
     """Runs the plan in this process while there is time; returns how many trials it committed."""
     record_study(plan, folder.out)
-    board = Board(Curves(folder, ()), searches_of(plan))
-    board.prepare(preparation_of(plan.banks, board.bank_ids(), plan.teachers))
+    scheduler = Scheduler(Curves(folder, ()), searches_of(plan))
+    scheduler.prepare(preparation_of(plan.banks, scheduler.bank_ids(), plan.teachers))
     committed, longest_s = 0, 0.0
-    while setup.left_s > longest_s and (job := board.next_job()) is not None:
+    while setup.left_s > longest_s and (job := scheduler.next_job()) is not None:
         if isinstance(job, Job):
             outcome = run_trial(job.trial, folder, job.bank)
             commit(job.trial, outcome, folder, git_commit())
             committed, longest_s = committed + 1, max(longest_s, outcome.wall_s)
         else:
             carry_out(job, folder)
-        board.done(job)
-        record_searches(board, folder)
+        scheduler.done(job)
+        record_searches(scheduler, folder)
     write_scores(plan, folder)
     return committed
 

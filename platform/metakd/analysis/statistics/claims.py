@@ -32,8 +32,7 @@ def paired_p_value(differences: NDArray[np.float64]) -> float | None:
 def crossed_p_value(differences: Matrix) -> float | None:
     """Returns the two-sided p against 0 of the mean over settings and seeds, both seen as samples.
 
-    It is the t test of :func:`~metakd.analysis.intervals.crossed_interval`: below 5 % where that
-    interval leaves out 0.
+    It is the t test of ``intervals.crossed_interval``: below 5 % where that interval leaves out 0.
 
     Differences without any spread have no t. They get the smallest p that exchanging signs can
     give, 2 / 2^units, where a unit is what is independent of the others. Cells are not: those of a
@@ -46,7 +45,7 @@ def crossed_p_value(differences: Matrix) -> float | None:
     Args:
         differences: Percentage points, ``[setting, seed]``, NaN where a pair is missing. Of an
             incomplete matrix the settings and seeds of
-            :func:`~metakd.analysis.intervals.complete_block` are used.
+            ``intervals.complete_block`` are used.
 
     Returns:
         None where there is no interval either.
@@ -65,7 +64,7 @@ def crossed_p_value(differences: Matrix) -> float | None:
 def mean_p_value(differences: Matrix, strata: Strata | None) -> float | None:
     """Returns the two-sided p against 0 of the mean over settings.
 
-    It is the t test of :func:`~metakd.analysis.strata.mean_interval`.
+    It is the t test of ``strata.mean_interval``.
 
     Args:
         differences: Percentage points, ``[setting, seed]``, NaN where a pair is missing.

@@ -1,6 +1,6 @@
 r"""Learned temperatures: a drop-in for any loop, and the measurements behind its defaults.
 
-``MetaTemperature`` holds the loss (``tempered_loss``), remembers the steps that look-aheads need
+``MetaTemperature`` holds the loss (``batch_loss``), remembers the steps that look-aheads need
 (``watch``), and moves the temperatures by a rule: ``gradient`` descends the look-ahead
 hypergradient by Adam, MKD-style, after the abstract of arXiv 2202.07940; ``alignment`` reads no
 gradient by τ and has no start. What each setting means stands in ``config``.
