@@ -1,4 +1,4 @@
-"""A teacher that learns to teach, on text: MetaDistil was made for BERT, and asks for no images.
+"""A teacher that learns to teach, on text: MetaDistil was made for BERT, and needs no images.
 
 A small transformer learns from labels alone, from a larger one that stays as it is, and from one
 that learns to teach, on reviews made on the spot. Batches hold token ids and a mask by name, as
@@ -161,7 +161,7 @@ class TextBatches:
         inputs: ``input_ids`` and ``attention_mask``.
         classes: (count,).
         batch_size: B.
-        teacher: Asked about every batch, as it stands by then; None where nobody is.
+        teacher: Run on every batch, as it stands by then; None where nobody is.
     """
 
     inputs: dict[str, Tensor]

@@ -14,7 +14,7 @@ from uuid import uuid4
 
 from metakd.atomic import DISK_IS_FULL
 from metakd.errors import UserError
-from metakd.memory import REMEDY, memory_line, tells_of_memory
+from metakd.memory import REMEDY, is_about_memory, memory_line
 from metakd.output import flush_output, prepare_streams, say
 from metakd.signals import EndingSignals, StoppedBySignal
 
@@ -115,7 +115,7 @@ def refusal(error: BaseException, out: Path | None = None) -> str | None:
     message = " ".join(str(error).split()) or type(error).__name__
     if isinstance(error, UserError):
         return " ".join(str(error).splitlines())
-    if isinstance(error, MemoryError) or tells_of_memory(f"{type(error).__name__}: {error}"):
+    if isinstance(error, MemoryError) or is_about_memory(f"{type(error).__name__}: {error}"):
         return f"memory ran out ({memory_line(str(error)) or type(error).__name__}): {REMEDY}"
     if isinstance(error, OSError) and error.errno in DISK_IS_FULL:
         return (

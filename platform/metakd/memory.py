@@ -30,7 +30,7 @@ class MemoryRanOutError(UserError):
         self.at_once = at_once
 
 
-def tells_of_memory(report: str) -> bool:
+def is_about_memory(report: str) -> bool:
     """Says whether an error's report is one of memory that ran out.
 
     Args:
@@ -42,6 +42,6 @@ def tells_of_memory(report: str) -> bool:
 def memory_line(report: str) -> str:
     """Returns the line of a report that says best what could not be allocated."""
     lines = [line.strip() for line in report.splitlines() if line.strip()]
-    about = [line for line in lines if tells_of_memory(line) and ADVICE not in line.lower()]
+    about = [line for line in lines if is_about_memory(line) and ADVICE not in line.lower()]
     # A traceback ends with its exception.
     return about[-1] if about else (lines[-1] if lines else "")

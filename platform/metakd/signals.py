@@ -1,7 +1,7 @@
 """Signals that ask a process to end, all of them as Ctrl-C does.
 
 SIGTERM comes from Slurm, Kubernetes and docker stop, SIGHUP from a terminal that is closed, SIGUSR1
-from Slurm where a job asks for a warning before its end.
+from Slurm where a job requests a warning before its end.
 """
 
 import signal
@@ -29,7 +29,7 @@ class StoppedBySignal(KeyboardInterrupt):
 
 
 class EndingSignals:
-    """Raises ``StoppedBySignal`` in the main thread for a signal that asks the process to end.
+    """Raises ``StoppedBySignal`` in the main thread for a signal that ends a process.
 
     A signal that is ignored from the start (``nohup``) stays ignored.
 

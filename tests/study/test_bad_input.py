@@ -37,7 +37,7 @@ def fails(words: list[str], capsys: pytest.CaptureFixture[str]) -> str:
         ("--student cnn", "unknown model 'cnn'"),
         ("--teacher timm:resnet1888", "did you mean timm:resnet18"),
         ("--teacher digit_cnn+digit_cmm --strategies ce mmkd", "unknown model 'digit_cmm'"),
-        ("--teacher digit_cnn+digit_mlp", "'fixed' does not fit this study: it asks one teacher"),
+        ("--teacher digit_cnn+digit_mlp", "'fixed' does not fit this study: it takes one teacher"),
         ("--strategies ce mmkd", "'mmkd' does not fit this study: with one teacher it is fixed"),
         (
             "--teacher digit_cnn+timm:resnet18,pretrained=True --strategies camkd",

@@ -64,7 +64,7 @@ TYPICAL: dict[str, Sequence[str]] = {
 
 
 def values(action: Action) -> st.SearchStrategy[list[str]]:
-    """What may stand behind an option: mostly what it asks for, and now and then anything."""
+    """What may stand behind an option: mostly what it takes, and now and then anything."""
     if action.nargs == 0:
         return st.just([])
     likely = TYPICAL.get(action.dest) or [str(c) for c in action.choices or ()]

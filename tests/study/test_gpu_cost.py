@@ -114,7 +114,7 @@ def test_the_clock_lies_between_the_bounds(chains: list[list[float]], at_once: i
 
 @pytest.fixture(scope="module")
 def plan() -> Plan:
-    """ViT-T, 21 trials on 850 training images, the teacher asked live."""
+    """ViT-T, 21 trials on 850 training images, the teacher run live."""
     return plan_of("vit-tiny-imagenet", TINY, BankPolicy("live"))[0]
 
 

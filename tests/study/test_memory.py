@@ -9,7 +9,7 @@ import pytest
 from refilled_scheduler import SchedulerOfJobs
 
 from metakd.data.datasets import open_dataset
-from metakd.memory import MemoryRanOutError, tells_of_memory
+from metakd.memory import MemoryRanOutError, is_about_memory
 from metakd.study import tuning
 from metakd.study.console import PlainConsole
 from metakd.study.curves import Curves
@@ -50,7 +50,7 @@ potential root causes. (1) The process is killed by SIGKILL by OOM killer due to
     ],
 )
 def test_it_is_recognised_and_said_in_one_line(report: str, reason: str) -> None:
-    assert tells_of_memory(report)
+    assert is_about_memory(report)
     found = reason_of(report)
     assert found.startswith("memory ran out: ")
     assert reason in found
@@ -62,7 +62,7 @@ def test_it_is_recognised_and_said_in_one_line(report: str, reason: str) -> None
     "report", [DIED, "ValueError: training loss is nan", "KeyError: 'memory'", ""]
 )
 def test_other_failures_are_none_of_it(report: str) -> None:
-    assert not tells_of_memory(report)
+    assert not is_about_memory(report)
     assert not reason_of(report).startswith("memory ran out")
 
 

@@ -242,13 +242,13 @@ def test_of_all_strategies_those_that_do_not_fit_are_left_out_with_the_reason(
     assert set(plan.spec.strategies) == set(STRATEGIES) - {"grid2d"} - of_several
     none = make_plan(replace(SPEC, strategies=("all",), teachers=("none",)), [digits])
     assert none.spec.strategies == ("ce",)
-    assert none.left_out["meta"] == "it asks a teacher, and there is none (--teachers none)"
+    assert none.left_out["meta"] == "it needs a teacher, and there is none (--teachers none)"
 
 
 @pytest.mark.parametrize(
     ("change", "reason"),
     [
-        ({"teachers": ("none",)}, "'fixed' does not fit this study: it asks a teacher"),
+        ({"teachers": ("none",)}, "'fixed' does not fit this study: it needs a teacher"),
         ({"budget": 1.0}, "'grid' does not fit this study: its 2 runs exceed the budget of 1"),
         ({"budget": 0.5, "strategies": ("optuna",)}, "needs a budget of 1 runs, and has 0.5"),
         ({"budget": 1.5, "strategies": ("pbt",)}, "needs a budget of 2 runs, and has 1.5"),

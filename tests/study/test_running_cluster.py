@@ -1,4 +1,4 @@
-"""A cluster that runs already, and asks for a token: studies joined to it, submitted, killed."""
+"""A cluster that runs already, and requires a token: studies joined to it, submitted, killed."""
 
 import os
 import random

@@ -218,7 +218,7 @@ def test_the_table_of_searches_names_the_setting_not_the_single_teacher(
         ),
         (
             {"strategies": ("ce", "fixed")},
-            "'fixed' does not fit this study: it asks one teacher, and this study gives it "
+            "'fixed' does not fit this study: it takes one teacher, and this study gives it "
             "digit_mlp+digit_cnn_small+digit_cnn_deep at once: single runs each of them",
         ),
         ({"budget": 2.0}, "'single' does not fit this study: its 3 runs exceed the budget of 2"),

@@ -17,7 +17,7 @@ def test_what_one_machine_hands_over_is_brought_to_another(
     for number in "12":
         (here.banks / "b").mkdir(parents=True, exist_ok=True)
         (here.banks / "b" / number).write_text(number)
-    here.hand_over(here.banks / "b")
+    here.push(here.banks / "b")
     assert there.names(there.banks) == {"b/1", "b/2"}
     there.fetch(there.banks / "b" / "1")
     assert not (there.banks / "b" / "2").exists()
@@ -25,7 +25,7 @@ def test_what_one_machine_hands_over_is_brought_to_another(
     assert (there.banks / "b" / "2").read_text() == "2"
 
     (here.banks / "b" / "1").write_text("new")
-    here.hand_over(here.banks / "b" / "1")
+    here.push(here.banks / "b" / "1")
     there.fetch(there.banks / "b" / "1", anew=True)
     assert (there.banks / "b" / "1").read_text() == "new"
     there.remove(there.banks / "b")

@@ -164,11 +164,10 @@ def require_checkpoint(name: str) -> None:
         with expanded(str(checkpoint)).open("rb"):
             return
     except FileNotFoundError as error:
-        raise ModelError(f"there is no checkpoint {checkpoint}, which {name!r} asks for") from error
+        raise ModelError(f"there is no checkpoint {checkpoint}, which {name!r} needs") from error
     except OSError as error:
         raise ModelError(
-            f"the checkpoint {checkpoint}, which {name!r} asks for, cannot be read: "
-            f"{error.strerror}"
+            f"the checkpoint {checkpoint}, which {name!r} needs, cannot be read: {error.strerror}"
         ) from error
 
 

@@ -59,7 +59,7 @@ def take_inputs(model: nn.Module, name: str, mean: Tensor, std: Tensor) -> nn.Mo
 
     Args:
         model: The model; a hook on it turns its inputs into those that it knows.
-        name: Its name, which tells how its weights want them, by timm's configuration; where there
+        name: Its name, which says how its weights want them, by timm's configuration; where there
             is none, as for our own models, they want them as they come.
         mean: What the inputs were centred by, C values in units of 0 to 1.
         std: What they were divided by, C values.

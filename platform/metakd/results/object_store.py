@@ -66,7 +66,7 @@ class ObjectStore:
 
     def filesystem(self) -> tuple[pafs.FileSystem, str]:
         """Returns pyarrow's file system, and the place's path in it."""
-        with self._told():
+        with self._errors_in_words():
             return _opened(self.uri)
 
     def names(self, under: str = "") -> dict[str, int]:
@@ -74,7 +74,7 @@ class ObjectStore:
         filesystem, root = self.filesystem()
         top = f"{root}/{under}".rstrip("/")
         selector = pafs.FileSelector(top, recursive=True, allow_not_found=True)
-        with self._told():
+        with self._errors_in_words():
             found = filesystem.get_file_info(selector)
         start = len(root) + 1
         return {f.path[start:]: f.size for f in found if f.type == pafs.FileType.File}
@@ -82,14 +82,14 @@ class ObjectStore:
     def size(self, name: str) -> int | None:
         """Returns the size of a file in bytes, None if it is not there."""
         filesystem, root = self.filesystem()
-        with self._told():
+        with self._errors_in_words():
             info = filesystem.get_file_info(f"{root}/{name}")
         return info.size if info.type == pafs.FileType.File else None
 
     def read(self, name: str) -> str | None:
         """Returns the text of a file, None if it is not there."""
         filesystem, root = self.filesystem()
-        with self._told():
+        with self._errors_in_words():
             try:
                 with filesystem.open_input_stream(f"{root}/{name}") as stream:
                     content: bytes = stream.read()
@@ -100,7 +100,7 @@ class ObjectStore:
     def write(self, name: str, text: str) -> None:
         """Writes a small file; an older one is replaced."""
         filesystem, root = self.filesystem()
-        with self._told(), filesystem.open_output_stream(f"{root}/{name}") as stream:
+        with self._errors_in_words(), filesystem.open_output_stream(f"{root}/{name}") as stream:
             stream.write(text.encode())
 
     def push(self, files: Iterable[tuple[Path, str]]) -> None:
@@ -139,7 +139,7 @@ class ObjectStore:
 
     def _each(self, work: Callable[[Path, str], None], files: Iterable[tuple[Path, str]]) -> None:
         listed = list(files)
-        with self._told():
+        with self._errors_in_words():
             if len(listed) < 2:
                 for place, name in listed:
                     work(place, name)
@@ -149,7 +149,7 @@ class ObjectStore:
                     pass
 
     @contextmanager
-    def _told(self) -> Iterator[None]:
+    def _errors_in_words(self) -> Iterator[None]:
         """Turns what pyarrow says of a refusal into one line."""
         try:
             yield

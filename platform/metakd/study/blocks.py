@@ -74,10 +74,10 @@ class Blocks:
         self._folder = folder
         self._console = console
         self._began = self._looked = time.monotonic()
-        asked = Schedule(spec.margin_pp, spec.seeds, budget.pilots)
+        given = Schedule(spec.margin_pp, spec.seeds, budget.pilots)
         declared = None if recorded is None else DeclaredSchedule.of(recorded)
         if declared is not None:
-            require_same_schedule(declared, asked, folder.out)
+            require_same_schedule(declared, given, folder.out)
         elif recorded is not None and finished_trials(folder.out):
             raise SpecError(
                 f"{folder.out} holds a study without declared looks, and looks count only if they "
@@ -93,7 +93,7 @@ class Blocks:
             self.plan = plan_of(self._looks[-1].seed_counts)
         # Which block the plan is laid out to the end of, from 1 on: its look may be due.
         self._block = max(1, len(self._looks))
-        self.declared = declared or DeclaredSchedule(asked, seed_costs(self.plan))
+        self.declared = declared or DeclaredSchedule(given, seed_costs(self.plan))
 
     @property
     def looks(self) -> tuple[LookRecord, ...]:
@@ -140,7 +140,7 @@ class Blocks:
         self._looked = time.monotonic()
         self._looks.append(look)
         write_looks(out, self._looks)
-        self._folder.hand_over(out / LOOKS_FILE)
+        self._folder.push(out / LOOKS_FILE)
         pilots = len(self.declared.looks.pilots)
         line = look_line(pilots, look.number, look.comparison, interval_of_look(look), look.word)
         self._console.print(f"look         {line}; {look.trials} trials, {duration(look.wall_s)}")
@@ -150,7 +150,7 @@ class Blocks:
         self.plan = plan
         self._block += 1
         record_study(plan, self._folder.out, self.declared)
-        self._folder.hand_over(self._folder.out / STUDY_FILE)
+        self._folder.push(self._folder.out / STUDY_FILE)
         further = [run for run in plan.strategy_runs if run.place not in begun]
         scheduler.add(searches_of(replace(plan, strategy_runs=tuple(further))))
         seeds = spanned(plan.seed_counts, "seed")
@@ -221,7 +221,7 @@ def seed_costs(plan: Plan) -> tuple[float, ...]:
     return tuple(cost / min(pixels.values()) for cost in costs)
 
 
-def require_same_schedule(declared: DeclaredSchedule, asked: Schedule, out: Path) -> None:
+def require_same_schedule(declared: DeclaredSchedule, given: Schedule, out: Path) -> None:
     """Refuses another schedule than the one that was declared before the first trial.
 
     Raises:
@@ -229,9 +229,9 @@ def require_same_schedule(declared: DeclaredSchedule, asked: Schedule, out: Path
     """
     was = declared.looks
     differing = {
-        "--margin": (was.margin_pp, asked.margin_pp),
-        "--seeds": (was.pilot_seeds, asked.pilot_seeds),
-        "--looks": (_shown(was.pilots), _shown(asked.pilots)),
+        "--margin": (was.margin_pp, given.margin_pp),
+        "--seeds": (was.pilot_seeds, given.pilot_seeds),
+        "--looks": (_shown(was.pilots), _shown(given.pilots)),
     }
     for option, (before, now) in differing.items():
         if before != now:

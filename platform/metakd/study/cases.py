@@ -144,8 +144,8 @@ class Case:
         """Returns what a strategy may know here."""
         data, sampling, teachers, student = self.setting
         # Searches of stores that knew one teacher alone go on as they began.
-        asked = teachers if len(teachers) > 1 else next(iter(teachers), None)
-        own = content_id([strategy, data, sampling, asked, student, self.recipe, self.seed])
+        teaching = teachers if len(teachers) > 1 else next(iter(teachers), None)
+        own = content_id([strategy, data, sampling, teaching, student, self.recipe, self.seed])
         return Choices(
             temperatures=tuple(sorted(spec.temperatures)),
             fixed_tau=spec.fixed_tau,

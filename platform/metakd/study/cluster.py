@@ -44,13 +44,13 @@ class Cluster:
         return sum(node.gpus for node in self.nodes)
 
 
-def connect(cluster: str, tell: Callable[[str], None] = lambda line: None) -> Cluster:
+def connect(cluster: str, notify: Callable[[str], None] = lambda line: None) -> Cluster:
     """Connects to a cluster.
 
     Args:
         cluster: "auto": the cluster of RAY_ADDRESS, else one that runs on this machine, else a new
             local one. "local": a new local one. HOST:PORT: that one.
-        tell: Shows a user a line.
+        notify: Shows a user a line.
 
     Raises:
         ClusterError: If a cluster that the user named (here or in RAY_ADDRESS) cannot be reached;
@@ -67,10 +67,10 @@ def connect(cluster: str, tell: Callable[[str], None] = lambda line: None) -> Cl
             if is_named(cluster):
                 raise
             # It belongs to another user, and was not named.
-            tell(f"{error}; a cluster of the study's own is started instead")
+            notify(f"{error}; a cluster of the study's own is started instead")
     is_own = context is None
     if context is None:
-        context = start_local(tell)
+        context = start_local(notify)
     url = context.dashboard_url
     return Cluster(
         dashboard=f"http://{url}" if url else None,
@@ -116,7 +116,7 @@ def _reason(error: Exception) -> str:
         )
     if isinstance(error, ray.exceptions.AuthenticationError) or "token" in str(error).lower():
         return (
-            f"{message} (it asks for a token: set RAY_AUTH_MODE=token and put the cluster's token "
+            f"{message} (it requires a token: set RAY_AUTH_MODE=token and put the cluster's token "
             "in RAY_AUTH_TOKEN or ~/.ray/auth_token)"
         )
     return (
@@ -162,7 +162,7 @@ def _addresses() -> list[str]:
     """Returns the address by which others reach this machine, as Ray finds it."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
         try:
-            # Nothing is sent: it asks only which way a packet would go.
+            # Nothing is sent: it finds only which way a packet would go.
             probe.connect(("192.0.2.1", 9))
         except OSError:
             return []

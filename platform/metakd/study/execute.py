@@ -15,7 +15,7 @@ from rich.console import Console
 
 from metakd.data.datasets import ImageDataset, open_dataset
 from metakd.machine import usable_cpus
-from metakd.memory import MemoryRanOutError, tells_of_memory
+from metakd.memory import MemoryRanOutError, is_about_memory
 from metakd.models.names import require_checkpoint
 from metakd.models.pretrained import require_classes
 from metakd.results.compaction import compact, is_due
@@ -122,7 +122,7 @@ def _seen(folder: StudyFolder) -> Iterator[None]:
 def _held(folder: StudyFolder, console: Console) -> Iterator[None]:
     """Has the results here, and locks them."""
 
-    def tell(who: str) -> None:
+    def show_wait(who: str) -> None:
         console.print(
             f"waiting      to see whether {who} still works here, {WATCH_S:.0f} s at most"
         )
@@ -130,7 +130,7 @@ def _held(folder: StudyFolder, console: Console) -> Iterator[None]:
     with ExitStack() as held:
         held.enter_context(only_study_in(folder.out))
         if folder.store is not None:
-            held.enter_context(only_study_on(folder.store, folder.out, tell))
+            held.enter_context(only_study_on(folder.store, folder.out, show_wait))
             fetch_results(folder.out, folder.store)
             push_stragglers(folder.out, folder.store)
         yield
@@ -226,7 +226,7 @@ def _run(
     record_study(plan, options.out, None if blocks is None else blocks.declared)
     record_searches(scheduler, folder)
     kept = [folder.datasets / opened.data.fingerprint for opened in plan.opened]
-    folder.hand_over(folder.out / STUDY_FILE, *kept)
+    folder.push(folder.out / STUDY_FILE, *kept)
     if scheduler.is_over and not (blocks is not None and blocks.extend(scheduler)):
         return []
     plan = plan if blocks is None else blocks.plan
@@ -244,7 +244,7 @@ def _run(
 
         return run_on(cluster, plan, scheduler, blocks, folder, options, console)
     except (ray.exceptions.RayError, ConnectionError) as error:
-        if tells_of_memory(f"{type(error).__name__}: {error}"):
+        if is_about_memory(f"{type(error).__name__}: {error}"):
             raise MemoryRanOutError("the study", reason_of(str(error)), at_once=1) from error
         raise ClusterError(
             f"the Ray cluster failed under the study: {reason_of(str(error))}; the same command "
@@ -304,10 +304,10 @@ def _conclude(
         if folder.store is not None:
             push_compaction(folder.out, folder.store, done)
     summary = summarise(options.out)
-    folder.hand_over(write_summary(folder.out, summary))
+    folder.push(write_summary(folder.out, summary))
     report = render(options.out, summary) if options.report else None
     if report is not None:
-        folder.hand_over(report.absolute())
+        folder.push(report.absolute())
     show(console, summary)
     return summary, report
 

@@ -40,7 +40,7 @@ def fitting(spec: StudySpec, cases: Sequence[Case]) -> tuple[tuple[str, ...], di
     return fits, left_out
 
 
-def asked_for_features(
+def needed_features(
     spec: StudySpec, levels: Sequence[tuple[TeacherSpec, ...]], dataset: ImageDataset
 ) -> tuple[TeacherSpec, ...]:
     """Returns the teachers of a dataset whose features a study uses.
@@ -65,7 +65,7 @@ def asked_for_features(
 def _misfit(name: str, strategy: Strategy, spec: StudySpec, case: Case) -> str | None:
     teachers = case.setting.teachers
     if strategy.uses_teacher and not teachers:
-        return "it asks a teacher, and there is none (--teachers none)"
+        return "it needs a teacher, and there is none (--teachers none)"
     if strategy.takes_several and len(teachers) == 1:
         return (
             f"with one teacher it is {strategy.with_one_teacher}, since there is nothing to weigh: "
@@ -73,7 +73,7 @@ def _misfit(name: str, strategy: Strategy, spec: StudySpec, case: Case) -> str |
         )
     if strategy.uses_teacher and not strategy.takes_several and len(teachers) > 1:
         return (
-            f"it asks one teacher, and this study gives it {case.setting.teachers_name} at once: "
+            f"it takes one teacher, and this study gives it {case.setting.teachers_name} at once: "
             "single runs each of them"
         )
     if strategy.uses_features:

@@ -10,7 +10,7 @@ from pathlib import Path
 import ray
 
 from metakd.machine import memory_limit, usable_cpus
-from metakd.memory import REMEDY, tells_of_memory
+from metakd.memory import REMEDY, is_about_memory
 from metakd.signals import kept_handlers
 from metakd.study.cluster_address import ClusterError
 
@@ -35,11 +35,11 @@ class RayFolder:
     note: str = ""
 
 
-def start_local(tell: Callable[[str], None]) -> "ray.runtime_context.RayContext":
+def start_local(notify: Callable[[str], None]) -> "ray.runtime_context.RayContext":
     """Starts Ray here, with the CPUs and the memory that this process may use.
 
     Args:
-        tell: Shows a user a line.
+        notify: Shows a user a line.
 
     Raises:
         ClusterError: If Ray does not start; it names what to set.
@@ -47,7 +47,7 @@ def start_local(tell: Callable[[str], None]) -> "ray.runtime_context.RayContext"
     """
     folder = ray_folder()
     if folder.note:
-        tell(folder.note)
+        notify(folder.note)
     own_token_without_home()
     for attempt in range(1, ATTEMPTS + 1):
         try:
@@ -65,7 +65,7 @@ def start_local(tell: Callable[[str], None]) -> "ray.runtime_context.RayContext"
             ray.shutdown()
             if attempt == ATTEMPTS:
                 raise ClusterError(_reason(error, folder)) from error
-            tell(f"Ray did not start ({first_line(error)}): tried once more")
+            notify(f"Ray did not start ({first_line(error)}): tried once more")
     raise AssertionError
 
 
@@ -95,7 +95,7 @@ def _object_store_bytes() -> int | None:
 
 
 def _reason(error: Exception, folder: RayFolder) -> str:
-    if tells_of_memory(f"{type(error).__name__}: {error}"):
+    if is_about_memory(f"{type(error).__name__}: {error}"):
         return f"Ray does not start for want of memory ({first_line(error)}): {REMEDY}"
     logs = folder.place / "session_latest" / "logs"
     return (

@@ -23,8 +23,8 @@ STOPPED = "Stopped. Finished trials are kept; the same command continues from he
 def main(defaults: StudySpec, render: Render, show: Show, argv: Sequence[str] | None = None) -> int:
     """Runs a study's command line and returns the process's exit code.
 
-    0: done. 1: done, but some trials failed. 2: something asked for cannot be had. 3: a fault of
-    metakd itself. 130, 143, 129: stopped by Ctrl-C, SIGTERM, SIGHUP.
+    0: done. 1: done, but some trials failed. 2: what was given cannot be done. 3: a fault of metakd
+    itself. 130, 143, 129: stopped by Ctrl-C, SIGTERM, SIGHUP.
 
     Args:
         defaults: The study's own spec.

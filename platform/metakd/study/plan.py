@@ -27,7 +27,7 @@ from metakd.strategies.strategy import first_segments
 from metakd.study.banks import BankSpec, bank_of, choose_modes
 from metakd.study.cases import Case, Job, Setting
 from metakd.study.defaults import Recipes, recipes_for
-from metakd.study.fit import asked_for_features, fitting
+from metakd.study.fit import fitting, needed_features
 from metakd.study.options import CHOSEN_BY_SIZE, BankPolicy
 from metakd.study.plan_size import require_samples, require_trials
 from metakd.study.spec import ENSEMBLE, NO_TEACHER, RISING, SpecError, StudySpec
@@ -163,15 +163,15 @@ def make_plan(
     names = [each.data.dataset for each in opened]
     if len(set(names)) < len(names):
         raise SpecError(f"datasets must have different names, got {', '.join(names)}")
-    asks = spec.teachers != (NO_TEACHER,) and any(
+    needs_teachers = spec.teachers != (NO_TEACHER,) and any(
         STRATEGIES[name].uses_teacher for name in spec.chosen
     )
-    teachers = {each.data: _teachers(spec, each) if asks else ((),) for each in opened}
+    teachers = {each.data: _teachers(spec, each) if needs_teachers else ((),) for each in opened}
     settings = tuple(
-        Setting(each.data, sampling, asked, student)
+        Setting(each.data, sampling, level, student)
         for each in opened
         for sampling in _samplings(spec, each)
-        for asked in teachers[each.data]
+        for level in teachers[each.data]
         for student in _students(spec, each)
     )
     counts = tuple(seed_counts) or (spec.seeds,) * len(settings)
@@ -369,10 +369,12 @@ def _cases(
     require_samples(sum(round(s.scale * len(by_data[d].splits.train)) for d, s, _ in sampled))
     for data, sampling, seed in sampled:
         dataset, _, splits, recipes = by_data[data]
-        asked = tuple(dict.fromkeys(t for level in teachers[data] for t in level))
+        bank_teachers = tuple(dict.fromkeys(t for level in teachers[data] for t in level))
         views = training_views(sampling, recipes.student, seed, dataset, splits.train)
-        shown = asked_for_features(spec, teachers[data], dataset)
-        bank = bank_of(views, BankContent(data, sampling, recipes.student, seed), asked, shown)
+        shown = needed_features(spec, teachers[data], dataset)
+        bank = bank_of(
+            views, BankContent(data, sampling, recipes.student, seed), bank_teachers, shown
+        )
         # Smaller scales are prefixes of larger ones, but partners come from a scale's own samples.
         is_nested = views.recipe.mixing is None
         key = (data, bank.augmentation, seed, bank.passes) if is_nested else bank.id

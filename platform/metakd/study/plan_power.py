@@ -67,7 +67,7 @@ def announce_power(
     if known is None:
         if is_asked:
             raise StoreError(
-                f"{store} tells no variance of this study's comparison: it needs two pairs in a "
+                f"{store} has no variance of this study's comparison: it needs two pairs in a "
                 "setting at least; run a pilot first"
             )
         return
@@ -121,7 +121,7 @@ def _variances(record: StudyRecord, table: StudyTable, store: Path) -> dict[str,
     """Returns the variance of the primary comparison between seeds, by setting."""
     primary = primary_of_table(record, table, store)
     rows = len(primary.differences)
-    # Stores of before share their seeds: their settings by themselves tell as much.
+    # Stores of before share their seeds: their settings by themselves say as much.
     strata = primary.strata or Strata(tuple(range(rows)), 0.0)
     means = group_means(primary.differences, strata)
     of_group = dict(zip(means.groups, means.variances.tolist(), strict=True))

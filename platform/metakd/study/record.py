@@ -46,7 +46,7 @@ def record_study(plan: Plan, out: Path, declared: "DeclaredSchedule | None" = No
         seed_counts=plan.seed_counts,
         schedule=schedule if declared is None else declared.as_json(),
     )
-    if old is not None and _asks_the_same(old, record):
+    if old is not None and _is_same_study(old, record):
         return
     if old is not None and old.schedule is not None:
         record = replace(record, created=old.created)
@@ -58,10 +58,10 @@ def record_searches(scheduler: Scheduler, folder: StudyFolder) -> None:
     rows = scheduler.rows()
     if rows:
         write_searches(folder.out, rows)
-        folder.hand_over(folder.out / SEARCHES_FILE)
+        folder.push(folder.out / SEARCHES_FILE)
 
 
-def _asks_the_same(old: StudyRecord, new: StudyRecord) -> bool:
+def _is_same_study(old: StudyRecord, new: StudyRecord) -> bool:
     return (old.spec, old.planned_trials, old.schedule) == (
         new.spec,
         new.planned_trials,

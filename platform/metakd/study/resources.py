@@ -56,10 +56,10 @@ def allot(wanted: Wanted, nodes: Sequence[Node]) -> Allotment:
         cpus = 1.0
     each = Resources(wanted.workers, cpus, gpus)
     if sum(_places(node, each) for node in nodes) < wanted.workers:
-        asks = f"{wanted.workers} workers × " if wanted.workers > 1 else ""
+        by_worker = f"{wanted.workers} workers × " if wanted.workers > 1 else ""
         has = ", ".join(f"{node.cpus} CPUs and {node.gpus} GPUs" for node in nodes)
         raise ResourceError(
-            f"a trial asks for {asks}{cpus:g} CPU and {gpus:g} GPU, but the cluster has {has} by "
+            f"a trial needs {by_worker}{cpus:g} CPU and {gpus:g} GPU, but the cluster has {has} by "
             "machine: lower --workers-per-trial, --cpus-per-trial or --gpus-per-trial"
         )
     return Allotment(each, at_once(each, nodes, wanted.max_concurrent))

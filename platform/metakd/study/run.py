@@ -30,7 +30,7 @@ from metakd.study.trainable import RunContext
 from metakd.study.tuning import Watcher, run_jobs
 from metakd.train.commit import record_failure
 from metakd.train.folder import StudyFolder
-from metakd.train.teacher import TeacherReport, handed_over_report, read_report
+from metakd.train.teacher import TeacherReport, pushed_report, read_report
 from metakd.train.trial import TeacherSpec
 
 if TYPE_CHECKING:
@@ -78,7 +78,7 @@ def run_on(
     )
     console.print(f"dashboard    {cluster.dashboard or 'none on this cluster'}")
     if cluster.dashboard is not None and asks_for_token(cluster.dashboard):
-        console.print("             it asks for a token: `ray get-auth-token` prints it")
+        console.print("             it requires a token: `ray get-auth-token` prints it")
     allotment = allot(options.wanted, cluster.nodes)
     console.print(f"resources    {allotment}")
     require_shared(folder)
@@ -196,9 +196,9 @@ def report_teachers(plan: Plan, folder: StudyFolder, console: Console) -> None:
     Raises:
         StoreError: If one of them is not there.
     """
-    scores = [_score(spec, handed_over_report(spec, folder), plan) for spec in plan.teachers]
+    scores = [_score(spec, pushed_report(spec, folder), plan) for spec in plan.teachers]
     write_teachers(folder.out, scores)
-    folder.hand_over(folder.out / TEACHERS_FILE)
+    folder.push(folder.out / TEACHERS_FILE)
     for score in scores:
         console.print(f"teacher      {score.name}: {100 * score.test_acc:.2f} % on test")
 

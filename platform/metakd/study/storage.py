@@ -55,7 +55,7 @@ def require_shared(folder: StudyFolder) -> None:
     probe = folder.out / f".probe-{word}"
     with new_file(probe) as draft:
         draft.write_text(word)
-    folder.hand_over(probe)
+    folder.push(probe)
     try:
         blind = _blind(others, folder, probe, word)
     finally:
@@ -105,7 +105,7 @@ def _answer(folder: StudyFolder, probe: Path, node: str) -> str | None:
         word = probe.read_text()
         answer = _answer_to(probe, node)
         answer.write_text(word)
-        folder.hand_over(answer)
+        folder.push(answer)
         if folder.store is not None:
             probe.unlink(missing_ok=True)
             answer.unlink(missing_ok=True)

@@ -134,17 +134,17 @@ class _Interval:
 
     def __init__(self, interval_s: float) -> None:
         self._interval_s = interval_s
-        self._told_at = time.monotonic()
+        self._reported_at = time.monotonic()
 
     @property
     def is_due(self) -> bool:
         """Whether the last report, or the beginning, is longer ago than the interval."""
-        return time.monotonic() - self._told_at >= self._interval_s
+        return time.monotonic() - self._reported_at >= self._interval_s
 
     def report(self, result: dict[str, Any]) -> None:
         """Reports if it is due."""
         if self.is_due:
-            self._told_at = time.monotonic()
+            self._reported_at = time.monotonic()
             tune.report(result)
 
 

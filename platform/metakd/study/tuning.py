@@ -19,7 +19,7 @@ from ray.tune.search import Searcher
 from ray.tune.search.search_generator import SearchGenerator
 
 from metakd.machine import oom_kills
-from metakd.memory import MemoryRanOutError, tells_of_memory
+from metakd.memory import MemoryRanOutError, is_about_memory
 from metakd.signals import StoppedBySignal, kept_handlers
 from metakd.study.cases import Job
 from metakd.study.preparation import PreparationJob
@@ -246,7 +246,7 @@ class _Relay(Callback):  # type: ignore[misc]
     def on_step_end(self, iteration: int, trials: list[TuneTrial], **info: object) -> None:
         count = sum(trial.status == TuneTrial.RUNNING for trial in trials)
         self._running = count
-        self._tell(lambda: self._watcher.running(count))
+        self._keep_error(lambda: self._watcher.running(count))
 
     def on_trial_result(
         self,
@@ -258,7 +258,7 @@ class _Relay(Callback):  # type: ignore[misc]
     ) -> None:
         if "epoch" in result:
             job = self._queue.job(trial.trial_id)
-            self._tell(lambda: self._watcher.epoch(job, result["epoch"] + 1))
+            self._keep_error(lambda: self._watcher.epoch(job, result["epoch"] + 1))
 
     def on_trial_complete(
         self, iteration: int, trials: list[TuneTrial], trial: TuneTrial, **info: object
@@ -268,38 +268,38 @@ class _Relay(Callback):  # type: ignore[misc]
             return
         is_done = bool(trial.last_result.get("done_with"))
 
-        def tell() -> None:
+        def update() -> None:
             job = self._queue.end(trial.trial_id, is_done)
             if is_done and isinstance(job, Job):
                 self._watcher.done(job, trial.last_result["val_acc"])
             elif is_done and not isinstance(job, Job):
                 self._watcher.prepared(job)
 
-        self._tell(tell)
+        self._keep_error(update)
 
     def on_trial_error(
         self, iteration: int, trials: list[TuneTrial], trial: TuneTrial, **info: object
     ) -> None:
         report = _report(trial)
 
-        def tell() -> None:
+        def update() -> None:
             if self._is_of_memory(report):
                 job = self._queue.job(trial.trial_id)
-                reason = reason_of(report) if tells_of_memory(report) else KILLED_BY_KERNEL
+                reason = reason_of(report) if is_about_memory(report) else KILLED_BY_KERNEL
                 raise MemoryRanOutError(job.name, reason, max(1, self._running))
             if not self._queue.put_back(trial.trial_id):
                 job = self._queue.end(trial.trial_id, is_done=False)
                 self._watcher.failed(job, reason_of(report))
 
-        self._tell(tell)
+        self._keep_error(update)
 
     def _is_of_memory(self, report: str) -> bool:
-        if tells_of_memory(report):
+        if is_about_memory(report):
             return True
         before, self._oom_kills = self._oom_kills, oom_kills()
         return is_death(report) and self._oom_kills > before
 
-    def _tell(self, call: Callable[[], None]) -> None:
+    def _keep_error(self, call: Callable[[], None]) -> None:
         try:
             call()
         except Exception as error:

@@ -50,7 +50,7 @@ def store_views(content: BankContent, folder: StudyFolder) -> None:
     place = folder.banks / views.id
     folder.fetch(place)
     build_views(folder.banks, views)
-    folder.hand_over(place)
+    folder.push(place)
 
 
 def store_answers(
@@ -78,7 +78,7 @@ def store_answers(
         (LOGITS, FEATURES) if with_features else (LOGITS,),
         forward_batch(samples.dataset.image_shape, samples.device),
     )
-    folder.hand_over(place)
+    folder.push(place)
 
 
 def _logits(teacher: Callable[[Tensor], Tensor], normalise: Normaliser, images: Tensor) -> Answers:

@@ -40,7 +40,7 @@ def record_failure(trial: Trial, error: str, folder: StudyFolder, git_commit: st
     """Records that a trial failed, and why; its last states stay, and it may be tried again."""
     row = {"status": "failed", "error": error, "git_commit": git_commit, **_content_columns(trial)}
     write_failure(folder.out, {**row, **_place_columns()})
-    folder.hand_over(folder.out / "failed" / f"{trial.id}.parquet")
+    folder.push(folder.out / "failed" / f"{trial.id}.parquet")
 
 
 @cache

@@ -2,7 +2,7 @@
 
 import re
 
-from metakd.memory import memory_line, tells_of_memory
+from metakd.memory import is_about_memory, memory_line
 
 NO_REPORT = "Ray left no report of it"
 DIED = ("actor died unexpectedly", "worker died", "worker crashed", "actor is dead")
@@ -20,7 +20,7 @@ def reason_of(report: str) -> str:
     lines = [line.strip() for line in COLOURS.sub("", report).splitlines() if line.strip()]
     if not lines:
         return NO_REPORT
-    if tells_of_memory(report):
+    if is_about_memory(report):
         return f"memory ran out: {_short(memory_line(COLOURS.sub('', report)))}"
     if is_death(report):
         return "its process died, killed from outside or by the kernel for want of memory"

@@ -63,8 +63,8 @@ class StudyFolder:
         filesystem, root = self.store.filesystem()
         return {"storage_path": f"{root}/ray", "storage_filesystem": filesystem}
 
-    def hand_over(self, *places: Path) -> None:
-        """Gives files to the store, one after the other; of a folder, the files it does not have.
+    def push(self, *places: Path) -> None:
+        """Uploads files to the store, one after the other; of a folder, those that it lacks.
 
         Raises:
             StoreError: If the store does not take them.

@@ -87,7 +87,7 @@ class InFlight:
 
         with new_file(place) as draft:
             torch.save(dict(state), draft)
-        self._folder.hand_over(place)
+        self._folder.push(place)
 
     def _files(self, *kinds: str) -> list[Path]:
         files = [file for kind in kinds for file in self._place.glob(f"{kind}-*.pt")]

@@ -11,7 +11,7 @@ SETTINGS = {
     "RAY_TRAIN_WORKER_GROUP_START_TIMEOUT_S": "3600",
     # The store is ours: Tune's own CSV, JSON and TensorBoard files would repeat it.
     "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",
-    # Tune writes down all trials again and again for a restore of its own, never asked for here.
+    # Tune writes down all trials again and again for a restore of its own, never needed here.
     "TUNE_GLOBAL_CHECKPOINT_S": "86400",
     # Ctrl-C is handled by the study, which says how to continue.
     "TUNE_DISABLE_SIGINT_HANDLER": "1",

@@ -40,7 +40,7 @@ def read_report(spec: TeacherSpec, folder: StudyFolder) -> TeacherReport | None:
     return TeacherReport(**json.loads(path.read_text()))
 
 
-def handed_over_report(spec: TeacherSpec, folder: StudyFolder) -> TeacherReport:
+def pushed_report(spec: TeacherSpec, folder: StudyFolder) -> TeacherReport:
     """Returns the report of a teacher that was trained, once all machines can have the teacher.
 
     Raises:
@@ -48,7 +48,7 @@ def handed_over_report(spec: TeacherSpec, folder: StudyFolder) -> TeacherReport:
     """
     report = read_report(spec, folder)
     # One that was stopped after it was stored here may not have uploaded it.
-    folder.hand_over(folder.teachers / spec.id)
+    folder.push(folder.teachers / spec.id)
     if report is None:
         raise StoreError(f"the teacher {spec.model} was trained, but is not in {folder.teachers}")
     return report
@@ -82,7 +82,7 @@ def store_teacher(
     # The report is the commit: a teacher without one is trained again.
     with new_file(place / REPORT_FILE) as draft:
         draft.write_text(json.dumps(asdict(report)))
-    folder.hand_over(place / "model.pt", place / REPORT_FILE)
+    folder.push(place / "model.pt", place / REPORT_FILE)
 
 
 def open_teacher(

@@ -7,11 +7,11 @@ from typing import Any
 import ray.train
 
 from metakd.errors import UserError
-from metakd.memory import MemoryRanOutError, tells_of_memory
+from metakd.memory import MemoryRanOutError, is_about_memory
 from metakd.train.failure_report import reason_of
 from metakd.train.folder import StudyFolder
 from metakd.train.resources import Resources
-from metakd.train.teacher import TeacherReport, handed_over_report, read_report
+from metakd.train.teacher import TeacherReport, pushed_report, read_report
 from metakd.train.teaching import EPOCHS_FILE, teach
 from metakd.train.torch_trainer import new_trainer
 from metakd.train.trial import TeacherSpec
@@ -75,7 +75,7 @@ def train_teachers(
                 on_epoch(spec, int(epochs_file.read_text()))
     if failures:
         raise failures[0]
-    return [handed_over_report(spec, folder) for spec in specs]
+    return [pushed_report(spec, folder) for spec in specs]
 
 
 def _fit(spec: TeacherSpec, folder: StudyFolder, resources: Resources, at_once: int) -> None:
@@ -91,7 +91,7 @@ def _fit(spec: TeacherSpec, folder: StudyFolder, resources: Resources, at_once: 
         trainer.fit()
     except ray.train.TrainingFailedError as error:
         reason = reason_of(str(error))
-        if tells_of_memory(reason):
+        if is_about_memory(reason):
             raise MemoryRanOutError(f"the teacher {spec.model}", reason, at_once) from error
         raise TeacherTrainingError(
             f"the teacher {spec.model} could not be trained: {reason}"

@@ -82,7 +82,7 @@ def teach(
             epochs_file = folder.teachers / spec.id / EPOCHS_FILE
             with new_file(epochs_file) as draft:
                 draft.write_text(str(training.epochs_done))
-            folder.hand_over(epochs_file)
+            folder.push(epochs_file)
             if in_flight.is_due:
                 spent_s = time.perf_counter() - clock
                 state = {"training": training.state_dict(), "spent_s": spent_s}

@@ -62,7 +62,7 @@ class GroupKeeper:
 
     A driver that is killed takes Ray Train's controller with it, and the placement group would hold
     its CPUs and GPUs for as long as the study runs: nothing else could start. Ray Train has an
-    actor for that, which asks the dashboard: the wrong one where two clusters share a machine.
+    actor for that, which reads the dashboard: the wrong one where two clusters share a machine.
     """
 
     def __init__(self) -> None:

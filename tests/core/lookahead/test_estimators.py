@@ -102,7 +102,7 @@ class Odd(nn.Module):
 def test_an_operator_without_forward_mode_falls_back_with_one_line(
     caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch, steps: int
 ) -> None:
-    monkeypatch.setattr("metakd.core.lookahead.sweep._told_of_fallback", set())
+    monkeypatch.setattr("metakd.core.lookahead.sweep._warned_of_fallback", set())
     bench = Bench(Odd, "momentum")
     with caplog.at_level(logging.WARNING):
         (found,) = bench.estimate("jvp", steps=steps)

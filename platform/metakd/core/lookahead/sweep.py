@@ -31,7 +31,7 @@ ESTIMATORS: dict[Estimator, Estimate] = {
     "finite_difference": by_finite_difference,
 }
 _logger = logging.getLogger(__name__)
-_told_of_fallback: set[str] = set()
+_warned_of_fallback: set[str] = set()
 
 
 class LookAhead(NamedTuple):
@@ -170,14 +170,14 @@ def _linearise(
         try:
             return by_jvp(step, direction, with_hessian)
         except NotImplementedError as error:
-            _tell_of_fallback(type(step.student).__name__, error)
+            _warn_of_fallback(type(step.student).__name__, error)
             return by_finite_difference(step, direction, with_hessian)
     return ESTIMATORS[estimator](step, direction, with_hessian)
 
 
-def _tell_of_fallback(student: str, error: NotImplementedError) -> None:
-    if student not in _told_of_fallback:
-        _told_of_fallback.add(student)
+def _warn_of_fallback(student: str, error: NotImplementedError) -> None:
+    if student not in _warned_of_fallback:
+        _warned_of_fallback.add(student)
         _logger.warning(
             "%s has no forward-mode derivative (%s): its look-aheads use finite differences, "
             "exact to about three digits",
