@@ -1,4 +1,14 @@
-"""Ray Tune runs the trials: one student each, in actors that are reused."""
+"""Ray Tune runs the trials: one student each, in actors that are reused.
+
+Tune starts the actors and reuses them, places them by what a trial needs, notices what dies or
+raises, and passes on what trials report, with the dashboard's table of them. All of it goes through
+its public interfaces: a ``Searcher``, a trial scheduler, callbacks and a stopper.
+
+Tune does not choose what runs next (``Scheduler`` does, from the strategies), nor when to try again
+(it counts the death of a reused process twice), nor does it keep anything: what a study is, and how
+far it is, follows from the store alone, and trials keep their own states. So a run that was killed
+is a new run of Tune.
+"""
 
 import errno
 import logging

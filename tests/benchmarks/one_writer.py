@@ -1,0 +1,190 @@
+"""What it would take that the driver alone writes the store: 256 workers, a trial a second each.
+
+Run it with ``python tests/benchmarks/one_writer.py``: a few minutes, and no cluster. Each finished
+trial is a row and a curve, made up and pickled, as they would arrive from a worker. Side by side:
+
+- ``a file each``: one process writes every trial as a worker does today, two files of its own;
+- ``batches``: one process writes whatever waits as one file of each table;
+- ``unpickle``: what the driver pays to receive trials, included in both.
+
+First each way writes as fast as it can, which gives trials a second. Then trials arrive at their
+pace, and each waits until the write that holds it is on disk.
+"""
+
+import argparse
+import json
+import os
+import pickle
+import tempfile
+import time
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from report_at_scale import MadeUp
+
+from metakd.atomic import new_file
+from metakd.results.files import new_part
+from metakd.results.reader import finished_trials, read_steps
+from metakd.results.schema import STEPS, TRIALS
+from metakd.results.table_files import rows_as_table, write_table
+from metakd.results.writer import write_trial
+
+Finished = tuple[dict[str, Any], list[dict[str, Any]]]
+Write = Callable[[Path, Sequence[bytes]], None]
+
+
+@dataclass(frozen=True)
+class Found:
+    """What one way of writing measured.
+
+    Attributes:
+        trials_per_s: As fast as it can.
+        cpu_ms: CPU time of a trial, then.
+        wait_p50_s: From a trial's arrival until it is on disk, the median.
+        wait_max_s: The longest.
+        behind: Trials that waited when the last one arrived.
+        files: Files that it left.
+    """
+
+    trials_per_s: float
+    cpu_ms: float
+    wait_p50_s: float
+    wait_max_s: float
+    behind: int
+    files: int
+
+
+def arrivals(trials: int, epochs: int) -> list[bytes]:
+    """Returns made-up trials as they would arrive."""
+    made = (MadeUp(0, 0, 0, None, seed) for seed in range(trials))
+    return [pickle.dumps((trial.row(epochs), list(trial.curve(epochs)))) for trial in made]
+
+
+def write_a_file_each(out: Path, packed: Sequence[bytes]) -> None:
+    """Writes one trial after the other, each committed by itself."""
+    for row, curve in unpickled(packed):
+        write_trial(out, row, curve)
+
+
+def write_a_batch(out: Path, packed: Sequence[bytes]) -> None:
+    """Writes trials as one file of each table: curves first, then the rows that commit them."""
+    rows, curves = zip(*unpickled(packed), strict=True)
+    number = len(list((out / "trials").glob("*")))
+    part = new_part(number, number)
+    steps = [step for curve in curves for step in curve]
+    for name, values, schema in (("steps", steps, STEPS), ("trials", rows, TRIALS)):
+        table = rows_as_table(name, values, schema)
+        with new_file(out / name / part.name) as draft:
+            write_table(table, draft)
+
+
+def unpickled(packed: Iterable[bytes]) -> Iterable[Finished]:
+    """Yields trials, each a row and its curve."""
+    for each in packed:
+        trial: Finished = pickle.loads(each)
+        yield trial
+
+
+def flat_out(write: Write, out: Path, packed: Sequence[bytes], at_once: int) -> tuple[float, float]:
+    """Returns trials a second, and CPU milliseconds of one, where all have arrived."""
+    began, cpu = time.perf_counter(), time.process_time()
+    for start in range(0, len(packed), at_once):
+        write(out, packed[start : start + at_once])
+    seconds, cpu_s = time.perf_counter() - began, time.process_time() - cpu
+    require_all(out, len(packed))
+    return len(packed) / seconds, 1000 * cpu_s / len(packed)
+
+
+def paced(
+    write: Write, out: Path, packed: Sequence[bytes], per_s: float, at_most: int
+) -> tuple[list[float], int]:
+    """Writes trials that arrive so many a second.
+
+    Args:
+        write: How.
+        out: Where.
+        packed: The trials.
+        per_s: Trials a second.
+        at_most: So many are written at once.
+
+    Returns:
+        The seconds that each waited, and how many were waiting when the last one arrived.
+    """
+    began = time.perf_counter()
+    waits: list[float] = []
+    behind = -1
+    while len(waits) < len(packed):
+        now = time.perf_counter() - began
+        arrived = min(len(packed), int(now * per_s))
+        if arrived == len(packed) and behind < 0:
+            behind = arrived - len(waits)
+        batch = packed[len(waits) : min(arrived, len(waits) + at_most)]
+        if not batch:
+            time.sleep(0.5 / per_s)
+            continue
+        write(out, batch)
+        done = time.perf_counter() - began
+        waits += [
+            done - (number + 1) / per_s for number in range(len(waits), len(waits) + len(batch))
+        ]
+    require_all(out, len(packed))
+    return waits, behind
+
+
+def require_all(out: Path, trials: int) -> None:
+    """Checks that the store has as many trials, each with its curve."""
+    curves = read_steps(out, columns=["step"])["trial_id"].unique()
+    if not len(finished_trials(out)) == len(curves) == trials:
+        raise RuntimeError(f"{out} lacks some of {trials} trials")
+
+
+def measure(write: Write, packed: Sequence[bytes], per_s: float, batch: int) -> Found:
+    """Measures one way of writing, in new folders."""
+    with tempfile.TemporaryDirectory() as place:
+        fast, slow = Path(place, "fast"), Path(place, "slow")
+        rate, cpu_ms = flat_out(write, fast, packed, batch)
+        waits, behind = paced(write, slow, packed, per_s, batch)
+        files = sum(1 for file in slow.rglob("*.parquet"))
+    return Found(rate, cpu_ms, float(np.median(waits)), max(waits), behind, files)
+
+
+def unpickle_rate(packed: Sequence[bytes]) -> float:
+    """Returns trials a second that one process receives and does not write."""
+    began = time.perf_counter()
+    for _ in unpickled(packed):
+        pass
+    return len(packed) / (time.perf_counter() - began)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--workers", type=int, default=256)
+    parser.add_argument("--seconds", type=int, default=20, help="how long trials arrive")
+    parser.add_argument("--epochs", type=int, default=30, help="rows of a curve")
+    parser.add_argument("--json", type=Path, default=None)
+    options = parser.parse_args()
+    packed = arrivals(options.workers * options.seconds, options.epochs)
+    print(
+        f"{options.workers} workers, {len(packed)} trials of {options.epochs} epochs, "
+        f"{len(packed[0]) / 1000:.1f} kB each, {os.cpu_count()} CPUs"
+    )
+    print(f"{'unpickle':12} {unpickle_rate(packed):8.0f} trials/s")
+    found = {
+        "a file each": measure(write_a_file_each, packed, options.workers, 1),
+        "batches": measure(write_a_batch, packed, options.workers, options.workers),
+    }
+    for name, each in found.items():
+        print(
+            f"{name:12} {each.trials_per_s:8.0f} trials/s, {each.cpu_ms:.2f} ms CPU; at "
+            f"{options.workers}/s: waits {each.wait_p50_s:.2f} s, {each.wait_max_s:.2f} s at most, "
+            f"{each.behind} behind, {each.files} files"
+        )
+    if options.json is not None:
+        options.json.write_text(json.dumps({name: asdict(each) for name, each in found.items()}))
+
+
+if __name__ == "__main__":
+    main()
