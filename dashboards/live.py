@@ -11,7 +11,7 @@ from tempfile import TemporaryDirectory
 from dashboards.report import write_report
 from metakd.analysis.inventory import Inventory
 from metakd.analysis.summarise import summarise, write_summary
-from metakd.results.looks import LOOKS_FILE
+from metakd.results.look_records import LOOKS_FILE
 from metakd.results.mirror import fetch_results
 from metakd.results.object_store import ObjectStore
 from metakd.results.searches import SEARCHES_FILE

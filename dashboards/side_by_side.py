@@ -16,8 +16,8 @@ from dashboards.questions.elements import headline_comparison
 from dashboards.shell import render_page
 from dashboards.svg import interval_bar, reach
 from metakd.analysis.comparison import Comparison, main_comparison
+from metakd.analysis.places import SINGLE
 from metakd.analysis.questions import QUESTIONS
-from metakd.analysis.rows import SINGLE
 from metakd.analysis.settings import SettingResult
 from metakd.analysis.summary import Summary
 from metakd.analysis.wording import at_start, listed

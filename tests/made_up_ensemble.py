@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from made_up_study import MadeUpSearch, MadeUpSegment, MadeUpStudy, Row
 
-from metakd.results.teachers import TeacherScore
+from metakd.results.teacher_scores import TeacherScore
 
 TEACHERS = ("small_net", "medium_net", "large_net")
 ENSEMBLE = "+".join(TEACHERS)

@@ -23,8 +23,8 @@ from metakd.study.scheduler import Scheduler
 from metakd.study.searching import searches_of
 from metakd.study.spec import StudySpec
 from metakd.train.commit import commit, record_failure
+from metakd.train.epochs import Epoch
 from metakd.train.folder import StudyFolder
-from metakd.train.progress import Epoch
 from metakd.train.student import Outcome
 from metakd.train.trial import Trial
 

@@ -13,12 +13,12 @@ from metakd.analysis.next_look import look_at
 from metakd.analysis.questions import QUESTIONS
 from metakd.analysis.schedule import DeclaredSchedule
 from metakd.analysis.statistics.looks import Schedule
-from metakd.results.looks import LookRecord, write_looks
+from metakd.results.look_records import LookRecord, write_looks
 from metakd.results.schema import TRIALS
 from metakd.results.searches import write_searches
 from metakd.results.seeds import SeedStreams, seed_number, stream_key, stream_starts
 from metakd.results.study import StudyRecord
-from metakd.results.teachers import TeacherScore, write_teachers
+from metakd.results.teacher_scores import TeacherScore, write_teachers
 from metakd.results.writer import write_study, write_trial
 
 Row = dict[str, Any]

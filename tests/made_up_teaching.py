@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from made_up_study import MadeUpSearch, MadeUpSegment, MadeUpStudy, Row
 
-from metakd.results.teachers import TeacherScore
+from metakd.results.teacher_scores import TeacherScore
 
 BEFORE = TeacherScore("digits", "big", 10_000, 0.96, 0.95)
 # Points of test accuracy above 88 %, by method.

@@ -3,7 +3,9 @@
 import ast
 import subprocess
 import sys
+from collections import defaultdict
 from functools import cache
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -182,3 +184,71 @@ def test_importing_a_module_loads_nothing_heavier_than_it_needs(
         [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
     )
     assert not absent & set(printed.stdout.split())
+
+
+# A question, a figure, a method and a strategy have one name in each layer; so do check functions
+# and what they check, and the options of two parts of the core.
+SLICES = {"questions", "figures", "distillers", "strategies", "testing"}
+
+
+def test_a_file_name_says_where_it_is() -> None:
+    files = [
+        path
+        for root in (PACKAGE, ROOT / "dashboards")
+        for path in root.rglob("*.py")
+        if path.name not in ("__init__.py", "__main__.py", "config.py")
+        and not SLICES.intersection(path.relative_to(ROOT).parts)
+    ]
+    assert len(files) > 150
+    places = defaultdict(list)
+    for path in files:
+        places[path.name].append(str(path.relative_to(ROOT)))
+    assert {name: found for name, found in places.items() if len(found) > 1} == {}
+
+
+def test_no_modules_import_each_other() -> None:
+    """What is imported later, in a function or for types alone, may point back."""
+    roots = ((PACKAGE, ROOT / "platform"), (ROOT / "dashboards", ROOT))
+    modules = {
+        ".".join(path.relative_to(base).with_suffix("").parts).removesuffix(".__init__"): path
+        for root, base in roots
+        for path in root.rglob("*.py")
+    }
+    graph = {
+        name: {found for found in imported_at_once(path) if found in modules}
+        for name, path in modules.items()
+    }
+    assert sum(map(len, graph.values())) > 500
+    try:
+        tuple(TopologicalSorter(graph).static_order())
+    except CycleError as error:
+        pytest.fail(" -> ".join(error.args[1]))
+
+
+def imported_at_once(path: Path) -> set[str]:
+    """Returns the modules that a module's own import needs."""
+    found: set[str] = set()
+    waiting: list[ast.AST] = [ast.parse(path.read_text())]
+    while waiting:
+        node = waiting.pop()
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            submodules = {f"{node.module}.{alias.name}" for alias in node.names}
+            there = {name for name in submodules if is_module(name)}
+            # A package's own modules import one another before it is whole.
+            found |= there or {node.module}
+        elif isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test):
+            waiting += node.orelse
+        elif not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            waiting += ast.iter_child_nodes(node)
+    return found
+
+
+def is_module(name: str) -> bool:
+    """Whether a dotted name is a file of this project."""
+    place = Path(*name.split("."))
+    return any(
+        (root / place).with_suffix(".py").exists() or (root / place / "__init__.py").exists()
+        for root in (ROOT / "platform", ROOT)
+    )

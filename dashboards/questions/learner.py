@@ -20,9 +20,9 @@ from dashboards.questions.elements import (
 from dashboards.svg import LEFT, RIGHT, WIDTH, PointsScale, interval_bar, reach
 from dashboards.terminal import accuracy, clear_gap, new_table, strategy_cells, wrapped
 from dashboards.theme import styles_in
+from metakd.analysis.places import SINGLE
 from metakd.analysis.questions import QUESTIONS
 from metakd.analysis.questions.learner import COMPANY, PARTS, LearnerAnswer, Part
-from metakd.analysis.rows import SINGLE
 from metakd.analysis.summary import Summary
 from metakd.strategies import label_of
 

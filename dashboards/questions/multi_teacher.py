@@ -19,8 +19,8 @@ from dashboards.svg import interval_bar, reach, swatch
 from dashboards.terminal import new_table, wrapped
 from dashboards.theme import badge_tone, teacher_styles
 from metakd.analysis.comparison import main_comparison
+from metakd.analysis.places import SINGLE
 from metakd.analysis.questions.multi_teacher import Ensemble, SingleTeacher
-from metakd.analysis.rows import SINGLE
 from metakd.analysis.summary import Summary
 
 

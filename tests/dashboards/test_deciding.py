@@ -13,7 +13,7 @@ from dashboards.report import allocation_table, render
 from dashboards.side_by_side import Study, render_comparison, warnings
 from metakd.analysis.summarise import read_summary, summarise, write_summary
 from metakd.analysis.summary import Summary
-from metakd.results.looks import read_looks
+from metakd.results.look_records import read_looks
 
 OPEN, EQUAL, AHEAD, END = "open", "equivalent", "ahead", "at its end"
 STUDIES = {

@@ -38,7 +38,7 @@ from dashboards.report import render
 from dashboards.side_by_side import named, render_comparison
 from metakd.analysis.summarise import summarise, write_summary
 from metakd.analysis.summary import Summary
-from metakd.results.teachers import TeacherScore
+from metakd.results.teacher_scores import TeacherScore
 
 TEACHERS = ("small", "medium", "large")
 

@@ -5,7 +5,7 @@ import sys
 import pytest
 import timm
 
-from metakd.models.catalogue import CATALOGUE
+from metakd.models.architectures import CATALOGUE
 from metakd.models.names import ModelError, require_known_model
 
 

@@ -3,7 +3,7 @@ import pytest
 from metakd.results.schema import SEARCHES
 from metakd.results.searches import SEARCHES_FILE, read_searches, write_searches
 from metakd.results.study import StoreError
-from metakd.results.teachers import TEACHERS_FILE, TeacherScore, read_teachers, write_teachers
+from metakd.results.teacher_scores import TEACHERS_FILE, TeacherScore, read_teachers, write_teachers
 
 LEG = {
     "strategy": "optuna",

@@ -11,7 +11,7 @@ from made_up_run import LIVE, LOOKS, SPEC, MadeUpRun, outcome
 
 from metakd.analysis.summarise import summarise
 from metakd.data.datasets import ImageDataset, open_dataset
-from metakd.results.looks import read_looks
+from metakd.results.look_records import read_looks
 from metakd.results.reader import finished_trials, read_study
 from metakd.results.study import STUDY_FILE
 from metakd.study.blocks import Blocks, seed_costs

@@ -9,7 +9,7 @@ import pytest
 from study_command import TINY, run, signalled
 
 from metakd.analysis.summary import read_summary
-from metakd.results.looks import read_looks
+from metakd.results.look_records import read_looks
 from metakd.results.reader import finished_trials, read_study, read_trials
 from metakd.results.searches import read_searches
 

@@ -10,9 +10,9 @@ import pytest
 from metakd.analysis import summarise
 from metakd.endings import FAULT_FILE
 from metakd.study import cluster, execute, main, run
+from metakd.study.allotment import Node
 from metakd.study.announce import Failure
 from metakd.study.cluster import Cluster
-from metakd.study.resources import Node
 from metakd.study.spec import StudySpec
 
 STUDY = StudySpec(name="s", scales=(0.3,), augmentations=("none",), seeds=1, epochs=1)

@@ -14,7 +14,7 @@ from metakd.core.evaluation import Evaluation
 from metakd.core.training import EpochRecord, Recipe
 from metakd.study.cluster import Cluster
 from metakd.study.metrics import StudyGauges, TrialGauges
-from metakd.train.progress import Epoch
+from metakd.train.epochs import Epoch
 from metakd.train.sampling import Sampling
 from metakd.train.trial import DataSpec, Trial
 

@@ -14,12 +14,12 @@ from study_command import free_port
 from metakd.data.datasets import open_dataset
 from metakd.results.reader import finished_trials, read_steps
 from metakd.study import tuning
+from metakd.study.allotment import at_once
 from metakd.study.cases import Job
 from metakd.study.cluster import connect, present_nodes
 from metakd.study.curves import Curves
 from metakd.study.options import BankPolicy
 from metakd.study.plan import make_plan
-from metakd.study.resources import at_once
 from metakd.study.spec import StudySpec
 from metakd.study.storage import StorageError, require_shared
 from metakd.study.trainable import RunContext

@@ -24,10 +24,10 @@ from metakd.results.compaction import compact
 from metakd.results.reader import packed_trials, read_steps
 from metakd.train.answers import Teacher, Teachers
 from metakd.train.commit import commit
+from metakd.train.epochs import Progress
 from metakd.train.folder import StudyFolder
 from metakd.train.in_flight import InFlight
 from metakd.train.inputs import HeldOut, ShuffledBatches
-from metakd.train.progress import Progress
 from metakd.train.samples import Samples, open_samples
 from metakd.train.sampling import training_views
 from metakd.train.student import Bank, Outcome, run_trial, training_batches

@@ -8,13 +8,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from metakd.analysis.rows import FACTORS
+from metakd.analysis.places import FACTORS
 from metakd.analysis.statistics.intervals import Matrix
 from metakd.analysis.statistics.strata import Strata
 from metakd.analysis.table import StudyTable
 from metakd.analysis.teachers import own_accuracy
 from metakd.analysis.wording import scale_in_words
-from metakd.results.teachers import TeacherScore
+from metakd.results.teacher_scores import TeacherScore
 
 NO_SETTING = -1
 

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from metakd.analysis.grid import Grid
+from metakd.analysis.places import COSTS
 from metakd.analysis.reached import (
     ROUNDING,
     Reached,
@@ -17,7 +18,6 @@ from metakd.analysis.reached import (
     reached_by_strategy,
     total_ratio,
 )
-from metakd.analysis.rows import COSTS
 from metakd.analysis.statistics.claims import claim, holm, mean_p_value
 from metakd.analysis.statistics.intervals import Interval, Matrix, crossed_interval
 from metakd.analysis.statistics.looks import ROUNDING_PP

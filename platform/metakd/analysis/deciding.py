@@ -18,7 +18,7 @@ from metakd.analysis.statistics.strata import (
     mean_interval,
 )
 from metakd.analysis.table import StudyTable
-from metakd.results.looks import LookRecord
+from metakd.results.look_records import LookRecord
 
 POWER = 0.8
 MARGINS = (0.5, 1.0, 1.5, 2.0)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from metakd.analysis.rows import DONE, NO_RUN, STOPPED, Cell, Row
+from metakd.analysis.places import DONE, NO_RUN, STOPPED, Cell, Row
 from metakd.analysis.table import StudyTable
 
 SHOWN_FAILURES = 50

@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from metakd.analysis.rows import DONE, STOPPED, Row
+from metakd.analysis.places import DONE, STOPPED, Row
 
 GIT_COMMIT = "git commit"
 COLUMNS = ("status", "ended", "versions_json", "git_commit")

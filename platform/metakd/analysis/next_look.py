@@ -10,17 +10,17 @@ from pathlib import Path
 import numpy as np
 
 from metakd.analysis.deciding import Primary
+from metakd.analysis.places import DONE, STOPPED
 from metakd.analysis.questions.analysis import question_name, question_of, results_of
-from metakd.analysis.rows import DONE, STOPPED
 from metakd.analysis.schedule import DeclaredSchedule, group_of_setting, groups_of
 from metakd.analysis.statistics.looks import OPEN, decision
 from metakd.analysis.statistics.planning import next_counts
 from metakd.analysis.statistics.strata import GroupMeans, Strata, group_means, method_in_words
 from metakd.analysis.table import StudyTable, read_table
-from metakd.results.looks import LookRecord
+from metakd.results.look_records import LookRecord
 from metakd.results.reader import read_study
 from metakd.results.study import StoreError, StudyRecord
-from metakd.results.teachers import read_teachers
+from metakd.results.teacher_scores import read_teachers
 
 
 def look_at(out: Path, looks: Sequence[LookRecord], wall_s: float) -> LookRecord:

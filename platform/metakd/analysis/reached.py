@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from metakd.analysis.grid import Grid
-from metakd.analysis.rows import COSTS, SINGLE
+from metakd.analysis.places import COSTS, SINGLE
 from metakd.analysis.statistics.intervals import Matrix
 from metakd.analysis.strategy_runs import StrategyRuns
 from metakd.analysis.table import StudyTable

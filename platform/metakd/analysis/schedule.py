@@ -12,7 +12,7 @@ from metakd.analysis.statistics.looks import Schedule
 from metakd.analysis.statistics.planning import Groups
 from metakd.analysis.statistics.strata import GroupMeans
 from metakd.analysis.table import StudyTable
-from metakd.results.looks import LookRecord
+from metakd.results.look_records import LookRecord
 from metakd.results.study import StoreError, StudyRecord
 
 

@@ -9,13 +9,13 @@ from numpy.typing import NDArray
 
 from metakd.analysis.comparison import LEARNED_AND_GRID, Pair, accuracy_verdict, minus_pp
 from metakd.analysis.grid import Grid
+from metakd.analysis.places import COSTS
 from metakd.analysis.reached import (
     Reached,
     cost_in_plain_runs,
     median,
     reached_by_strategy,
 )
-from metakd.analysis.rows import COSTS
 from metakd.analysis.statistics.claims import claim, corrected_for, holm, paired_p_value
 from metakd.analysis.statistics.intervals import Interval, Matrix, paired_interval
 from metakd.analysis.table import StudyTable

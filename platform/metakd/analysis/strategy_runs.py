@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from metakd.analysis.rows import COSTS, DONE, FAILED, NO_RUN, Cell, Places, Row
+from metakd.analysis.places import COSTS, DONE, FAILED, NO_RUN, Cell, Places, Row
 from metakd.analysis.statistics.intervals import Matrix
 from metakd.analysis.statistics.selection import UNKNOWN, picked
 from metakd.results.study import StoreError

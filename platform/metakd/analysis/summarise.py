@@ -47,10 +47,10 @@ from metakd.analysis.summary import (
     write_summary,
 )
 from metakd.analysis.table import StudyTable, read_table
-from metakd.results.looks import read_looks
+from metakd.results.look_records import read_looks
 from metakd.results.reader import read_study
 from metakd.results.study import StudyRecord
-from metakd.results.teachers import read_teachers
+from metakd.results.teacher_scores import read_teachers
 
 __all__ = ["read_summary", "summarise", "write_summary"]
 

@@ -13,8 +13,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from metakd.analysis.places import FACTORS, NO_RUN, Places, Row
 from metakd.analysis.questions import QUESTIONS
-from metakd.analysis.rows import FACTORS, NO_RUN, Places, Row
 from metakd.analysis.statistics.strata import Strata
 from metakd.analysis.strategy_runs import MEASURED, StrategyRuns, arrange_runs
 from metakd.results.reader import read_trials

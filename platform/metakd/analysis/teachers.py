@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
-from metakd.results.teachers import TeacherScore, numbered
+from metakd.results.teacher_scores import TeacherScore, numbered
 
 BETWEEN = "+"
 

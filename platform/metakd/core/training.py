@@ -12,7 +12,7 @@ import torch.distributed as dist
 from torch import Tensor, nn
 
 from metakd.core.batches import Batch, MetaBatches, TrainingBatches, Upcoming
-from metakd.core.distillers.base import Distiller, TeacherWeights
+from metakd.core.distillers.distiller import Distiller, TeacherWeights
 from metakd.core.lookahead import TakenStep, bare
 from metakd.core.lookahead.look_aheads import MetaStep
 from metakd.core.losses import Losses, at_least_float32

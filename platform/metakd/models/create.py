@@ -3,7 +3,7 @@
 import torch
 from torch import nn
 
-from metakd.models.catalogue import CATALOGUE
+from metakd.models.architectures import CATALOGUE
 from metakd.models.names import (
     TIMM_PREFIX,
     ImageShape,

@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 
 from metakd.errors import UserError
 from metakd.home import expanded
-from metakd.models.catalogue import CATALOGUE
+from metakd.models.architectures import CATALOGUE
 
 MODEL_NAMES = tuple(CATALOGUE)
 TIMM_PREFIX = "timm:"

@@ -11,7 +11,7 @@ import timm
 from timm.models import register_model
 from torch import nn
 
-from metakd.models.catalogue import CATALOGUE
+from metakd.models.architectures import CATALOGUE
 from metakd.models.classifier import Classifier
 
 SMALL_IMAGE_SIDE = 64

@@ -9,12 +9,12 @@ from pathlib import Path, PurePath
 
 from metakd.results.compaction import Compaction
 from metakd.results.files import COMPACTED, list_files
-from metakd.results.looks import LOOKS_FILE
+from metakd.results.look_records import LOOKS_FILE
 from metakd.results.object_store import ObjectStore
 from metakd.results.reader import packed_trials
 from metakd.results.searches import SEARCHES_FILE
 from metakd.results.study import OWN_NAMES, STUDY_FILE, StoreError, check_own
-from metakd.results.teachers import TEACHERS_FILE
+from metakd.results.teacher_scores import TEACHERS_FILE
 
 FOLDERS = ("trials", "steps", "failed")
 OF_THE_STUDY = (SEARCHES_FILE, TEACHERS_FILE, LOOKS_FILE)

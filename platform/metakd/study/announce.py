@@ -31,7 +31,7 @@ from metakd.train.trial import TeacherSpec
 if TYPE_CHECKING:
     from metakd.analysis.statistics.looks import Schedule
     from metakd.analysis.summary import Summary
-    from metakd.results.looks import LookRecord
+    from metakd.results.look_records import LookRecord
     from metakd.results.object_store import ObjectStore
 
 SHOWN_FAILURES = 3

@@ -17,7 +17,7 @@ from metakd.analysis.next_look import look_at
 from metakd.analysis.schedule import DeclaredSchedule, interval_of_look
 from metakd.analysis.statistics.looks import Schedule
 from metakd.analysis.wording import counted, spanned
-from metakd.results.looks import LOOKS_FILE, LookRecord, read_looks, write_looks
+from metakd.results.look_records import LOOKS_FILE, LookRecord, read_looks, write_looks
 from metakd.results.mirror import fetch_results
 from metakd.results.reader import finished_trials
 from metakd.results.seeds import seed_number

@@ -14,9 +14,9 @@ from urllib.request import urlopen
 import ray
 
 from metakd.signals import kept_handlers
+from metakd.study.allotment import Node
 from metakd.study.cluster_address import PROBE_TIMEOUT_S, ClusterError, address_of, is_named
 from metakd.study.local_cluster import first_line, start_local
-from metakd.study.resources import Node
 
 
 @dataclass(frozen=True)

@@ -23,6 +23,7 @@ from metakd.results.mirror import check_store, fetch_results, push_compaction, p
 from metakd.results.reader import finished_trials, read_study
 from metakd.results.study import STUDY_FILE, StudyRecord, check_out
 from metakd.signals import StoppedBySignal
+from metakd.study.allotment import Node, allot
 from metakd.study.announce import (
     Failure,
     announce_decision,
@@ -43,7 +44,6 @@ from metakd.study.options import RunOptions
 from metakd.study.plan import Plan, make_plan
 from metakd.study.progress import duration
 from metakd.study.record import record_searches, record_study
-from metakd.study.resources import Node, allot
 from metakd.study.scheduler import Scheduler
 from metakd.study.searching import Searching, searches_of
 from metakd.study.spec import StudySpec

@@ -2,7 +2,7 @@
 
 from ray.util.metrics import Gauge
 
-from metakd.train.progress import Epoch
+from metakd.train.epochs import Epoch
 from metakd.train.trial import Trial
 
 

@@ -11,7 +11,8 @@ from rich.console import Console
 from metakd.errors import UserError
 from metakd.memory import MemoryRanOutError
 from metakd.models.outline import parameters_of
-from metakd.results.teachers import TEACHERS_FILE, TeacherScore, write_teachers
+from metakd.results.teacher_scores import TEACHERS_FILE, TeacherScore, write_teachers
+from metakd.study.allotment import Allotment, allot, allot_teachers, begun_at_once
 from metakd.study.announce import Failure
 from metakd.study.cases import Job
 from metakd.study.cluster import Cluster, asks_for_token, present_nodes
@@ -23,7 +24,6 @@ from metakd.study.plan import Plan
 from metakd.study.preparation import PreparationJob, TeacherJob, preparation_of, teacher_job_id
 from metakd.study.progress import StageProgress, TrialProgress
 from metakd.study.record import git_commit, record_searches
-from metakd.study.resources import Allotment, allot, allot_teachers, begun_at_once
 from metakd.study.scheduler import AnyJob, Scheduler
 from metakd.study.storage import require_shared
 from metakd.study.trainable import RunContext

@@ -18,9 +18,9 @@ from metakd.study.preparation import PreparationJob, carry_out
 from metakd.study.scheduler import AnyJob
 from metakd.train.commit import commit
 from metakd.train.content import from_json
+from metakd.train.epochs import Epoch
 from metakd.train.folder import StudyFolder
 from metakd.train.in_flight import SAVE_INTERVAL_S
-from metakd.train.progress import Epoch
 from metakd.train.resources import Resources
 from metakd.train.student import run_trial
 from metakd.train.trial import Trial

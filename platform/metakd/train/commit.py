@@ -13,9 +13,9 @@ from typing import Any
 from metakd.core.evaluation import Evaluation
 from metakd.results.mirror import push_trial
 from metakd.results.writer import write_failure, write_trial
+from metakd.train.epochs import Epoch
 from metakd.train.folder import StudyFolder
 from metakd.train.in_flight import InFlight
-from metakd.train.progress import Epoch
 from metakd.train.student import Outcome
 from metakd.train.trial import Trial, teachers_name
 

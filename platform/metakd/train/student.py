@@ -13,10 +13,10 @@ from metakd.core.training import Training
 from metakd.data.bank import open_answers, open_views
 from metakd.data.counter_random import derive_seed
 from metakd.train.answers import FEATURES, LOGITS, Teacher, Teachers
+from metakd.train.epochs import Epoch, Progress
 from metakd.train.folder import StudyFolder
 from metakd.train.in_flight import SAVE_INTERVAL_S, InFlight
 from metakd.train.inputs import HeldOutMetaBatches, ShuffledBatches
-from metakd.train.progress import Epoch, Progress
 from metakd.train.samples import Samples, open_samples
 from metakd.train.sampling import training_views
 from metakd.train.teacher import open_module, open_teacher, open_teacher_with_features

@@ -19,9 +19,9 @@ import ray.train.torch
 from ray.util.placement_group import get_current_placement_group
 
 from metakd.train.commit import commit
+from metakd.train.epochs import Epoch
 from metakd.train.failure_report import reason_of
 from metakd.train.folder import StudyFolder
-from metakd.train.progress import Epoch
 from metakd.train.resources import Resources
 from metakd.train.share import Share
 from metakd.train.student import Bank, run_trial

@@ -5,7 +5,7 @@ from metakd.analysis.figures.degradations import DegradationCurve, degradation_c
 from metakd.analysis.grid import choose
 from metakd.analysis.statistics.intervals import paired_interval
 from metakd.analysis.table import make_table
-from metakd.results.teachers import TeacherScore
+from metakd.results.teacher_scores import TeacherScore
 
 
 def curves_of(study):

@@ -6,7 +6,7 @@ from verdict_words import answered, said
 
 from metakd.analysis.questions.gap import BADGES, HEADLINES, MENDED_BADGES, MENDING
 from metakd.results.study import StoreError
-from metakd.results.teachers import TeacherScore
+from metakd.results.teacher_scores import TeacherScore
 
 TEACHERS = ("t0", "t1", "t2", "t3")
 AUGMENTATIONS = ("none", "some", "strong")

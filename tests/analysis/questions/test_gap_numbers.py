@@ -9,7 +9,7 @@ from metakd.analysis.questions.gap_numbers import best_before_last, drop, level_
 from metakd.analysis.statistics.claims import crossed_p_value
 from metakd.analysis.statistics.intervals import crossed_interval
 from metakd.analysis.table import make_table
-from metakd.results.teachers import TeacherScore
+from metakd.results.teacher_scores import TeacherScore
 
 TEACHERS = ("t0", "t1", "t2", "t3")
 SIMULATIONS = 300

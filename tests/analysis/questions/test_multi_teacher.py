@@ -18,7 +18,7 @@ from metakd.analysis.statistics.claims import holm
 from metakd.analysis.statistics.intervals import LEVEL
 from metakd.analysis.table import make_table
 from metakd.analysis.teachers import member_labels, members
-from metakd.results.teachers import TeacherScore
+from metakd.results.teacher_scores import TeacherScore
 
 MMKD = Pair("mmkd", "mean_losses")
 

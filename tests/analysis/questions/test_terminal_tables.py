@@ -9,7 +9,7 @@ from rich.console import Console
 
 from dashboards.questions import tables
 from metakd.analysis.summarise import read_summary, summarise, write_summary
-from metakd.results.teachers import TeacherScore
+from metakd.results.teacher_scores import TeacherScore
 
 NAMES = ("a_teacher", "a_teacher_of_some_size", "[red]another[/red]", "t3", "t4", "t5")
 SCORES = tuple(TeacherScore("digits", name, 10, 0.9 + n / 100, 0.9) for n, name in enumerate(NAMES))

@@ -11,7 +11,7 @@ from metakd.core.distillers import CrossEntropyConfig
 from metakd.data.datasets import open_dataset
 from metakd.models.outline import parameters_of
 from metakd.results.reader import read_trials
-from metakd.results.teachers import TeacherScore, read_teachers, write_teachers
+from metakd.results.teacher_scores import TeacherScore, read_teachers, write_teachers
 from metakd.study.cases import Job
 from metakd.study.curves import Curves
 from metakd.study.options import BankPolicy

@@ -18,6 +18,7 @@ from metakd.analysis.figures.logged_steps import (
     thinned,
 )
 from metakd.analysis.grid import Grid
+from metakd.analysis.places import COSTS, Cell, Row
 from metakd.analysis.reached import (
     Reached,
     cost_in_plain_runs,
@@ -27,7 +28,6 @@ from metakd.analysis.reached import (
     reached_by_strategy,
     shared_pairs,
 )
-from metakd.analysis.rows import COSTS, Cell, Row
 from metakd.analysis.statistics.intervals import Matrix
 from metakd.analysis.strategy_runs import StrategyRuns
 from metakd.analysis.table import StudyTable

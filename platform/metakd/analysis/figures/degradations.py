@@ -8,7 +8,7 @@ from metakd.analysis.grid import Grid
 from metakd.analysis.reached import reached_by_strategy
 from metakd.analysis.statistics.intervals import Matrix, accuracy_band
 from metakd.analysis.table import StudyTable
-from metakd.results.teachers import TeacherScore
+from metakd.results.teacher_scores import TeacherScore
 
 ALONG = ("augmentation", "teacher")
 

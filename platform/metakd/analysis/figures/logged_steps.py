@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from metakd.analysis.rows import Row
+from metakd.analysis.places import Row
 from metakd.results.reader import read_steps
 
 POINTS = 200

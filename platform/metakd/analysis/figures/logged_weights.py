@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from metakd.analysis.figures.logged_steps import read_columns
-from metakd.analysis.rows import Row
+from metakd.analysis.places import Row
 from metakd.analysis.statistics.intervals import Matrix
 
 # What is weighed, and groups of samples; classes follow the three that are always there.

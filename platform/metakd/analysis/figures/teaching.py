@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from metakd.analysis.figures.logged_steps import epoch_ends, read_logged_steps, thinned
-from metakd.analysis.rows import NO_RUN, Row
+from metakd.analysis.places import NO_RUN, Row
 from metakd.analysis.statistics.claims import claim, holm, mean_p_value
 from metakd.analysis.statistics.intervals import Interval, Matrix, mean_over_seeds, none_for_nan
 from metakd.analysis.statistics.strata import Strata, mean_interval

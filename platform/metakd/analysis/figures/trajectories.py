@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from metakd.analysis.figures.logged_steps import epoch_ends, read_logged_steps, thinned
-from metakd.analysis.rows import NO_RUN
+from metakd.analysis.places import NO_RUN
 from metakd.analysis.table import StudyTable
 
 SIDES = ("tau_s", "tau_t")

@@ -22,7 +22,7 @@ from metakd.analysis.figures.logged_weights import (
     last_epochs,
     read_weights,
 )
-from metakd.analysis.rows import NO_RUN
+from metakd.analysis.places import NO_RUN
 from metakd.analysis.statistics.claims import claim, holm, mean_p_value
 from metakd.analysis.statistics.intervals import Interval, Matrix, mean_over_seeds, none_for_nan
 from metakd.analysis.statistics.strata import Strata, mean_interval

@@ -14,7 +14,7 @@ from metakd.analysis.reached import Reached, reached_by_strategy
 from metakd.analysis.sentences import Answer, Evidence, Verdict
 from metakd.analysis.table import StudyTable
 from metakd.results.study import StoreError, StudyRecord
-from metakd.results.teachers import TeacherScore
+from metakd.results.teacher_scores import TeacherScore
 from metakd.strategies import label_of
 
 

@@ -7,6 +7,7 @@ import numpy as np
 from metakd.analysis.comparison import Baseline, Comparison, Pair, against, no_data
 from metakd.analysis.deciding import Primary
 from metakd.analysis.grid import Grid
+from metakd.analysis.places import COSTS
 from metakd.analysis.questions.analysis import Analysis, Results, difference
 from metakd.analysis.reached import (
     Reached,
@@ -15,7 +16,6 @@ from metakd.analysis.reached import (
     plain_cost,
     reached_by_strategy,
 )
-from metakd.analysis.rows import COSTS
 from metakd.analysis.sentences import (
     BADGES,
     Answer,

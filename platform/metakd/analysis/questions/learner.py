@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from metakd.analysis.comparison import Baseline, Comparison, main_comparison, minus_pp
+from metakd.analysis.places import SINGLE
 from metakd.analysis.questions import QUESTIONS
 from metakd.analysis.questions.analysis import Analysis
 from metakd.analysis.reached import Reached
-from metakd.analysis.rows import SINGLE
 from metakd.analysis.sentences import (
     BADGES,
     Answer,

@@ -13,7 +13,7 @@ from metakd.analysis.statistics.intervals import Interval, Matrix
 from metakd.analysis.statistics.strata import mean_interval
 from metakd.analysis.table import StudyTable
 from metakd.analysis.wording import signed_pp
-from metakd.results.teachers import TeacherScore
+from metakd.results.teacher_scores import TeacherScore
 
 # Strategies that differ in one part alone: with it, and without it.
 PARTS = (

@@ -6,17 +6,17 @@ from dataclasses import dataclass
 import numpy as np
 
 from metakd.analysis.comparison import mean_or_none, paired_differences_pp, runs_charged
+from metakd.analysis.places import NO_RUN, SINGLE
 from metakd.analysis.questions.analysis import Results
 from metakd.analysis.questions.learner import LearnerAnalysis, LearnerAnswer, parts
 from metakd.analysis.reached import Reached
-from metakd.analysis.rows import NO_RUN, SINGLE
 from metakd.analysis.statistics.claims import corrected_for
 from metakd.analysis.statistics.intervals import Interval, Matrix
 from metakd.analysis.statistics.strata import mean_interval
 from metakd.analysis.strategy_runs import StrategyRuns
 from metakd.analysis.table import StudyTable
 from metakd.analysis.teachers import member_labels, members, own_accuracy
-from metakd.results.teachers import TeacherScore
+from metakd.results.teacher_scores import TeacherScore
 
 # Strategies that differ in one part alone: with it, and without it.
 PARTS = (

@@ -12,8 +12,8 @@ from metakd.analysis.comparison import Pair, accuracy_verdict, paired_difference
 from metakd.analysis.deciding import Primary, PrimaryComparison
 from metakd.analysis.figures.transfer import mean_loss_pp
 from metakd.analysis.grid import Grid
+from metakd.analysis.places import FACTORS
 from metakd.analysis.questions.analysis import Analysis, Findings, Results
-from metakd.analysis.rows import FACTORS
 from metakd.analysis.sentences import (
     BADGES,
     Answer,

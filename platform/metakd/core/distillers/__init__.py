@@ -23,9 +23,9 @@ metadistil     a teacher that learns to teach (arXiv 2106.04570)             Met
 ``metakd.testing.check_distiller`` says whether a further one keeps to the interface.
 """
 
-from metakd.core.distillers.base import Distiller, DistillerConfig
 from metakd.core.distillers.ce import CrossEntropyConfig
 from metakd.core.distillers.ctkd import CTKDConfig
+from metakd.core.distillers.distiller import Distiller, DistillerConfig
 from metakd.core.distillers.dkd import DKDConfig
 from metakd.core.distillers.kd import KDConfig, ScaleFreeKDConfig
 from metakd.core.distillers.kd_schedule import KDScheduleConfig, scheduled

@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from metakd.core.batches import Batch
-from metakd.core.distillers.base import Distiller, DistillerConfig
+from metakd.core.distillers.distiller import Distiller, DistillerConfig
 from metakd.core.losses import Losses
 
 

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from metakd.core.batches import Batch
-from metakd.core.distillers.base import Distiller, DistillerConfig
+from metakd.core.distillers.distiller import Distiller, DistillerConfig
 from metakd.core.distillers.fields import require_at_least_0, require_share, require_temperature
 from metakd.core.distillers.rise import progress_of_rise
 from metakd.core.losses import Losses, at_least_float32, decoupled_loss, distillation_loss

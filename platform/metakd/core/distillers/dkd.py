@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from metakd.core.batches import Batch
-from metakd.core.distillers.base import Distiller, DistillerConfig
+from metakd.core.distillers.distiller import Distiller, DistillerConfig
 from metakd.core.distillers.fields import require_at_least_0, require_temperature
 from metakd.core.distillers.rise import progress_of_rise
 from metakd.core.losses import Losses, decoupled_loss

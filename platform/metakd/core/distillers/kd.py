@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from metakd.core.batches import Batch
-from metakd.core.distillers.base import Distiller, DistillerConfig
+from metakd.core.distillers.distiller import Distiller, DistillerConfig
 from metakd.core.distillers.fields import require_share, require_temperature
 from metakd.core.losses import Losses, Scale, distillation_loss
 from metakd.core.ranks import ranks_of

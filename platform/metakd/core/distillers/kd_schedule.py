@@ -8,7 +8,7 @@ from typing import ClassVar
 from torch import Tensor
 
 from metakd.core.batches import Batch
-from metakd.core.distillers.base import Distiller, DistillerConfig
+from metakd.core.distillers.distiller import Distiller, DistillerConfig
 from metakd.core.distillers.fields import require_share, require_temperature
 from metakd.core.distillers.kd import KDConfig
 from metakd.core.losses import Losses, distillation_loss

@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor, where
 
 from metakd.core.batches import Batch
-from metakd.core.distillers.base import Distiller, DistillerConfig
+from metakd.core.distillers.distiller import Distiller, DistillerConfig
 from metakd.core.distillers.fields import require_at_least_0, require_temperature
 from metakd.core.losses import Losses, require_same_classes, tempered_divergence
 

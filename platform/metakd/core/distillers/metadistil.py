@@ -23,7 +23,7 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from metakd.core.batches import Batch, changed
-from metakd.core.distillers.base import DistillerConfig, LookingAhead
+from metakd.core.distillers.distiller import DistillerConfig, LookingAhead
 from metakd.core.distillers.fields import require_at_least_0, require_share, require_temperature
 from metakd.core.distillers.rise import EPOCHS_OF_RECIPE
 from metakd.core.live_teacher import LiveTeacher, TeacherAlgorithm

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from metakd.core.batches import Batch
-from metakd.core.distillers.base import DistillerConfig, LookingAhead
+from metakd.core.distillers.distiller import DistillerConfig, LookingAhead
 from metakd.core.lookahead import TakenStep
 from metakd.core.lookahead.look_aheads import MetaStep
 from metakd.core.losses import Losses

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from metakd.core.batches import Batch
-from metakd.core.distillers.base import LookingAhead
+from metakd.core.distillers.distiller import LookingAhead
 from metakd.core.distillers.several import (
     SeveralTeachers,
     SeveralTeachersConfig,

@@ -21,7 +21,7 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from metakd.core.batches import Batch
-from metakd.core.distillers.base import Distiller, DistillerConfig, TeacherWeights
+from metakd.core.distillers.distiller import Distiller, DistillerConfig, TeacherWeights
 from metakd.core.distillers.fields import (
     require_at_least_0,
     require_share,

@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from metakd.study.allotment import Node, allot, allot_teachers, at_once, begun_at_once
 from metakd.study.options import ResourceError, Wanted
-from metakd.study.resources import Node, allot, allot_teachers, at_once, begun_at_once
 from metakd.train.resources import Resources
 
 LAPTOP, GPU_BOX = Node(2, 0), Node(32, 4)

@@ -7,7 +7,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from metakd.core.distillers.base import TeacherWeights
+from metakd.core.distillers.distiller import TeacherWeights
 from metakd.core.evaluation import Evaluation
 from metakd.core.training import EpochRecord
 
