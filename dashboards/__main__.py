@@ -7,6 +7,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from metakd import __version__
 from metakd.endings import Ending
 
 if TYPE_CHECKING:
@@ -75,6 +76,7 @@ def _parser() -> argparse.ArgumentParser:
         prog="python -m dashboards",
         description="Renders the HTML report of a study: one file that opens offline.",
     )
+    parser.add_argument("--version", action="version", version=f"metakd {__version__}")
     parser.add_argument(
         "out", metavar="OUT", help="the study's results folder, or their place in an object store"
     )

@@ -66,7 +66,9 @@ def imports(path: Path) -> set[str]:
             found |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
             assert node.level == 0, f"{path}: imports are absolute here"
-            found.add(node.module or "")
+            names = {alias.name for alias in node.names} - {"__version__"}
+            at_top = node.module == "metakd"
+            found |= {f"metakd.{name}" for name in names} if at_top else {node.module or ""}
     return found
 
 

@@ -1,1 +1,3 @@
 """metakd: search for the distillation temperature, or learn it? Evidence from paired studies."""
+
+__version__ = "0.1.0"

@@ -10,6 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn, get_args
 
+from metakd import __version__
 from metakd.core.recipe import Match
 from metakd.data.catalogue import RECIPES, SOURCES, AnswerType, DatasetOptions, Validation
 from metakd.errors import UNPRINTABLE, one_line
@@ -235,6 +236,7 @@ def study_parser(defaults: StudySpec) -> _Parser:
         argument_default=argparse.SUPPRESS,
         allow_abbrev=False,
     )
+    parser.add_argument("--version", action="version", version=f"metakd {__version__}")
 
     group = parser.add_argument_group("the question")
     group.add_argument(
