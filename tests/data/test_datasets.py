@@ -192,7 +192,7 @@ def test_a_changed_file_is_decoded_again(tmp_path: Path) -> None:
             [0, 1],
             ("img", "label"),
             None,
-            r"one shape.*\(4, 6\) in row 0 and .* \(5, 5\) in row 1",
+            r"one shape.*\(4, 6\) in row 0 and .* \(5, 5\) in row 1.*parquet:PATH,size=4, say",
         ),
         ([], [], ("img", "label"), None, "no rows"),
     ],
@@ -209,6 +209,57 @@ def test_what_is_wrong_with_a_file_is_said(
     with pytest.raises(DatasetError, match=message) as caught:
         open_dataset(f"parquet:{tmp_path / 'bad.parquet'}", tmp_path / "cache")
     assert "bad.parquet" in str(caught.value)
+
+
+def test_pictures_of_different_sizes_become_squares_of_one(tmp_path: Path) -> None:
+    """The centre square, in every mode of colour: also of images of more than 8 bits."""
+    # Resizing looks a little beyond the square, as where a picture is resized first, then cropped.
+    wide = np.full((8, 40, 3), (250, 0, 0), np.uint8)
+    wide[:, 10:30] = (0, 100, 0)
+    tall = np.full((40, 10), 200, np.uint8)
+    tall[8:32] = 60
+    same = pictures(1, shape=(4, 4, 3))[0]
+    deep = np.full((24, 6), 1000, np.uint16)
+    deep[4:20] = 3000
+    write_parquet(tmp_path / "mixed.parquet", [wide, tall, same, deep], [0, 1, 0, 1])
+    mixed = open_dataset(f"parquet:{tmp_path / 'mixed.parquet'},size=4", tmp_path / "cache")
+    assert mixed.image_shape == (3, 4, 4)
+    assert mixed.name == "parquet:mixed"
+    assert np.array_equal(mixed.images[0], np.broadcast_to([[[0]], [[100]], [[0]]], (3, 4, 4)))
+    assert np.all(mixed.images[1] == 60)
+    assert np.array_equal(mixed.images[2], same.transpose(2, 0, 1))
+    assert np.all(mixed.images[3] == 255), "the highest of its range, 1000 to 3000"
+    notes = " ".join(mixed.notes)
+    assert "3 of 4 images had another shape" in notes
+    assert "became 4×4" in notes
+    larger = open_dataset(f"parquet:{tmp_path / 'mixed.parquet'},size=5", tmp_path / "cache")
+    assert larger.image_shape == (3, 5, 5)
+    assert larger.fingerprint != mixed.fingerprint
+
+
+def test_a_size_is_no_part_of_a_file_that_is_there(tmp_path: Path) -> None:
+    write_parquet(tmp_path / "a,size=2.parquet", pictures(2), [0, 1])
+    write_parquet(tmp_path / "b,size=3", pictures(2), [0, 1])
+    for name, shape in (
+        ("a,size=2.parquet", (3, 4, 6)),
+        ("b,size=3", (3, 4, 6)),
+    ):
+        opened = open_dataset(f"parquet:{tmp_path / name}", tmp_path / "cache")
+        assert opened.image_shape == shape
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (",size=0", "size must be at least 1, got 0"),
+        (",size=big", "size must be a whole number, got 'big'"),
+        (",side=4", "no option 'side=4', its options are: size=NUMBER"),
+    ],
+)
+def test_a_size_must_make_sense(tmp_path: Path, words: str, message: str) -> None:
+    write_parquet(tmp_path / "a.parquet", pictures(2), [0, 1])
+    with pytest.raises(DatasetError, match=message):
+        open_dataset(f"parquet:{tmp_path / 'a.parquet'}{words}", tmp_path / "cache")
 
 
 def test_files_must_agree(tmp_path: Path) -> None:

@@ -245,7 +245,7 @@ def study_parser(defaults: StudySpec) -> _Parser:
         dest="datasets",
         nargs="+",
         metavar="NAME",
-        help=f"of {', '.join(SOURCES)}; parquet:PATH, imagefolder:PATH; "
+        help=f"of {', '.join(SOURCES)}; parquet:PATH, imagefolder:PATH, either with ,size=N; "
         f"{_shown(defaults.datasets)}",
     )
     group.add_argument(

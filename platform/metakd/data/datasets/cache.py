@@ -44,7 +44,8 @@ def open_dataset(name: str, cache_dir: Path, options: DatasetOptions = DEFAULTS)
     Args:
         name: "digits", "cifar10", "cifar100", "fashion_mnist"; "synthetic", or with options
             "synthetic:samples=50000,classes=10,size=32,channels=3,seed=0"; "parquet:PATH" with a
-            file, a folder or a glob; "imagefolder:PATH" or "imagefolder:PATH,size=224".
+            file, a folder or a glob, or "parquet:PATH,size=64"; "imagefolder:PATH" or
+            "imagefolder:PATH,size=224".
         cache_dir: Where datasets are kept; safe to share between processes.
         options: How to read it.
 

@@ -14,14 +14,20 @@ from numpy.typing import NDArray
 from metakd.data.catalogue import DatasetError, DatasetOptions
 from metakd.data.datasets.class_labels import number_classes
 from metakd.data.datasets.files_below import files_below
-from metakd.data.datasets.named_options import absolute_path
+from metakd.data.datasets.named_options import absolute_path, read_numbers, split_options
 from metakd.data.datasets.parquet_file import (
     DecodedFile,
     LabelledFile,
     decode_images,
     open_labels,
 )
-from metakd.data.datasets.pictures import ValueRange, eight_bits, range_in_words, range_of
+from metakd.data.datasets.pictures import (
+    ValueRange,
+    eight_bits,
+    range_in_words,
+    range_of,
+    squared,
+)
 from metakd.data.datasets.source import Decoded, DecodedSource
 from metakd.data.datasets.split_files import splits_of_files
 from metakd.data.datasets.split_names import (
@@ -54,17 +60,21 @@ def parquet_source(argument: str, options: DatasetOptions) -> DecodedSource:
     ``split_files`` says which of them are the official test set.
 
     Args:
-        argument: The file, folder or glob.
+        argument: The file, folder or glob; with ",size=S" behind it images of different shapes
+            become squares of S pixels.
         options: Names the columns, and says what to do about corrupt images.
 
     Raises:
         DatasetError: If there are no such files, or their splits are not clear.
     """
-    found = _find_files(argument)
+    path, side = _path_and_side(argument)
+    found = _find_files(path)
     splits = splits_of_files(found.root, found.names)
     files = {found.root / name: split for name, split in zip(found.names, splits, strict=True)}
     stats = [(str(file.resolve()), file.stat()) for file in files]
     reading = [options.image_column, options.label_column, options.corrupt_images]
+    # What was decoded without a size before there was one is still right.
+    reading += [] if side is None else [f"size {side}"]
     key = [
         [name, split, path, stat.st_size, stat.st_mtime_ns]
         for name, split, (path, stat) in zip(found.names, splits, stats, strict=True)
@@ -72,9 +82,22 @@ def parquet_source(argument: str, options: DatasetOptions) -> DecodedSource:
     return DecodedSource(
         name=f"parquet:{found.shown_name.removesuffix(SUFFIX)}",
         key=f"parquet {VERSION} {json.dumps([reading, *key])}",
-        decode=partial(_decode, found.root, files, options),
+        decode=partial(_decode, found.root, files, options, side),
         notes=tuple(left_out_in_words(found.left_out)),
     )
+
+
+def _path_and_side(argument: str) -> tuple[str, int | None]:
+    """Splits "PATH,size=S"; a file that is called like this is a path."""
+    if not argument or absolute_path(argument).exists():
+        return argument, None
+    path, numbers = split_options(argument)
+    if not numbers:
+        return path, None
+    side = read_numbers("parquet", numbers, {"size": 0})["size"]
+    if side < 1:
+        raise DatasetError(f"parquet: size must be at least 1, got {side}")
+    return path, side
 
 
 def _is_glob(text: str) -> bool:
@@ -124,7 +147,9 @@ def _by_folders(name: str) -> list[str]:
     return name.split("/")
 
 
-def _decode(root: Path, files: dict[Path, Split | None], options: DatasetOptions) -> Decoded:
+def _decode(
+    root: Path, files: dict[Path, Split | None], options: DatasetOptions, side: int | None
+) -> Decoded:
     labelled, hidden = _without_hidden(files, [open_labels(file, options) for file in files])
     kept = [each.file for each in labelled]
     # Without the hidden test set another split may be the test set.
@@ -136,26 +161,31 @@ def _decode(root: Path, files: dict[Path, Split | None], options: DatasetOptions
         [each.labels for each in labelled], labelled[0].class_names
     )
     with ThreadPoolExecutor(usable_cpus()) as pool:
-        parts = [decode_images(each, pool) for each in labelled]
+        parts = [decode_images(each, pool, side) for each in labelled]
     skipped = _check_corrupt(parts, options)
-    _check_shapes(parts)
-    images = [image for part in parts for image in part.images.values()]
+    if side is None:
+        _check_shapes(parts)
+    images = [image for part in parts for image in part.images]
     values = range_of(images)
     channels = max(1 if image.ndim == 2 else 3 for image in images)
-    sizes = [len(part.images) for part in parts]
+    sizes = [len(part.pictures) for part in parts]
     samples = Counter[Split | None]()
     for split, size in zip(splits, sizes, strict=True):
         samples[split] += size
     return Decoded(
-        image_shape=(channels, *images[0].shape[:2]),
-        chunks=_chunks(parts, channels, values),
+        image_shape=(channels, *(images[0].shape[:2] if side is None else (side, side))),
+        chunks=_chunks(parts, channels, values, side),
         labels=np.concatenate(
-            [of_file[list(part.images)] for of_file, part in zip(labels, parts, strict=True)]
+            [of_file[list(part.pictures)] for of_file, part in zip(labels, parts, strict=True)]
         ),
         class_names=class_names,
         test_ids=_official_test_ids(parts, splits),
         skipped=skipped,
-        notes=(*hidden, *notes_on_splits(samples), *_notes_on_images(parts, channels, values)),
+        notes=(
+            *hidden,
+            *notes_on_splits(samples),
+            *_notes_on_images(parts, channels, values, side),
+        ),
     )
 
 
@@ -181,7 +211,7 @@ def _without_hidden(
 def _check_corrupt(parts: Sequence[DecodedFile], options: DatasetOptions) -> int:
     """Returns how many images are corrupt, if that many can be left out."""
     faults = [fault for part in parts for fault in part.faults]
-    total = len(faults) + sum(len(part.images) for part in parts)
+    total = len(faults) + sum(len(part.pictures) for part in parts)
     if len(faults) == total:
         raise DatasetError(f"{faults[0]}; all {total} images are corrupt, so none are left")
     if faults and options.corrupt_images == "fail":
@@ -195,25 +225,27 @@ def _check_corrupt(parts: Sequence[DecodedFile], options: DatasetOptions) -> int
 def _check_shapes(parts: Sequence[DecodedFile]) -> None:
     first: tuple[DecodedFile, int] | None = None
     for part in parts:
-        for row, image in part.images.items():
+        for row, picture in part.pictures.items():
             first = first or (part, row)
-            expected = first[0].images[first[1]]
-            if image.shape[:2] != expected.shape[:2]:
+            expected = first[0].pictures[first[1]].shape
+            if picture.shape != expected:
                 raise DatasetError(
                     f"all images must have one shape, but {first[0].file} has "
-                    f"{expected.shape[:2]} in row {first[1]} and {part.file} has "
-                    f"{image.shape[:2]} in row {row} (height, width): give them one size, or store "
-                    "them as image files for imagefolder:PATH,size=SIDE, which resizes them"
+                    f"{expected} in row {first[1]} and {part.file} has {picture.shape} in row "
+                    f"{row} (height, width): parquet:PATH,size={min(expected)}, say, makes squares "
+                    "of their centres"
                 )
 
 
 def _chunks(
-    parts: Sequence[DecodedFile], channels: int, values: ValueRange | None
+    parts: Sequence[DecodedFile], channels: int, values: ValueRange | None, side: int | None
 ) -> Iterator[NDArray[np.uint8]]:
     for part in parts:
-        images = list(part.images.values())
+        images = part.images
         for start in range(0, len(images), CHUNK):
             bytes_ = [eight_bits(image, values) for image in images[start : start + CHUNK]]
+            if side is not None:
+                bytes_ = [squared(image, side) for image in bytes_]
             yield np.stack([_channels_first(image, channels) for image in bytes_])
 
 
@@ -229,7 +261,7 @@ def _official_test_ids(
     test = official_test(splits)
     if test is None:
         return None
-    sizes = [len(part.images) for part in parts]
+    sizes = [len(part.pictures) for part in parts]
     is_test = [split == test for split in splits]
     ids = np.flatnonzero(np.repeat(is_test, sizes)).astype(np.int64)
     if not 0 < len(ids) < sum(sizes):
@@ -241,13 +273,20 @@ def _official_test_ids(
 
 
 def _notes_on_images(
-    parts: Sequence[DecodedFile], channels: int, values: ValueRange | None
+    parts: Sequence[DecodedFile], channels: int, values: ValueRange | None, side: int | None
 ) -> list[str]:
-    images = [image for part in parts for image in part.images.values()]
+    pictures = [picture for part in parts for picture in part.pictures.values()]
+    images = [picture.pixels for picture in pictures]
     notes = range_in_words(sum(image.dtype != np.uint8 for image in images), values)
     grey = sum(image.ndim == 2 for image in images)
     if channels == 3 and grey:
         notes.append(f"{grey:,} of {len(images):,} images are grey: they became RGB as the others")
-    if see_through := sum(part.see_through for part in parts):
+    resized = sum(side is not None and picture.shape != (side, side) for picture in pictures)
+    if resized:
+        notes.append(
+            f"{resized:,} of {len(images):,} images had another shape: the squares at their "
+            f"centres became {side}×{side}"
+        )
+    if see_through := sum(picture.is_see_through for picture in pictures):
         notes.append(f"{see_through:,} images are transparent in places: they lie on white now")
     return notes

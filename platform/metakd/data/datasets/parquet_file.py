@@ -9,17 +9,19 @@ import json
 from collections.abc import Iterator
 from concurrent.futures import Executor
 from contextlib import contextmanager
+from functools import partial
 from itertools import chain
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 from PIL import Image
 
 from metakd.data.catalogue import DatasetError, DatasetOptions
 from metakd.data.datasets.class_labels import LabelColumn, read_labels
-from metakd.data.datasets.pictures import UNREADABLE, Pixels, pixels_of
+from metakd.data.datasets.pictures import UNREADABLE, Pixels, pixels_of, squared
 
 IMAGE_COLUMNS = ("img", "image")
 LABEL_COLUMNS = ("label", "fine_label")
@@ -39,17 +41,31 @@ class LabelledFile(NamedTuple):
     class_names: tuple[str, ...] | None
 
 
-class DecodedFile(NamedTuple):
-    """The images of a file by row, as ``pixels_of`` has them, and what is wrong with the others.
+class Picture(NamedTuple):
+    """An image as ``pixels_of`` has it, and what it was before.
 
-    ``faults`` are sentences that name file and row; ``see_through`` counts images that had
-    something transparent.
+    ``shape`` is its height and width in the file.
+    """
+
+    pixels: Pixels
+    is_see_through: bool
+    shape: tuple[int, ...]
+
+
+class DecodedFile(NamedTuple):
+    """The images of a file by row, and what is wrong with the others.
+
+    ``faults`` are sentences that name file and row.
     """
 
     file: Path
-    images: dict[int, Pixels]
+    pictures: dict[int, Picture]
     faults: list[str]
-    see_through: int
+
+    @property
+    def images(self) -> list[Pixels]:
+        """The pixels of all that could be decoded."""
+        return [picture.pixels for picture in self.pictures.values()]
 
 
 def open_labels(file: Path, options: DatasetOptions) -> LabelledFile:
@@ -71,8 +87,14 @@ def open_labels(file: Path, options: DatasetOptions) -> LabelledFile:
         return LabelledFile(file, image_column, labels, _class_names(schema, label_column))
 
 
-def decode_images(labelled: LabelledFile, pool: Executor) -> DecodedFile:
+def decode_images(labelled: LabelledFile, pool: Executor, side: int | None = None) -> DecodedFile:
     """Decodes all images of a file, on the threads of ``pool``.
+
+    Args:
+        labelled: The file.
+        pool: Decodes and resizes.
+        side: Of the squares that images of 8 bits become, in pixels; None, and for images of more
+            bits: as they are.
 
     Raises:
         DatasetError: If the file cannot be read.
@@ -81,17 +103,15 @@ def decode_images(labelled: LabelledFile, pool: Executor) -> DecodedFile:
     with _readable(file) as table:
         batches = table.iter_batches(ROWS_AT_ONCE, columns=[column])
         encoded = [batch.column(column).field("bytes").to_pylist() for batch in batches]
-    decoded = list(chain.from_iterable(pool.map(_decode_rows, encoded)))
-    pictures = {row: each for row, each in enumerate(decoded) if not isinstance(each, str)}
+    decoded = list(chain.from_iterable(pool.map(partial(_decode_rows, side), encoded)))
     return DecodedFile(
         file,
-        images={row: pixels for row, (pixels, _) in pictures.items()},
+        pictures={row: each for row, each in enumerate(decoded) if isinstance(each, Picture)},
         faults=[
             f"{file}, row {row}: {fault}"
             for row, fault in enumerate(decoded)
             if isinstance(fault, str)
         ],
-        see_through=sum(seen for _, seen in pictures.values()),
     )
 
 
@@ -136,16 +156,20 @@ def _class_names(schema: pa.Schema, label_column: str) -> tuple[str, ...] | None
     return tuple(map(str, names)) if isinstance(names, list) and names else None
 
 
-def _decode_rows(encoded: list[bytes | None]) -> list[tuple[Pixels, bool] | str]:
-    return [_decode_image(data) for data in encoded]
+def _decode_rows(side: int | None, encoded: list[bytes | None]) -> list[Picture | str]:
+    return [_decode_image(data, side) for data in encoded]
 
 
-def _decode_image(data: bytes | None) -> tuple[Pixels, bool] | str:
-    """Returns the pixels, or says why there are none."""
+def _decode_image(data: bytes | None, side: int | None) -> Picture | str:
+    """Returns the picture, or says why there is none."""
     if data is None:
         return "the image has no bytes"
     try:
         with Image.open(io.BytesIO(data)) as image:
-            return pixels_of(image)
+            pixels, is_see_through = pixels_of(image)
     except UNREADABLE as error:
         return f"the image cannot be decoded: {error}"
+    shape = pixels.shape[:2]
+    if side is not None and pixels.dtype == np.uint8:
+        pixels = squared(pixels, side)
+    return Picture(pixels, is_see_through, shape)

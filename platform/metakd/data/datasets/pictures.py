@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import ExifTags, Image
+from PIL import ExifTags, Image, ImageOps
 
 Pixels = NDArray[Any]
 
@@ -141,6 +141,19 @@ def eight_bits(pixels: Pixels, values: ValueRange | None) -> NDArray[np.uint8]:
         return pixels.astype(np.uint8)
     span = (values.high - values.low) or 1.0
     return np.rint((pixels.astype(np.float64) - values.low) * (255 / span)).astype(np.uint8)
+
+
+def squared(pixels: NDArray[np.uint8], side: int) -> NDArray[np.uint8]:
+    """Returns the centre square of an image, as where it is resized (bicubic), then cropped.
+
+    Args:
+        pixels: (H, W) or (H, W, 3).
+        side: Of the square that comes out, in pixels.
+    """
+    if pixels.shape[:2] == (side, side):
+        return pixels
+    image = Image.fromarray(pixels)
+    return np.asarray(ImageOps.fit(image, (side, side), Image.Resampling.BICUBIC))
 
 
 def range_in_words(count: int, values: ValueRange | None) -> list[str]:
