@@ -19,6 +19,7 @@ from markupsafe import Markup
 from dashboards import formats, theme
 from dashboards.figures.figure import Figure
 from dashboards.theme import DARK, DARK_TONES, LIGHT, LIGHT_TONES
+from metakd.analysis import wording
 
 HERE = Path(__file__).parent / "page"
 # What templates call.
@@ -26,6 +27,7 @@ FUNCTIONS = (
     *(formats.signed, formats.plain, formats.between, formats.ends, formats.level),
     *(formats.from_to, formats.tau, formats.duration, formats.day, formats.probability),
     *(formats.factor, formats.cost_words, formats.claim_words),
+    wording.counted,
     *(theme.accuracy_tone, theme.cost_tone, theme.claim_tone),
 )
 # Plotly's defaults would offer to upload a chart, and show unnamed buttons.

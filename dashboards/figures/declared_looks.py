@@ -18,7 +18,7 @@ from dashboards.formats import NONE, between, duration, level, plain, signed
 from metakd.analysis.deciding import Deciding, DeclaredLook, LookTaken
 from metakd.analysis.statistics.looks import AHEAD, BEHIND, EQUIVALENT, ERRS_AT_MOST
 from metakd.analysis.summary import Summary
-from metakd.analysis.wording import percent
+from metakd.analysis.wording import counted, percent
 from metakd.strategies import Style
 
 ROW_PX = 46
@@ -31,7 +31,9 @@ def looks_title(deciding: Deciding) -> str:
     """Returns the title: which look decides, and how its interval lies; or that none does."""
     margin = f"±{deciding.margin_pp:.2f} points"
     if not deciding.looks:
-        return f"No look was taken yet: the first is due after {deciding.pilot_seeds} seeds"
+        return (
+            f"No look was taken yet: the first is due after {counted(deciding.pilot_seeds, 'seed')}"
+        )
     last, declared = deciding.looks[-1], deciding.declared[-1].number
     at = f"Look {last.number} of {declared}"
     match last.word:

@@ -121,7 +121,7 @@ def differences_figure(summary: Summary) -> Figure | None:
             "claim", "by seed",
         ),
         rows=tuple(_cells(setting) for setting in shown),
-        foot=f"{summary.counts.pairs} pairs of {sides.learned} and "
+        foot=f"{counted(summary.counts.pairs, 'pair')} of {sides.learned} and "
         f"{sides.baseline}. "
         "Intervals of settings: paired t over seeds, none below 3 pairs, not corrected for many "
         "looks." + (f" Overall: {overall.method}." if with_overall and overall is not None else "")

@@ -45,6 +45,7 @@ def _starts_plot(starts: StartRange, margin_pp: float) -> Markup | None:
 def _starts_keys(starts: StartRange, learned_runs: float | None) -> tuple[KeyFigure, ...]:
     """Returns both costs of a wrong start, what learning loses, and what a learned run takes."""
     wide = f"{starts.forgetting_settings} of {starts.wide_settings}"
+    nouns = "setting" if starts.wide_settings == 1 else "settings"
     cost = "no measured cost"
     if learned_runs is not None:
         cost = f"a learned run takes {runs(learned_runs)} fixed ones"
@@ -55,7 +56,7 @@ def _starts_keys(starts: StartRange, learned_runs: float | None) -> tuple[KeyFig
         KeyFigure(
             "Range shrunk to a quarter",
             wide if starts.wide_settings else NONE,
-            "settings" if starts.wide_settings else "",
+            nouns if starts.wide_settings else "",
             cost,
         ),
     )

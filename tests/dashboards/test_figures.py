@@ -435,7 +435,12 @@ def test_figures_are_exported(summary: Summary, tmp_path: Path, format: str) -> 
 def test_without_kaleido_the_export_says_what_to_install(
     summary: Summary, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(export.importlib.util, "find_spec", lambda name: None)
+    found = importlib.util.find_spec
+
+    def without_kaleido(name: str):
+        return None if name == "kaleido" else found(name)
+
+    monkeypatch.setattr(export.importlib.util, "find_spec", without_kaleido)
     with pytest.raises(ExportError, match=r"pip install 'metakd\[export\]'"):
         export_figures(summary, tmp_path, "svg")
     assert list(tmp_path.iterdir()) == []

@@ -75,10 +75,11 @@ def announce_plan(
             f"note         {counted(spec.seeds, 'seed')}: too few for an interval in a single "
             f"setting, give --seeds {MIN_PAIRS} or more"
         )
-    settings, seeds = len(plan.settings), spanned(plan.seed_counts, "seed")
+    settings = counted(len(plan.settings), "setting")
+    seeds = spanned(plan.seed_counts, "seed")
     to_run = len({job.id for job in scheduler.known()}.intersection(plan.trial_ids))
     console.print(
-        f"trials       {len(plan.trial_ids)} in {settings} settings × {seeds}; "
+        f"trials       {len(plan.trial_ids)} in {settings} × {seeds}; "
         f"{len(plan.trial_ids) - to_run} finished, {to_run} to run"
     )
     further = sum(search.runs_to_come for search in scheduler.unfinished())

@@ -213,6 +213,6 @@ def test_over_seeds_missing_pairs_leave_the_complete_block() -> None:
     differences[1, 4] = np.nan
     found = seeds_interval(differences)
     assert found.mean_pp == pytest.approx(2.5)
-    assert found.method.endswith("; 1 pairs outside this complete block left out")
+    assert found.method.endswith("; 1 pair outside this complete block left out")
     assert seeds_interval(np.full((2, 3), np.nan)).mean_pp is None
     assert seeds_interval(np.ones((2, 2))).low_pp is None

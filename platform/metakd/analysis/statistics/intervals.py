@@ -112,7 +112,8 @@ def _with_left_out(interval: Interval, pairs: int) -> Interval:
     """Returns an interval that says how many pairs it leaves out, if any."""
     if not pairs:
         return interval
-    method = f"{interval.method}; {pairs} pairs outside this complete block left out"
+    nouns = "pair" if pairs == 1 else "pairs"
+    method = f"{interval.method}; {pairs} {nouns} outside this complete block left out"
     return replace(interval, method=method)
 
 
