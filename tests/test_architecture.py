@@ -4,6 +4,7 @@ import ast
 import subprocess
 import sys
 from collections import defaultdict
+from collections.abc import Set
 from functools import cache
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
@@ -217,7 +218,7 @@ def test_no_modules_import_each_other() -> None:
         for path in root.rglob("*.py")
     }
     graph = {
-        name: {found for found in imported_at_once(path) if found in modules}
+        name: modules.keys() & imported_at_once(path, modules.keys())
         for name, path in modules.items()
     }
     assert sum(map(len, graph.values())) > 500
@@ -227,8 +228,8 @@ def test_no_modules_import_each_other() -> None:
         pytest.fail(" -> ".join(error.args[1]))
 
 
-def imported_at_once(path: Path) -> set[str]:
-    """Returns the modules that a module's own import needs."""
+def imported_at_once(path: Path, modules: Set[str]) -> set[str]:
+    """Returns what a module's own import needs; ``modules`` are those of this project."""
     found: set[str] = set()
     waiting: list[ast.AST] = [ast.parse(path.read_text())]
     while waiting:
@@ -236,21 +237,11 @@ def imported_at_once(path: Path) -> set[str]:
         if isinstance(node, ast.Import):
             found |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and node.module:
-            submodules = {f"{node.module}.{alias.name}" for alias in node.names}
-            there = {name for name in submodules if is_module(name)}
+            submodules = modules & {f"{node.module}.{alias.name}" for alias in node.names}
             # A package's own modules import one another before it is whole.
-            found |= there or {node.module}
+            found |= submodules or {node.module}
         elif isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test):
             waiting += node.orelse
         elif not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
             waiting += ast.iter_child_nodes(node)
     return found
-
-
-def is_module(name: str) -> bool:
-    """Whether a dotted name is a file of this project."""
-    place = Path(*name.split("."))
-    return any(
-        (root / place).with_suffix(".py").exists() or (root / place / "__init__.py").exists()
-        for root in (ROOT / "platform", ROOT)
-    )

@@ -44,8 +44,10 @@ def _starts_plot(starts: StartRange, margin_pp: float) -> Markup | None:
 
 def _starts_keys(starts: StartRange, learned_runs: float | None) -> tuple[KeyFigure, ...]:
     """Returns both costs of a wrong start, what learning loses, and what a learned run takes."""
-    wide = f"{starts.forgetting_settings} of {starts.wide_settings}"
-    nouns = "setting" if starts.wide_settings == 1 else "settings"
+    shrunk, unit = NONE, ""
+    if starts.wide_settings:
+        shrunk = f"{starts.forgetting_settings} of {starts.wide_settings}"
+        unit = "setting" if starts.wide_settings == 1 else "settings"
     cost = "no measured cost"
     if learned_runs is not None:
         cost = f"a learned run takes {runs(learned_runs)} fixed ones"
@@ -53,10 +55,5 @@ def _starts_keys(starts: StartRange, learned_runs: float | None) -> tuple[KeyFig
         interval_key("A wrong fixed temperature costs", starts.fixed_wrong),
         interval_key("A wrong start, learned, costs", starts.learned_wrong),
         interval_key("Best fixed minus learned", starts.regret, notes=("mean over starts",)),
-        KeyFigure(
-            "Range shrunk to a quarter",
-            wide if starts.wide_settings else NONE,
-            nouns if starts.wide_settings else "",
-            cost,
-        ),
+        KeyFigure("Range shrunk to a quarter", shrunk, unit, cost),
     )

@@ -11,6 +11,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from metakd.analysis.wording import counted
+
 Matrix = NDArray[np.float64]
 LEVEL = 0.95
 MIN_PAIRS = 3
@@ -112,8 +114,8 @@ def _with_left_out(interval: Interval, pairs: int) -> Interval:
     """Returns an interval that says how many pairs it leaves out, if any."""
     if not pairs:
         return interval
-    nouns = "pair" if pairs == 1 else "pairs"
-    method = f"{interval.method}; {pairs} {nouns} outside this complete block left out"
+    left_out = f"{counted(pairs, 'pair')} outside this complete block left out"
+    method = f"{interval.method}; {left_out}"
     return replace(interval, method=method)
 
 

@@ -7,7 +7,7 @@ import numpy as np
 from metakd.data.catalogue import DatasetError, DatasetOptions
 from metakd.data.datasets.files_below import files_below
 from metakd.data.datasets.folder_layout import SUFFIXES, read_layout
-from metakd.data.datasets.named_options import absolute_path, read_numbers, split_options
+from metakd.data.datasets.named_options import absolute_path, read_side, split_options
 from metakd.data.datasets.source import FolderSource
 from metakd.data.datasets.split_names import left_out_in_words
 
@@ -32,9 +32,7 @@ def imagefolder_source(argument: str, options: DatasetOptions) -> FolderSource:
         raise DatasetError(
             "imagefolder needs a path: imagefolder:PATH or imagefolder:PATH,size=224"
         )
-    size = read_numbers("imagefolder", numbers, {"size": DEFAULT_SIZE})["size"]
-    if size < 1:
-        raise DatasetError(f"imagefolder: size must be at least 1, got {size}")
+    size = read_side("imagefolder", numbers) or DEFAULT_SIZE
     root = absolute_path(path).resolve()
     if not root.is_dir():
         raise DatasetError(f"there is no folder {path}")

@@ -39,6 +39,20 @@ def read_numbers(dataset: str, options: str, defaults: dict[str, int]) -> dict[s
     return numbers
 
 
+def read_side(dataset: str, options: str) -> int | None:
+    """Returns the side of square images in pixels that "size=224" names; None where it is empty.
+
+    Raises:
+        DatasetError: If there is another option, or the size is no whole number from 1 on.
+    """
+    if not options:
+        return None
+    side = read_numbers(dataset, options, {"size": 0})["size"]
+    if side < 1:
+        raise DatasetError(f"{dataset}: size must be at least 1, got {side}")
+    return side
+
+
 def absolute_path(argument: str) -> Path:
     """Returns a path of a dataset's name as an absolute one; ``~`` is a home folder.
 

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from metakd.data.catalogue import DatasetError, DatasetOptions
 from metakd.data.datasets.class_labels import number_classes
 from metakd.data.datasets.files_below import files_below
-from metakd.data.datasets.named_options import absolute_path, read_numbers, split_options
+from metakd.data.datasets.named_options import absolute_path, read_side, split_options
 from metakd.data.datasets.parquet_file import (
     DecodedFile,
     LabelledFile,
@@ -91,13 +91,8 @@ def _path_and_side(argument: str) -> tuple[str, int | None]:
     """Splits "PATH,size=S"; a file that is called like this is a path."""
     if not argument or absolute_path(argument).exists():
         return argument, None
-    path, numbers = split_options(argument)
-    if not numbers:
-        return path, None
-    side = read_numbers("parquet", numbers, {"size": 0})["size"]
-    if side < 1:
-        raise DatasetError(f"parquet: size must be at least 1, got {side}")
-    return path, side
+    path, options = split_options(argument)
+    return path, read_side("parquet", options)
 
 
 def _is_glob(text: str) -> bool:
