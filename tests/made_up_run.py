@@ -22,7 +22,7 @@ from metakd.study.record import record_searches, record_study
 from metakd.study.scheduler import Scheduler
 from metakd.study.searching import searches_of
 from metakd.study.spec import StudySpec
-from metakd.train.commit import commit, record_failure
+from metakd.train.commit import commit, record_failure, result_of
 from metakd.train.epochs import Epoch
 from metakd.train.folder import StudyFolder
 from metakd.train.student import Outcome
@@ -116,7 +116,8 @@ class MadeUpRun:
                 record_failure(job.trial, "made up", self.folder, "")
                 self.scheduler.failed(job)
             else:
-                commit(job.trial, outcome(job.trial, self.learned_pp), self.folder, "")
+                made_up = outcome(job.trial, self.learned_pp)
+                commit([(job.trial, result_of(job.trial, made_up, ""))], self.folder)
                 self.scheduler.done(job)
         return self
 

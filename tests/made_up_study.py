@@ -19,7 +19,7 @@ from metakd.results.searches import write_searches
 from metakd.results.seeds import SeedStreams, seed_number, stream_key, stream_starts
 from metakd.results.study import StudyRecord
 from metakd.results.teacher_scores import TeacherScore, write_teachers
-from metakd.results.writer import write_study, write_trial
+from metakd.results.writer import finished_trial, write_study, write_trials
 
 Row = dict[str, Any]
 # (method, tau, setting index, seed) -> (validation, test) accuracy.
@@ -161,7 +161,7 @@ class MadeUpStudy:
         if self.teacher_scores:
             write_teachers(out, self.teacher_scores)
         for row in self.rows():
-            write_trial(out, row, list(self._steps(row)))
+            write_trials(out, [finished_trial(row, list(self._steps(row)))])
         if self.search_rows():
             write_searches(out, self.search_rows())
         if self.looks:

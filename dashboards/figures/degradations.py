@@ -18,7 +18,7 @@ from dashboards.figures.figure import (
     shortened,
 )
 from dashboards.formats import from_to, plain, signed
-from dashboards.theme import MAIN, line_px, styles_in
+from dashboards.theme import line_px, styles_in, styles_of
 from metakd.analysis.figures.degradations import DegradationCurve, LevelChange
 from metakd.analysis.summary import Summary
 from metakd.analysis.wording import listed
@@ -30,8 +30,6 @@ LETTER_PX = 6.6
 NARROWEST_PX = 580
 LINE_PX = 17
 ACCURACY_LETTERS = 7
-# Strategies whose changes stand in the title, as far as they are there.
-TITLED = (*MAIN, "mmkd", "mean_losses")
 # How much of its length a name aslant takes in height.
 ASLANT = 0.65
 
@@ -40,7 +38,7 @@ def degradations_title(curves: Sequence[DegradationCurve], changes: Sequence[Lev
     """Returns the title: the mean change of accuracy from first to last level, by strategy."""
     first, last = shortened(curves[0].levels[0]), shortened(curves[0].levels[-1])
     found = {change.strategy: change for change in changes if change.factor == curves[0].factor}
-    known = [name for name in TITLED if name in found]
+    known = [name for name, style in styles_of(found).items() if style.is_main]
     if not known:
         return f"Test accuracy from {first} to {last}"
     named = [name for name in known if name != "ce"] or known
@@ -162,16 +160,15 @@ def _ticks_px(names: Sequence[str], is_aslant: bool, by_accuracy: bool) -> int:
 def _traces(
     curve: DegradationCurve, style: Style, panel: Panel, kept: Sequence[int], is_named: bool
 ) -> list[Trace]:
-    is_main = curve.strategy in TITLED
     places = list(range(len(kept)))
     mean, low, high = (
         [values[index] for index in kept] for values in (curve.mean_pp, curve.low_pp, curve.high_pp)
     )
     return [
-        *(band(panel.place, places, low, high, style.soft) if is_main else []),
+        *(band(panel.place, places, low, high, style.soft) if style.is_main else []),
         scatter(
             places, mean, style, mode="lines+markers", width=line_px(curve.strategy),
-            size=9 if is_main else 7, **panel.place, name=label(style.name, LONGEST_ENTRY),
+            size=9 if style.is_main else 7, **panel.place, name=label(style.name, LONGEST_ENTRY),
             legendgroup=curve.strategy, showlegend=is_named,
             hover=f"{label(style.name)}: %{{y:.2f}} %",
         ),

@@ -22,7 +22,7 @@ from dashboards.terminal import accuracy, clear_gap, new_table, strategy_cells, 
 from dashboards.theme import styles_in
 from metakd.analysis.places import SINGLE
 from metakd.analysis.questions import QUESTIONS
-from metakd.analysis.questions.learner import COMPANY, PARTS, LearnerAnswer, Part
+from metakd.analysis.questions.learner import PARTS, LearnerAnswer, Part
 from metakd.analysis.summary import Summary
 from metakd.strategies import label_of
 
@@ -42,7 +42,6 @@ class PartRow:
 
     part: Part
     name: str
-    company: str
     bar: Markup
 
 
@@ -60,7 +59,6 @@ def part_rows(answer: LearnerAnswer, margin_pp: float) -> tuple[PartRow, ...]:
         PartRow(
             part,
             PARTS[part.part],
-            COMPANY[part.part, part.lacking],
             interval_bar(part.effect, margin_pp, span),
         )
         for part in answer.parts

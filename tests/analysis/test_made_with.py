@@ -5,7 +5,7 @@ from made_up_study import MadeUpStudy
 
 from metakd.analysis.made_with import MadeWith, changed_between_runs, trials_by_version
 from metakd.analysis.summarise import read_summary, summarise, write_summary
-from metakd.results.writer import write_trial
+from metakd.results.writer import finished_trial, write_trials
 
 
 def row(second: int, status: str = "done", commit: str = "abc", **versions: str) -> dict:
@@ -39,7 +39,7 @@ def test_a_summary_says_what_changed_between_runs(tmp_path) -> None:
     assert summarise(out).made_with == ()
     for row in study.rows():
         if row["seed"] == 2:
-            write_trial(out, row | {"versions_json": '{"torch": "2.10"}'}, [])
+            write_trials(out, [finished_trial(row | {"versions_json": '{"torch": "2.10"}'}, [])])
     mixed = summarise(out)
     assert {(made.what, made.version) for made in mixed.made_with} == {
         ("torch", "2.9"),

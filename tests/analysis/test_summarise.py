@@ -7,7 +7,7 @@ import pytest
 from metakd.analysis.summarise import read_summary, summarise, write_summary
 from metakd.analysis.summary import SUMMARY_VERSION
 from metakd.results.study import StoreError
-from metakd.results.writer import write_trial
+from metakd.results.writer import finished_trial, write_trials
 
 NOTHING = {"absent": lambda row: True}
 CASES = {
@@ -94,7 +94,7 @@ def test_only_planned_trials_count(made_up, tmp_path: Path) -> None:
     study = made_up(scales=(1.0,))
     before = summarise(study.write(tmp_path))
     stray = study.rows()[0] | {"trial_id": "stray", "test_acc_last": 0.0}
-    write_trial(tmp_path, stray, [])
+    write_trials(tmp_path, [finished_trial(stray, [])])
     assert summarise(tmp_path) == before
 
 

@@ -1,14 +1,14 @@
-"""What it would take that the driver alone writes the store: 256 workers, a trial a second each.
+"""What the driver's commits take: 256 workers, a trial a second each.
 
-Run it with ``python tests/benchmarks/one_writer.py``: a few minutes, and no cluster. Each finished
-trial is a row and a curve, made up and pickled, as they would arrive from a worker. Side by side:
+Run it with ``python tests/benchmarks/one_writer.py``: a minute, and no cluster. Each finished trial
+is a row and a curve, made up and pickled, as it arrives from a worker. Side by side:
 
-- ``a file each``: one process writes every trial as a worker does today, two files of its own;
-- ``batches``: one process writes whatever waits as one file of each table;
+- ``one by one``: every trial is committed alone, as two files of its own;
+- ``together``: whatever waits is committed as one part of the store, as the driver does;
 - ``unpickle``: what the driver pays to receive trials, included in both.
 
 First each way writes as fast as it can, which gives trials a second. Then trials arrive at their
-pace, and each waits until the write that holds it is on disk.
+pace, and each waits until the commit that holds it is on disk.
 """
 
 import argparse
@@ -17,23 +17,15 @@ import os
 import pickle
 import tempfile
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from report_at_scale import MadeUp
 
-from metakd.atomic import new_file
-from metakd.results.files import new_part
 from metakd.results.reader import finished_trials, read_steps
-from metakd.results.schema import STEPS, TRIALS
-from metakd.results.table_files import rows_as_table, write_table
-from metakd.results.writer import write_trial
-
-Finished = tuple[dict[str, Any], list[dict[str, Any]]]
-Write = Callable[[Path, Sequence[bytes]], None]
+from metakd.results.writer import FinishedTrial, finished_trial, write_trials
 
 
 @dataclass(frozen=True)
@@ -58,53 +50,39 @@ class Found:
 
 
 def arrivals(trials: int, epochs: int) -> list[bytes]:
-    """Returns made-up trials as they would arrive."""
+    """Returns made-up trials as they arrive."""
     made = (MadeUp(0, 0, 0, None, seed) for seed in range(trials))
-    return [pickle.dumps((trial.row(epochs), list(trial.curve(epochs)))) for trial in made]
+    return [pickle.dumps(finished_trial(m.row(epochs), list(m.curve(epochs)))) for m in made]
 
 
-def write_a_file_each(out: Path, packed: Sequence[bytes]) -> None:
-    """Writes one trial after the other, each committed by itself."""
-    for row, curve in unpickled(packed):
-        write_trial(out, row, curve)
+def commit(out: Path, packed: Sequence[bytes]) -> None:
+    """Commits trials together."""
+    write_trials(out, list(unpickled(packed)))
 
 
-def write_a_batch(out: Path, packed: Sequence[bytes]) -> None:
-    """Writes trials as one file of each table: curves first, then the rows that commit them."""
-    rows, curves = zip(*unpickled(packed), strict=True)
-    number = len(list((out / "trials").glob("*")))
-    part = new_part(number, number)
-    steps = [step for curve in curves for step in curve]
-    for name, values, schema in (("steps", steps, STEPS), ("trials", rows, TRIALS)):
-        table = rows_as_table(name, values, schema)
-        with new_file(out / name / part.name) as draft:
-            write_table(table, draft)
-
-
-def unpickled(packed: Iterable[bytes]) -> Iterable[Finished]:
-    """Yields trials, each a row and its curve."""
+def unpickled(packed: Iterable[bytes]) -> Iterator[FinishedTrial]:
+    """Yields trials."""
     for each in packed:
-        trial: Finished = pickle.loads(each)
+        trial: FinishedTrial = pickle.loads(each)
         yield trial
 
 
-def flat_out(write: Write, out: Path, packed: Sequence[bytes], at_once: int) -> tuple[float, float]:
+def flat_out(out: Path, packed: Sequence[bytes], at_once: int) -> tuple[float, float]:
     """Returns trials a second, and CPU milliseconds of one, where all have arrived."""
     began, cpu = time.perf_counter(), time.process_time()
     for start in range(0, len(packed), at_once):
-        write(out, packed[start : start + at_once])
+        commit(out, packed[start : start + at_once])
     seconds, cpu_s = time.perf_counter() - began, time.process_time() - cpu
     require_all(out, len(packed))
     return len(packed) / seconds, 1000 * cpu_s / len(packed)
 
 
 def paced(
-    write: Write, out: Path, packed: Sequence[bytes], per_s: float, at_most: int
+    out: Path, packed: Sequence[bytes], per_s: float, at_most: int
 ) -> tuple[list[float], int]:
     """Writes trials that arrive so many a second.
 
     Args:
-        write: How.
         out: Where.
         packed: The trials.
         per_s: Trials a second.
@@ -125,7 +103,7 @@ def paced(
         if not batch:
             time.sleep(0.5 / per_s)
             continue
-        write(out, batch)
+        commit(out, batch)
         done = time.perf_counter() - began
         waits += [
             done - (number + 1) / per_s for number in range(len(waits), len(waits) + len(batch))
@@ -141,12 +119,12 @@ def require_all(out: Path, trials: int) -> None:
         raise RuntimeError(f"{out} lacks some of {trials} trials")
 
 
-def measure(write: Write, packed: Sequence[bytes], per_s: float, batch: int) -> Found:
+def measure(packed: Sequence[bytes], per_s: float, batch: int) -> Found:
     """Measures one way of writing, in new folders."""
     with tempfile.TemporaryDirectory() as place:
         fast, slow = Path(place, "fast"), Path(place, "slow")
-        rate, cpu_ms = flat_out(write, fast, packed, batch)
-        waits, behind = paced(write, slow, packed, per_s, batch)
+        rate, cpu_ms = flat_out(fast, packed, batch)
+        waits, behind = paced(slow, packed, per_s, batch)
         files = sum(1 for file in slow.rglob("*.parquet"))
     return Found(rate, cpu_ms, float(np.median(waits)), max(waits), behind, files)
 
@@ -173,8 +151,8 @@ def main() -> None:
     )
     print(f"{'unpickle':12} {unpickle_rate(packed):8.0f} trials/s")
     found = {
-        "a file each": measure(write_a_file_each, packed, options.workers, 1),
-        "batches": measure(write_a_batch, packed, options.workers, options.workers),
+        "one by one": measure(packed, options.workers, 1),
+        "together": measure(packed, options.workers, options.workers),
     }
     for name, each in found.items():
         print(

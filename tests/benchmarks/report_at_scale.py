@@ -33,7 +33,7 @@ from metakd.analysis.summarise import read_summary, summarise, write_summary
 from metakd.results.compaction import compact
 from metakd.results.reader import finished_trials, read_steps, read_trials
 from metakd.results.study import StudyRecord
-from metakd.results.writer import write_study, write_trial
+from metakd.results.writer import finished_trial, write_study, write_trials
 
 SCALES = (0.05, 0.1, 0.25, 0.5, 1.0)
 AUGMENTATIONS = ("none", "standard", "strong", "mixup+cutmix")
@@ -216,7 +216,7 @@ def record_of(size: Size) -> StudyRecord:
 def commit(out: Path, trials: Sequence[MadeUp], epochs: int) -> None:
     """Commits trials as a study does."""
     for trial in trials:
-        write_trial(out, trial.row(epochs), list(trial.curve(epochs)))
+        write_trials(out, [finished_trial(trial.row(epochs), list(trial.curve(epochs)))])
 
 
 def write(out: Path, size: Size) -> None:

@@ -14,7 +14,7 @@ from dashboards.live import Place, watch
 from metakd.analysis.summary import Summary
 from metakd.results.searches import write_searches
 from metakd.results.study import StoreError
-from metakd.results.writer import write_failure, write_study, write_trial
+from metakd.results.writer import finished_trial, write_failure, write_study, write_trials
 
 Capture = pytest.CaptureFixture[str]
 
@@ -186,7 +186,7 @@ def test_watching_renders_what_changes_until_all_is_there(
 
     def commit(count: int) -> None:
         for row in rows[:count]:
-            write_trial(out, row, [])
+            write_trials(out, [finished_trial(row, [])])
 
     def tear() -> None:
         (out / "trials" / f"{rows[6]['trial_id']}.parquet").write_bytes(b"PAR1")

@@ -7,7 +7,6 @@ from made_up_study import MadeUpStudy
 from object_store_server import Server, address_on
 
 from dashboards.__main__ import main
-from metakd.results.mirror import push_trial
 from metakd.results.object_store import ObjectStore
 
 
@@ -16,8 +15,7 @@ def stored(server: Server, name: str, out: Path) -> ObjectStore:
     store, study = ObjectStore(address_on(server, name)), MadeUpStudy()
     study.write(out)
     store.push([(out / "study.json", "study.json")])
-    for row in study.rows():
-        push_trial(out, store, row["trial_id"])
+    store.push((file, file.relative_to(out).as_posix()) for file in sorted(out.glob("*/*.parquet")))
     return store
 
 

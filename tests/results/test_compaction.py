@@ -8,7 +8,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -19,20 +19,29 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from metakd.results import compaction
-from metakd.results.compaction import Compaction, compact, is_due
+from metakd.results.compaction import compact, is_due
+from metakd.results.files import Change
 from metakd.results.reader import finished_trials, packed_trials, read_steps, read_trials
 from metakd.results.study import StoreError
-from metakd.results.writer import write_failure, write_trial
+from metakd.results.writer import FinishedTrial, finished_trial, write_failure, write_trials
 
 ROWS = 4
 
 
-def commit(out: Path, trial_id: str, version: int = 0, rows: int = ROWS) -> None:
+def made_up(trial_id: str, version: int = 0, rows: int = ROWS) -> FinishedTrial:
     steps = [
         {"trial_id": trial_id, "step": step, "train_loss": version + step / 8}
         for step in range(rows)
     ]
-    write_trial(out, {"trial_id": trial_id, "pair_id": "p", "seed": version}, steps)
+    return finished_trial({"trial_id": trial_id, "pair_id": "p", "seed": version}, steps)
+
+
+def commit(out: Path, trial_id: str, version: int = 0, rows: int = ROWS) -> None:
+    write_trials(out, [made_up(trial_id, version, rows)])
+
+
+def commit_together(out: Path, trial_ids: Iterable[str], version: int = 0) -> None:
+    write_trials(out, [made_up(trial_id, version) for trial_id in trial_ids])
 
 
 def says(out: Path) -> dict[str, int]:
@@ -80,7 +89,7 @@ def test_a_compacted_store_reads_as_before_from_two_files(tmp_path: Path) -> Non
     assert set(done.removed) == {
         Path(table, f"{trial_id}.parquet") for table in ("trials", "steps") for trial_id in "abc"
     }
-    assert compact(tmp_path) == Compaction((), ())
+    assert compact(tmp_path) == Change(())
 
 
 def test_a_part_is_sorted_and_packed_as_measured_best(tmp_path: Path) -> None:
@@ -296,6 +305,10 @@ ACTIONS = st.one_of(
     st.tuples(st.just("compact"), st.just(0)),
     st.tuples(st.just("killed compaction"), st.integers(0, 40)),
     st.tuples(st.just("killed commit"), st.tuples(IDS, st.integers(0, 1))),
+    st.tuples(st.just("commit together"), st.sets(IDS, min_size=2)),
+    st.tuples(
+        st.just("killed commit together"), st.tuples(st.sets(IDS, min_size=2), st.integers(0, 1))
+    ),
 )
 
 
@@ -318,7 +331,14 @@ def test_any_order_of_commits_compactions_and_kills_loses_and_doubles_nothing(
                 kill_after(value)
                 with contextlib.suppress(Killed):
                     compact(out)
-            elif value[0] not in versions:
+            elif action == "commit together" and versions.keys().isdisjoint(value):
+                commit_together(out, value, version)
+                versions |= dict.fromkeys(value, version)
+            elif action == "killed commit together" and versions.keys().isdisjoint(value[0]):
+                kill_after(value[1])
+                with pytest.raises(Killed):
+                    commit_together(out, value[0], version)
+            elif action == "killed commit" and value[0] not in versions:
                 # A new trial that is stopped before its row lies there is not committed.
                 kill_after(value[1])
                 with pytest.raises(Killed):
@@ -329,10 +349,9 @@ def test_any_order_of_commits_compactions_and_kills_loses_and_doubles_nothing(
         assert says(out) == versions
         # Every row lies in a part, and every part is whole.
         assert parts(out, "trials") == parts(out, "steps")
-        drafts = {name for name in names(out, "trials") if name.startswith(".t")}
-        assert names(out, "trials") == parts(out, "trials") | drafts
-        # A curve of its own belongs to a trial that was stopped on its way.
-        assert not {name.removesuffix(".parquet") for name in names(out, "steps")} & set(versions)
+        for table in ("trials", "steps"):
+            drafts = {name for name in names(out, table) if name.startswith(".t")}
+            assert names(out, table) == parts(out, table) | drafts
 
 
 def test_after_a_kill_at_any_step_the_next_compaction_leaves_each_trial_in_one_file(
@@ -372,7 +391,7 @@ COMPACT_FOR_EVER = """
 import sys
 from pathlib import Path
 from metakd.results import compaction
-from metakd.results.writer import write_trial
+from metakd.results.writer import finished_trial, write_trials
 
 out, start = Path(sys.argv[1]), int(sys.argv[2])
 compaction.ROWS_OF_A_PART = 100
@@ -382,7 +401,8 @@ for round in range(start, start + 1000):
     for i in range(10):
         trial_id = f"t{10 * round + i:06d}"
         steps = [{"trial_id": trial_id, "step": s, "train_loss": s / 8} for s in range(4)]
-        write_trial(out, {"trial_id": trial_id, "pair_id": "p", "seed": 0}, steps)
+        row = {"trial_id": trial_id, "pair_id": "p", "seed": 0}
+        write_trials(out, [finished_trial(row, steps)])
         print(trial_id, flush=True)
     compaction.compact(out)
 """
@@ -414,27 +434,24 @@ def test_kills_at_random_moments_lose_and_double_nothing(tmp_path: Path) -> None
     assert parts(tmp_path, "trials") == parts(tmp_path, "steps")
 
 
-def test_readers_and_writers_beside_it_see_every_trial_once(
-    tmp_path: Path, small_parts: int
-) -> None:
+def test_readers_beside_it_see_every_trial_once(tmp_path: Path, small_parts: int) -> None:
     committed: list[str] = []
     over = threading.Event()
 
     def write() -> None:
-        for i in range(150):
-            commit(tmp_path, f"t{i:03d}")
-            committed.append(f"t{i:03d}")
-            if i % 10 == 0:
-                commit(tmp_path, f"t{i // 2:03d}")
+        for i in range(0, 150, 3):
+            ids = [f"t{i + j:03d}" for j in range(3)]
+            if i % 2:
+                commit_together(tmp_path, ids)
+            else:
+                for trial_id in ids:
+                    commit(tmp_path, trial_id)
+            committed.extend(ids)
+            compact(tmp_path)
         over.set()
 
-    def pack() -> None:
-        while not over.is_set():
-            compact(tmp_path)
-
-    workers = [threading.Thread(target=work) for work in (write, pack)]
-    for worker in workers:
-        worker.start()
+    writer = threading.Thread(target=write)
+    writer.start()
     looks = 0
     while not over.is_set():
         before = set(committed)
@@ -447,28 +464,42 @@ def test_readers_and_writers_beside_it_see_every_trial_once(
         assert {count["counts"] for count in counts} <= {ROWS}
         assert before <= {count["values"] for count in counts}
         looks += 1
-    for worker in workers:
-        worker.join()
+    writer.join()
     assert looks > 3
     assert says(tmp_path) == {f"t{i:03d}": 0 for i in range(150)}
 
 
-def test_a_commit_during_a_compaction_is_kept(
+def test_trials_that_were_committed_together_are_one_part(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for trial_id in "ab":
-        commit(tmp_path, trial_id)
-    write = compaction.write_table
-
-    def commit_meanwhile(table, path: Path) -> None:
-        commit(tmp_path, "a", version=7)
-        commit(tmp_path, "new")
-        write(table, path)
-
-    monkeypatch.setattr(compaction, "write_table", commit_meanwhile)
+    monkeypatch.setattr(compaction, "ROWS_OF_A_PART", 1_000_000)
+    commit_together(tmp_path, "cab")
+    (part,) = names(tmp_path, "trials")
+    assert names(tmp_path, "steps") == {part}
+    assert part.startswith("part-000001-000001-")
+    commit(tmp_path, "d")
+    commit_together(tmp_path, "ef")
+    assert says(tmp_path) == dict.fromkeys("abcdef", 0)
+    assert sum(name.startswith("part-000002-000002-") for name in names(tmp_path, "trials")) == 1
     compact(tmp_path)
-    monkeypatch.undo()
-    expected = {"a": 7, "b": 0, "new": 0}
-    assert says(tmp_path) == expected
-    compact(tmp_path)
-    assert says(tmp_path) == expected
+    assert len(names(tmp_path, "trials")) == 1
+    assert says(tmp_path) == dict.fromkeys("abcdef", 0)
+
+
+def test_many_small_parts_are_due_and_are_merged_into_full_ones(
+    tmp_path: Path, small_parts: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert compaction.MOST_PARTS == 100
+    monkeypatch.setattr(compaction, "MOST_PARTS", 9)
+    pairs = [(f"a{i}", f"b{i}") for i in range(10)]
+    for number, pair in enumerate(pairs, start=1):
+        commit_together(tmp_path, pair)
+        assert is_due(tmp_path) is (number > 9)
+    change = compact(tmp_path)
+    assert not is_due(tmp_path)
+    # Two pairs are more than a part of three trials.
+    assert len(names(tmp_path, "trials")) == 5
+    assert len(change.written) == 10
+    assert len(change.removed) == 20
+    assert says(tmp_path) == dict.fromkeys(sum(pairs, ()), 0)
+    assert compact(tmp_path) == Change(())

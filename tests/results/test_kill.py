@@ -14,13 +14,13 @@ WRITE_FOR_EVER = """
 import sys
 from itertools import count
 from pathlib import Path
-from metakd.results.writer import write_trial
+from metakd.results.writer import finished_trial, write_trials
 
 out, start = Path(sys.argv[1]), int(sys.argv[2])
 for i in count(start):
     trial_id = f"t{i:06d}"
     steps = [{"trial_id": trial_id, "step": step, "train_loss": 0.5} for step in range(200)]
-    write_trial(out, {"trial_id": trial_id, "pair_id": "p", "seed": i}, steps)
+    write_trials(out, [finished_trial({"trial_id": trial_id, "pair_id": "p", "seed": i}, steps)])
     print(i, flush=True)
 """
 

@@ -3,6 +3,7 @@
 import errno
 import os
 import pickle
+from collections.abc import Iterable
 from dataclasses import replace
 from itertools import count
 from pathlib import Path
@@ -10,18 +11,17 @@ from pathlib import Path
 import pytest
 from object_store_server import Server, address_on
 
-from metakd.results.compaction import Compaction, compact
+from metakd.results.compaction import compact
+from metakd.results.files import Change
 from metakd.results.mirror import (
     check_store,
     fetch_results,
-    push_compaction,
-    push_stragglers,
-    push_trial,
+    push_change,
 )
 from metakd.results.object_store import ObjectStore
 from metakd.results.reader import finished_trials, read_steps, read_trials
 from metakd.results.study import StoreError
-from metakd.results.writer import write_failure, write_trial
+from metakd.results.writer import FinishedTrial, finished_trial, write_failure, write_trials
 
 NUMBERS = count()
 
@@ -32,10 +32,18 @@ def store(server: Server) -> ObjectStore:
 
 
 def commit(out: Path, trial_id: str, store: ObjectStore | None = None) -> None:
-    steps = [{"trial_id": trial_id, "step": step} for step in (10, 20)]
-    write_trial(out, {"trial_id": trial_id, "pair_id": "p"}, steps)
+    commit_all(out, [trial_id], store)
+
+
+def commit_all(out: Path, trial_ids: Iterable[str], store: ObjectStore | None) -> None:
+    change = write_trials(out, [made_up(trial_id) for trial_id in trial_ids])
     if store is not None:
-        push_trial(out, store, trial_id)
+        push_change(out, store, change)
+
+
+def made_up(trial_id: str) -> FinishedTrial:
+    steps = [{"trial_id": trial_id, "step": step} for step in (10, 20)]
+    return finished_trial({"trial_id": trial_id, "pair_id": "p"}, steps)
 
 
 def begin(out: Path, store: ObjectStore) -> None:
@@ -140,20 +148,42 @@ def test_another_machine_sees_what_was_committed(store: ObjectStore, tmp_path: P
     assert list((there / "failed").iterdir()) == []
 
 
-def test_what_did_not_reach_the_store_is_committed_later(
+def test_trials_that_were_committed_together_appear_together(
     store: ObjectStore, tmp_path: Path
 ) -> None:
     here, there = tmp_path / "here", tmp_path / "there"
     begin(here, store)
-    commit(here, "a")
+    write_failure(here, {"trial_id": "b", "pair_id": "p", "status": "failed", "error": "NaN"})
+    store.push([(here / "failed" / "b.parquet", "failed/b.parquet")])
+    commit(here, "a", store)
+    commit_all(here, "cb", store)
     fetch_results(there, store)
-    assert finished_trials(there) == set()
+    assert finished_trials(there) == {"a", "b", "c"}
+    assert read_trials(there).equals(read_trials(here))
+    assert read_steps(there).equals(read_steps(here))
+    assert store.names("failed") == {}
+    assert len(store.names("trials")) == len(store.names("steps")) == 2
+
+
+@pytest.mark.parametrize("together", [False, True])
+@pytest.mark.parametrize("pushed", [0, 1])
+def test_what_did_not_reach_the_store_was_not_committed(
+    store: ObjectStore, tmp_path: Path, together: bool, pushed: int
+) -> None:
+    here = tmp_path / "here"
+    begin(here, store)
+    commit(here, "a", store)
+    trials = [made_up(trial_id) for trial_id in ("bc" if together else "b")]
+    change = write_trials(here, trials)
+    push_change(here, store, Change(change.written[:pushed]))
     fetch_results(here, store)
-    assert store.names("trials") == {}
-    push_stragglers(here, store)
-    fetch_results(there, store)
-    assert finished_trials(there) == finished_trials(here) == {"a"}
-    assert read_steps(there).num_rows == 2
+    assert finished_trials(here) == {"a"}
+    # It is run again, and then it counts.
+    push_change(here, store, write_trials(here, trials))
+    for place in (here, tmp_path / "there"):
+        fetch_results(place, store)
+        assert finished_trials(place) == {"a"} | {trial.id for trial in trials}
+        assert read_steps(place).num_rows == 2 * (1 + len(trials))
 
 
 def test_trials_that_another_machine_packed_are_not_given_back_one_by_one(
@@ -164,7 +194,7 @@ def test_trials_that_another_machine_packed_are_not_given_back_one_by_one(
     for trial_id in "ab":
         commit(here, trial_id, store)
     fetch_results(there, store)
-    push_compaction(here, store, compact(here))
+    push_change(here, store, compact(here))
     fetch_results(there, store)
     (part,) = (path.name for path in (here / "trials").iterdir())
     assert set(store.names("trials")) == {f"trials/{part}"}
@@ -188,7 +218,7 @@ def test_a_machine_that_fetches_while_another_packs_misses_no_trial(
             done = compact(here)
             # The rows stay for a moment: a fetch of them does not fail.
             curves = tuple(path for path in done.removed if path.parts[0] == "steps")
-            push_compaction(here, asked, replace(done, removed=curves))
+            push_change(here, asked, replace(done, removed=curves))
         return found
 
     monkeypatch.setattr(ObjectStore, "names", names_then_packed)
@@ -205,12 +235,12 @@ def test_a_driver_that_dies_before_the_store_is_packed_loses_nothing(
     for trial_id in "ab":
         commit(here, trial_id, store)
     done = compact(here)
-    push_compaction(here, store, Compaction(done.written[:pushed], ()))
+    push_change(here, store, Change(done.written[:pushed]))
     for place in (here, there):
         fetch_results(place, store)
         assert finished_trials(place) == {"a", "b"}
         assert read_steps(place).num_rows == 4
-    push_compaction(here, store, compact(here))
+    push_change(here, store, compact(here))
     fetch_results(there, store)
     assert finished_trials(there) == {"a", "b"}
     assert len(store.names("trials")) == len(store.names("steps")) == 1

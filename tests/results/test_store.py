@@ -9,7 +9,7 @@ import pytest
 from metakd.results.reader import finished_trials, read_steps, read_study, read_trials
 from metakd.results.schema import ENCODED_STEPS, TRIALS
 from metakd.results.study import StoreError, StudyRecord, check_out
-from metakd.results.writer import write_study, write_trial
+from metakd.results.writer import finished_trial, write_study, write_trials
 
 RECORD = StudyRecord(
     study="demo",
@@ -34,7 +34,7 @@ RECORD = StudyRecord(
 
 def commit(out: Path, trial_id: str, **columns: object) -> None:
     steps = [{"trial_id": trial_id, "step": step, "train_loss": 1 / step} for step in (10, 20)]
-    write_trial(out, {"trial_id": trial_id, "pair_id": "p", **columns}, steps)
+    write_trials(out, [finished_trial({"trial_id": trial_id, "pair_id": "p", **columns}, steps)])
 
 
 def test_a_study_comes_back_as_it_was(tmp_path: Path) -> None:
@@ -65,7 +65,7 @@ def test_an_empty_study_has_the_columns_and_no_rows(tmp_path: Path) -> None:
 
 
 def test_a_trial_without_a_curve_is_read(tmp_path: Path) -> None:
-    write_trial(tmp_path, {"trial_id": "a", "pair_id": "p"}, [])
+    write_trials(tmp_path, [finished_trial({"trial_id": "a", "pair_id": "p"}, [])])
     assert finished_trials(tmp_path) == {"a"}
     assert read_steps(tmp_path).num_rows == 0
 
@@ -89,7 +89,7 @@ def test_a_trial_counts_by_its_row(tmp_path: Path) -> None:
 def test_steps_are_ordered_by_trial_and_step(tmp_path: Path) -> None:
     for trial_id, steps in (("b", (30, 10, 20)), ("a", (5, 5, 1)), ("c", ())):
         rows = [{"trial_id": trial_id, "step": step} for step in steps]
-        write_trial(tmp_path, {"trial_id": trial_id, "pair_id": "p"}, rows)
+        write_trials(tmp_path, [finished_trial({"trial_id": trial_id, "pair_id": "p"}, rows)])
     table = read_steps(tmp_path, columns=[])
     assert table["trial_id"].to_pylist() == list("aaabbb")
     assert table["step"].to_pylist() == [1, 5, 5, 10, 20, 30]
@@ -152,11 +152,11 @@ def test_what_does_not_fit_the_schema_is_refused(tmp_path: Path) -> None:
     with pytest.raises(StoreError, match="no column 'speed'"):
         commit(tmp_path, "a", speed=1)
     with pytest.raises(StoreError, match="needs 'pair_id'"):
-        write_trial(tmp_path, {"trial_id": "a"}, [])
+        finished_trial({"trial_id": "a"}, [])
     with pytest.raises(StoreError, match="no column 'oops'"):
-        write_trial(tmp_path, {"trial_id": "a", "pair_id": "p"}, [{"trial_id": "a", "oops": 1}])
+        finished_trial({"trial_id": "a", "pair_id": "p"}, [{"trial_id": "a", "oops": 1}])
     with pytest.raises(StoreError, match="name another trial: b"):
-        write_trial(tmp_path, {"trial_id": "a", "pair_id": "p"}, [{"trial_id": "b"}])
+        finished_trial({"trial_id": "a", "pair_id": "p"}, [{"trial_id": "b"}])
     assert finished_trials(tmp_path) == set()
 
 

@@ -8,7 +8,7 @@ from refilled_scheduler import SchedulerOfJobs
 from rich.console import Console
 
 from metakd.data.datasets import ImageDataset, open_dataset
-from metakd.results.writer import write_trial
+from metakd.results.writer import finished_trial, write_trials
 from metakd.study import announce
 from metakd.study.announce import (
     announce_older,
@@ -26,7 +26,7 @@ from metakd.train.folder import StudyFolder
 def told(out: Path, skipped: dict[str, int | None]) -> str:
     for trial_id, count in skipped.items():
         row = {"trial_id": trial_id, "pair_id": "p", "meta_steps_skipped": count}
-        write_trial(out, row, [{"trial_id": trial_id, "step": 1}])
+        write_trials(out, [finished_trial(row, [{"trial_id": trial_id, "step": 1}])])
     text = io.StringIO()
     announce_skipped(Console(file=text, width=200), out, list(skipped))
     return text.getvalue()
@@ -66,7 +66,10 @@ def test_trials_of_older_algorithms_are_counted_and_stay_apart(tmp_path: Path) -
         return text.getvalue()
 
     def store(trial_id: str, content: str) -> None:
-        write_trial(tmp_path, {"trial_id": trial_id, "pair_id": "p", "config_json": content}, [])
+        write_trials(
+            tmp_path,
+            [finished_trial({"trial_id": trial_id, "pair_id": "p", "config_json": content}, [])],
+        )
 
     assert older() == ""
     first, second, other = (job.trial for job in plan.jobs)
@@ -96,16 +99,20 @@ def test_versions_that_changed_since_trials_were_made_are_named(
 
     def store(trial_id: str, status: str = "done", **choice: str) -> None:
         versions = {name: version for name, version in choice.items() if name != "commit"}
-        write_trial(
+        write_trials(
             tmp_path,
-            {
-                "trial_id": trial_id,
-                "pair_id": "p",
-                "status": status,
-                "versions_json": json.dumps(versions),
-                "git_commit": choice.get("commit", ""),
-            },
-            [],
+            [
+                finished_trial(
+                    {
+                        "trial_id": trial_id,
+                        "pair_id": "p",
+                        "status": status,
+                        "versions_json": json.dumps(versions),
+                        "git_commit": choice.get("commit", ""),
+                    },
+                    [],
+                )
+            ],
         )
 
     assert said() == ""

@@ -24,7 +24,7 @@ from metakd.study.record import record_searches, record_study
 from metakd.study.scheduler import Scheduler
 from metakd.study.searching import searches_of
 from metakd.study.spec import SpecError
-from metakd.train.commit import commit
+from metakd.train.commit import commit, result_of
 from metakd.train.folder import StudyFolder
 from metakd.train.trial import Trial
 
@@ -81,7 +81,8 @@ def test_an_older_study_goes_on_with_the_seeds_that_its_settings_share(
     del record["spec"]["seed_streams"], record["seed_counts"], record["schedule"]
     (tmp_path / STUDY_FILE).write_text(json.dumps(record))
     for job in shared.jobs[:10]:
-        commit(job.trial, outcome(job.trial, 0.0), StudyFolder(tmp_path), "")
+        result = result_of(job.trial, outcome(job.trial, 0.0), "")
+        commit([(job.trial, result)], StudyFolder(tmp_path))
     words = ["--dry-run", "--bank", "live", "--cluster", "local", "--out", str(tmp_path)]
     assert main(SPEC, never, never, words) == 0
     assert f"{len(shared.jobs)} in 4 settings × 4 seeds; 10 finished" in capsys.readouterr().out
@@ -250,7 +251,7 @@ def test_hours_that_end_inside_a_block_take_no_look(tmp_path: Path, digits: Imag
     job = run.scheduler.next_job()
     run.scheduler.close()
     assert isinstance(job, Job)
-    commit(job.trial, outcome(job.trial, 0.0), run.folder, "")
+    commit([(job.trial, result_of(job.trial, outcome(job.trial, 0.0), ""))], run.folder)
     run.scheduler.done(job)
     assert run.scheduler.is_over
     assert not run.blocks.extend(run.scheduler)
@@ -278,7 +279,7 @@ def test_seeds_added_by_hand_change_no_word(tmp_path: Path, digits: ImageDataset
     record_study(plan, tmp_path)
     for job in plan.jobs:
         if job.trial.id not in finished_trials(tmp_path):
-            commit(job.trial, outcome(job.trial, -20.0), folder, "")
+            commit([(job.trial, result_of(job.trial, outcome(job.trial, -20.0), ""))], folder)
     record_searches(Scheduler(Curves(folder, finished_trials(tmp_path)), searches_of(plan)), folder)
     after = summarise(tmp_path)
     assert (tmp_path / "looks.json").read_bytes() == looks
@@ -336,7 +337,8 @@ def test_results_without_a_schedule_are_not_given_one(tmp_path: Path, digits: Im
     MadeUpRun(tmp_path, digits).go_on(0)
     record_study(plan, tmp_path / "other")
     folder = StudyFolder(tmp_path / "other")
-    commit(plan.jobs[0].trial, outcome(plan.jobs[0].trial, 0.0), folder, "")
+    first = plan.jobs[0].trial
+    commit([(first, result_of(first, outcome(first, 0.0), ""))], folder)
     with pytest.raises(SpecError, match="before the first trial"):
         MadeUpRun(tmp_path / "other", digits)
 

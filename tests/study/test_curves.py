@@ -5,7 +5,7 @@ import pytest
 from metakd.core.distillers import KDConfig
 from metakd.core.training import Recipe
 from metakd.results.compaction import compact
-from metakd.results.writer import write_trial
+from metakd.results.writer import finished_trial, write_trials
 from metakd.study.curves import Curves
 from metakd.train.folder import StudyFolder
 from metakd.train.sampling import Sampling
@@ -24,7 +24,7 @@ def commit(out: Path, done: Trial) -> None:
         {"trial_id": done.id, "step": epoch, "epoch": epoch, "val_acc": accuracy(done, epoch)}
         for epoch in range(done.epochs)
     ]
-    write_trial(out, {"trial_id": done.id, "pair_id": "p"}, steps)
+    write_trials(out, [finished_trial({"trial_id": done.id, "pair_id": "p"}, steps)])
 
 
 def accuracy(done: Trial, epoch: int) -> float:

@@ -2,21 +2,19 @@
 
 import io
 from pathlib import Path
-from types import SimpleNamespace
-from typing import Any
 
 import pytest
 from refilled_scheduler import SchedulerOfJobs
 
 from metakd.data.datasets import open_dataset
 from metakd.memory import MemoryRanOutError, is_about_memory
-from metakd.study import tuning
+from metakd.study import dispatch
 from metakd.study.console import PlainConsole
 from metakd.study.curves import Curves
+from metakd.study.dispatch import Dispatcher, Watcher
 from metakd.study.plan import make_plan
 from metakd.study.run import with_less_at_once
 from metakd.study.spec import StudySpec
-from metakd.study.tuning import Watcher
 from metakd.train.failure_report import reason_of
 from metakd.train.folder import StudyFolder
 
@@ -119,37 +117,30 @@ def test_one_that_does_not_fit_alone_ends_it_with_the_remedy(has: int) -> None:
     assert machine.tried == [None, 1] if has == 1 else [None, 1, 1]
 
 
-class Under:
-    """Two trials under way on Tune, of a scheduler of three or more."""
+class UnderWay:
+    """Two of three trials or more that run."""
 
-    def __init__(self, folder: Path, report: str) -> None:
+    def __init__(self, folder: Path) -> None:
         spec = StudySpec("s", scales=(0.3,), augmentations=("none",), seeds=1, epochs=1)
         plan = make_plan(spec, [open_dataset("digits", folder / "datasets")])
-        self.scheduler = SchedulerOfJobs(Curves(StudyFolder(folder), ()), plan.jobs)
+        here = StudyFolder(folder)
+        self.scheduler = SchedulerOfJobs(Curves(here, ()), plan.jobs)
         self.known = {job.id for job in self.scheduler.known()}
-        self.queue = tuning._Queue(self.scheduler, lambda: 2, max_failures=1)
-        self.relay = tuning._Relay(self.queue, Watcher())
-        self.queue.suggest("first")
-        self.queue.suggest("second")
-        (folder / "report").write_text(report)
-        self.trials = [self.trial(name, folder / "report") for name in ("first", "second")]
-        self.relay.on_step_end(1, self.trials)
-
-    @staticmethod
-    def trial(name: str, report: Path) -> Any:
-        given = {"trial_id": name, "error_file": str(report), "last_result": {}}
-        return SimpleNamespace(status="RUNNING", **given)
+        self.dispatcher = Dispatcher(here, self.scheduler, lambda: 2, Watcher(), max_failures=1)
+        self.dispatcher.next_job("first")
+        self.dispatcher.next_job("second")
+        self.dispatcher.look(running=2)
 
 
-def test_whatever_was_under_way_is_on_the_board_again(tmp_path: Path) -> None:
-    under = Under(tmp_path, RAY_KILLED)
+def test_whatever_was_under_way_is_scheduled_again(tmp_path: Path) -> None:
+    under = UnderWay(tmp_path)
     assert len(under.scheduler.known()) == len(under.known) - 2
-    under.relay.on_trial_error(2, under.trials, under.trials[0])
-    # Tune stops the others, and says of them that they are complete.
-    under.relay.on_trial_complete(2, under.trials, under.trials[1])
-    assert isinstance(under.relay.error, MemoryRanOutError)
-    assert under.relay.error.at_once == 2
-    under.queue.put_back_all()
+    under.dispatcher.failed("first", RAY_KILLED)
+    assert isinstance(under.dispatcher.error, MemoryRanOutError)
+    assert under.dispatcher.error.at_once == 2
+    assert under.dispatcher.is_over
+    assert under.dispatcher.next_job("third") is None
+    under.dispatcher.put_back_all()
     assert {job.id for job in under.scheduler.known()} == under.known
 
 
@@ -158,11 +149,11 @@ def test_a_death_is_of_memory_where_the_kernel_killed_for_it(
     kills: list[int], is_of_memory: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     counted = iter(kills)
-    monkeypatch.setattr(tuning, "oom_kills", lambda: next(counted))
-    under = Under(tmp_path, DIED)
-    under.relay.on_trial_error(2, under.trials, under.trials[0])
-    assert isinstance(under.relay.error, MemoryRanOutError) == is_of_memory
+    monkeypatch.setattr(dispatch, "oom_kills", lambda: next(counted))
+    under = UnderWay(tmp_path)
+    under.dispatcher.failed("first", DIED)
+    assert isinstance(under.dispatcher.error, MemoryRanOutError) == is_of_memory
     if is_of_memory:
-        assert "the kernel killed its process" in str(under.relay.error)
+        assert "the kernel killed its process" in str(under.dispatcher.error)
     else:
         assert len(under.scheduler.known()) == len(under.known) - 1

@@ -13,17 +13,18 @@ from study_command import free_port
 
 from metakd.data.datasets import open_dataset
 from metakd.results.reader import finished_trials, read_steps
-from metakd.study import tuning
+from metakd.study import dispatch
 from metakd.study.allotment import at_once
 from metakd.study.cases import Job
 from metakd.study.cluster import connect, present_nodes
 from metakd.study.curves import Curves
+from metakd.study.dispatch import Watcher
 from metakd.study.options import BankPolicy
 from metakd.study.plan import make_plan
 from metakd.study.spec import StudySpec
 from metakd.study.storage import StorageError, require_shared
 from metakd.study.trainable import RunContext
-from metakd.study.tuning import Watcher, run_jobs
+from metakd.study.tuning import run_jobs
 from metakd.train.folder import StudyFolder
 from metakd.train.resources import Resources
 from metakd.train.teacher import TeacherReport, new_teacher, store_teacher
@@ -119,7 +120,7 @@ class MachinesLeaveAndJoin(Watcher):
 def test_a_machine_that_dies_loses_its_running_trials_only_and_one_that_joins_takes_work(
     machines: SimulatedCluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(tuning, "LOOK_INTERVAL_S", 0.5)
+    monkeypatch.setattr(dispatch, "LOOK_INTERVAL_S", 0.5)
     folder = StudyFolder(tmp_path)
     plan = make_plan(SPEC, [open_dataset("digits", folder.datasets)], BankPolicy("live"))
     (teacher,) = plan.teachers

@@ -21,10 +21,11 @@ from metakd.core.training import Recipe
 from metakd.data.bank import open_answers
 from metakd.data.datasets import open_dataset
 from metakd.results.reader import finished_trials, read_steps, read_trials
-from metakd.study import tuning
+from metakd.study import dispatch
 from metakd.study.cases import Job
 from metakd.study.cluster import Cluster
 from metakd.study.curves import Curves
+from metakd.study.dispatch import Watcher
 from metakd.study.options import BankPolicy
 from metakd.study.plan import Plan, make_plan
 from metakd.study.preparation import PreparationJob, preparation_of
@@ -33,7 +34,7 @@ from metakd.study.scheduler import AnyJob, Scheduler
 from metakd.study.searching import searches_of
 from metakd.study.spec import StudySpec
 from metakd.study.trainable import RunContext
-from metakd.study.tuning import Watcher, run_jobs
+from metakd.study.tuning import run_jobs
 from metakd.train.commit import record_failure
 from metakd.train.folder import StudyFolder
 from metakd.train.resources import Resources
@@ -150,7 +151,7 @@ def test_a_second_actor_starts_beside_trials_that_are_shorter_than_its_start(
     cluster: Cluster, planned: tuple[StudyFolder, Plan], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     folder, plan = planned
-    monkeypatch.setattr(tuning, "LOOK_INTERVAL_S", 0.5)
+    monkeypatch.setattr(dispatch, "LOOK_INTERVAL_S", 0.5)
     heard = Heard(folder)
     short = (learning(plan, epochs=1, seed=seed) for seed in range(100, 500))
     scheduler = RefilledScheduler(Curves(folder, ()), short, lambda: heard.at_once == 2)

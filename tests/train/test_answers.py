@@ -23,7 +23,7 @@ from metakd.data.bank import build_answers, build_views
 from metakd.results.compaction import compact
 from metakd.results.reader import packed_trials, read_steps
 from metakd.train.answers import Teacher, Teachers
-from metakd.train.commit import commit
+from metakd.train.commit import commit, result_of
 from metakd.train.epochs import Progress
 from metakd.train.folder import StudyFolder
 from metakd.train.in_flight import InFlight
@@ -229,7 +229,7 @@ def test_a_committed_curve_says_what_each_teacher_counted(
     trial = replace(trial, distiller=FEATURES)
     outcome = run_trial(trial, folder, None)
     store = StudyFolder(tmp_path)
-    commit(trial, outcome, store, "abc")
+    commit([(trial, result_of(trial, outcome, "abc"))], store)
     rows = read_steps(store.out, [trial.id]).to_pylist()
     compact(store.out)
     assert packed_trials(store.out) == {trial.id}

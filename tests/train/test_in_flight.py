@@ -12,9 +12,9 @@ import torch
 
 from metakd.core.distillers import MKDConfig
 from metakd.results.reader import finished_trials
-from metakd.train.commit import commit
+from metakd.train.commit import commit, result_of
 from metakd.train.folder import StudyFolder
-from metakd.train.in_flight import InFlight, sweep_finished
+from metakd.train.in_flight import InFlight, end_trainings, sweep_finished
 from metakd.train.student import Epoch, Outcome, run_trial
 from metakd.train.trial import Trial
 
@@ -88,7 +88,7 @@ def test_killed_three_times_it_ends_as_undisturbed(
     times = [epoch.elapsed_s for epoch in outcome.epochs]
     assert times == sorted(times)
     assert outcome.wall_s >= times[-1]
-    commit(trial, outcome, folder, git_commit="abc")
+    commit([(trial, result_of(trial, outcome, "abc"))], folder)
     assert not (folder.checkpoints / trial.id).exists()
     assert trial.id in finished_trials(folder.out)
 
@@ -155,7 +155,7 @@ def test_the_end_removes_drafts_and_last_states_and_leaves_what_others_go_on_fro
         (folder.checkpoints / "a" / ".epoch-000004.pt.draft").touch()
         if is_branched:
             states.branch(2, {"epochs": 2})
-        states.end()
+        end_trainings(folder, ["a", "elsewhere"])
         assert states.latest() == ({"epochs": 2} if is_branched else None)
         assert (folder.checkpoints / "a").exists() == is_branched
     states.forget()

@@ -10,7 +10,7 @@ import torch
 from metakd.core.distillers import KDConfig, MetaDistilConfig
 from metakd.data.bank import build_answers
 from metakd.results.reader import read_steps, read_trials
-from metakd.train.commit import commit
+from metakd.train.commit import commit, result_of
 from metakd.train.folder import StudyFolder
 from metakd.train.in_flight import InFlight
 from metakd.train.samples import open_samples
@@ -79,7 +79,7 @@ def test_what_becomes_of_the_teacher_is_on_record_and_its_file_stays(
     before = file.read_bytes()
     outcome = run_trial(trial, folder, None)
     assert file.read_bytes() == before
-    commit(trial, outcome, folder, "abc")
+    commit([(trial, result_of(trial, outcome, "abc"))], folder)
     steps = read_steps(folder.out, [trial.id]).to_pylist()
     assert [step["meta_loss_before"] is None for step in steps] == [True, False, False]
     assert all(0 <= step["teacher_val_acc"] <= 1 for step in steps)

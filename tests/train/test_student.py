@@ -20,7 +20,7 @@ from metakd.data.bank import build_answers, build_views
 from metakd.data.catalogue import AnswerType, find_recipe
 from metakd.results.reader import finished_trials, read_steps, read_trials
 from metakd.train import student as student_module
-from metakd.train.commit import commit
+from metakd.train.commit import commit, result_of
 from metakd.train.folder import StudyFolder
 from metakd.train.in_flight import InFlight
 from metakd.train.inputs import HeldOut, HeldOutMetaBatches, ShuffledBatches
@@ -225,7 +225,7 @@ def test_a_committed_trial_is_in_the_store_as_it_ran(prepared: Any) -> None:
     folder, trial = prepared
     trial = replace(trial, distiller=MKDConfig())
     outcome = run_trial(trial, folder, None)
-    commit(trial, outcome, folder, git_commit="abc")
+    commit([(trial, result_of(trial, outcome, "abc"))], folder)
     assert trial.id in finished_trials(folder.out)
     (row,) = read_trials(folder.out, [trial.id]).to_pylist()
     assert row["test_acc_last"] == outcome.test_last.accuracy
@@ -301,7 +301,7 @@ def test_a_schedule_goes_on_from_the_training_that_it_branches_off(
     trial = replace(trial, recipe=replace(trial.recipe, epochs=4))
     winner = replace(trial, distiller=scheduled([(0, 2.0)], 0.9), stop_after=2)
     copy = replace(trial, distiller=scheduled([(0, 2.0), (2, 8.0)], 0.9))
-    commit(winner, run_trial(winner, here, None), here, "abc")
+    commit([(winner, result_of(winner, run_trial(winner, here, None), "abc"))], here)
     ran: list[int] = []
     branched = run_trial(copy, here, None, lambda epoch: ran.append(epoch.record.epoch))
     # Its first half is the winner's: to have those weights is to have that schedule.
@@ -313,7 +313,8 @@ def test_a_schedule_goes_on_from_the_training_that_it_branches_off(
     # The winner goes on from the same state, and nobody's end removes it.
     goes_on = replace(winner, stop_after=None)
     ran.clear()
-    commit(goes_on, run_trial(goes_on, here, None, lambda e: ran.append(e.record.epoch)), here, "a")
+    outcome = run_trial(goes_on, here, None, lambda epoch: ran.append(epoch.record.epoch))
+    commit([(goes_on, result_of(goes_on, outcome, "a"))], here)
     assert ran == [2, 3]
     assert InFlight(here, winner.whole.id).latest(2) is not None
 

@@ -36,7 +36,7 @@ from metakd.analysis.statistics.power import DetectableDifference
 from metakd.atomic import new_file
 from metakd.results.study import StoreError
 
-SUMMARY_VERSION = 9
+SUMMARY_VERSION = 10
 SUMMARY_FILE = "summary.json"
 DECIMALS = 6
 

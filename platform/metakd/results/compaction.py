@@ -4,54 +4,43 @@ A part is committed as a trial is: its curves appear first, then its rows, and o
 replaces is removed. A kill between any two of these steps leaves files that say the same twice;
 readers count them once (see ``files``), and the next compaction removes them.
 
-Parts of less than a million rows are merged with newer ones while they are at most twice as large:
-a row is written again a few times at most, and of small parts there are never more than a handful.
-Only neighbours in time are merged, so that a newer commit of a trial always lies in a later part.
+Parts of less than a million rows are merged with their neighbours in time, so that a newer commit
+of a trial always lies in a later part. Since that is due after a thousand single files or a hundred
+parts, a row is written again a few times at most.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import pyarrow as pa
 
 from metakd.atomic import new_file
-from metakd.results.files import TABLES, Part, StoreFiles, list_files, new_part
+from metakd.results.files import TABLES, Change, Part, StoreFiles, list_files, new_part
 from metakd.results.reader import by_trial_and_step, load_part, packed_trials, trials_of
 from metakd.results.schema import ENCODED_STEPS, STEPS, TRIALS
 from metakd.results.study import StoreError
 from metakd.results.table_files import count_rows, load_table, write_table
 
 MOST_OWN_FILES = 1_000
+MOST_PARTS = 100
 ROWS_OF_A_PART = 1_000_000
 SCHEMAS = {"trials": TRIALS, "steps": ENCODED_STEPS}
 
-# What distinguishes a file from one that replaced it: inode, time and size.
-Identity = tuple[int, int, int]
-
-
-@dataclass(frozen=True)
-class Compaction:
-    """What a compaction did, as paths relative to the store.
-
-    A copy of the store elsewhere follows it safely by taking what was written, in this order,
-    before it removes what was removed, in this order.
-    """
-
-    written: tuple[Path, ...]
-    removed: tuple[Path, ...]
-
 
 def is_due(out: Path) -> bool:
-    """Whether more than 1,000 trials lie in files of their own."""
-    return len(list_files(out).own) > MOST_OWN_FILES
+    """Whether more than 1,000 trials lie in files of their own, or more than 100 parts are there.
+
+    Full parts alone are not packed again: a store of 100 of them has a hundred million rows.
+    """
+    files = list_files(out)
+    return len(files.own) > MOST_OWN_FILES or len(files.parts) > MOST_PARTS
 
 
-def compact(out: Path) -> Compaction:
+def compact(out: Path) -> Change:
     """Packs all trials that have files of their own, about a million rows at a time.
 
-    Readers and writers of trials may work at the same time, but no other compaction: the caller
-    holds the study. Failed trials keep their files, since they may be tried again.
+    Readers may work at the same time, but nothing else that writes: the caller holds the study.
+    Failed trials keep their files, since they may be tried again.
 
     Args:
         out: The study's folder, whole: curves of a part without its rows are removed from it.
@@ -71,11 +60,12 @@ def compact(out: Path) -> Compaction:
     try:
         for batch in compactor.batches(by_need):
             compactor.pack(batch)
+        compactor.merge()
     except FileNotFoundError as error:
         raise StoreError(
             f"{out} lost a file while it was packed ({error}): run the study again"
         ) from error
-    return Compaction(tuple(compactor.written), tuple(compactor.removed))
+    return Change(tuple(compactor.written), tuple(compactor.removed))
 
 
 class _Compactor:
@@ -108,44 +98,56 @@ class _Compactor:
             yield batch
 
     def pack(self, batch: Sequence[str]) -> None:
-        """Packs trials with files of their own, together with the small parts before them."""
-        seen = {trial_id: self._identities(trial_id) for trial_id in batch}
-        tables = {
-            name: [load_table(self._own_files(name, batch), SCHEMAS[name])] for name in TABLES
-        }
-        merged = self._to_merge(batch, sum(tables[name][0].num_rows for name in TABLES))
-        newer = set(batch)
-        for part in reversed(merged):
-            there = trials_of(self._out, part)
+        """Packs trials with files of their own, together with the last parts that have them, too.
+
+        Those are of a compaction that was stopped before it removed what it had packed.
+        """
+        start = len(self._parts)
+        while start and not set(batch).isdisjoint(trials_of(self._out, self._parts[start - 1])):
+            start -= 1
+        merged = self._parts[start:]
+        number = max((part.last for part in self._parts), default=0) + 1
+        part = new_part(merged[0].first if merged else number, number)
+        self._replace(merged, part, batch)
+        self._parts = [*self._parts[:start], part]
+        # The curve before the row: a row without a curve is no commit on its way.
+        self._remove(
+            Path(name, f"{trial_id}.parquet") for trial_id in batch for name in reversed(TABLES)
+        )
+
+    def merge(self) -> None:
+        """Merges neighbours among the parts of less than a million rows."""
+        for group in self._small_neighbours():
+            if len(group) > 1:
+                self._replace(group, new_part(group[0].first, group[-1].last), ())
+
+    def _small_neighbours(self) -> Iterator[list[Part]]:
+        group: list[Part] = []
+        rows = 0
+        for part in self._parts:
+            files = (self._out / name / part.name for name in TABLES)
+            size = sum(count_rows(file) for file in files if file.exists())
+            if size < ROWS_OF_A_PART:
+                group.append(part)
+            rows += size
+            if rows >= ROWS_OF_A_PART:
+                yield group
+                group, rows = [], 0
+        yield group
+
+    def _replace(self, merged: Sequence[Part], part: Part, own: Sequence[str]) -> None:
+        """Writes a part of older ones, and of the files of trials that are newer than they."""
+        tables = {name: [load_table(self._own_files(name, own), SCHEMAS[name])] for name in TABLES}
+        newer = set(own)
+        for old in reversed(merged):
+            there = trials_of(self._out, old)
             kept = [trial_id for trial_id in there if trial_id not in newer]
             newer.update(there)
             for name in TABLES:
-                tables[name].append(load_part(self._out, name, part, SCHEMAS[name], kept))
-        number = max((part.last for part in self._parts), default=0) + 1
-        part = new_part(merged[0].first if merged else number, number)
+                tables[name].append(load_part(self._out, name, old, SCHEMAS[name], kept))
         self._write(part, *(pa.concat_tables(tables[name]) for name in TABLES))
-        self._parts = [*self._parts[: len(self._parts) - len(merged)], part]
         # The row before the curve: without its row a part counts no more.
         self._remove(Path(name, old.name) for old in merged for name in TABLES)
-        for trial_id, identities in seen.items():
-            # What was committed again meanwhile stays: it is newer than the part.
-            if identities == self._identities(trial_id):
-                # The curve before the row: a row without a curve is no commit on its way.
-                self._remove(Path(name, f"{trial_id}.parquet") for name in reversed(TABLES))
-
-    def _to_merge(self, batch: Sequence[str], rows: int) -> list[Part]:
-        """Returns the last parts that a batch of so many rows is merged with."""
-        start = len(self._parts)
-        while start:
-            part = self._parts[start - 1]
-            files = (self._out / name / part.name for name in TABLES)
-            size = sum(count_rows(file) for file in files if file.exists())
-            is_small = size < ROWS_OF_A_PART and size <= 2 * rows
-            has_same = not set(batch).isdisjoint(trials_of(self._out, part))
-            if not has_same and not (is_small and rows + size <= 2 * ROWS_OF_A_PART):
-                break
-            start, rows = start - 1, rows + size
-        return self._parts[start:]
 
     def _own_files(self, name: str, trial_ids: Sequence[str]) -> list[Path]:
         there = self._files.own if name == "trials" else self._files.own_curves
@@ -162,14 +164,3 @@ class _Compactor:
         for path in paths:
             (self._out / path).unlink(missing_ok=True)
             self.removed.append(path)
-
-    def _identities(self, trial_id: str) -> list[Identity | None]:
-        return [_identity(self._out / name / f"{trial_id}.parquet") for name in TABLES]
-
-
-def _identity(path: Path) -> Identity | None:
-    try:
-        stat = path.stat()
-    except FileNotFoundError:
-        return None
-    return stat.st_ino, stat.st_mtime_ns, stat.st_size

@@ -1,9 +1,10 @@
 """Which files of a store hold which trials.
 
-A trial has two files of its own, ``trials/ID.parquet`` and ``steps/ID.parquet``, until compaction
-packs it with others into a *part*: again two files, one in each folder, of the same name
-``part-FIRST-LAST-WORD.parquet``. Parts are numbered as they are made; one that others were merged
-into spans their numbers, FIRST to LAST. WORD is random, so that no name ever means two contents.
+A trial that was committed alone has two files of its own, ``trials/ID.parquet`` and
+``steps/ID.parquet``. Trials that were committed together, or that compaction packed, are a *part*:
+again two files, one in each folder, of the same name ``part-FIRST-LAST-WORD.parquet``. Parts are
+numbered as they are made; one that others were merged into spans their numbers, FIRST to LAST. WORD
+is random, so that no name ever means two contents.
 
 The names alone say what counts:
 
@@ -41,6 +42,18 @@ class Part:
 
 
 @dataclass(frozen=True)
+class Change:
+    """What was done to a store, as paths relative to it.
+
+    A copy of the store elsewhere follows it safely by taking what was written, in this order,
+    before it removes what was removed, in this order.
+    """
+
+    written: tuple[Path, ...]
+    removed: tuple[Path, ...] = ()
+
+
+@dataclass(frozen=True)
 class StoreFiles:
     """What lies in a store.
 
@@ -49,7 +62,8 @@ class StoreFiles:
         own_curves: Ids of those that have a curve of their own, too. The others' were packed: a
             compaction was stopped, or goes on; or they were removed.
         parts: The parts that count, the oldest first.
-        dead: Files of parts that count no more, or not yet, relative to the store.
+        dead: Files that count no more, or not yet, relative to the store: of parts that were
+            merged, and curves without a row.
     """
 
     own: frozenset[str]
@@ -68,6 +82,12 @@ def list_files(out: Path) -> StoreFiles:
     while (again := _list_once(out)).parts != found.parts:
         found = again
     return found
+
+
+def next_number(out: Path) -> int:
+    """Returns the number of the next part."""
+    parts = map(_parsed, _names(out / TABLES[0]))
+    return 1 + max((part.last for part in parts if part is not None), default=0)
 
 
 def new_part(first: int, last: int) -> Part:
@@ -89,8 +109,7 @@ def _list_once(out: Path) -> StoreFiles:
         dead=tuple(
             Path(table, name)
             for table, names in zip(TABLES, (rows, curves), strict=True)
-            for name in sorted(names - counting)
-            if _parsed(name) is not None
+            for name in sorted(names - counting - own)
         ),
     )
 

@@ -7,11 +7,9 @@ import shutil
 from contextlib import suppress
 from pathlib import Path, PurePath
 
-from metakd.results.compaction import Compaction
-from metakd.results.files import COMPACTED, list_files
+from metakd.results.files import COMPACTED, Change
 from metakd.results.look_records import LOOKS_FILE
 from metakd.results.object_store import ObjectStore
-from metakd.results.reader import packed_trials
 from metakd.results.searches import SEARCHES_FILE
 from metakd.results.study import OWN_NAMES, STUDY_FILE, StoreError, check_own
 from metakd.results.teacher_scores import TEACHERS_FILE
@@ -31,44 +29,27 @@ def check_store(store: ObjectStore) -> None:
         check_own({name.partition("/")[0] for name in store.names()}, str(store))
 
 
-def push_trial(out: Path, store: ObjectStore, trial_id: str) -> None:
-    """Commits a trial that was written here: its curve first, then the row that makes it count.
+def push_change(out: Path, store: ObjectStore, change: Change) -> None:
+    """Does to the store what was done here: what was written appears before anything goes.
 
     Args:
-        out: This machine's copy.
+        out: This machine's copy, as whole as the store before the change.
         store: The truth.
-        trial_id: Which trial.
+        change: What was done here.
 
     Raises:
         StoreError: If the store does not take it.
     """
-    for folder in ("steps", "trials"):
-        name = f"{folder}/{trial_id}.parquet"
-        store.push([(out / name, name)])
-    store.remove([f"failed/{trial_id}.parquet"])
-
-
-def push_compaction(out: Path, store: ObjectStore, done: Compaction) -> None:
-    """Packs the store's trials as they were packed here: parts appear before single files go.
-
-    Args:
-        out: This machine's copy, as whole as the store when it was compacted.
-        store: The truth.
-        done: What was done here.
-
-    Raises:
-        StoreError: If the store does not take it.
-    """
-    for path in done.written:
+    for path in change.written:
         store.push([(out / path, path.as_posix())])
-    store.remove(path.as_posix() for path in done.removed)
+    store.remove(path.as_posix() for path in change.removed)
 
 
 def fetch_results(out: Path, store: ObjectStore) -> None:
     """Makes this machine's copy of the results that of the store.
 
-    Where the store holds no study, what is here is of one that was removed, and goes, too. Nothing
-    in the store is touched.
+    What is here and not there was never committed, and goes; where the store holds no study, all of
+    it. Nothing in the store is touched.
 
     Args:
         out: This machine's copy; it is made if need be.
@@ -85,7 +66,7 @@ def fetch_results(out: Path, store: ObjectStore) -> None:
     there = [name for name in OF_THE_STUDY if store.size(name) is not None]
     store.fetch((out / name, name) for name in (STUDY_FILE, *there))
     for _ in range(ATTEMPTS):
-        # Between a list and a look, another machine may pack trials into fewer files.
+        # Between a list and a look, a study that runs may pack trials into fewer files.
         with suppress(FileNotFoundError):
             parts = _parts(store)
             for folder in FOLDERS:
@@ -101,25 +82,10 @@ def _fetch(out: Path, store: ObjectStore, folder: str) -> None:
     store.fetch(
         (out / name, name) for name in there if folder == "failed" or not (out / name).exists()
     )
-    for file in (out / folder).glob("*.parquet" if folder == "failed" else COMPACTED):
+    for file in (out / folder).glob("*.parquet"):
         if f"{folder}/{file.name}" not in there:
             file.unlink(missing_ok=True)
 
 
 def _parts(store: ObjectStore) -> set[str]:
     return {name for name in store.names("trials") if PurePath(name).match(COMPACTED)}
-
-
-def push_stragglers(out: Path, store: ObjectStore) -> None:
-    """Commits what was written here while the store could not take it.
-
-    Args:
-        out: This machine's copy, as :func:`fetch_results` left it.
-        store: The truth.
-
-    Raises:
-        StoreError: If the store does not take it.
-    """
-    there = {PurePath(name).stem for name in store.names("trials")}
-    for trial_id in sorted(list_files(out).own - packed_trials(out) - there):
-        push_trial(out, store, trial_id)

@@ -1,14 +1,56 @@
-"""Writes the store: ``study.json``, a finished trial as two Parquet files, a failed one as one."""
+"""Writes the store: ``study.json``, and trials, finished or failed, as Parquet files."""
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
+import pyarrow as pa
+
 from metakd.atomic import new_file
+from metakd.results.files import Change, new_part, next_number
 from metakd.results.schema import STEPS, TRIALS
 from metakd.results.study import STUDY_FILE, StoreError, StudyRecord
 from metakd.results.table_files import rows_as_table, write_table
+
+
+@dataclass(frozen=True)
+class FinishedTrial:
+    """What the store keeps of a finished trial.
+
+    Attributes:
+        row: One row of ``schema.TRIALS``.
+        curve: Rows of ``schema.STEPS``.
+    """
+
+    row: pa.Table
+    curve: pa.Table
+
+    @property
+    def id(self) -> str:
+        """Of the trial."""
+        return str(self.row["trial_id"][0].as_py())
+
+
+def finished_trial(
+    row: Mapping[str, object], steps: Sequence[Mapping[str, object]]
+) -> FinishedTrial:
+    """Returns a finished trial as the store keeps it.
+
+    Args:
+        row: Values by column of ``schema.TRIALS``; a column that is absent is null.
+        steps: The curve, rows with columns of ``schema.STEPS``.
+
+    Raises:
+        StoreError: If a column is unknown, an id is missing, or a step is another trial's.
+    """
+    trial = FinishedTrial(
+        rows_as_table("trials", [row], TRIALS), rows_as_table("steps", steps, STEPS)
+    )
+    others = {str(step["trial_id"]) for step in steps} - {trial.id}
+    if others:
+        raise StoreError(f"the steps of trial {trial.id} name another trial: {min(others)}")
+    return trial
 
 
 def write_study(out: Path, record: StudyRecord) -> None:
@@ -18,30 +60,30 @@ def write_study(out: Path, record: StudyRecord) -> None:
         draft.write_text(text + "\n", encoding="utf-8")
 
 
-def write_trial(
-    out: Path, row: Mapping[str, object], steps: Sequence[Mapping[str, object]]
-) -> None:
-    """Commits a finished trial: its curve first, then the row that makes it count.
+def write_trials(out: Path, trials: Sequence[FinishedTrial]) -> Change:
+    """Commits finished trials, all or none: their curves first, then the rows that make them count.
+
+    Several become a part of the store (see ``files``), so that a study of many short trials does
+    not drown in files. Nothing else may write to the store meanwhile.
 
     Args:
         out: The study's folder.
-        row: Values by column of ``schema.TRIALS``; a column that is absent is null.
-        steps: The curve, rows with columns of ``schema.STEPS``.
-
-    Raises:
-        StoreError: If a column is unknown, an id is missing, or a step is another trial's.
+        trials: One or more, none of them in the store.
     """
-    trial = rows_as_table("trials", [row], TRIALS)
-    curve = rows_as_table("steps", steps, STEPS)
-    trial_id = str(row["trial_id"])
-    others = {str(step["trial_id"]) for step in steps} - {trial_id}
-    if others:
-        raise StoreError(f"the steps of trial {trial_id} name another trial: {min(others)}")
-    with new_file(out / "steps" / f"{trial_id}.parquet") as draft:
-        write_table(curve, draft)
-    with new_file(out / "trials" / f"{trial_id}.parquet") as draft:
-        write_table(trial, draft)
-    (out / "failed" / f"{trial_id}.parquet").unlink(missing_ok=True)
+    if len(trials) == 1:
+        name = f"{trials[0].id}.parquet"
+    else:
+        number = next_number(out)
+        name = new_part(number, number).name
+    trials = sorted(trials, key=lambda trial: trial.id)
+    curves, rows = Path("steps", name), Path("trials", name)
+    for path, tables in ((curves, [t.curve for t in trials]), (rows, [t.row for t in trials])):
+        with new_file(out / path) as draft:
+            write_table(pa.concat_tables(tables), draft)
+    failed = [path for path in (_failure(trial.id) for trial in trials) if (out / path).exists()]
+    for path in failed:
+        (out / path).unlink()
+    return Change((curves, rows), tuple(failed))
 
 
 def write_failure(out: Path, row: Mapping[str, object]) -> None:
@@ -49,11 +91,15 @@ def write_failure(out: Path, row: Mapping[str, object]) -> None:
 
     Args:
         out: The study's folder.
-        row: As ``write_trial`` takes it.
+        row: As ``finished_trial`` takes it.
 
     Raises:
         StoreError: If a column is unknown, or an id is missing.
     """
     table = rows_as_table("trials", [row], TRIALS)
-    with new_file(out / "failed" / f"{row['trial_id']}.parquet") as draft:
+    with new_file(out / _failure(str(row["trial_id"]))) as draft:
         write_table(table, draft)
+
+
+def _failure(trial_id: str) -> Path:
+    return Path("failed", f"{trial_id}.parquet")

@@ -18,7 +18,6 @@ from metakd.analysis.schedule import DeclaredSchedule, interval_of_look
 from metakd.analysis.statistics.looks import Schedule
 from metakd.analysis.wording import counted, spanned
 from metakd.results.look_records import LOOKS_FILE, LookRecord, read_looks, write_looks
-from metakd.results.mirror import fetch_results
 from metakd.results.reader import finished_trials
 from metakd.results.seeds import seed_number
 from metakd.results.study import STUDY_FILE, StudyRecord
@@ -131,10 +130,8 @@ class Blocks:
         return len(self._looks) < self._block
 
     def _look(self, scheduler: Scheduler) -> None:
-        out, store = self._folder.out, self._folder.store
+        out = self._folder.out
         record_searches(scheduler, self._folder)
-        if store is not None:
-            fetch_results(out, store)
         before = self._looks[-1].wall_s if self._looks else 0.0
         look = look_at(out, self._looks, before + time.monotonic() - self._looked)
         self._looked = time.monotonic()

@@ -5,8 +5,8 @@ from collections.abc import Collection
 import numpy as np
 from numpy.typing import NDArray
 
-from metakd.results.files import TABLES
 from metakd.results.reader import read_steps
+from metakd.results.study import StoreError
 from metakd.train.folder import StudyFolder
 from metakd.train.trial import Trial
 
@@ -22,15 +22,16 @@ class Curves:
     """
 
     def __init__(self, folder: StudyFolder, finished: Collection[str]) -> None:
-        self._folder = folder
+        self._out = folder.out
         self._finished = set(finished)
-        self._curves: dict[str, Curve] | None = None
+        self._unread = set(finished)
+        self._curves: dict[str, Curve] = {}
 
     def val_acc(self, trial: Trial) -> float | None:
         """Returns validation accuracy after a trial's last epoch, None where it has not run.
 
         Raises:
-            StoreError: If its curve is damaged.
+            StoreError: If its curve is damaged or missing.
         """
         covering = self._covering(trial)
         return None if covering is None else float(self._curve(covering)[trial.epochs - 1])
@@ -41,9 +42,18 @@ class Curves:
         assert covering is not None
         return covering
 
-    def add(self, trial_id: str) -> None:
-        """Notes that a trial was committed."""
+    def add(self, trial_id: str, curve: Curve | None = None) -> None:
+        """Notes that a trial was committed.
+
+        Args:
+            trial_id: Which.
+            curve: Its validation accuracies; None reads them when they are needed.
+        """
         self._finished.add(trial_id)
+        if curve is None:
+            self._unread.add(trial_id)
+        else:
+            self._curves[trial_id] = curve
 
     def _covering(self, trial: Trial) -> str | None:
         for trial_id in (trial.whole.id, trial.id):
@@ -52,18 +62,20 @@ class Curves:
         return None
 
     def _curve(self, trial_id: str) -> Curve:
-        if self._curves is None:
-            # One by one, those of a study that goes on would take a minute.
-            self._curves = self._read(self._finished)
         if trial_id not in self._curves:
-            # Another machine may have committed it: its curve, then the row that makes it count.
-            for table in TABLES:
-                self._folder.fetch(self._folder.out / table / f"{trial_id}.parquet")
-            self._curves.update(self._read({trial_id}))
+            # One by one, those of a study that goes on would take a minute.
+            self._curves.update(self._read(self._unread))
+            self._unread.clear()
+        if trial_id not in self._curves:
+            row = self._out / "trials" / f"{trial_id}.parquet"
+            raise StoreError(
+                f"{self._out} lacks the curve of trial {trial_id}: delete {row}, or the part that "
+                "holds it, and run the study again, which repeats it"
+            )
         return self._curves[trial_id]
 
     def _read(self, trial_ids: Collection[str]) -> dict[str, Curve]:
-        steps = read_steps(self._folder.out, trial_ids, ["val_acc"])
+        steps = read_steps(self._out, trial_ids, ["val_acc"])
         ids = steps["trial_id"].combine_chunks()
         if not len(ids):
             return {}

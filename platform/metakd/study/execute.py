@@ -19,7 +19,7 @@ from metakd.memory import MemoryRanOutError, is_about_memory
 from metakd.models.names import require_checkpoint
 from metakd.models.pretrained import require_classes
 from metakd.results.compaction import compact, is_due
-from metakd.results.mirror import check_store, fetch_results, push_compaction, push_stragglers
+from metakd.results.mirror import check_store, fetch_results, push_change
 from metakd.results.reader import finished_trials, read_study
 from metakd.results.study import STUDY_FILE, StudyRecord, check_out
 from metakd.signals import StoppedBySignal
@@ -132,7 +132,6 @@ def _held(folder: StudyFolder, console: Console) -> Iterator[None]:
         if folder.store is not None:
             held.enter_context(only_study_on(folder.store, folder.out, show_wait))
             fetch_results(folder.out, folder.store)
-            push_stragglers(folder.out, folder.store)
         yield
 
 
@@ -260,8 +259,6 @@ def _run(
             ray.shutdown()
         record_searches(scheduler, folder)
         folder.remove(folder.ray)
-        if folder.store is not None:
-            fetch_results(folder.out, folder.store)
         finished = finished_trials(options.out) | trained_teachers(folder)
         sweep_finished(folder, finished | scheduler.ended_trainings())
 
@@ -300,9 +297,9 @@ def _conclude(
     from metakd.analysis.summarise import summarise, write_summary
 
     if is_due(options.out):
-        done = compact(options.out)
+        change = compact(options.out)
         if folder.store is not None:
-            push_compaction(folder.out, folder.store, done)
+            push_change(folder.out, folder.store, change)
     summary = summarise(options.out)
     folder.push(write_summary(folder.out, summary))
     report = render(options.out, summary) if options.report else None

@@ -18,6 +18,7 @@ from metakd.study.cases import Job
 from metakd.study.cluster import Cluster, asks_for_token, present_nodes
 from metakd.study.cost import expected_steps, steps_left
 from metakd.study.curves import Curves
+from metakd.study.dispatch import Watcher
 from metakd.study.metrics import StudyGauges
 from metakd.study.options import RunOptions, Wanted
 from metakd.study.plan import Plan
@@ -27,7 +28,7 @@ from metakd.study.record import git_commit, record_searches
 from metakd.study.scheduler import AnyJob, Scheduler
 from metakd.study.storage import require_shared
 from metakd.study.trainable import RunContext
-from metakd.study.tuning import Watcher, run_jobs
+from metakd.study.tuning import run_jobs
 from metakd.train.commit import record_failure
 from metakd.train.folder import StudyFolder
 from metakd.train.teacher import TeacherReport, pushed_report, read_report

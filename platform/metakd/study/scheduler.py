@@ -6,7 +6,7 @@ from typing import Any
 
 from metakd.results.seeds import seed_number
 from metakd.study.cases import Job
-from metakd.study.curves import Curves
+from metakd.study.curves import Curve, Curves
 from metakd.study.preparation import PreparationJob
 from metakd.study.searching import Searching
 
@@ -156,8 +156,12 @@ class Scheduler:
         else:
             self._preparations.setdefault(job.seed, deque()).appendleft(job)
 
-    def done(self, job: AnyJob) -> None:
+    def done(self, job: AnyJob, curve: Curve | None = None) -> None:
         """Takes note that a preparation is done, or that a job's trial is in the store.
+
+        Args:
+            job: It, or the trial's.
+            curve: The trial's validation accuracies; None reads them when they are needed.
 
         Raises:
             StoreError: If its curve cannot be read.
@@ -167,7 +171,7 @@ class Scheduler:
             self._nothing_is_ready = False
         else:
             self._open.discard(job.trial.id)
-            self._curves.add(job.trial.id)
+            self._curves.add(job.trial.id, curve)
             for search in self._waiting.pop(job.trial.id, []):
                 self._advance(search)
                 if search.is_complete:

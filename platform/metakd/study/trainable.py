@@ -12,11 +12,12 @@ from typing import TYPE_CHECKING, Any
 
 from ray import tune
 
+from metakd.results.writer import FinishedTrial
 from metakd.study.cases import Job
 from metakd.study.metrics import TrialGauges
 from metakd.study.preparation import PreparationJob, carry_out
 from metakd.study.scheduler import AnyJob
-from metakd.train.commit import commit
+from metakd.train.commit import result_of
 from metakd.train.content import from_json
 from metakd.train.epochs import Epoch
 from metakd.train.folder import StudyFolder
@@ -28,6 +29,10 @@ from metakd.train.trial import Trial
 if TYPE_CHECKING:
     from metakd.train.trial_workers import TrialWorkers
 
+RESULT = "result"
+"""The key under which the last report of a trial has its ``FinishedTrial``."""
+PREPARED = "prepared"
+"""The key that only the last report of a preparation has."""
 REPORT_INTERVAL_S = 1.0
 """A report costs as much as an epoch of a tiny student."""
 DRIVER_MEMORY = 256 * 2**20
@@ -88,10 +93,10 @@ def _prepare(job: PreparationJob, context: RunContext) -> None:
     interval = _Interval(context.report_interval_s)
 
     def report(epochs_done: int) -> None:
-        interval.report({"epoch": epochs_done - 1, "done_with": False})
+        interval.report({"epoch": epochs_done - 1})
 
     carry_out(job, context.folder, context.save_interval_s, report)
-    tune.report({"done_with": True})
+    tune.report({PREPARED: True})
 
 
 def _here(job: Job, context: RunContext) -> None:
@@ -100,8 +105,7 @@ def _here(job: Job, context: RunContext) -> None:
     outcome = run_trial(
         job.trial, context.folder, job.bank, reporter.epoch, context.save_interval_s
     )
-    commit(job.trial, outcome, context.folder, context.git_commit)
-    reporter.committed(outcome.epochs[-1])
+    reporter.done(outcome.epochs[-1], result_of(job.trial, outcome, context.git_commit))
 
 
 def _on_workers(job: Job, context: RunContext, keeper: Any) -> None:  # noqa: ANN401
@@ -112,10 +116,10 @@ def _on_workers(job: Job, context: RunContext, keeper: Any) -> None:  # noqa: AN
     reporter = _Reporter(job.trial, context.report_interval_s)
     try:
         for report in _workers(context.resources, context.folder, keeper).train(task):
-            if report.kind == "committed":
-                reporter.committed(report.epoch)
-            else:
+            if report.result is None:
                 reporter.epoch(report.epoch)
+            else:
+                reporter.done(report.epoch, report.result)
     except WorkersError:
         _workers.cache_clear()
         raise
@@ -159,15 +163,15 @@ class _Reporter:
         """Reports an epoch, if the last report is long enough ago."""
         if self._interval.is_due:
             _gauges().show(self._trial, epoch)
-            self._interval.report(_result(epoch, is_done=False))
+            self._interval.report(_metrics(epoch))
 
-    def committed(self, epoch: Epoch) -> None:
-        """Reports the last epoch of a trial that is in the store."""
+    def done(self, epoch: Epoch, result: FinishedTrial) -> None:
+        """Reports the last epoch, and what the store keeps of the trial."""
         _gauges().show(self._trial, epoch)
-        tune.report(_result(epoch, is_done=True))
+        tune.report({**_metrics(epoch), RESULT: result})
 
 
-def _result(epoch: Epoch, is_done: bool) -> dict[str, Any]:
+def _metrics(epoch: Epoch) -> dict[str, Any]:
     tau_s, tau_t = epoch.record.temperatures or (None, None)
     return {
         "epoch": epoch.record.epoch,
@@ -175,7 +179,6 @@ def _result(epoch: Epoch, is_done: bool) -> dict[str, Any]:
         "val_acc": epoch.validation.accuracy,
         "tau_s": tau_s,
         "tau_t": tau_t,
-        "done_with": is_done,
     }
 
 

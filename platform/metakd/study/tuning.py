@@ -5,17 +5,15 @@ raises, and passes on what trials report, with the dashboard's table of them. Al
 its public interfaces: a ``Searcher``, a trial scheduler, callbacks and a stopper.
 
 Tune does not choose what runs next (``Scheduler`` does, from the strategies), nor when to try again
-(it counts the death of a reused process twice), nor does it keep anything: what a study is, and how
-far it is, follows from the store alone, and trials keep their own states. So a run that was killed
-is a new run of Tune.
+(``Dispatcher`` does: Tune counts the death of a reused process twice), nor does it keep anything:
+results go into the store, which alone says what a study is and how far, and trials keep their own
+states. So a run that was killed is a new run of Tune.
 """
 
 import errno
 import logging
 import os
 import signal
-import time
-from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -28,45 +26,18 @@ from ray.tune.schedulers import FIFOScheduler
 from ray.tune.search import Searcher
 from ray.tune.search.search_generator import SearchGenerator
 
-from metakd.machine import oom_kills
-from metakd.memory import MemoryRanOutError, is_about_memory
+from metakd.memory import MemoryRanOutError
+from metakd.results.writer import FinishedTrial
 from metakd.signals import StoppedBySignal, kept_handlers
-from metakd.study.cases import Job
-from metakd.study.preparation import PreparationJob
-from metakd.study.scheduler import AnyJob, Scheduler
-from metakd.study.trainable import RunContext, run_job
+from metakd.study.dispatch import Dispatcher, Watcher
+from metakd.study.scheduler import Scheduler
+from metakd.study.trainable import PREPARED, RESULT, RunContext, run_job
 from metakd.train.content import as_json
-from metakd.train.failure_report import is_death, reason_of
 from metakd.train.torch_trainer import GroupKeeper
 
-FINISHED = Searcher.FINISHED
-LOOK_INTERVAL_S = 5.0
-KILLED_BY_KERNEL = "memory ran out: the kernel killed its process"
+FINISHED: str = Searcher.FINISHED
 PENDING_TRIALS = 200
 """As many as Tune allows a search whose trials are known before: it starts new actors faster."""
-
-
-class Watcher:
-    """Callbacks of a run; they do nothing unless they are overridden."""
-
-    def running(self, count: int) -> None:
-        """Is called with how many trials run now."""
-
-    def epoch(self, job: AnyJob, epochs_done: int) -> None:
-        """Is called for a running trial or teacher after an epoch."""
-
-    def prepared(self, job: PreparationJob) -> None:
-        """Is called for a finished preparation."""
-
-    def done(self, job: Job, val_acc: float) -> None:
-        """Is called for a finished trial with its validation accuracy in [0, 1]."""
-
-    def failed(self, job: AnyJob, reason: str) -> None:
-        """Is called for a job that failed for the last time, and why in one line.
-
-        Raises:
-            Exception: If the run cannot go on without it.
-        """
 
 
 def run_jobs(
@@ -95,8 +66,7 @@ def run_jobs(
     logging.getLogger("ray.tune").setLevel(logging.CRITICAL)
     # Given one pending trial, as by default, Tune never starts a second actor for short ones.
     os.environ["TUNE_MAX_PENDING_TRIALS_PG"] = str(PENDING_TRIALS)
-    queue = _Queue(scheduler, at_once, max_failures)
-    relay = _Relay(queue, watcher)
+    dispatcher = Dispatcher(context.folder, scheduler, at_once, watcher, max_failures)
     keeper = None
     if context.resources.workers > 1:
         keeper = GroupKeeper.remote()  # type: ignore[attr-defined]
@@ -106,13 +76,13 @@ def run_jobs(
             tune.with_parameters(run_job, context=context, keeper=keeper), context.reserved
         ),
         tune_config=tune.TuneConfig(
-            search_alg=_UnsavedQueue(queue),
+            search_alg=_UnsavedSearch(_Search(dispatcher)),
             scheduler=_NewestFirst(),
             # As many as the scheduler has.
             num_samples=-1,
             reuse_actors=True,
-            trial_name_creator=lambda trial: queue.job(trial.trial_id).name,
-            trial_dirname_creator=lambda trial: queue.job(trial.trial_id).id,
+            trial_name_creator=lambda trial: dispatcher.job(trial.trial_id).name,
+            trial_dirname_creator=lambda trial: dispatcher.job(trial.trial_id).id,
         ),
         run_config=tune.RunConfig(
             name="students",
@@ -120,8 +90,8 @@ def run_jobs(
             verbose=0,
             # Tune counts the death of a process twice where it was about to be reused.
             failure_config=tune.FailureConfig(max_failures=0),
-            callbacks=[relay],
-            stop=_Stop(relay),
+            callbacks=[_Events(dispatcher)],
+            stop=_Stop(dispatcher),
         ),
     )
     try:
@@ -129,93 +99,44 @@ def run_jobs(
             tuner.fit()
     except Exception as error:
         # Tune stumbles over its own files where the disk is full, and says so in a page of text.
-        is_full = os.strerror(errno.ENOSPC) in str(error) and relay.error is None
-        relay.error = OSError(errno.ENOSPC, str(error)) if is_full else relay.error or error
+        is_full = os.strerror(errno.ENOSPC) in str(error) and dispatcher.error is None
+        dispatcher.error = (
+            OSError(errno.ENOSPC, str(error)) if is_full else dispatcher.error or error
+        )
     finally:
+        # Whatever ended it, what is finished is kept.
+        dispatcher.commit()
         if keeper is not None:
             ray.get(keeper.free_all.remote())
             ray.kill(keeper)
-    if isinstance(relay.error, MemoryRanOutError):
-        queue.put_back_all()
-    if relay.error is not None:
-        raise relay.error
+    if isinstance(dispatcher.error, MemoryRanOutError):
+        dispatcher.put_back_all()
+    if dispatcher.error is not None:
+        raise dispatcher.error
     if not scheduler.is_over:
         # Tune takes this signal for its own, and ends as if all were done.
         raise StoppedBySignal(signal.SIGUSR1)
 
 
-class _Queue(Searcher):  # type: ignore[misc]
-    """Gives the scheduler's jobs to Tune, as a search algorithm does."""
+class _Search(Searcher):  # type: ignore[misc]
+    """A run's jobs as Tune's search algorithm."""
 
-    def __init__(
-        self,
-        scheduler: Scheduler,
-        at_once: Callable[[], int],
-        max_failures: int,
-    ) -> None:
+    def __init__(self, dispatcher: Dispatcher) -> None:
         super().__init__()
-        self._scheduler = scheduler
-        self._at_once = at_once
-        self._max_failures = max_failures
-        self._limit = at_once()
-        self._looked_at = time.monotonic()
-        self._jobs: dict[str, AnyJob] = {}
-        self._running: set[str] = set()
-        self._failures: Counter[str] = Counter()
+        self._dispatcher = dispatcher
 
-    def __getstate__(self) -> dict[str, Any]:
-        # Tune keeps its search for a restore of its own, which a study never uses.
-        return {}
-
-    def suggest(self, trial_id: str) -> dict[str, str] | None:
-        if time.monotonic() - self._looked_at > LOOK_INTERVAL_S:
-            self._looked_at = time.monotonic()
-            self._limit = self._at_once()
-        if len(self._running) >= self._limit:
-            return None
-        job = self._scheduler.next_job()
-        if job is None:
-            return FINISHED if self._scheduler.is_over else None
-        self._jobs[trial_id] = job
-        self._running.add(trial_id)
-        # Tune passes only plain values as they are.
-        return {"job": as_json(job)}
-
-    def job(self, trial_id: str) -> AnyJob:
-        """Returns the job of a Tune trial."""
-        return self._jobs[trial_id]
-
-    def end(self, trial_id: str, is_done: bool) -> AnyJob:
-        """Takes a Tune trial that ended, and returns its job."""
-        job = self._jobs[trial_id]
-        self._running.discard(trial_id)
-        if is_done:
-            self._scheduler.done(job)
-        elif isinstance(job, Job):
-            self._scheduler.failed(job)
-        return job
-
-    def put_back(self, trial_id: str) -> bool:
-        """Puts a Tune trial's job back after a failure, unless it failed too often."""
-        job = self._jobs[trial_id]
-        self._failures[job.id] += 1
-        if self._failures[job.id] > self._max_failures:
-            return False
-        self._running.discard(trial_id)
-        self._scheduler.put_back(job)
-        return True
-
-    def put_back_all(self) -> None:
-        """Puts back whatever was under way when the run ended."""
-        for trial_id in sorted(self._running):
-            self._scheduler.put_back(self._jobs[trial_id])
-        self._running.clear()
+    def suggest(self, trial_id: str) -> dict[str, str] | str | None:
+        job = self._dispatcher.next_job(trial_id)
+        if job is not None:
+            # Tune passes only plain values as they are.
+            return {"job": as_json(job)}
+        return FINISHED if self._dispatcher.is_over else None
 
     def on_trial_complete(self, trial_id: str, result: object = None, error: bool = False) -> None:
-        """Does nothing: the relay has had it before, and why."""
+        """Does nothing: the callbacks have had it before, and why."""
 
 
-class _UnsavedQueue(SearchGenerator):  # type: ignore[misc]
+class _UnsavedSearch(SearchGenerator):  # type: ignore[misc]
     """Keeps nothing of a search on disk: it follows from the store."""
 
     def save_to_dir(self, dirpath: str, session_str: str) -> None:
@@ -235,28 +156,15 @@ class _NewestFirst(FIFOScheduler):  # type: ignore[misc]
         return next(waiting, None)
 
 
-class _Relay(Callback):  # type: ignore[misc]
-    """Relays Tune's events to the queue and the watcher.
+class _Events(Callback):  # type: ignore[misc]
+    """Passes what Tune notices to the dispatcher."""
 
-    Attributes:
-        error: What they raised; Tune would wrap it into a page of text.
-    """
-
-    def __init__(self, queue: _Queue, watcher: Watcher) -> None:
-        self._queue = queue
-        self._watcher = watcher
-        self.error: Exception | None = None
-        self._running = 0
-        self._oom_kills = oom_kills()
-
-    def __getstate__(self) -> dict[str, Any]:
-        # Tune keeps its callbacks for a restore of its own, which a study never uses.
-        return {}
+    def __init__(self, dispatcher: Dispatcher) -> None:
+        self._dispatcher = dispatcher
+        self._results: dict[str, FinishedTrial] = {}
 
     def on_step_end(self, iteration: int, trials: list[TuneTrial], **info: object) -> None:
-        count = sum(trial.status == TuneTrial.RUNNING for trial in trials)
-        self._running = count
-        self._keep_error(lambda: self._watcher.running(count))
+        self._dispatcher.look(sum(trial.status == TuneTrial.RUNNING for trial in trials))
 
     def on_trial_result(
         self,
@@ -266,67 +174,42 @@ class _Relay(Callback):  # type: ignore[misc]
         result: dict[str, Any],
         **info: object,
     ) -> None:
+        if RESULT in result:
+            # Tune would keep it until the run ends.
+            self._results[trial.trial_id] = result.pop(RESULT)
         if "epoch" in result:
-            job = self._queue.job(trial.trial_id)
-            self._keep_error(lambda: self._watcher.epoch(job, result["epoch"] + 1))
+            self._dispatcher.epoch(trial.trial_id, result["epoch"] + 1)
 
     def on_trial_complete(
         self, iteration: int, trials: list[TuneTrial], trial: TuneTrial, **info: object
     ) -> None:
-        if self.error is not None:
-            # It was stopped with all others; its end says nothing of it.
-            return
-        is_done = bool(trial.last_result.get("done_with"))
-
-        def update() -> None:
-            job = self._queue.end(trial.trial_id, is_done)
-            if is_done and isinstance(job, Job):
-                self._watcher.done(job, trial.last_result["val_acc"])
-            elif is_done and not isinstance(job, Job):
-                self._watcher.prepared(job)
-
-        self._keep_error(update)
+        key = trial.trial_id
+        if key in self._results:
+            self._dispatcher.finished(key, self._results.pop(key))
+        elif PREPARED in trial.last_result:
+            self._dispatcher.prepared(key)
+        elif self._dispatcher.error is None:
+            self._dispatcher.failed(key, "it ended without a result")
+        # Else it was stopped with all others.
 
     def on_trial_error(
         self, iteration: int, trials: list[TuneTrial], trial: TuneTrial, **info: object
     ) -> None:
-        report = _report(trial)
-
-        def update() -> None:
-            if self._is_of_memory(report):
-                job = self._queue.job(trial.trial_id)
-                reason = reason_of(report) if is_about_memory(report) else KILLED_BY_KERNEL
-                raise MemoryRanOutError(job.name, reason, max(1, self._running))
-            if not self._queue.put_back(trial.trial_id):
-                job = self._queue.end(trial.trial_id, is_done=False)
-                self._watcher.failed(job, reason_of(report))
-
-        self._keep_error(update)
-
-    def _is_of_memory(self, report: str) -> bool:
-        if is_about_memory(report):
-            return True
-        before, self._oom_kills = self._oom_kills, oom_kills()
-        return is_death(report) and self._oom_kills > before
-
-    def _keep_error(self, call: Callable[[], None]) -> None:
-        try:
-            call()
-        except Exception as error:
-            self.error = self.error or error
+        self._results.pop(trial.trial_id, None)
+        self._dispatcher.failed(trial.trial_id, _report(trial))
 
 
 class _Stop(Stopper):  # type: ignore[misc]
-    """Ends a run once its watcher has raised something."""
+    """Ends a run once something has raised an error."""
 
-    def __init__(self, relay: _Relay) -> None:
-        self._relay = relay
+    def __init__(self, dispatcher: Dispatcher) -> None:
+        self._dispatcher = dispatcher
 
     def __call__(self, trial_id: str, result: dict[str, Any]) -> bool:
         return self.stop_all()
 
     def stop_all(self) -> bool:
-        return self._relay.error is not None
+        return self._dispatcher.error is not None
 
 
 def _report(trial: TuneTrial) -> str:

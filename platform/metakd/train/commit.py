@@ -1,9 +1,9 @@
-"""Writes a finished trial into the store: its curve first, then the row that commits it."""
+"""What the store keeps of a trial, and how it gets there."""
 
 import json
 import platform
 import socket
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
 from functools import cache
@@ -11,29 +11,39 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 from metakd.core.evaluation import Evaluation
-from metakd.results.mirror import push_trial
-from metakd.results.writer import write_failure, write_trial
+from metakd.results.mirror import push_change
+from metakd.results.writer import FinishedTrial, finished_trial, write_failure, write_trials
 from metakd.train.epochs import Epoch
 from metakd.train.folder import StudyFolder
-from metakd.train.in_flight import InFlight
+from metakd.train.in_flight import end_trainings
 from metakd.train.student import Outcome
 from metakd.train.trial import Trial, teachers_name
 
 PACKAGES = ("metakd", "torch", "torchvision", "timm", "ray", "numpy", "pyarrow")
 
 
-def commit(trial: Trial, outcome: Outcome, folder: StudyFolder, git_commit: str) -> None:
-    """Commits a trial; from here on it is never run again, and its last states are removed.
-
-    What it keeps for trials that go on from it stays, until their strategy has ended.
-    """
+def result_of(trial: Trial, outcome: Outcome, git_commit: str) -> FinishedTrial:
+    """Returns what the store keeps of a finished trial."""
     steps = [_curve_row(trial, epoch) for epoch in outcome.epochs]
     status = "done" if trial.stop_after is None else "stopped"
     row = {"status": status, **_content_columns(trial), **_outcome_columns(outcome)}
-    write_trial(folder.out, {**row, "git_commit": git_commit}, steps)
+    return finished_trial({**row, "git_commit": git_commit}, steps)
+
+
+def commit(results: Sequence[tuple[Trial, FinishedTrial]], folder: StudyFolder) -> None:
+    """Commits trials together; they are never run again, and their last states are removed.
+
+    Only the process that holds the study may do so. What a trial keeps for trials that go on from
+    it stays, until their strategy has ended.
+
+    Raises:
+        StoreError: If the store does not take them.
+        OSError: If the disk is full.
+    """
+    change = write_trials(folder.out, [result for _, result in results])
     if folder.store is not None:
-        push_trial(folder.out, folder.store, trial.id)
-    InFlight(folder, trial.whole.id).end()
+        push_change(folder.out, folder.store, change)
+    end_trainings(folder, [trial.whole.id for trial, _ in results])
 
 
 def record_failure(trial: Trial, error: str, folder: StudyFolder, git_commit: str) -> None:

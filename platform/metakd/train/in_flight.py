@@ -1,6 +1,7 @@
 """What is kept of a training that runs, so that its next run goes on from there."""
 
 import pickle
+import shutil
 import time
 from collections.abc import Collection, Mapping
 from contextlib import suppress
@@ -69,17 +70,14 @@ class InFlight:
             return state
         return None
 
-    def end(self) -> None:
-        """Removes the states that only this training would go on from."""
-        if not self._files("branch"):
-            # With what a kill left half-written.
-            self.forget()
-        for file in self._files("epoch"):
-            self._folder.remove(file)
-
     def forget(self) -> None:
         """Removes all states."""
         self._folder.remove(self._place)
+
+    def drop_copies(self) -> None:
+        """Removes this machine's copies of what the object store has."""
+        if self._folder.store is not None:
+            shutil.rmtree(self._place, ignore_errors=True)
 
     def _store(self, place: Path, state: Mapping[str, Any]) -> None:
         # The interval above is an option of the command line, which has no seconds for PyTorch.
@@ -96,6 +94,21 @@ class InFlight:
 
 def _epochs(file: Path) -> int:
     return int(file.stem.rpartition("-")[2])
+
+
+def end_trainings(folder: StudyFolder, trainings: Collection[str]) -> None:
+    """Removes the states that only these trainings would go on from, on whatever machine made."""
+    kept = folder.names(folder.checkpoints)
+    for training in trainings:
+        place = folder.checkpoints / training
+        own = [folder.checkpoints / name for name in kept if name.startswith(f"{training}/")]
+        last = [file for file in own if file.name.startswith("epoch-")]
+        if len(last) < len(own):
+            for file in last:
+                folder.remove(file)
+        elif last or place.exists():
+            # With what a kill left half-written.
+            folder.remove(place)
 
 
 def sweep_finished(folder: StudyFolder, finished: Collection[str]) -> None:

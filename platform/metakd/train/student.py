@@ -153,6 +153,8 @@ def run_trial(
         if progress.selected_epoch < training.epochs_done - 1:
             student.load_state_dict(progress.selected_state)
             test_selected = samples.evaluate(student, samples.test)
+    if share.rank == 0:
+        in_flight.drop_copies()
     return Outcome(
         epochs=tuple(progress.epochs),
         selected_epoch=progress.selected_epoch,

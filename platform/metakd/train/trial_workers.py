@@ -11,14 +11,15 @@ import pickle
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any, Literal, NamedTuple
+from typing import Any, NamedTuple
 from uuid import uuid4
 
 import ray
 import ray.train.torch
 from ray.util.placement_group import get_current_placement_group
 
-from metakd.train.commit import commit
+from metakd.results.writer import FinishedTrial
+from metakd.train.commit import result_of
 from metakd.train.epochs import Epoch
 from metakd.train.failure_report import reason_of
 from metakd.train.folder import StudyFolder
@@ -37,7 +38,7 @@ class WorkersError(RuntimeError):
 
 @dataclass(frozen=True)
 class Task:
-    """One trial to train and commit, as ``run_trial`` and ``commit`` take it."""
+    """One trial to train, as ``run_trial`` and ``result_of`` take it."""
 
     trial: Trial
     folder: StudyFolder
@@ -47,10 +48,15 @@ class Task:
 
 
 class Report(NamedTuple):
-    """What the first worker says of the present trial: after an epoch, then once at its end."""
+    """What the first worker says of the present trial, after each epoch and once at its end.
 
-    kind: Literal["epoch", "committed"]
+    Attributes:
+        epoch: The last one.
+        result: Of the trial, at its end.
+    """
+
     epoch: Epoch
+    result: FinishedTrial | None = None
 
 
 class TrialWorkers:
@@ -78,7 +84,7 @@ class TrialWorkers:
         self._fit.start()
 
     def train(self, task: Task) -> Iterator[Report]:
-        """Trains and commits a trial, and yields what happens meanwhile.
+        """Trains a trial, and yields what happens meanwhile.
 
         A caller that iterates no further stops the trial, after the epoch that it is in.
 
@@ -86,18 +92,18 @@ class TrialWorkers:
             WorkersError: If a worker failed or died; no further trial can be trained then.
         """
         ray.get(self._queue.put.remote(pickle.dumps(task)))
-        is_committed = False
+        is_done = False
         try:
-            while not is_committed:
+            while not is_done:
                 packed: bytes | None = ray.get(self._queue.next_report.remote(POLL_S))
                 if packed is not None:
                     report: Report = pickle.loads(packed)
-                    is_committed = report.kind == "committed"
+                    is_done = report.result is not None
                     yield report
                 elif not self._fit.is_alive():
                     raise WorkersError(self._reason())
         finally:
-            if not is_committed and self._fit.is_alive():
+            if not is_done and self._fit.is_alive():
                 ray.get(self._queue.stop.remote())
 
     def _run(self, trainer: ray.train.torch.TorchTrainer) -> None:
@@ -130,15 +136,15 @@ def _train_on_worker(config: dict[str, Any]) -> None:
         except _StoppedError:
             continue
         if share.rank == 0:
-            commit(task.trial, outcome, task.folder, task.git_commit)
-            print(f"{task.trial.name} {task.trial.id}: committed", flush=True)
-            _send(queue, number, Report("committed", outcome.epochs[-1]))
+            result = result_of(task.trial, outcome, task.git_commit)
+            print(f"{task.trial.name} {task.trial.id}: done", flush=True)
+            _send(queue, number, Report(outcome.epochs[-1], result))
 
 
 def _relay(number: int, share: Share, queue: Any) -> Callable[[Epoch], None]:  # noqa: ANN401
     def relay(epoch: Epoch) -> None:
         # All workers have to stop after the same epoch.
-        if share.agreed(lambda: _send(queue, number, Report("epoch", epoch))):
+        if share.agreed(lambda: _send(queue, number, Report(epoch))):
             raise _StoppedError
 
     return relay

@@ -12,7 +12,7 @@ from metakd.analysis.figures.anytime import anytime_curves, best_so_far, mean_by
 from metakd.analysis.figures.logged_steps import LoggedSteps
 from metakd.analysis.grid import choose
 from metakd.analysis.table import make_table
-from metakd.results.writer import write_trial
+from metakd.results.writer import finished_trial, write_trials
 
 
 def drawn(out, table, study="made up"):
@@ -111,7 +111,7 @@ def test_long_trainings_stay_within_200_points(made_up, tmp_path: Path) -> None:
             {"trial_id": row["trial_id"], "step": e + 1, "epoch": e, "val_acc": e / 1000}
             for e in range(1000)
         ]
-        write_trial(tmp_path, row, lines)
+        write_trials(tmp_path, [finished_trial(row, lines)])
     for name, curve in curves_of(study, tmp_path).items():
         assert len(curve.runs) == len(curve.mean_pp) == 200
         ends = {"grid": 4.0, "meta": 1.6}
@@ -173,7 +173,7 @@ def test_a_curve_begins_where_every_pair_was_evaluated(made_up, tmp_path: Path) 
     for row in study.rows():
         if row["seed"] == 1:
             lines = [{"trial_id": row["trial_id"], "step": 100, "epoch": 3, "val_acc": 0.9}]
-            write_trial(tmp_path, row, lines)
+            write_trials(tmp_path, [finished_trial(row, lines)])
     curves = curves_of(study, tmp_path)
     assert curves["fixed"].runs == (1.0,)
     assert curves["meta"].runs == pytest.approx((1.6,))

@@ -6,7 +6,7 @@ import pytest
 from metakd.analysis.figures.logged_steps import LoggedSteps, epoch_ends
 from metakd.analysis.figures.trajectories import trajectories
 from metakd.analysis.table import make_table
-from metakd.results.writer import write_trial
+from metakd.results.writer import finished_trial, write_trials
 
 
 def table_of(study):
@@ -47,7 +47,7 @@ def test_steps_without_temperatures_are_passed_over(made_up, tmp_path: Path) -> 
     for row in study.rows():
         if row["augmentation"] == "none":
             lines = [{"trial_id": row["trial_id"], "step": 1, "epoch": 0, "tau_s": 2.0}]
-            write_trial(tmp_path, row, lines)
+            write_trials(tmp_path, [finished_trial(row, lines)])
     assert [found.key for found in trajectories(tmp_path, table_of(study))] == ["100 % · strong"]
 
 
@@ -59,7 +59,7 @@ def test_long_trainings_are_thinned(made_up, tmp_path: Path) -> None:
         {"trial_id": row["trial_id"], "step": e, "epoch": e, "tau_s": float(e), "tau_t": 1.0}
         for e in range(1001)
     ]
-    write_trial(tmp_path, row, lines)
+    write_trials(tmp_path, [finished_trial(row, lines)])
     [found] = trajectories(tmp_path, table_of(study))
     assert len(found.epochs) == len(found.tau_s_median) == 200
     assert (found.epochs[0], found.epochs[-1]) == (0, 1000)

@@ -8,14 +8,15 @@ from verdict_words import answered, said
 
 from metakd.analysis.comparison import Baseline, Comparison, Pair, accuracy_verdict
 from metakd.analysis.inventory import Inventory
-from metakd.analysis.questions import QUESTIONS
-from metakd.analysis.questions.learner import COMPANY, PARTS, Part
+from metakd.analysis.questions import QUESTIONS, learning_to_teach, multi_teacher
+from metakd.analysis.questions.learner import PARTS, Part
 from metakd.analysis.questions.multi_teacher import Ensemble
 from metakd.analysis.sentences import Evidence
 from metakd.analysis.statistics.claims import claim
 from metakd.analysis.statistics.intervals import Interval
 
 MARGIN = 0.2
+ALL_PARTS = (*multi_teacher.PARTS, *learning_to_teach.PARTS)
 
 
 def verdict(*strategies, points=None, **changes):
@@ -122,10 +123,11 @@ def baselines(draw, name: str) -> Baseline:
 
 @st.composite
 def parts(draw) -> Part:
-    part, lacking = draw(st.sampled_from(sorted(COMPANY)))
+    part, having, lacking, company = draw(st.sampled_from(ALL_PARTS))
     effect = draw(intervals())
     p_holm = draw(st.floats(0, 1)) if effect.low_pp is not None else None
-    return Part(part, "having", lacking, effect, p_holm, p_holm, claim(effect.mean_pp, p_holm))
+    claimed = claim(effect.mean_pp, p_holm)
+    return Part(part, having, lacking, company, effect, p_holm, p_holm, claimed)
 
 
 @given(

@@ -21,7 +21,7 @@ from metakd.study.record import git_commit, record_searches, record_study
 from metakd.study.scheduler import Scheduler
 from metakd.study.searching import searches_of
 from metakd.study.spec import StudySpec
-from metakd.train.commit import commit
+from metakd.train.commit import commit, result_of
 from metakd.train.folder import StudyFolder
 from metakd.train.student import run_trial
 from metakd.train.teacher import read_report
@@ -105,7 +105,7 @@ def run(plan: Plan, folder: StudyFolder, setup: Setup) -> int:
     while setup.left_s > longest_s and (job := scheduler.next_job()) is not None:
         if isinstance(job, Job):
             outcome = run_trial(job.trial, folder, job.bank)
-            commit(job.trial, outcome, folder, git_commit())
+            commit([(job.trial, result_of(job.trial, outcome, git_commit()))], folder)
             committed, longest_s = committed + 1, max(longest_s, outcome.wall_s)
         else:
             carry_out(job, folder)

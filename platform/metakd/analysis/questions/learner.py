@@ -44,21 +44,6 @@ PARTS = {
     "features": "features",
     "temperatures": "learned temperatures",
 }
-# In which company a part was looked at, by the strategy that lacks it.
-COMPANY = {
-    ("weights", "mean_features"): "with features",
-    ("weights", "mean_losses"): "without features",
-    ("features", "mmkd-logits"): "at learned weights",
-    ("features", "mean_losses"): "at equal weights",
-    ("temperatures", "mean_losses"): "at equal weights",
-    ("temperatures", "mmkd"): "at learned weights",
-    ("teacher", "fixed"): "at fixed temperatures",
-    ("teacher", "meta"): "at learned temperatures",
-    ("temperatures", "fixed"): "with a fixed teacher",
-    ("temperatures", "metadistil"): "with a learning teacher",
-    ("pilots", "metadistil-no-pilot"): "over the student’s real steps",
-    ("quiz", "metadistil-own-quiz"): "over quizzes on the training batch",
-}
 SHOWN_NAMES = 4
 EFFECTS = {"ahead": "help", "behind": "harm"}
 
@@ -72,6 +57,7 @@ class Part:
             "teacher", "temperatures", "pilots" or "quiz".
         having: The strategy that has it.
         lacking: The one that lacks it and is else the same.
+        company: What both have beside it, in words: "at equal weights".
         effect: The difference over settings and seeds.
         p_value: Two-sided t test of the effect against 0; None where it has no interval.
         p_holm: The same after Holm's correction over all parts.
@@ -81,6 +67,7 @@ class Part:
     part: str
     having: str
     lacking: str
+    company: str
     effect: Interval
     p_value: float | None = None
     p_holm: float | None = None
@@ -243,22 +230,22 @@ def _parts_sentence(parts: Sequence[Part]) -> str | None:
 
 
 def _effect(part: Part) -> str:
-    return f"{signed_pp(part.effect.mean_pp or 0.0)} {COMPANY[part.part, part.lacking]}"
+    return f"{signed_pp(part.effect.mean_pp or 0.0)} {part.company}"
 
 
 def parts(
-    table: StudyTable, reached: Mapping[str, Reached], pairs: Sequence[tuple[str, str, str]]
+    table: StudyTable, reached: Mapping[str, Reached], pairs: Sequence[tuple[str, str, str, str]]
 ) -> tuple[Part, ...]:
     """Returns what each part does, corrected for their number (Holm).
 
     Args:
         table: The study.
         reached: What its strategies have reached.
-        pairs: A part, the strategy that has it, and the one that lacks it and is else the same;
-            those of strategies that the study lacks are passed over.
+        pairs: A part, the strategy that has it, the one that lacks it and is else the same, and
+            what both have beside it; those of strategies that the study lacks are passed over.
     """
     there = [part for part in pairs if part[1] in reached and part[2] in reached]
-    differences = [minus_pp(table, reached, having, lacking) for _, having, lacking in there]
+    differences = [minus_pp(table, reached, having, lacking) for _, having, lacking, _ in there]
     p_values = [mean_p_value(values, table.strata) for values in differences]
     effects = [mean_interval(values, table.strata) for values in differences]
     return tuple(

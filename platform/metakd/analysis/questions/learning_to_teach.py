@@ -15,14 +15,14 @@ from metakd.analysis.table import StudyTable
 from metakd.analysis.wording import signed_pp
 from metakd.results.teacher_scores import TeacherScore
 
-# Strategies that differ in one part alone: with it, and without it.
+# Strategies that differ in one part alone: with it, without it, and what both have beside it.
 PARTS = (
-    ("teacher", "metadistil", "fixed"),
-    ("teacher", "metadistil+tau", "meta"),
-    ("temperatures", "meta", "fixed"),
-    ("temperatures", "metadistil+tau", "metadistil"),
-    ("pilots", "metadistil", "metadistil-no-pilot"),
-    ("quiz", "metadistil", "metadistil-own-quiz"),
+    ("teacher", "metadistil", "fixed", "at fixed temperatures"),
+    ("teacher", "metadistil+tau", "meta", "at learned temperatures"),
+    ("temperatures", "meta", "fixed", "with a fixed teacher"),
+    ("temperatures", "metadistil+tau", "metadistil", "with a learning teacher"),
+    ("pilots", "metadistil", "metadistil-no-pilot", "over the student’s real steps"),
+    ("quiz", "metadistil", "metadistil-own-quiz", "over quizzes on the training batch"),
 )
 CLAIMS = {"ahead": "gains", "behind": "loses", "no clear gap": "not shown"}
 CHANGES = {"gains": "rises", "loses": "falls"}

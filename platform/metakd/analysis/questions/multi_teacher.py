@@ -18,14 +18,14 @@ from metakd.analysis.table import StudyTable
 from metakd.analysis.teachers import member_labels, members, own_accuracy
 from metakd.results.teacher_scores import TeacherScore
 
-# Strategies that differ in one part alone: with it, and without it.
+# Strategies that differ in one part alone: with it, without it, and what both have beside it.
 PARTS = (
-    ("weights", "mmkd", "mean_features"),
-    ("weights", "mmkd-logits", "mean_losses"),
-    ("features", "mmkd", "mmkd-logits"),
-    ("features", "mean_features", "mean_losses"),
-    ("temperatures", "mmkd-tau", "mean_losses"),
-    ("temperatures", "mmkd+tau", "mmkd"),
+    ("weights", "mmkd", "mean_features", "with features"),
+    ("weights", "mmkd-logits", "mean_losses", "without features"),
+    ("features", "mmkd", "mmkd-logits", "at learned weights"),
+    ("features", "mean_features", "mean_losses", "at equal weights"),
+    ("temperatures", "mmkd-tau", "mean_losses", "at equal weights"),
+    ("temperatures", "mmkd+tau", "mmkd", "at learned weights"),
 )
 
 
