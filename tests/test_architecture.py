@@ -37,6 +37,7 @@ FLOOR = {
     "output",
     "registry",
     "signals",
+    "student_card",
 }
 # What it must not import of others.
 FOREIGN = {

@@ -13,7 +13,10 @@ import torch
 from made_up_study import MadeUpStudy
 from torch import Tensor, nn
 
+from metakd.models.create import create_model
+from metakd.models.student_files import write_weights
 from metakd.strategies import STRATEGIES
+from metakd.student_card import StudentCard, write_card
 from metakd.study.command_line import parse
 from metakd.study.spec import StudySpec
 from metakd.testing.strategy import check_strategy
@@ -94,12 +97,25 @@ def test_a_figure_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None
     assert (tmp_path / "differences.html").stat().st_size > 1e6
 
 
+def test_the_trained_student(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (block,) = [block for block in BLOCKS if "load_student(" in block]
+    place = tmp_path / "results" / "grid_vs_meta" / "students" / "TRIAL.safetensors"
+    write_weights(place, create_model("digit_mlp", (1, 8, 8), 2, seed=0).state_dict())
+    write_card(place, StudentCard("digit_mlp", (1, 8, 8), ("a", "b"), (0.5,), (0.2,), "best"))
+    monkeypatch.chdir(tmp_path)
+    images = torch.randint(0, 256, (6, 1, 8, 8), dtype=torch.uint8)
+    run(block, {"images": images, "labels": torch.zeros(6, dtype=torch.int64)})
+    assert "('a', 'b')" in capsys.readouterr().out
+
+
 def test_a_strategy_of_ones_own() -> None:
     (block,) = [block for block in BLOCKS if "check_strategy(" in block]
     strategy = run(block, {})["HALVING"]
     with pytest.raises(AssertionError, match=r"spends 1\.5 runs of a budget of 1"):
         check_strategy(replace(strategy, min_runs=1))
-    assert len(BLOCKS) == 4, "a new block needs a test here"
+    assert len(BLOCKS) == 5, "a new block needs a test here"
 
 
 def test_every_strategy_of_several_teachers_has_its_row() -> None:

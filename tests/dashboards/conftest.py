@@ -34,6 +34,7 @@ from metakd.analysis.sentences import Verdict
 from metakd.analysis.settings import SettingCounts, SettingResult, StrategyScore
 from metakd.analysis.statistics.intervals import Interval
 from metakd.analysis.statistics.power import DetectableDifference
+from metakd.analysis.students import KeptStudent
 from metakd.analysis.summarise import summarise
 from metakd.analysis.summary import SUMMARY_VERSION, Corrections, Summary
 
@@ -313,6 +314,9 @@ def summary() -> Summary:
             LabelUse(("grid",), Counts(94, 1069), Counts(20, 189), None),
         ),
         made_with=(MadeWith("torch", "2.9.1", 41), MadeWith("torch", "2.10.0", 42)),
+        students=(
+            KeptStudent("2 % · none", "students/0a.safetensors", "digits-kd-tau4", 91.2, 90.1),
+        ),
         primary=PrimaryComparison(
             "learned − grid", look(2, -0.1, 0.4).interval, around(-0.1, 0.6, 12), "undecided", 4, 4
         ),

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from study_command import TINY, run, signalled
 
+import metakd
 from metakd.analysis.summary import read_summary
 from metakd.results.look_records import read_looks
 from metakd.results.reader import finished_trials, read_study, read_trials
@@ -40,6 +41,25 @@ def test_it_ends_with_a_verdict_and_a_report(
         assert words in first.stdout
     assert (out / "report.html").stat().st_size > 1e6
     assert not (out / "checkpoints").exists()
+
+
+def test_the_best_student_of_each_setting_is_kept(
+    place: Path, first: subprocess.CompletedProcess[str]
+) -> None:
+    out = place / "out"
+    assert "students     the best of each setting by validation: about 44 KiB" in first.stdout
+    students = {student.setting: student for student in read_summary(out).students}
+    assert set(students) == {setting.key for setting in read_summary(out).settings}
+    rows = read_trials(out).to_pylist()
+    for student in students.values():
+        loaded = metakd.load_student(out / student.file)
+        row = loaded.card.trial
+        here = [r for r in rows if r["augmentation"] == row["augmentation"]]
+        assert row["val_acc_last"] == max(r["val_acc_last"] for r in here)
+        assert 100 * row["test_acc_last"] == pytest.approx(student.test_pp, abs=1e-4)
+    assert len(list((out / "students").iterdir())) == 2 * len({s.file for s in students.values()})
+    best = max(students.values(), key=lambda student: student.val_pp)
+    assert f'metakd.load_student("out/{best.file}")' in first.stdout
 
 
 def test_it_says_nothing_of_the_engine(first: subprocess.CompletedProcess[str]) -> None:

@@ -12,12 +12,15 @@ from object_store_server import Server, address_on, s3_server
 from ray.cluster_utils import Cluster as SimulatedCluster
 from study_command import TINY, free_port, run, signalled, trials_announced
 
+import metakd
+from metakd.analysis.students import kept_students
 from metakd.analysis.summary import Summary
 from metakd.data.datasets import open_dataset
 from metakd.results.mirror import fetch_results
 from metakd.results.object_store import ObjectStore
 from metakd.results.reader import finished_trials, read_steps, read_study, read_trials
 from metakd.results.searches import read_searches
+from metakd.results.study import StoreError
 from metakd.study.main import main
 from metakd.study.plan import make_plan
 from metakd.study.spec import StudySpec
@@ -100,6 +103,22 @@ def test_machines_that_share_an_object_store_only_run_a_study(
     assert set(others) <= {"stopped"}
     assert set(read_trials(here)["status"].to_pylist()) == {"done", "stopped"}
     names = store.names()
+    (setting,) = read_study(here).settings
+    students = kept_students(here, {"one": setting})
+    (student,) = (s.file for s in students)
+    assert {name for name in names if name.startswith("students/")} == {
+        student,
+        student.replace(".safetensors", ".json"),
+    }
+    loaded = metakd.load_student(address_on(server, f"two-machines/{student}"))
+    assert 100 * loaded.card.trial["test_acc_last"] == pytest.approx(students[0].test_pp, abs=1e-4)
+    assert f'metakd.load_student("{address_on(server, f"two-machines/{student}")}")' in printed
+    with pytest.raises(
+        StoreError, match=r"there is no student s3://bucket/two-machines/students/x"
+    ):
+        metakd.load_student(address_on(server, "two-machines/students/x.safetensors"))
+    # No machine keeps a copy of what the store has.
+    assert not [path for path in tmp_path.rglob("*.safetensors") if "students" in path.parts]
     made = {"summary.json", "report.html", "study.json", "searches.parquet", "teachers.json"}
     assert made <= set(names)
     assert not [name for name in names if name.startswith(("checkpoints/", "ray/", ".lock"))]

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 import torch
 
+import metakd
 from metakd.core.distillers import (
     CrossEntropyConfig,
     DistillerConfig,
@@ -19,6 +20,7 @@ from metakd.core.evaluation import Evaluation
 from metakd.data.bank import build_answers, build_views
 from metakd.data.catalogue import AnswerType, find_recipe
 from metakd.results.reader import finished_trials, read_steps, read_trials
+from metakd.student_card import write_card
 from metakd.train import student as student_module
 from metakd.train.commit import commit, result_of
 from metakd.train.folder import StudyFolder
@@ -219,6 +221,50 @@ def test_the_selected_epoch_is_the_first_best_on_validation(
     at_last, at_selected = states[-2:]
     assert torch.equal(at_last, states[4])
     assert torch.equal(at_selected, states[1])
+
+
+def test_its_student_is_kept_and_comes_back_to_the_same_accuracy(
+    prepared: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder, trial = prepared
+    accuracies = iter([0.5, 0.9, 0.2])
+    evaluate = Samples.evaluate
+
+    def falling(samples: Samples, model: torch.nn.Module, held_out: Any) -> Evaluation:
+        found = evaluate(samples, model, held_out)
+        # The epoch before the last is the best: its weights are read back for the test set.
+        return found if held_out is samples.test else found._replace(accuracy=next(accuracies))
+
+    monkeypatch.setattr(Samples, "evaluate", falling)
+    outcome = run_trial(trial, folder, None, keep_students="all")
+    assert outcome.selected_epoch == 1
+    result = result_of(trial, outcome, "abc")
+    assert result.student is not None
+    weights = folder.students / f"{trial.id}.safetensors"
+    assert not weights.with_suffix(".json").exists()
+    write_card(weights, replace(result.student, trial=result.row.to_pylist()[0]))
+
+    student = metakd.load_student(weights)
+    samples = open_samples(trial.data, folder)
+    images = samples.dataset.pixels(samples.splits.test)
+    labels = torch.tensor(samples.dataset.labels[samples.splits.test])
+    with torch.no_grad():
+        accuracy = (student(images).argmax(1) == labels).float().mean()
+    assert outcome.test_last is not None
+    assert float(accuracy) == pytest.approx(outcome.test_last.accuracy)
+    assert student.card.trial["test_acc_last"] == outcome.test_last.accuracy
+    assert student.card.classes == samples.dataset.class_names
+    assert student.card.trial["tau_s_last"] == 4.0
+
+
+def test_no_student_is_left_where_none_is_kept_or_a_search_stopped_it(prepared: Any) -> None:
+    folder, trial = prepared
+    trial = replace(trial, seed=77)
+    assert run_trial(trial, folder, None).student is None
+    stopped = replace(trial, seed=78, stop_after=1)
+    assert run_trial(stopped, folder, None, keep_students="all").student is None
+    for each in (trial, stopped, stopped.whole):
+        assert not (folder.students / f"{each.id}.safetensors").exists()
 
 
 def test_a_committed_trial_is_in_the_store_as_it_ran(prepared: Any) -> None:

@@ -39,6 +39,7 @@ from metakd.analysis.sentences import Evidence
 from metakd.analysis.settings import setting_counts, setting_results
 from metakd.analysis.statistics.claims import corrected_for
 from metakd.analysis.statistics.power import detectable_difference
+from metakd.analysis.students import kept_students
 from metakd.analysis.summary import (
     SUMMARY_VERSION,
     Corrections,
@@ -133,6 +134,7 @@ def summarise(out: Path) -> Summary:
         quiz_falls=quiz_falls,
         label_use=label_use(table),
         made_with=changed_between_runs(versions),
+        students=kept_students(out, dict(zip(table.keys, table.settings, strict=True))),
         primary=primary,
         deciding=deciding,
     )

@@ -33,6 +33,7 @@ from metakd.analysis.reached import CostPoint, WallClock
 from metakd.analysis.sentences import Answer, Verdict
 from metakd.analysis.settings import SettingCounts, SettingResult
 from metakd.analysis.statistics.power import DetectableDifference
+from metakd.analysis.students import KeptStudent
 from metakd.atomic import new_file
 from metakd.results.study import StoreError
 
@@ -127,6 +128,7 @@ class Summary:
         label_use: How many labels strategies read, and for what. Strategies whose runs do not say
             so, as those of older versions, are left out.
         made_with: What changed between runs: each version of it, and how many trials it made.
+        students: Of the trained students that were kept, the best of each setting.
         primary: What the headline is about; everything else is secondary.
         deciding: The declared looks at it; None where the study takes one, at its end.
     """
@@ -173,6 +175,7 @@ class Summary:
     quiz_falls: tuple[QuizFall, ...]
     label_use: tuple[LabelUse, ...]
     made_with: tuple[MadeWith, ...]
+    students: tuple[KeptStudent, ...]
 
     primary: PrimaryComparison
     deciding: Deciding | None

@@ -13,6 +13,7 @@ from metakd.results.object_store import ObjectStore
 from metakd.results.searches import SEARCHES_FILE
 from metakd.results.study import OWN_NAMES, STUDY_FILE, StoreError, check_own
 from metakd.results.teacher_scores import TEACHERS_FILE
+from metakd.student_card import CARD, STUDENTS_FOLDER
 
 FOLDERS = ("trials", "steps", "failed")
 OF_THE_STUDY = (SEARCHES_FILE, TEACHERS_FILE, LOOKS_FILE)
@@ -64,6 +65,7 @@ def fetch_results(out: Path, store: ObjectStore) -> None:
             (out / name).unlink(missing_ok=True)
         return
     there = [name for name in OF_THE_STUDY if store.size(name) is not None]
+    _fetch(out, store, STUDENTS_FOLDER, CARD)
     store.fetch((out / name, name) for name in (STUDY_FILE, *there))
     for _ in range(ATTEMPTS):
         # Between a list and a look, a study that runs may pack trials into fewer files.
@@ -76,13 +78,13 @@ def fetch_results(out: Path, store: ObjectStore) -> None:
     raise StoreError(f"{store} changes faster than it can be read: try again in a minute")
 
 
-def _fetch(out: Path, store: ObjectStore, folder: str) -> None:
-    there = store.names(folder)
+def _fetch(out: Path, store: ObjectStore, folder: str, suffix: str = ".parquet") -> None:
+    there = [name for name in store.names(folder) if name.endswith(suffix)]
     # A trial may fail again, in other words; what is committed never changes.
     store.fetch(
         (out / name, name) for name in there if folder == "failed" or not (out / name).exists()
     )
-    for file in (out / folder).glob("*.parquet"):
+    for file in (out / folder).glob(f"*{suffix}"):
         if f"{folder}/{file.name}" not in there:
             file.unlink(missing_ok=True)
 

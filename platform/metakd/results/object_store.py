@@ -19,6 +19,7 @@ import pyarrow.fs as pafs
 
 from metakd.atomic import DISK_IS_FULL, new_file
 from metakd.results.study import SCHEMES, StoreError
+from metakd.student_card import CARD
 
 TRANSFERS_AT_ONCE = 16
 
@@ -63,6 +64,11 @@ class ObjectStore:
         """Returns the address of a file in it, as a person reads it."""
         parts = urlsplit(self.uri)
         return urlunsplit((parts.scheme, parts.netloc, f"{parts.path.rstrip('/')}/{name}", "", ""))
+
+    def uri_of(self, name: str) -> str:
+        """Returns the URI of a file in it, with the store's own options."""
+        parts = urlsplit(self.uri)
+        return urlunsplit(parts._replace(path=f"{parts.path.rstrip('/')}/{name}"))
 
     def filesystem(self) -> tuple[pafs.FileSystem, str]:
         """Returns pyarrow's file system, and the place's path in it."""
@@ -163,6 +169,30 @@ class ObjectStore:
                 f"{self} does not answer as it should: {reason} (is the address right, and do "
                 "the credentials in the environment allow reading and writing there?)"
             ) from error
+
+
+def fetched_student(address: str, folder: Path) -> Path:
+    """Fetches a student's weights and their card, and returns where the weights are.
+
+    Args:
+        address: Of its weights; options of the store may follow, as in ``ObjectStore.uri``.
+        folder: Where to put them.
+
+    Raises:
+        StoreError: If they are not there, or the store does not answer.
+    """
+    parts = urlsplit(address)
+    place, _, name = parts.path.rpartition("/")
+    store = ObjectStore(urlunsplit(parts._replace(path=place)))
+    names = (name, str(Path(name).with_suffix(CARD)))
+    try:
+        store.fetch((folder / each, each) for each in names)
+    except FileNotFoundError as error:
+        raise StoreError(
+            f"there is no student {store.address(name)} with its card beside it: is the address "
+            "right?"
+        ) from error
+    return folder / name
 
 
 @lru_cache(maxsize=8)

@@ -24,7 +24,10 @@ LONGEST_NAME = "x" * 200
 # What a study may have left before it could write study.json, beside drafts and locks, whose names
 # start with a dot: a dry run keeps decoded datasets.
 OWN_NAMES = frozenset(
-    {"datasets", "teachers", "banks", "checkpoints", "ray", "trials", "steps", "failed", FAULT_FILE}
+    {
+        *("datasets", "teachers", "banks", "checkpoints", "students", "ray"),
+        *("trials", "steps", "failed", FAULT_FILE),
+    }
 )
 
 

@@ -5,13 +5,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
+from numpy.typing import NDArray
 
 from metakd.atomic import new_file
 from metakd.results.files import Change, new_part, next_number
 from metakd.results.schema import STEPS, TRIALS
 from metakd.results.study import STUDY_FILE, StoreError, StudyRecord
 from metakd.results.table_files import rows_as_table, write_table
+from metakd.student_card import StudentCard
 
 
 @dataclass(frozen=True)
@@ -21,31 +24,42 @@ class FinishedTrial:
     Attributes:
         row: One row of ``schema.TRIALS``.
         curve: Rows of ``schema.STEPS``.
+        student: Of its student, whose weights lie in the study's folder; None where they do not.
     """
 
     row: pa.Table
     curve: pa.Table
+    student: StudentCard | None = None
 
     @property
     def id(self) -> str:
         """Of the trial."""
         return str(self.row["trial_id"][0].as_py())
 
+    @property
+    def val_acc(self) -> NDArray[np.float32]:
+        """Validation accuracy in [0, 1] after each epoch."""
+        accuracies: NDArray[np.float32] = self.curve["val_acc"].to_numpy()
+        return accuracies
+
 
 def finished_trial(
-    row: Mapping[str, object], steps: Sequence[Mapping[str, object]]
+    row: Mapping[str, object],
+    steps: Sequence[Mapping[str, object]],
+    student: StudentCard | None = None,
 ) -> FinishedTrial:
     """Returns a finished trial as the store keeps it.
 
     Args:
         row: Values by column of ``schema.TRIALS``; a column that is absent is null.
         steps: The curve, rows with columns of ``schema.STEPS``.
+        student: Of its student, if its weights were written.
 
     Raises:
         StoreError: If a column is unknown, an id is missing, or a step is another trial's.
     """
     trial = FinishedTrial(
-        rows_as_table("trials", [row], TRIALS), rows_as_table("steps", steps, STEPS)
+        rows_as_table("trials", [row], TRIALS), rows_as_table("steps", steps, STEPS), student
     )
     others = {str(step["trial_id"]) for step in steps} - {trial.id}
     if others:

@@ -17,6 +17,7 @@ from metakd.models.names import SMALL_SIDE
 from metakd.models.outline import parameters_of
 from metakd.results.reader import read_trials
 from metakd.strategies import STRATEGIES
+from metakd.student_card import KeepStudents
 from metakd.study.banks import BankSpec
 from metakd.study.cost import estimate_s
 from metakd.study.data_in_words import data_in_words, notes_on_data
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
     from metakd.results.object_store import ObjectStore
 
 SHOWN_FAILURES = 3
+BYTES_OF_A_WEIGHT = 4
 WIDTH = 100
 GPUS = (8, 64)
 """A machine, and a small cluster."""
@@ -92,6 +94,26 @@ def announce_plan(
         console.print(f"estimate     {duration(expected)} on the {cpus} CPUs here")
         if any(max(o.dataset.image_shape[1:]) >= SMALL_SIDE for o in plan.opened):
             _announce_gpus(console, plan, scheduler, untrained, workers)
+
+
+def announce_kept(console: Console, plan: Plan, keep: KeepStudents) -> None:
+    """Prints which students will be kept, and what they take."""
+    if keep == "none":
+        return
+    places = {
+        "best": "the best of each setting by validation",
+        "selected": "those that strategies select; until the end, all",
+        "all": "all",
+    }
+    per_setting = plan.expected_trials / len(plan.settings)
+    weights = sum(
+        BYTES_OF_A_WEIGHT
+        * parameters_of(setting.student, opened.dataset.image_shape, opened.dataset.num_classes)
+        for setting in plan.settings
+        for opened in [plan.opened_of(setting.data)]
+    )
+    size = weights * (1 if keep == "best" else per_setting)
+    console.print(f"students     {places[keep]}: about {_size(round(size))} (--keep-students)")
 
 
 def _announce_gpus(
@@ -183,6 +205,19 @@ def announce_places(
     console.print(f"report       {report or 'not written (--no-report)'}")
     if report is not None and store is not None:
         console.print(f"             and {store.address(report.name)}")
+
+
+def announce_students(
+    console: Console, out: Path, summary: "Summary", store: "ObjectStore | None"
+) -> None:
+    """Prints where the students lie that were kept, and how one of them is loaded."""
+    if not summary.students:
+        return
+    best = max(summary.students, key=lambda student: student.val_pp)
+    file = out / best.file if store is None else store.uri_of(best.file)
+    settings = counted(len(summary.students), "setting")
+    console.print(f"students     kept of {settings}; one with {best.test_pp:.2f} % on test:")
+    console.print(f'             metakd.load_student("{file}")')
 
 
 def announce_failures(console: Console, failures: list[Failure]) -> None:

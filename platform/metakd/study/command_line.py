@@ -18,6 +18,7 @@ from metakd.home import expanded
 from metakd.models.names import at_home
 from metakd.results.study import SCHEMES
 from metakd.strategies import STRATEGIES
+from metakd.student_card import KeepStudents
 from metakd.study.defaults import RECIPES as TRAINING_RECIPES
 from metakd.study.options import MODES, PILOTS, BankPolicy, RunOptions, UntilDecided, Wanted
 from metakd.study.presets import PRESETS
@@ -153,6 +154,7 @@ def parse(defaults: StudySpec, argv: Sequence[str] | None) -> tuple[StudySpec, R
         ),
         max_failures=given.pop("max_failures"),
         save_interval_s=given.pop("save_interval"),
+        keep_students=given.pop("keep_students"),
         dry_run=given.pop("dry_run"),
         report=not given.pop("no_report"),
         until_decided=until_decided,
@@ -472,6 +474,13 @@ def study_parser(defaults: StudySpec) -> _Parser:
         default=SAVE_INTERVAL_S,
         metavar="S",
         help="seconds between two kept states of a running trial (default: %(default)g)",
+    )
+    runs.add_argument(
+        "--keep-students",
+        choices=get_args(KeepStudents),
+        default="best",
+        help="trained students that stay in OUT/students: the best of each setting by validation, "
+        "those that strategies select by it, all, or none (default: %(default)s)",
     )
     runs.add_argument(
         "--until-decided",

@@ -3,11 +3,8 @@
 import time
 from collections.abc import Callable
 
-import numpy as np
-
 from metakd.results.writer import FinishedTrial
 from metakd.study.cases import Job
-from metakd.study.curves import Curve
 from metakd.train.commit import commit
 from metakd.train.folder import StudyFolder
 
@@ -24,11 +21,12 @@ class Commits:
 
     Args:
         folder: The study's folder.
-        on_commit: Called for each trial once it is in the store, with its validation accuracy in
-            [0, 1] after each epoch.
+        on_commit: Called for each trial once it is in the store.
     """
 
-    def __init__(self, folder: StudyFolder, on_commit: Callable[[Job, Curve], None]) -> None:
+    def __init__(
+        self, folder: StudyFolder, on_commit: Callable[[Job, FinishedTrial], None]
+    ) -> None:
         self._folder = folder
         self._on_commit = on_commit
         self._waiting: list[tuple[Job, FinishedTrial]] = []
@@ -59,5 +57,4 @@ class Commits:
         ended = time.monotonic()
         self._next_at = ended + max(INTERVAL_S, (ended - began) / SHARE_OF_TIME)
         for job, result in results:
-            accuracies = result.curve["val_acc"].to_numpy().astype(np.float32)
-            self._on_commit(job, accuracies)
+            self._on_commit(job, result)

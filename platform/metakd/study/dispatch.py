@@ -11,7 +11,6 @@ from metakd.memory import MemoryRanOutError, is_about_memory
 from metakd.results.writer import FinishedTrial
 from metakd.study.cases import Job
 from metakd.study.commits import Commits
-from metakd.study.curves import Curve
 from metakd.study.preparation import PreparationJob
 from metakd.study.scheduler import AnyJob, Scheduler
 from metakd.train.failure_report import is_death, reason_of
@@ -35,8 +34,8 @@ class Watcher:
     def prepared(self, job: PreparationJob) -> None:
         """Is called for a finished preparation."""
 
-    def done(self, job: Job, val_acc: float) -> None:
-        """Is called for a finished trial with its validation accuracy in [0, 1]."""
+    def done(self, job: Job, result: FinishedTrial) -> None:
+        """Is called for a trial that is in the store."""
 
     def failed(self, job: AnyJob, reason: str) -> None:
         """Is called for a job that failed for the last time, and why in one line.
@@ -193,9 +192,9 @@ class Dispatcher:
             self._scheduler.put_back(self._jobs[key])
         self._running.clear()
 
-    def _committed(self, job: Job, curve: Curve) -> None:
-        self._scheduler.done(job, curve)
-        self._watcher.done(job, float(curve[-1]))
+    def _committed(self, job: Job, result: FinishedTrial) -> None:
+        self._scheduler.done(job, result.val_acc)
+        self._watcher.done(job, result)
 
     def _is_of_memory(self, report: str) -> bool:
         if is_about_memory(report):

@@ -28,11 +28,13 @@ from metakd.study.announce import (
     Failure,
     announce_decision,
     announce_failures,
+    announce_kept,
     announce_older,
     announce_places,
     announce_plan,
     announce_schedule,
     announce_skipped,
+    announce_students,
     announce_versions,
 )
 from metakd.study.banks import check_room, free_bytes
@@ -103,6 +105,7 @@ def execute(
         failures = _run(plan, scheduler, blocks, options, folder, console)
         summary, report = _conclude(options, folder, render, show, console)
         announce_places(console, options.out, report, folder.store)
+        announce_students(console, options.out, summary, folder.store)
         announce_skipped(console, options.out, scheduler.trial_ids())
         announce_failures(console, failures)
         console.print(f"done in {duration(time.monotonic() - started)}")
@@ -202,6 +205,8 @@ def _announce(
         options.wanted.workers,
         is_pilot=options.until_decided is not None,
     )
+    if not scheduler.is_over:
+        announce_kept(console, plan, options.keep_students)
     for note in options.notes:
         console.print(f"note         {note}")
     for job in scheduler.known():
@@ -294,8 +299,13 @@ def _conclude(
 ) -> "tuple[Summary, Path | None]":
     """Analyses what is in the store, prints the verdict, and returns it with the report's path."""
     # What a plan does not need: pandas and scipy.
+    from metakd.analysis.students import selected_trials
     from metakd.analysis.summarise import summarise, write_summary
+    from metakd.study.kept_students import keep_selected, sweep_students
 
+    sweep_students(folder)
+    if options.keep_students == "selected":
+        keep_selected(folder, selected_trials(options.out))
     if is_due(options.out):
         change = compact(options.out)
         if folder.store is not None:

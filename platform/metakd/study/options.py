@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Literal
 
 from metakd.data.catalogue import DatasetOptions
 from metakd.errors import UserError
+from metakd.student_card import KeepStudents
 
 if TYPE_CHECKING:
     from metakd.results.object_store import ObjectStore
@@ -147,6 +148,8 @@ class RunOptions:
     """Write the HTML report."""
     until_decided: UntilDecided | None = None
     """Go on until a look decides; None takes one look, at the end."""
+    keep_students: KeepStudents = "best"
+    """Which trained students are kept."""
     power_of: Path | None = None
     """A store by whose variances the time to decide is planned; nothing runs."""
     notes: tuple[str, ...] = ()

@@ -12,6 +12,7 @@ from metakd.errors import UserError
 from metakd.memory import MemoryRanOutError
 from metakd.models.outline import parameters_of
 from metakd.results.teacher_scores import TEACHERS_FILE, TeacherScore, write_teachers
+from metakd.results.writer import FinishedTrial
 from metakd.study.allotment import Allotment, allot, allot_teachers, begun_at_once
 from metakd.study.announce import Failure
 from metakd.study.cases import Job
@@ -19,12 +20,13 @@ from metakd.study.cluster import Cluster, asks_for_token, present_nodes
 from metakd.study.cost import expected_steps, steps_left
 from metakd.study.curves import Curves
 from metakd.study.dispatch import Watcher
+from metakd.study.kept_students import KeptStudents
 from metakd.study.metrics import StudyGauges
 from metakd.study.options import RunOptions, Wanted
 from metakd.study.plan import Plan
 from metakd.study.preparation import PreparationJob, TeacherJob, preparation_of, teacher_job_id
 from metakd.study.progress import StageProgress, TrialProgress
-from metakd.study.record import git_commit, record_searches
+from metakd.study.record import as_recorded, git_commit, record_searches
 from metakd.study.scheduler import AnyJob, Scheduler
 from metakd.study.storage import require_shared
 from metakd.study.trainable import RunContext
@@ -91,7 +93,13 @@ def run_on(
     scheduler.prepare(preparation_of(plan.banks, scheduler.bank_ids(), untrained))
 
     def run(scheduler: Scheduler, allotment: Allotment) -> list[Failure]:
-        context = RunContext(folder, allotment.each, git_commit(), options.save_interval_s)
+        context = RunContext(
+            folder,
+            allotment.each,
+            git_commit(),
+            options.save_interval_s,
+            keep_students=options.keep_students,
+        )
 
         def run_at_most(at_once: int | None) -> None:
             def begun() -> int:
@@ -235,6 +243,8 @@ class _Shown(Watcher):
         self._console = console
         self._progress = TrialProgress(console, total, steps_left(scheduler))
         self._gauges = StudyGauges(plan.spec.name)
+        settings = [as_recorded(setting) for setting in plan.settings]
+        self._students = KeptStudents(context.keep_students, context.folder, settings)
         self._wrote_at = time.monotonic()
 
     def extend(self) -> None:
@@ -274,8 +284,10 @@ class _Shown(Watcher):
             if not any(self._scheduler.lacks(teacher_job_id(t)) for t in self._plan.teachers):
                 report_teachers(self._plan, self._context.folder, self._console)
 
-    def done(self, job: Job, val_acc: float) -> None:
+    def done(self, job: Job, result: FinishedTrial) -> None:
+        self._students.add(result)
         self._progress.is_over = self._scheduler.is_over
+        val_acc = float(result.val_acc[-1])
         self._progress.finish(job.trial.id, job.trial.name, val_acc, expected_steps(job))
         self._show()
         if time.monotonic() - self._wrote_at > SEARCHES_INTERVAL_S:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from ray import tune
 
 from metakd.results.writer import FinishedTrial
+from metakd.student_card import KeepStudents
 from metakd.study.cases import Job
 from metakd.study.metrics import TrialGauges
 from metakd.study.preparation import PreparationJob, carry_out
@@ -49,6 +50,7 @@ class RunContext:
         git_commit: Recorded with each.
         save_interval_s: At least so much time lies between two states of a trial.
         report_interval_s: At least so much time lies between two reports of a trial to Tune.
+        keep_students: Which students the study keeps.
     """
 
     folder: StudyFolder
@@ -56,6 +58,7 @@ class RunContext:
     git_commit: str
     save_interval_s: float = SAVE_INTERVAL_S
     report_interval_s: float = REPORT_INTERVAL_S
+    keep_students: KeepStudents = "none"
 
     @property
     def reserved(self) -> dict[str, float]:
@@ -103,7 +106,12 @@ def _here(job: Job, context: RunContext) -> None:
     context.resources.claim()
     reporter = _Reporter(job.trial, context.report_interval_s)
     outcome = run_trial(
-        job.trial, context.folder, job.bank, reporter.epoch, context.save_interval_s
+        job.trial,
+        context.folder,
+        job.bank,
+        reporter.epoch,
+        context.save_interval_s,
+        context.keep_students,
     )
     reporter.done(outcome.epochs[-1], result_of(job.trial, outcome, context.git_commit))
 
@@ -112,7 +120,14 @@ def _on_workers(job: Job, context: RunContext, keeper: Any) -> None:  # noqa: AN
     # Ray Train takes seconds to import, and trials with one worker need none of it.
     from metakd.train.trial_workers import Task, WorkersError
 
-    task = Task(job.trial, context.folder, job.bank, context.git_commit, context.save_interval_s)
+    task = Task(
+        job.trial,
+        context.folder,
+        job.bank,
+        context.git_commit,
+        context.save_interval_s,
+        context.keep_students,
+    )
     reporter = _Reporter(job.trial, context.report_interval_s)
     try:
         for report in _workers(context.resources, context.folder, keeper).train(task):

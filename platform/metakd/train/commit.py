@@ -27,7 +27,7 @@ def result_of(trial: Trial, outcome: Outcome, git_commit: str) -> FinishedTrial:
     steps = [_curve_row(trial, epoch) for epoch in outcome.epochs]
     status = "done" if trial.stop_after is None else "stopped"
     row = {"status": status, **_content_columns(trial), **_outcome_columns(outcome)}
-    return finished_trial({**row, "git_commit": git_commit}, steps)
+    return finished_trial({**row, "git_commit": git_commit}, steps, outcome.student)
 
 
 def commit(results: Sequence[tuple[Trial, FinishedTrial]], folder: StudyFolder) -> None:

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from metakd.student_card import STUDENTS_FOLDER
+
 if TYPE_CHECKING:
     from metakd.results.object_store import ObjectStore
 
@@ -49,6 +51,11 @@ class StudyFolder:
     def checkpoints(self) -> Path:
         """States of trials in flight, one folder by trial id."""
         return self.out / "checkpoints"
+
+    @property
+    def students(self) -> Path:
+        """Weights of trained students, by trial id, each with its card."""
+        return self.out / STUDENTS_FOLDER
 
     @property
     def ray(self) -> Path:
@@ -104,12 +111,14 @@ class StudyFolder:
         start = len(self._name(place)) + 1
         return {name[start:] for name in self.store.names(self._name(place))}
 
+    def drop_copies(self, place: Path) -> None:
+        """Removes this machine's copy of a file or a folder that is in the object store."""
+        if self.store is not None:
+            _remove(place)
+
     def remove(self, place: Path) -> None:
         """Removes a file or a folder, here and in the store; it need not be there."""
-        if place.is_dir():
-            shutil.rmtree(place, ignore_errors=True)
-        else:
-            place.unlink(missing_ok=True)
+        _remove(place)
         if self.store is not None:
             name = self._name(place)
             self.store.remove(self.store.names(name) or [name])
@@ -133,6 +142,13 @@ def _files(folder: Path) -> list[Path]:
         for file in sorted(folder.rglob("*"))
         if file.is_file() and not any(part[0] == "." for part in file.relative_to(folder).parts)
     ]
+
+
+def _remove(place: Path) -> None:
+    if place.is_dir():
+        shutil.rmtree(place, ignore_errors=True)
+    else:
+        place.unlink(missing_ok=True)
 
 
 def _size(file: Path) -> int:

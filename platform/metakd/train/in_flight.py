@@ -1,7 +1,6 @@
 """What is kept of a training that runs, so that its next run goes on from there."""
 
 import pickle
-import shutil
 import time
 from collections.abc import Collection, Mapping
 from contextlib import suppress
@@ -76,8 +75,7 @@ class InFlight:
 
     def drop_copies(self) -> None:
         """Removes this machine's copies of what the object store has."""
-        if self._folder.store is not None:
-            shutil.rmtree(self._place, ignore_errors=True)
+        self._folder.drop_copies(self._place)
 
     def _store(self, place: Path, state: Mapping[str, Any]) -> None:
         # The interval above is an option of the command line, which has no seconds for PyTorch.

@@ -7,11 +7,14 @@ from datetime import UTC, datetime
 from typing import Any
 
 import torch
+from torch import nn
 
 from metakd.core.evaluation import Evaluation
 from metakd.core.training import Training
 from metakd.data.bank import open_answers, open_views
 from metakd.data.counter_random import derive_seed
+from metakd.models.student_files import write_weights
+from metakd.student_card import WEIGHTS, KeepStudents, StudentCard
 from metakd.train.answers import FEATURES, LOGITS, Teacher, Teachers
 from metakd.train.epochs import Epoch, Progress
 from metakd.train.folder import StudyFolder
@@ -53,6 +56,7 @@ class Outcome:
         device: "cpu" or "cuda".
         precision: The type of the student's passes.
         workers: How many shared each batch.
+        student: Of the student after the last epoch, if its weights were written.
     """
 
     epochs: tuple[Epoch, ...]
@@ -69,6 +73,7 @@ class Outcome:
     device: str
     precision: str
     workers: int
+    student: StudentCard | None = None
 
 
 def run_trial(
@@ -77,6 +82,7 @@ def run_trial(
     bank: Bank | None,
     on_epoch: Callable[[Epoch], None] = lambda epoch: None,
     save_interval_s: float = SAVE_INTERVAL_S,
+    keep_students: KeepStudents = "none",
 ) -> Outcome:
     """Trains the trial's student to its last step, and reads the test set.
 
@@ -92,6 +98,8 @@ def run_trial(
             them live.
         on_epoch: Called after each epoch, on every worker.
         save_interval_s: At least so much time lies between two states that are kept.
+        keep_students: Which students the study keeps; unless it is none of them, the weights after
+            the last epoch are written below the folder, for the driver to keep or to remove.
 
     Raises:
         FloatingPointError: If the training loss stops being finite.
@@ -145,11 +153,13 @@ def run_trial(
 
     if trial.stop_after is not None and share.rank == 0 and training.can_be_saved:
         in_flight.branch(training.epochs_done, _state(training, progress))
-    test_last = test_selected = teacher_test = None
+    test_last = test_selected = teacher_test = card = None
     if trial.stop_after is None:
         if distiller.teacher is not None:
             teacher_test = samples.evaluate(distiller.teacher, samples.test)
         test_last = test_selected = samples.evaluate(student, samples.test)
+        if keep_students != "none" and share.rank == 0:
+            card = _keep(student, trial, samples, folder, keep_students)
         if progress.selected_epoch < training.epochs_done - 1:
             student.load_state_dict(progress.selected_state)
             test_selected = samples.evaluate(student, samples.test)
@@ -170,6 +180,26 @@ def run_trial(
         device=samples.device,
         precision=str(samples.autocast or torch.float32).removeprefix("torch."),
         workers=share.workers,
+        student=card,
+    )
+
+
+def _keep(
+    student: nn.Module, trial: Trial, samples: Samples, folder: StudyFolder, kept: KeepStudents
+) -> StudentCard:
+    """Writes a student's weights, and returns what is to be known of them."""
+    place = folder.students / f"{trial.id}{WEIGHTS}"
+    write_weights(place, student.state_dict())
+    folder.push(place)
+    folder.drop_copies(place)
+    normalise, dataset = samples.normalise, samples.dataset
+    return StudentCard(
+        trial.student,
+        dataset.image_shape,
+        tuple(dataset.class_names),
+        tuple(normalise.mean.flatten().tolist()),
+        tuple(normalise.std.flatten().tolist()),
+        kept,
     )
 
 

@@ -19,6 +19,7 @@ import ray.train.torch
 from ray.util.placement_group import get_current_placement_group
 
 from metakd.results.writer import FinishedTrial
+from metakd.student_card import KeepStudents
 from metakd.train.commit import result_of
 from metakd.train.epochs import Epoch
 from metakd.train.failure_report import reason_of
@@ -45,6 +46,7 @@ class Task:
     bank: Bank | None
     git_commit: str
     save_interval_s: float
+    keep_students: KeepStudents
 
 
 class Report(NamedTuple):
@@ -132,7 +134,9 @@ def _train_on_worker(config: dict[str, Any]) -> None:
         print(f"{task.trial.name} {task.trial.id}: started", flush=True)
         try:
             relay = _relay(number, share, queue)
-            outcome = run_trial(task.trial, task.folder, task.bank, relay, task.save_interval_s)
+            outcome = run_trial(
+                task.trial, task.folder, task.bank, relay, task.save_interval_s, task.keep_students
+            )
         except _StoppedError:
             continue
         if share.rank == 0:
