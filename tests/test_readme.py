@@ -2,6 +2,7 @@
 
 import itertools
 import re
+import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -14,6 +15,7 @@ from made_up_study import MadeUpStudy
 from torch import Tensor, nn
 
 from metakd.models.create import create_model
+from metakd.models.own import with_version
 from metakd.models.student_files import write_weights
 from metakd.strategies import STRATEGIES
 from metakd.student_card import StudentCard, write_card
@@ -97,6 +99,15 @@ def test_a_figure_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None
     assert (tmp_path / "differences.html").stat().st_size > 1e6
 
 
+def test_a_model_of_ones_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (block,) = [block for block in BLOCKS if "# mymodels.py" in block]
+    (tmp_path / "readme_models.py").write_text(block)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    name = with_version("readme_models:small,width=4", (3, 8, 8), 5)
+    assert create_model(name, (3, 8, 8), 5, seed=0)(torch.zeros(2, 3, 8, 8)).shape == (2, 5)
+
+
 def test_the_trained_student(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -115,7 +126,7 @@ def test_a_strategy_of_ones_own() -> None:
     strategy = run(block, {})["HALVING"]
     with pytest.raises(AssertionError, match=r"spends 1\.5 runs of a budget of 1"):
         check_strategy(replace(strategy, min_runs=1))
-    assert len(BLOCKS) == 5, "a new block needs a test here"
+    assert len(BLOCKS) == 6, "a new block needs a test here"
 
 
 def test_every_strategy_of_several_teachers_has_its_row() -> None:

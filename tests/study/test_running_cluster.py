@@ -228,6 +228,30 @@ def test_a_study_submitted_as_a_job_joins_the_cluster_that_it_runs_in(
     assert len(finished_trials(out)) == 1
 
 
+def test_every_machine_gets_the_code_of_a_model_of_ones_own(
+    running: Running, tmp_path: Path
+) -> None:
+    log = tmp_path / "shipped"
+    (tmp_path / "mymodels.py").write_text(
+        "import sys\n"
+        "from pathlib import Path\n"
+        "from torch import nn\n"
+        "places = [Path(place, 'mymodels.py') for place in sys.path if 'py_modules' in place]\n"
+        f"with Path({str(log)!r}).open('a') as file:\n"
+        "    file.writelines(f'{place}\\n' for place in places if place.exists())\n"
+        "def small(in_chans, num_classes):\n"
+        "    return nn.Sequential(nn.Flatten(), nn.Linear(64 * in_chans, num_classes))\n"
+    )
+    words = ["--student", "mymodels:small", "--strategies", "ce", "--seeds", "1", "--no-report"]
+    words += ["--cluster", running.address, "--scales", "0.3", "--augmentations", "none"]
+    words += ["--epochs", "1", "--out", str(tmp_path / "out")]
+    done = run(*words, cwd=tmp_path, extra=running.secrets)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert len(finished_trials(tmp_path / "out")) == 1
+    # Machines that do not see this folder have it, too.
+    assert log.read_text().count("py_modules") == 1
+
+
 def test_without_the_token_the_cluster_is_refused_in_one_line(
     running: Running, tmp_path: Path
 ) -> None:

@@ -1,10 +1,11 @@
-"""One function makes every model: our own by name, any other as ``timm:NAME``."""
+"""One function makes every model: by name, ``timm:NAME``, or a user's own ``MODULE:FACTORY``."""
 
 import torch
 from torch import nn
 
 from metakd.models.architectures import CATALOGUE
 from metakd.models.names import (
+    OWN_NAME,
     TIMM_PREFIX,
     ImageShape,
     ModelError,
@@ -18,20 +19,26 @@ def create_model(name: str, image_shape: ImageShape, num_classes: int, seed: int
     """Creates a model with new weights, the same for the same arguments.
 
     Args:
-        name: One of ``MODEL_NAMES``, or ``timm:NAME`` with options of timm's after commas, for
-            example ``timm:vit_tiny_patch16_224,patch_size=4,depth=6``.
+        name: One of ``MODEL_NAMES``; ``timm:NAME`` with options of timm's after commas, for
+            example ``timm:vit_tiny_patch16_224,patch_size=4,depth=6``; or ``MODULE:FACTORY``, with
+            options of the factory's likewise.
         image_shape: Shape (C, H, W) of the images that it will see.
         num_classes: Classes K; the model maps (B, C, H, W) to logits (B, K).
         seed: Seed of the weights. The caller's random state is left as it was.
 
     Raises:
-        ModelError: If there is no such model, or timm cannot build it for these images.
+        ModelError: If there is no such model, or it cannot be built for these images.
     """
     with torch.random.fork_rng(devices=[]):
         # torch.manual_seed would reseed the caller's GPUs as well.
         torch.default_generator.manual_seed(seed)
         if name in CATALOGUE:
             return CATALOGUE[name].build(image_shape[0], num_classes)
+        if OWN_NAME.fullmatch(split_name(name)[0]):
+            # Its imports are the user's.
+            from metakd.models.own import build_own_model
+
+            return build_own_model(name, image_shape, num_classes)
         return _create_by_timm(name, image_shape, num_classes)
 
 

@@ -19,6 +19,10 @@ from metakd.models.architectures import CATALOGUE
 
 MODEL_NAMES = tuple(CATALOGUE)
 TIMM_PREFIX = "timm:"
+OWN_NAME = re.compile(
+    r"(?!timm:)(?P<module>[A-Za-z_]\w*(?:\.\w+)*):(?P<factory>\w+)(?:@(?P<version>[0-9a-f]{8}))?"
+)
+"""A model of a user's own: the module, what makes it, and perhaps the version of its code."""
 TINY_SIDE, SMALL_SIDE = 16, 64
 """Images below so many pixels a side get the models for 8×8 and for 32×32 by default."""
 BETWEEN_TEACHERS = "+"
@@ -53,6 +57,10 @@ def require_known_model(name: str) -> None:
             raise ModelError(f"{option} of a model must be at most {most:,}, got {name!r}")
     if name in CATALOGUE:
         return
+    own = OWN_NAME.fullmatch(model)
+    if own is not None:
+        _require_module(own["module"], name)
+        return
     if model.startswith(TIMM_PREFIX) and _may_be_timm_model(model.removeprefix(TIMM_PREFIX)):
         return
     raise unknown_model(name)
@@ -65,9 +73,32 @@ def unknown_model(name: str) -> ModelError:
     close = difflib.get_close_matches(name, MODEL_NAMES, n=2)
     close += [TIMM_PREFIX + match for match in difflib.get_close_matches(timm_name, of_timm, n=2)]
     return ModelError(
-        f"unknown model {name!r}, expected one of {', '.join(MODEL_NAMES)} or {TIMM_PREFIX}NAME"
-        + (f"; did you mean {', '.join(close)}?" if close else "")
+        f"unknown model {name!r}, expected one of {', '.join(MODEL_NAMES)}, {TIMM_PREFIX}NAME or "
+        "MODULE:FACTORY" + (f"; did you mean {', '.join(close)}?" if close else "")
     )
+
+
+def look_in_working_directory() -> None:
+    """Lets Python find modules in the working directory, too, where a script lies elsewhere."""
+    here = str(Path.cwd())
+    if here not in sys.path:
+        sys.path.append(here)
+
+
+def _require_module(module: str, name: str) -> None:
+    """Refuses a module of a user's own that is not there; what is in it is not imported yet."""
+    look_in_working_directory()
+    top = module.partition(".")[0]
+    try:
+        is_there = find_spec(top) is not None
+    except (ImportError, ValueError):
+        is_there = False
+    if not is_there:
+        raise ModelError(
+            f"there is no module {top!r}, which {name!r} names: models of your own are written "
+            f"MODULE:FACTORY, and {top}.py or the package {top} lies in {Path.cwd()} or is "
+            f"installed; others are {', '.join(MODEL_NAMES[:2])}, ... and {TIMM_PREFIX}NAME"
+        )
 
 
 def default_student(image_shape: ImageShape) -> str:

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from metakd.atomic import new_file
 from metakd.models.create import create_model
 from metakd.models.names import without_weights
+from metakd.models.own import without_version
 from metakd.student_card import StudentCard, StudentFileError, read_card
 
 
@@ -73,7 +74,9 @@ def load_student(path: str | Path) -> LoadedStudent:
         weights = load_file(path)
     except (SafetensorError, OSError) as error:
         raise StudentFileError(f"{path} is damaged, or no safetensors file: {error}") from error
-    model = create_model(without_weights(card.model), card.image_shape, len(card.classes), seed=0)
+    # Whether the code is the same, the weights' names and shapes say.
+    name = without_version(without_weights(card.model))
+    model = create_model(name, card.image_shape, len(card.classes), seed=0)
     try:
         model.load_state_dict(weights)
     except RuntimeError as error:

@@ -44,13 +44,18 @@ class Cluster:
         return sum(node.gpus for node in self.nodes)
 
 
-def connect(cluster: str, notify: Callable[[str], None] = lambda line: None) -> Cluster:
+def connect(
+    cluster: str,
+    notify: Callable[[str], None] = lambda line: None,
+    code: Sequence[Path] = (),
+) -> Cluster:
     """Connects to a cluster.
 
     Args:
         cluster: "auto": the cluster of RAY_ADDRESS, else one that runs on this machine, else a new
             local one. "local": a new local one. HOST:PORT: that one.
         notify: Shows a user a line.
+        code: Modules and packages of the user's own, which every machine gets.
 
     Raises:
         ClusterError: If a cluster that the user named (here or in RAY_ADDRESS) cannot be reached;
@@ -62,7 +67,7 @@ def connect(cluster: str, notify: Callable[[str], None] = lambda line: None) -> 
     context = None
     if address is not None:
         try:
-            context = _join(address)
+            context = _join(address, code)
         except ClusterError as error:
             if is_named(cluster):
                 raise
@@ -96,10 +101,14 @@ def present_nodes() -> tuple[Node, ...]:
     return tuple(Node(int(has.get("CPU", 0)), int(has.get("GPU", 0))) for has in resources)
 
 
-def _join(address: str) -> "ray.runtime_context.RayContext":
+def _join(address: str, code: Sequence[Path]) -> "ray.runtime_context.RayContext":
+    # Only where there are any: each machine unpacks them before its first process starts.
+    environment = {"runtime_env": {"py_modules": [str(path) for path in code]}} if code else {}
     try:
         with _without_stderr(), kept_handlers():
-            return ray.init(address=address, log_to_driver=False, logging_level=logging.CRITICAL)
+            return ray.init(
+                address=address, log_to_driver=False, logging_level=logging.CRITICAL, **environment
+            )
     except Exception as error:
         ray.shutdown()
         reason = _reason(error)

@@ -43,7 +43,7 @@ from metakd.study.curves import Curves
 from metakd.study.lease import WATCH_S, only_study_on
 from metakd.study.lock import only_study_in
 from metakd.study.options import RunOptions
-from metakd.study.plan import Plan, make_plan
+from metakd.study.plan import Plan, code_of_models, make_plan
 from metakd.study.progress import duration
 from metakd.study.record import record_searches, record_study
 from metakd.study.scheduler import Scheduler
@@ -243,7 +243,11 @@ def _run(
     try:
         console.print("connecting to Ray ...")
         with _importing("metakd.study.run"):
-            cluster = connect(options.cluster, lambda line: console.print(f"note         {line}"))
+            cluster = connect(
+                options.cluster,
+                lambda line: console.print(f"note         {line}"),
+                code_of_models(plan),
+            )
         from metakd.study.run import run_on
 
         return run_on(cluster, plan, scheduler, blocks, folder, options, console)

@@ -5,6 +5,7 @@ from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import product
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -21,6 +22,7 @@ from metakd.models.names import (
     teacher_ensemble,
     teacher_ladder,
 )
+from metakd.models.own import code_of, with_version
 from metakd.results.seeds import stream_groups, stream_key, stream_starts
 from metakd.strategies import STRATEGIES, Choices
 from metakd.strategies.strategy import first_segments
@@ -152,7 +154,7 @@ def make_plan(
         seed_counts: How many seeds each setting has, in their order; empty takes the spec's in all.
 
     Raises:
-        ModelError: If a teacher or a student is unknown.
+        ModelError: If a teacher or a student is unknown, or one of a user's own is no model.
         SplitError: If a dataset is too small for a scale.
         SpecError: If a strategy does not fit, a scale has fewer samples than classes or as many as
             another one, two datasets have one name, or one has a single class or classes in its
@@ -223,6 +225,12 @@ def _stream_keys(spec: StudySpec, settings: Sequence[Setting]) -> list[tuple[Has
     ]
 
 
+def code_of_models(plan: Plan) -> list[Path]:
+    """Returns the files and packages of models of the user's own that machines may lack."""
+    models = {s.student for s in plan.settings} | {teacher.model for teacher in plan.teachers}
+    return sorted({path for path in map(code_of, models) if path is not None})
+
+
 def expected_runs(name: str, case: Case, spec: StudySpec) -> float:
     """Returns how many runs a strategy has in a case, as far as can be said before."""
     strategy = STRATEGIES[name]
@@ -278,7 +286,10 @@ def _teachers(spec: StudySpec, opened: Opened) -> tuple[tuple[TeacherSpec, ...],
         levels = teacher_ladder(shape)
     if levels == (ENSEMBLE,):
         levels = (BETWEEN_TEACHERS.join(teacher_ensemble(shape)),)
-    return tuple(_at_once(level.split(BETWEEN_TEACHERS), opened) for level in levels)
+    return tuple(
+        _at_once([_versioned(model, opened) for model in level.split(BETWEEN_TEACHERS)], opened)
+        for level in levels
+    )
 
 
 def _at_once(models: Sequence[str], opened: Opened) -> tuple[TeacherSpec, ...]:
@@ -299,7 +310,13 @@ def _students(spec: StudySpec, opened: Opened) -> tuple[str, ...]:
     shape = opened.dataset.image_shape
     if spec.students == (RISING,):
         return student_ladder(shape)
-    return spec.students or (default_student(shape),)
+    return tuple(
+        _versioned(student, opened) for student in spec.students or (default_student(shape),)
+    )
+
+
+def _versioned(model: str, opened: Opened) -> str:
+    return with_version(model, opened.dataset.image_shape, opened.dataset.num_classes)
 
 
 def _samplings(spec: StudySpec, opened: Opened) -> list[Sampling]:

@@ -10,7 +10,7 @@ from metakd.core.recipe import Match
 from metakd.core.temperature_bounds import FIXED_TAU_MAX, FIXED_TAU_MIN, TAU_MAX, TAU_MIN
 from metakd.data.catalogue import RECIPES, AnswerType, Validation, require_known_dataset
 from metakd.errors import UserError
-from metakd.models.names import BETWEEN_TEACHERS, MODEL_NAMES, TIMM_PREFIX, require_known_model
+from metakd.models.names import BETWEEN_TEACHERS, MODEL_NAMES, require_known_model
 from metakd.results.seeds import SeedStreams
 from metakd.strategies import STRATEGIES
 from metakd.study.defaults import RECIPES as TRAINING_RECIPES
@@ -241,7 +241,8 @@ def _check_at_once(level: str) -> None:
     if not all(models):
         raise SpecError(f"teachers at once are written A+B, got {level!r}")
     for before, after in pairwise(models):
-        if "," in before and after not in MODEL_NAMES and not after.startswith(TIMM_PREFIX):
+        is_model = after in MODEL_NAMES or ":" in after.partition(",")[0]
+        if "," in before and not is_model:
             raise SpecError(
                 f"a plus stands between teachers, so no option of a model may hold one, got "
                 f"{level!r}"
