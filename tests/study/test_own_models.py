@@ -1,15 +1,19 @@
 """A study of a student and a teacher of a user's own, from a folder outside the repository."""
 
+import importlib
+import sys
 from pathlib import Path
 from textwrap import dedent
 
 import pytest
 import torch
+from sklearn.datasets import load_digits
 from study_command import TINY, run
 
 import metakd
 from metakd.analysis.summary import read_summary
-from metakd.results.reader import read_study, read_trials
+from metakd.results.reader import finished_trials, read_study, read_trials
+from metakd.results.teacher_scores import read_teachers
 
 MODELS = """
     from torch import nn
@@ -57,6 +61,94 @@ def test_it_runs_is_found_again_and_is_another_with_other_code(
     changed = run(*words, "out", "--dry-run", cwd=place)
     assert changed.returncode == 0, changed.stderr
     assert "0 finished" in changed.stdout
+
+
+TRAINED = ["--teacher", "mymodels:small,width=24", "--teacher-weights", "teacher.pt"]
+
+
+def train_teacher(place: Path) -> float:
+    """Trains a teacher in a loop of a user's own, and returns its accuracy on held-out digits."""
+    images, labels = (torch.tensor(part) for part in load_digits(return_X_y=True))
+    images = (images.float().reshape(-1, 1, 8, 8) / 16 - 0.5) / 0.5
+    sys.path.append(str(place))
+    try:
+        model = importlib.import_module("mymodels").small(1, 10, width=24)
+    finally:
+        sys.path.remove(str(place))
+        del sys.modules["mymodels"]
+    optimiser = torch.optim.AdamW(model.parameters(), 3e-3)
+    order = torch.randperm(len(images), generator=torch.Generator().manual_seed(0))
+    for _ in range(25):
+        for ids in order[:1400].split(32):
+            optimiser.zero_grad()
+            torch.nn.functional.cross_entropy(model(images[ids]), labels[ids]).backward()
+            optimiser.step()
+    torch.save({"epoch": 25, "model": model.state_dict()}, place / "teacher.pt")
+    found = model.eval()(images[order[1400:]]).argmax(1)
+    return float((found == labels[order[1400:]]).float().mean())
+
+
+def test_a_trained_teacher_teaches_as_accurate_as_it_was(place: Path) -> None:
+    own = train_teacher(place)
+    words = [*TINY[:-3], *TRAINED, "--no-report", "--strategies", "ce", "fixed", "--seeds", "1"]
+    words += ["--augmentations", "none"]
+    plan = run(*words, "--teacher-normalise", "none", "--out", "out", "--dry-run", cwd=place)
+    assert "warning      that is little (chance: 10 %)" in plan.stdout, plan.stderr
+    plan = run(*words, "--teacher-normalise", "0.5/0.5", "--out", "out", "--dry-run", cwd=place)
+    assert plan.returncode == 0, plan.stderr
+    assert "warning" not in plan.stdout
+    assert not (place / "out" / "teachers").exists()
+    done = run(*words, "--teacher-normalise", "0.5/0.5", "--out", "out", cwd=place)
+    assert done.returncode == 0, done.stdout + done.stderr
+    (score,) = read_teachers(place / "out")
+    # Most of the study's test images were in its training.
+    assert 100 * score.test_acc > 100 * own - 3
+    assert [path.name for path in (place / "out" / "teachers").glob("*/given*")] == []
+    assert len(finished_trials(place / "out")) == 2
+    # The same file elsewhere is the same teacher.
+    (place / "elsewhere").mkdir()
+    (place / "teacher.pt").rename(place / "elsewhere" / "teacher.pt")
+    words[words.index("teacher.pt")] = "elsewhere/teacher.pt"
+    again = run(*words, "--teacher-normalise", "0.5/0.5", "--out", "out", cwd=place)
+    assert again.returncode == 0, again.stderr
+    assert "2 finished, 0 to run" in again.stdout
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (
+            "--teacher-weights nothing.pt --teacher-normalise none",
+            "nothing.pt cannot be read",
+        ),
+        ("--teacher-weights mymodels.py --teacher-normalise none", "holds more than weights"),
+        ("--teacher-weights a.pt", "say how their images were normalised"),
+        (
+            "--teacher-weights a.pt --teacher-normalise half",
+            "normalise is none, dataset, timm",
+        ),
+        ("--teacher-normalise none", "belong to --teacher-weights FILE"),
+        (
+            "--teachers digit_mlp digit_cnn --teacher-weights a.pt --teacher-normalise none",
+            "--teacher-weights is of one teacher",
+        ),
+        ("--teacher-weights a,b.pt --teacher-normalise none", "may hold no comma and no plus"),
+        (
+            "--teacher-weights other.pt --teacher-normalise none",
+            "the weights are not those of",
+        ),
+        ("--student digit_mlp,weights=a.pt,normalise=none", "weights= is for teachers"),
+    ],
+)
+def test_what_is_wrong_with_weights_is_one_line_of_the_plan(
+    place: Path, words: str, said: str
+) -> None:
+    torch.save({"layer.weight": torch.zeros(2, 2)}, place / "other.pt")
+    failed = run(*TINY, "out", "--dry-run", *words.split(), cwd=place)
+    assert failed.returncode == 2, failed.stdout
+    assert said in failed.stderr
+    assert failed.stderr.startswith("error: ")
+    assert failed.stderr.count("\n") == 1
 
 
 @pytest.mark.parametrize(

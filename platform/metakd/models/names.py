@@ -5,6 +5,7 @@ Nothing here imports PyTorch or timm: a name is refused before either is needed.
 
 import ast
 import difflib
+import math
 import re
 import sys
 from collections.abc import Mapping
@@ -27,8 +28,12 @@ TINY_SIDE, SMALL_SIDE = 16, 64
 """Images below so many pixels a side get the models for 8×8 and for 32×32 by default."""
 BETWEEN_TEACHERS = "+"
 """Stands between the models of several teachers at once."""
-CHECKPOINT = "checkpoint_path"
-WEIGHT_OPTIONS = ("pretrained", CHECKPOINT)
+CHECKPOINT, WEIGHTS = "checkpoint_path", "weights"
+WEIGHT_OPTIONS = ("pretrained", CHECKPOINT, WEIGHTS)
+NORMALISE, INPUT_SIZE = "normalise", "input_size"
+"""What inputs given weights know; of a model without them these are options like others."""
+NORMALISE_WORDS = ("none", "dataset", "timm")
+LARGEST_INPUT = 4096
 LARGEST_OPTION, MOST_BLOCKS = 100_000, 256
 """No whole number among a model's options is larger, and no model is deeper."""
 
@@ -51,11 +56,12 @@ def require_known_model(name: str) -> None:
             twice, or is too large a number.
     """
     model, options = split_name(name)
+    _require_inputs(name, options)
     for option, value in options.items():
         most = MOST_BLOCKS if option == "depth" else LARGEST_OPTION
         if isinstance(value, int) and abs(value) > most:
             raise ModelError(f"{option} of a model must be at most {most:,}, got {name!r}")
-    if name in CATALOGUE:
+    if (without_weights(name) if WEIGHTS in options else name) in CATALOGUE:
         return
     own = OWN_NAME.fullmatch(model)
     if own is not None:
@@ -169,17 +175,13 @@ def at_home(level: str) -> str:
     Raises:
         HomeError: If there is no such home folder.
     """
-    written = f"{CHECKPOINT}=~"
-    models = [
-        [
-            f"{CHECKPOINT}={expanded(word.removeprefix(written[:-1]))}"
-            if word.startswith(written)
-            else word
-            for word in model.split(",")
-        ]
-        for model in level.split(BETWEEN_TEACHERS)
-    ]
+    models = [map(_word_at_home, model.split(",")) for model in level.split(BETWEEN_TEACHERS)]
     return BETWEEN_TEACHERS.join(",".join(words) for words in models)
+
+
+def _word_at_home(word: str) -> str:
+    key, _, path = word.partition("=")
+    return f"{key}={expanded(path)}" if key in (CHECKPOINT, WEIGHTS) and path[:1] == "~" else word
 
 
 def require_checkpoint(name: str) -> None:
@@ -219,7 +221,53 @@ def without_weights(name: str) -> str:
         ModelError: If an option is not written key=value.
     """
     model, options = split_name(name)
-    return join_name(model, {k: v for k, v in options.items() if k not in WEIGHT_OPTIONS})
+    of_inputs = (NORMALISE, INPUT_SIZE) if WEIGHTS in options else ()
+    dropped = {*WEIGHT_OPTIONS, *of_inputs}
+    return join_name(model, {k: v for k, v in options.items() if k not in dropped})
+
+
+def normalise_of(words: str) -> tuple[tuple[float, ...], tuple[float, ...]] | None:
+    """Returns means and standard deviations by channel; None for ``dataset`` and ``timm``.
+
+    Args:
+        words: One of ``NORMALISE_WORDS``, or MEAN/STD, each a number or one a channel between
+            colons: ``0.5/0.5``, ``0.491:0.482:0.447/0.247:0.243:0.262``.
+
+    Raises:
+        ModelError: If it is neither.
+    """
+    if words in ("dataset", "timm"):
+        return None
+    if words == "none":
+        return (0.0,), (1.0,)
+    try:
+        mean, std = (tuple(map(float, part.split(":"))) for part in words.split("/"))
+    except ValueError as error:
+        raise ModelError(
+            f"{NORMALISE} is {', '.join(NORMALISE_WORDS)} or MEAN/STD such as 0.5/0.25 or "
+            f"0.49:0.48:0.45/0.25:0.24:0.26, got {words!r}"
+        ) from error
+    if not all(math.isfinite(value) for value in mean) or not all(0 < value < 1e6 for value in std):
+        raise ModelError(f"{NORMALISE} needs finite means and deviations above 0, got {words!r}")
+    return mean, std
+
+
+def _require_inputs(name: str, options: Mapping[str, Any]) -> None:
+    """Refuses weights of which nothing says what their inputs were."""
+    if WEIGHTS not in options:
+        return
+    if NORMALISE not in options:
+        raise ModelError(
+            f"{name!r} brings weights: say how their images were normalised, by "
+            f"--teacher-normalise or {NORMALISE}=, as {', '.join(NORMALISE_WORDS)} (of images in "
+            "[0, 1]: not at all, by this dataset's statistics, by timm's of the model) or MEAN/STD"
+        )
+    normalise_of(str(options[NORMALISE]))
+    size = options.get(INPUT_SIZE)
+    if size is not None and not (isinstance(size, int) and 1 <= size <= LARGEST_INPUT):
+        raise ModelError(
+            f"{INPUT_SIZE} must be a whole number of pixels up to {LARGEST_INPUT:,}, got {size!r}"
+        )
 
 
 def _by_side(image_shape: ImageShape, tiny: Choice, small: Choice, large: Choice) -> Choice:

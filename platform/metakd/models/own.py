@@ -24,6 +24,7 @@ from metakd.models.names import (
     join_name,
     look_in_working_directory,
     split_name,
+    without_weights,
 )
 
 VERSION_LENGTH = 8
@@ -81,7 +82,8 @@ def with_version(name: str, image_shape: ImageShape, num_classes: int) -> str:
     if match is None:
         return name
     plain = f"{match['module']}:{match['factory']}"
-    built = build_own_model(join_name(plain, options), image_shape, num_classes)
+    architecture = without_weights(join_name(plain, options))
+    built = build_own_model(architecture, image_shape, num_classes)
     _require_logits(built, plain, image_shape, num_classes)
     return join_name(f"{plain}@{_version(_imported(match['module'], name), built)}", options)
 

@@ -9,9 +9,11 @@ from collections.abc import Sequence
 from typing import Any
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from metakd.models.create import create_model
+from metakd.models.given_weights import GivenWeights, given_weights, statistics_of
 from metakd.models.names import (
     TIMM_PREFIX,
     ImageShape,
@@ -59,27 +61,54 @@ def take_inputs(model: nn.Module, name: str, mean: Tensor, std: Tensor) -> nn.Mo
 
     Args:
         model: The model; a hook on it turns its inputs into those that it knows.
-        name: Its name, which says how its weights want them, by timm's configuration; where there
-            is none, as for our own models, they want them as they come.
+        name: Its name, which says how its weights want them: by ``normalise=``, or else by timm's
+            configuration; where there is none, as for our own models, as they come.
         mean: What the inputs were centred by, C values in units of 0 to 1.
         std: What they were divided by, C values.
+
+    Raises:
+        ModelError: If its name's normalisation is of other channels, or timm's, which has none.
     """
-    config = _timm_config(split_name(name)[0])
-    if config is None:
+    given = given_weights(name)
+    size = None if given is None else given.input_size
+    known = _statistics(name, given, mean.numel())
+    if known is None and size is None:
         return model
     shape = (1, -1, 1, 1)
     known_mean, known_std = (
-        torch.tensor(_by_channel(values, mean.numel()), device=mean.device).reshape(shape)
-        for values in (config.mean, config.std)
+        torch.tensor(values, device=mean.device).reshape(shape)
+        for values in known or (mean.flatten().tolist(), std.flatten().tolist())
     )
     scale = std.reshape(shape) / known_std
     shift = (mean.reshape(shape) - known_mean) / known_std
 
     def turn(module: nn.Module, inputs: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
-        return (inputs[0] * scale.to(inputs[0]) + shift.to(inputs[0]), *inputs[1:])
+        images = inputs[0] * scale.to(inputs[0]) + shift.to(inputs[0])
+        if size is not None:
+            images = F.interpolate(images, (size, size), mode="bilinear", antialias=True)
+        return (images, *inputs[1:])
 
     model.register_forward_pre_hook(turn)
     return model
+
+
+def _statistics(
+    name: str, given: GivenWeights | None, channels: int
+) -> tuple[list[float], list[float]] | None:
+    """Returns mean and standard deviation of the inputs that weights know; None: as they come."""
+    if given is not None and given.normalise != "timm":
+        return statistics_of(given.normalise, channels)
+    model = split_name(name)[0]
+    is_timm = model.startswith(TIMM_PREFIX)
+    config = _timm_config(model) if given is None or is_timm else None
+    if config is not None:
+        return _by_channel(config.mean, channels), _by_channel(config.std, channels)
+    if given is not None:
+        raise ModelError(
+            f"timm has no configuration of {model!r}: say how its images were normalised, by "
+            "MEAN/STD, none or dataset"
+        )
+    return None
 
 
 def _timm_config(model: str) -> Any:  # noqa: ANN401 - timm's own

@@ -15,7 +15,14 @@ from metakd.core.recipe import Match
 from metakd.data.catalogue import RECIPES, SOURCES, AnswerType, DatasetOptions, Validation
 from metakd.errors import UNPRINTABLE, one_line
 from metakd.home import expanded
-from metakd.models.names import at_home
+from metakd.models.names import (
+    BETWEEN_TEACHERS,
+    INPUT_SIZE,
+    NORMALISE,
+    WEIGHTS,
+    at_home,
+    join_name,
+)
 from metakd.results.study import SCHEMES
 from metakd.strategies import STRATEGIES
 from metakd.student_card import KeepStudents
@@ -167,6 +174,7 @@ def parse(defaults: StudySpec, argv: Sequence[str] | None) -> tuple[StudySpec, R
     for side in ("teachers", "students"):
         if side in given:
             given[side] = [at_home(level) for level in given[side]]
+    _give_weights(given)
     chosen: dict[str, Any] = dict(preset.spec)
     chosen.update({k: tuple(v) if isinstance(v, list) else v for k, v in given.items()})
     spec = replace(defaults, **chosen)
@@ -176,6 +184,27 @@ def parse(defaults: StudySpec, argv: Sequence[str] | None) -> tuple[StudySpec, R
 
         require_decidable(spec)
     return spec, options
+
+
+def _give_weights(given: dict[str, Any]) -> None:
+    """Takes the options of a teacher's weights out of those given, into the teacher's name."""
+    names = {WEIGHTS: "teacher_weights", NORMALISE: "teacher_normalise", INPUT_SIZE: "teacher_size"}
+    options = {key: given.pop(name) for key, name in names.items()}
+    options = {key: value for key, value in options.items() if value is not None}
+    if not options:
+        return
+    if WEIGHTS not in options:
+        raise SpecError("--teacher-normalise and --teacher-size belong to --teacher-weights FILE")
+    levels = given.get("teachers", ())
+    if len(levels) != 1 or BETWEEN_TEACHERS in levels[0]:
+        raise SpecError(
+            "--teacher-weights is of one teacher: name it with --teacher; of several, each name "
+            f"takes its own, MODEL,{WEIGHTS}=FILE,{NORMALISE}=..."
+        )
+    file = str(expanded(options[WEIGHTS]))
+    if any(character in file for character in f",{BETWEEN_TEACHERS}"):
+        raise SpecError(f"a path of weights may hold no comma and no plus, got {file!r}")
+    given["teachers"] = [join_name(levels[0], {**options, WEIGHTS: file})]
 
 
 def _until_decided(given: dict[str, Any]) -> UntilDecided | None:
@@ -353,6 +382,26 @@ def study_parser(defaults: StudySpec) -> _Parser:
     group.add_argument("--epochs", type=_whole_number, metavar="N", help="epochs of each student")
     group.add_argument(
         "--teacher-epochs", type=_whole_number, metavar="N", help="epochs of the teachers"
+    )
+    group.add_argument(
+        "--teacher-weights",
+        default=None,
+        metavar="FILE",
+        help="weights of a teacher that is trained already: .safetensors, or a state dict",
+    )
+    group.add_argument(
+        "--teacher-normalise",
+        default=None,
+        metavar="HOW",
+        help="how its images were normalised: none, dataset (as this study does), timm, or "
+        "MEAN/STD of images in [0, 1], such as 0.5/0.25, or by channel 0.5:0.5:0.4/0.25:0.24:0.26",
+    )
+    group.add_argument(
+        "--teacher-size",
+        type=_whole_number,
+        default=None,
+        metavar="N",
+        help="side of the images that it knows, where that is not the dataset's",
     )
     group.add_argument(
         "--views",

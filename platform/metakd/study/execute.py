@@ -40,6 +40,7 @@ from metakd.study.announce import (
 from metakd.study.banks import check_room, free_bytes
 from metakd.study.cluster_address import ClusterError, address_of
 from metakd.study.curves import Curves
+from metakd.study.given_teachers import check_given_teachers, put_given_teachers
 from metakd.study.lease import WATCH_S, only_study_on
 from metakd.study.lock import only_study_in
 from metakd.study.options import RunOptions
@@ -207,6 +208,7 @@ def _announce(
     )
     if not scheduler.is_over:
         announce_kept(console, plan, options.keep_students)
+    check_given_teachers(plan, folder, console)
     for note in options.notes:
         console.print(f"note         {note}")
     for job in scheduler.known():
@@ -234,6 +236,7 @@ def _run(
     if scheduler.is_over and not (blocks is not None and blocks.extend(scheduler)):
         return []
     plan = plan if blocks is None else blocks.plan
+    put_given_teachers(plan, folder)
     # Only a study with something left to run needs Ray.
     import ray
 

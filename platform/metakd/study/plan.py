@@ -14,6 +14,7 @@ from metakd.analysis.questions import QUESTIONS
 from metakd.analysis.wording import counted
 from metakd.data.datasets import ImageDataset
 from metakd.data.splits import Splits, make_splits
+from metakd.models.given_weights import given_weights, with_hash
 from metakd.models.names import (
     BETWEEN_TEACHERS,
     default_student,
@@ -83,6 +84,7 @@ class Plan:
         banks: Their views and answers, and what of them is kept.
         seed_counts: How many seeds each setting has, in their order.
         seed_groups: Which settings share their seeds: the number of each one's group.
+        weights: Files of weights that teachers were given, by their hashes.
     """
 
     spec: StudySpec
@@ -94,6 +96,7 @@ class Plan:
     banks: tuple[BankSpec, ...]
     seed_counts: tuple[int, ...]
     seed_groups: tuple[int, ...]
+    weights: Mapping[str, Path]
 
     @cached_property
     def beginnings(self) -> tuple[Beginning, ...]:
@@ -161,6 +164,7 @@ def make_plan(
             test set alone.
         PlanSizeError: If the study is too large.
     """
+    given = spec.teachers
     opened = tuple(_open(spec, dataset) for dataset in datasets)
     names = [each.data.dataset for each in opened]
     if len(set(names)) < len(names):
@@ -209,6 +213,7 @@ def make_plan(
         banks=tuple(banks),
         seed_counts=counts,
         seed_groups=stream_groups(_stream_keys(spec, settings)),
+        weights=_files_of_weights(given),
     )
 
 
@@ -315,8 +320,16 @@ def _students(spec: StudySpec, opened: Opened) -> tuple[str, ...]:
     )
 
 
+def _files_of_weights(levels: Sequence[str]) -> dict[str, Path]:
+    found = (with_hash(model) for level in levels for model in level.split(BETWEEN_TEACHERS))
+    files = ((given_weights(name), file) for name, file in found)
+    return {given.file: file for given, file in files if given is not None and file is not None}
+
+
 def _versioned(model: str, opened: Opened) -> str:
-    return with_version(model, opened.dataset.image_shape, opened.dataset.num_classes)
+    """Returns a model's name with what its code and its weights are."""
+    named, _ = with_hash(model)
+    return with_version(named, opened.dataset.image_shape, opened.dataset.num_classes)
 
 
 def _samplings(spec: StudySpec, opened: Opened) -> list[Sampling]:

@@ -10,7 +10,13 @@ from metakd.core.recipe import Match
 from metakd.core.temperature_bounds import FIXED_TAU_MAX, FIXED_TAU_MIN, TAU_MAX, TAU_MIN
 from metakd.data.catalogue import RECIPES, AnswerType, Validation, require_known_dataset
 from metakd.errors import UserError
-from metakd.models.names import BETWEEN_TEACHERS, MODEL_NAMES, require_known_model
+from metakd.models.names import (
+    BETWEEN_TEACHERS,
+    MODEL_NAMES,
+    WEIGHTS,
+    require_known_model,
+    split_name,
+)
 from metakd.results.seeds import SeedStreams
 from metakd.strategies import STRATEGIES
 from metakd.study.defaults import RECIPES as TRAINING_RECIPES
@@ -153,6 +159,10 @@ class StudySpec:
                 raise SpecError(f"several at once may teach, not learn, got {student!r}")
             if student != RISING:
                 require_known_model(student)
+                if WEIGHTS in split_name(student)[1]:
+                    raise SpecError(
+                        f"weights= is for teachers: a student is trained, got {student!r}"
+                    )
         if self.question == "multi_teacher" and not self.has_several_teachers:
             raise SpecError(
                 "a study of several teachers needs several at once: give --teachers ensemble, or "

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
+from pathlib import Path
 
 import torch
 from torch import Tensor, nn
@@ -20,6 +21,7 @@ from metakd.train.samples import open_samples
 from metakd.train.trial import TeacherSpec
 
 REPORT_FILE = "teacher.json"
+GIVEN_FILE = "given.safetensors"
 
 
 @dataclass(frozen=True)
@@ -52,6 +54,11 @@ def pushed_report(spec: TeacherSpec, folder: StudyFolder) -> TeacherReport:
     if report is None:
         raise StoreError(f"the teacher {spec.model} was trained, but is not in {folder.teachers}")
     return report
+
+
+def given_file(spec: TeacherSpec, folder: StudyFolder) -> Path:
+    """Returns where the weights of a teacher that was trained elsewhere wait for it."""
+    return folder.teachers / spec.id / GIVEN_FILE
 
 
 def trained_teachers(folder: StudyFolder) -> set[str]:

@@ -9,13 +9,14 @@ from metakd.atomic import new_file
 from metakd.core.distillers import CrossEntropyConfig
 from metakd.core.training import Training
 from metakd.data.counter_random import derive_seed
+from metakd.models.given_weights import given_weights, load_weights, read_weights
 from metakd.models.names import brings_weights
 from metakd.models.pretrained import create_trained
 from metakd.train.folder import StudyFolder
 from metakd.train.in_flight import SAVE_INTERVAL_S, InFlight
 from metakd.train.inputs import ShuffledBatches
 from metakd.train.samples import Samples, open_samples
-from metakd.train.teacher import TeacherReport, new_teacher, store_teacher
+from metakd.train.teacher import TeacherReport, given_file, new_teacher, store_teacher
 from metakd.train.trial import TeacherSpec
 
 EPOCHS_FILE = "epochs-done.txt"
@@ -41,6 +42,14 @@ def teach(
     share = samples.share
     model = new_teacher(spec, folder)
     clock = time.perf_counter()
+    if given_weights(spec.model) is not None:
+        given = given_file(spec, folder)
+        folder.fetch(given)
+        load_weights(model, read_weights(given), spec.model)
+        _store(spec, folder, samples, model, clock)
+        if share.rank == 0:
+            folder.remove(given)
+        return
     if brings_weights(spec.model):
         dataset = samples.dataset
         trained = create_trained(spec.model, dataset.image_shape, dataset.num_classes)
