@@ -20,13 +20,24 @@ CLEAR_GAPS = {"ahead": "ahead", "behind": "behind", "no clear gap": "none"}
 
 
 def print_verdict(console: Console, summary: Summary, tables: Iterable[Table]) -> None:
-    """Prints the verdict of a summary, and then its question's tables."""
-    console.print()
-    for line in verdict_lines(summary):
-        console.print(line)
+    """Prints what is to be known first, the verdict, and then the question's tables."""
+    for lines in (basics_lines(summary), verdict_lines(summary)):
+        console.print()
+        for line in lines:
+            console.print(line)
     for table in tables:
         console.print()
         console.print(table)
+
+
+def basics_lines(summary: Summary) -> list[str]:
+    """Returns what was studied, whether distillation helps, and warnings, at 100 columns."""
+    warnings = (f"Warning: {warning}." for warning in summary.basics.warnings)
+    return [
+        line
+        for paragraph in (*summary.basics.sentences, *warnings)
+        for line in wrap(paragraph, WIDTH)
+    ]
 
 
 def verdict_lines(summary: Summary) -> list[str]:

@@ -8,6 +8,7 @@ from made_up_ensemble import ensemble_study
 from made_up_study import USUAL, MadeUpSearch, MadeUpSegment, MadeUpStudy
 from made_up_teaching import teaching_study
 
+from metakd.analysis.basics import Basics, DistillationGain
 from metakd.analysis.comparison import Baseline, Comparison
 from metakd.analysis.deciding import (
     Allocation,
@@ -314,6 +315,21 @@ def summary() -> Summary:
             LabelUse(("grid",), Counts(94, 1069), Counts(20, 189), None),
         ),
         made_with=(MadeWith("torch", "2.9.1", 41), MadeWith("torch", "2.10.0", 42)),
+        basics=Basics(
+            "helps",
+            (
+                DistillationGain(
+                    "meta", Interval(1.2, 0.8, 1.6, 12, "paired t over 12 seeds"), 0.001, 0.002,
+                    "ahead",
+                ),
+            ),
+            (
+                "214 labelled images of digits train digit_cnn_tiny, taught by digit_cnn.",
+                "Distillation helps here: the learned temperature is +1.20 points (95 % interval "
+                "+0.80 to +1.60) against no teacher.",
+            ),
+            ("the teacher digit_mlp has 90.10 % on test, less than its student: 92.00 %",),
+        ),
         students=(
             KeptStudent("2 % · none", "students/0a.safetensors", "digits-kd-tau4", 91.2, 90.1),
         ),

@@ -5,7 +5,7 @@ from made_up_study import MadeUpStudy
 from rich.console import Console
 
 from dashboards import print_verdict
-from dashboards.terminal import settings_table, verdict_lines
+from dashboards.terminal import basics_lines, settings_table, verdict_lines
 from metakd.analysis.summarise import summarise
 
 
@@ -69,6 +69,8 @@ def test_a_study_prints_its_verdict_and_then_its_tables(tmp_path: Path) -> None:
     text = StringIO()
     print_verdict(Console(width=110, file=text), summary)
     lines = text.getvalue().splitlines()
-    assert lines[1] == verdict_lines(summary)[0]
+    first = basics_lines(summary)
+    assert lines[1 : len(first) + 1] == first
+    assert lines[len(first) + 2] == verdict_lines(summary)[0]
     heads = [line.split()[0] for line in lines if line.split()[:1] in (["moved"], ["setting"])]
     assert heads == ["moved", "setting"]

@@ -41,10 +41,10 @@ class Seen(Watcher):
         self.out = out
         self.done_ids: list[str] = []
 
-    def done(self, job: Job, val_acc: float) -> None:
+    def done(self, job: Job, result: FinishedTrial) -> None:
         assert job.trial.id in finished_trials(self.out)
         curve = read_steps(self.out, [job.trial.id])["val_acc"].to_pylist()
-        assert val_acc == curve[-1]
+        assert result.val_acc.tolist() == curve
         self.done_ids.append(job.trial.id)
 
 

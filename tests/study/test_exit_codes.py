@@ -32,7 +32,7 @@ FAULT = ZeroDivisionError("division by zero")
 @pytest.fixture(autouse=True)
 def _no_cluster(monkeypatch: pytest.MonkeyPatch) -> None:
     here = Cluster(None, (Node(2, 0),), started_here=True)
-    monkeypatch.setattr(cluster, "connect", lambda address, tell: here)
+    monkeypatch.setattr(cluster, "connect", lambda address, notify, code: here)
     monkeypatch.setattr(run, "run_on", lambda *given: [])
     # The cluster that other tests share stays.
     monkeypatch.setattr("ray.shutdown", lambda: None)

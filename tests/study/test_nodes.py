@@ -13,6 +13,7 @@ from study_command import free_port
 
 from metakd.data.datasets import open_dataset
 from metakd.results.reader import finished_trials, read_steps
+from metakd.results.writer import FinishedTrial
 from metakd.study import dispatch
 from metakd.study.allotment import at_once
 from metakd.study.cases import Job
@@ -92,7 +93,7 @@ class MachinesLeaveAndJoin(Watcher):
         self.new_node = ""
         self._looked_at = 0.0
 
-    def done(self, job: Job, val_acc: float) -> None:
+    def done(self, job: Job, result: FinishedTrial) -> None:
         self.done_ids.append(job.trial.id)
         if len(self.done_ids) == 1:
             (worker,) = self.simulated.worker_nodes

@@ -21,6 +21,7 @@ from metakd.core.training import Recipe
 from metakd.data.bank import open_answers
 from metakd.data.datasets import open_dataset
 from metakd.results.reader import finished_trials, read_steps, read_trials
+from metakd.results.writer import FinishedTrial
 from metakd.study import dispatch
 from metakd.study.cases import Job
 from metakd.study.cluster import Cluster
@@ -91,7 +92,7 @@ class Heard(Watcher):
     def prepared(self, job: PreparationJob) -> None:
         self.prepared_ids.append(job.id)
 
-    def done(self, job: Job, val_acc: float) -> None:
+    def done(self, job: Job, result: FinishedTrial) -> None:
         self.done_ids.append(job.trial.id)
 
     def failed(self, job: AnyJob, reason: str) -> None:
@@ -464,8 +465,8 @@ class KillsWhoeverIsIdle(Heard):
         super().__init__(folder)
         self.dashboard = dashboard
 
-    def done(self, job: Job, val_acc: float) -> None:
-        super().done(job, val_acc)
+    def done(self, job: Job, result: FinishedTrial) -> None:
+        super().done(job, result)
         if len(self.done_ids) == 1:
             (idle,) = alive(self.dashboard, "ImplicitFunc")
             os.kill(idle, signal.SIGKILL)

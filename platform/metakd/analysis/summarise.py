@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from metakd.analysis.basics import basics_of
 from metakd.analysis.comparison import minus_pp
 from metakd.analysis.deciding import (
     Deciding,
@@ -134,6 +135,7 @@ def summarise(out: Path) -> Summary:
         quiz_falls=quiz_falls,
         label_use=label_use(table),
         made_with=changed_between_runs(versions),
+        basics=basics_of(seen.table, seen.reached, evidence.settings, teachers, question, pair),
         students=kept_students(out, dict(zip(table.keys, table.settings, strict=True))),
         primary=primary,
         deciding=deciding,

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, get_args, get_origin, get_type_hints
 
+from metakd.analysis.basics import Basics
 from metakd.analysis.comparison import Baseline, Comparison
 from metakd.analysis.deciding import Deciding, PrimaryComparison
 from metakd.analysis.figures.anytime import AnytimeCurve
@@ -129,6 +130,7 @@ class Summary:
             so, as those of older versions, are left out.
         made_with: What changed between runs: each version of it, and how many trials it made.
         students: Of the trained students that were kept, the best of each setting.
+        basics: What is to be known before the verdict: whether distillation helps here at all.
         primary: What the headline is about; everything else is secondary.
         deciding: The declared looks at it; None where the study takes one, at its end.
     """
@@ -176,6 +178,7 @@ class Summary:
     label_use: tuple[LabelUse, ...]
     made_with: tuple[MadeWith, ...]
     students: tuple[KeptStudent, ...]
+    basics: Basics
 
     primary: PrimaryComparison
     deciding: Deciding | None
