@@ -96,6 +96,16 @@ def test_figures_are_drawn_as_they_come_near_and_nothing_moves(tab: Tab, page: P
     assert tab.run("document.documentElement.scrollHeight") == tall
 
 
+def test_no_table_of_a_usual_study_has_a_scroll_bar_on_a_screen(tab: Tab, page: Path) -> None:
+    tab.open(page, "draw=all")
+    tab.wait(ALL_DRAWN)
+    wide = tab.run(
+        "[...document.querySelectorAll('.scroll')].filter(s => s.scrollWidth > s.clientWidth)"
+        ".map(s => `${s.getAttribute('aria-label')} ${s.scrollWidth} ${s.clientWidth}`)"
+    )
+    assert wide == []
+
+
 def test_a_hostile_name_does_not_run(tab: Tab, summary: Summary, tmp_path: Path) -> None:
     attack = "document.documentElement.dataset.hacked=1"
     hostile = f"</script><script>{attack}</script><img src=x onerror={attack}><b>="
