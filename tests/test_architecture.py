@@ -35,6 +35,7 @@ FLOOR = {
     "machine",
     "memory",
     "output",
+    "own_code",
     "registry",
     "signals",
     "student_card",

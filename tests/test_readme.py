@@ -123,7 +123,7 @@ def test_the_trained_student(
 
 def test_a_strategy_of_ones_own() -> None:
     (block,) = [block for block in BLOCKS if "check_strategy(" in block]
-    strategy = run(block, {})["HALVING"]
+    strategy = run(block, {"__name__": "__main__"})["HALVING"]
     with pytest.raises(AssertionError, match=r"spends 1\.5 runs of a budget of 1"):
         check_strategy(replace(strategy, min_runs=1))
     assert len(BLOCKS) == 6, "a new block needs a test here"

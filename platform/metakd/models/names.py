@@ -17,6 +17,7 @@ from typing import Any, TypeVar
 from metakd.errors import UserError
 from metakd.home import expanded
 from metakd.models.architectures import CATALOGUE
+from metakd.own_code import is_there
 
 MODEL_NAMES = tuple(CATALOGUE)
 TIMM_PREFIX = "timm:"
@@ -84,22 +85,10 @@ def unknown_model(name: str) -> ModelError:
     )
 
 
-def look_in_working_directory() -> None:
-    """Lets Python find modules in the working directory, too, where a script lies elsewhere."""
-    here = str(Path.cwd())
-    if here not in sys.path:
-        sys.path.append(here)
-
-
 def _require_module(module: str, name: str) -> None:
     """Refuses a module of a user's own that is not there; what is in it is not imported yet."""
-    look_in_working_directory()
     top = module.partition(".")[0]
-    try:
-        is_there = find_spec(top) is not None
-    except (ImportError, ValueError):
-        is_there = False
-    if not is_there:
+    if not is_there(module):
         raise ModelError(
             f"there is no module {top!r}, which {name!r} names: models of your own are written "
             f"MODULE:FACTORY, and {top}.py or the package {top} lies in {Path.cwd()} or is "

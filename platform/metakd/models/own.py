@@ -9,7 +9,6 @@ import hashlib
 import inspect
 from collections.abc import Callable, Mapping
 from functools import lru_cache
-from importlib import import_module
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -22,10 +21,10 @@ from metakd.models.names import (
     ImageShape,
     ModelError,
     join_name,
-    look_in_working_directory,
     split_name,
     without_weights,
 )
+from metakd.own_code import OwnCodeError, imported, place_of
 
 VERSION_LENGTH = 8
 USUAL_CHANNELS = 3
@@ -106,22 +105,14 @@ def code_of(name: str) -> Path | None:
     match = OWN_NAME.fullmatch(split_name(name)[0])
     if match is None:
         return None
-    top = _imported(match["module"].partition(".")[0], name)
-    if top.__file__ is None:
-        return None
-    file = Path(top.__file__).resolve()
-    place = file.parent if file.name == "__init__.py" else file
-    return place if place.is_relative_to(Path.cwd()) and "site-packages" not in file.parts else None
+    return place_of(match["module"])
 
 
 def _imported(module: str, name: str) -> ModuleType:
-    look_in_working_directory()
     try:
-        return import_module(module)
-    except Exception as error:
-        raise ModelError(
-            f"{module} cannot be imported, which {name!r} needs: {type(error).__name__}: {error}"
-        ) from error
+        return imported(module)
+    except OwnCodeError as error:
+        raise ModelError(f"{error} ({name!r} needs it)") from error
 
 
 def _call(

@@ -7,6 +7,7 @@ A new strategy is a file with a :class:`~metakd.strategies.strategy.Strategy` an
 ``metakd.testing.strategy.check_strategy`` says whether it keeps the rules.
 """
 
+from metakd.own_code import OWN_NAME, OwnCodeError, named
 from metakd.registry import Registry
 from metakd.strategies.strategy import Choices, Search, Segment, Strategy, StrategyError, Style
 
@@ -52,6 +53,25 @@ _PLACES = {
 STRATEGIES: Registry[Strategy] = Registry(
     {name: f"metakd.strategies.{place}" for name, place in _PLACES.items()}
 )
+
+
+def add_own(name: str) -> None:
+    """Makes a strategy of a user's own known, by its place ``MODULE:STRATEGY``; others are passed.
+
+    Raises:
+        StrategyError: If there is none.
+    """
+    if name in STRATEGIES or OWN_NAME.fullmatch(name) is None:
+        return
+    try:
+        found = named(name)
+    except OwnCodeError as error:
+        raise StrategyError(f"strategy {name!r}: {error}") from error
+    if not isinstance(found, Strategy):
+        raise StrategyError(
+            f"{name!r} must be a metakd.strategies.Strategy, got {type(found).__name__}"
+        )
+    STRATEGIES[name] = found
 
 
 def label_of(name: str, question: str = "") -> str:

@@ -314,7 +314,8 @@ def study_parser(defaults: StudySpec) -> _Parser:
         "--strategies",
         nargs="+",
         metavar="NAME",
-        help=f"all, or of {', '.join(STRATEGIES)}; {_shown(defaults.strategies)}",
+        help=f"all, or of {', '.join(STRATEGIES)}, or MODULE:STRATEGY of your own; "
+        + _shown(defaults.strategies),
     )
     group.add_argument(
         "--temperatures",

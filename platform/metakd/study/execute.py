@@ -44,7 +44,7 @@ from metakd.study.given_teachers import check_given_teachers, put_given_teachers
 from metakd.study.lease import WATCH_S, only_study_on
 from metakd.study.lock import only_study_in
 from metakd.study.options import RunOptions
-from metakd.study.plan import Plan, code_of_models, make_plan
+from metakd.study.plan import Plan, make_plan, own_code
 from metakd.study.progress import duration
 from metakd.study.record import record_searches, record_study
 from metakd.study.scheduler import Scheduler
@@ -249,7 +249,7 @@ def _run(
             cluster = connect(
                 options.cluster,
                 lambda line: console.print(f"note         {line}"),
-                code_of_models(plan),
+                own_code(plan),
             )
         from metakd.study.run import run_on
 

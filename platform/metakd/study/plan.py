@@ -24,6 +24,7 @@ from metakd.models.names import (
     teacher_ladder,
 )
 from metakd.models.own import code_of, with_version
+from metakd.own_code import OWN_NAME, place_of
 from metakd.results.seeds import stream_groups, stream_key, stream_starts
 from metakd.strategies import STRATEGIES, Choices
 from metakd.strategies.strategy import first_segments
@@ -230,10 +231,12 @@ def _stream_keys(spec: StudySpec, settings: Sequence[Setting]) -> list[tuple[Has
     ]
 
 
-def code_of_models(plan: Plan) -> list[Path]:
-    """Returns the files and packages of models of the user's own that machines may lack."""
+def own_code(plan: Plan) -> list[Path]:
+    """Returns files and packages of the user's own, of models and strategies, for all machines."""
     models = {s.student for s in plan.settings} | {teacher.model for teacher in plan.teachers}
-    return sorted({path for path in map(code_of, models) if path is not None})
+    strategies = filter(None, map(OWN_NAME.fullmatch, plan.spec.strategies))
+    places = [*map(code_of, models), *(place_of(match["module"]) for match in strategies)]
+    return sorted({place for place in places if place is not None})
 
 
 def expected_runs(name: str, case: Case, spec: StudySpec) -> float:

@@ -18,7 +18,7 @@ from metakd.models.names import (
     split_name,
 )
 from metakd.results.seeds import SeedStreams
-from metakd.strategies import STRATEGIES
+from metakd.strategies import STRATEGIES, add_own
 from metakd.study.defaults import RECIPES as TRAINING_RECIPES
 from metakd.study.plan_size import require_trials
 
@@ -143,6 +143,8 @@ class StudySpec:
         if ALL in self.strategies and len(self.strategies) > 1:
             raise SpecError(f"strategies {ALL!r} stands alone, got {list(self.strategies)}")
         if self.strategies != (ALL,):
+            for name in self.strategies:
+                add_own(name)
             _known("strategy", self.strategies, tuple(STRATEGIES))
         for side, models in (("teacher", self.teachers), ("student", self.students)):
             for word in (NO_TEACHER, RISING, ENSEMBLE):
