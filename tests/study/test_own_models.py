@@ -14,6 +14,7 @@ import metakd
 from metakd.analysis.summary import read_summary
 from metakd.results.reader import finished_trials, read_study, read_trials
 from metakd.results.teacher_scores import read_teachers
+from metakd.student_card import read_card
 
 MODELS = """
     from torch import nn
@@ -61,6 +62,35 @@ def test_it_runs_is_found_again_and_is_another_with_other_code(
     changed = run(*words, "out", "--dry-run", cwd=place)
     assert changed.returncode == 0, changed.stderr
     assert "0 finished" in changed.stdout
+
+
+@pytest.mark.slow
+def test_images_a_student_and_a_strategy_of_ones_own_run_together(place: Path) -> None:
+    (place / "mydata.py").write_text(
+        "import numpy as np\n"
+        "from sklearn.datasets import load_digits\n"
+        "def load():\n"
+        "    images, labels = load_digits(return_X_y=True)\n"
+        "    return (images.reshape(-1, 8, 8) * 15).astype(np.uint8), [f'a {n}' for n in labels]\n"
+    )
+    (place / "mystrategies.py").write_text(
+        "from metakd.core.distillers import KDConfig\n"
+        "from metakd.strategies import Segment, Strategy\n"
+        "def warm(choices):\n"
+        "    yield [Segment(KDConfig(8.0, 8.0, choices.alpha))]\n"
+        "WARM = Strategy('a warm run', warm)\n"
+    )
+    words = [*TINY[:-3], "--teacher", "digit_mlp", "--student", "mymodels:small", "--no-report"]
+    words += ["--strategies", "ce", "fixed", "mystrategies:WARM", "--augmentations", "none"]
+    words += ["--dataset", "mydata:load", "--out", "out"]
+    done = run(*words, cwd=place)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "mydata:load: 10 classes (a 0, a 1, " in done.stdout
+    rows = read_trials(place / "out").to_pylist()
+    assert {row["status"] for row in rows} == {"done"}
+    assert {row["dataset"] for row in rows} == {"mydata:load"}
+    (student,) = read_summary(place / "out").students
+    assert read_card(place / "out" / student.file).classes[3] == "a 3"
 
 
 TRAINED = ["--teacher", "mymodels:small,width=24", "--teacher-weights", "teacher.pt"]

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from metakd.errors import UserError
+from metakd.own_code import OWN_NAME, is_there
 from metakd.registry import Registry
 
 if TYPE_CHECKING:
@@ -62,18 +63,23 @@ SOURCES: Registry[Callable[[str, DatasetOptions], "Source"]] = Registry(
 
 
 def require_known_dataset(dataset: str) -> None:
-    """Refuses a dataset of a kind that is not in ``SOURCES``.
+    """Refuses a dataset of a kind that is not in ``SOURCES``, and that is none of the user's own.
 
     Args:
-        dataset: A kind, or ``kind:argument``.
+        dataset: A kind, ``kind:argument``, or ``MODULE:FUNCTION``.
 
     Raises:
-        DatasetError: If there is no such kind.
+        DatasetError: If there is no such kind, and no such module.
     """
-    if dataset.partition(":")[0] not in SOURCES:
+    kind = dataset.partition(":")[0]
+    if kind in SOURCES:
+        return
+    own = OWN_NAME.fullmatch(dataset)
+    if own is None or not is_there(own["module"]):
         raise DatasetError(
             f"unknown dataset {dataset!r}, expected one of {', '.join(SOURCES)}; parquet and "
-            "imagefolder take a path, as in parquet:PATH"
+            "imagefolder take a path, as in parquet:PATH; MODULE:FUNCTION is one of your own"
+            + (f", and there is no module {own['module']}" if own is not None else "")
         )
 
 

@@ -277,7 +277,7 @@ def study_parser(defaults: StudySpec) -> _Parser:
         nargs="+",
         metavar="NAME",
         help=f"of {', '.join(SOURCES)}; parquet:PATH, imagefolder:PATH, either with ,size=N; "
-        f"{_shown(defaults.datasets)}",
+        f"MODULE:FUNCTION of your own; {_shown(defaults.datasets)}",
     )
     group.add_argument(
         "--scales",

@@ -1,7 +1,7 @@
 """Image datasets: decoded once and mapped into memory ever after, or read from their files.
 
-A dataset of your own: write a function that returns a :class:`Source` and add its line to
-``SOURCES`` in ``data/catalogue.py``.
+A further kind is a function that returns a :class:`Source`, and a line in ``SOURCES`` of
+``data/catalogue.py``.
 """
 
 from metakd.data.catalogue import DatasetError

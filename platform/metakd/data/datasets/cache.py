@@ -31,6 +31,7 @@ from metakd.data.datasets.contents import contents_of, contents_of_files, conten
 from metakd.data.datasets.folder_check import Checked, check_files
 from metakd.data.datasets.folder_dataset import FolderDataset
 from metakd.data.datasets.image_dataset import DecodedDataset, ImageDataset
+from metakd.data.datasets.own_dataset import own_source
 from metakd.data.datasets.pictures import ValueRange, range_in_words
 from metakd.data.datasets.source import Decoded, DecodedSource, FolderSource, Source
 
@@ -45,7 +46,7 @@ def open_dataset(name: str, cache_dir: Path, options: DatasetOptions = DEFAULTS)
         name: "digits", "cifar10", "cifar100", "fashion_mnist"; "synthetic", or with options
             "synthetic:samples=50000,classes=10,size=32,channels=3,seed=0"; "parquet:PATH" with a
             file, a folder or a glob, or "parquet:PATH,size=64"; "imagefolder:PATH" or
-            "imagefolder:PATH,size=224".
+            "imagefolder:PATH,size=224"; "MODULE:FUNCTION" of a user's own.
         cache_dir: Where datasets are kept; safe to share between processes.
         options: How to read it.
 
@@ -54,6 +55,8 @@ def open_dataset(name: str, cache_dir: Path, options: DatasetOptions = DEFAULTS)
     """
     require_known_dataset(name)
     kind, _, argument = name.partition(":")
+    if kind not in SOURCES:
+        return open_source(cache_dir, own_source(name))
     return open_source(cache_dir, SOURCES[kind](argument, options))
 
 
