@@ -11,12 +11,12 @@ from metakd.results.files import COMPACTED, Change
 from metakd.results.look_records import LOOKS_FILE
 from metakd.results.object_store import ObjectStore
 from metakd.results.searches import SEARCHES_FILE
-from metakd.results.study import OWN_NAMES, STUDY_FILE, StoreError, check_own
+from metakd.results.study import CONFIG_FILE, OWN_NAMES, STUDY_FILE, StoreError, check_own
 from metakd.results.teacher_scores import TEACHERS_FILE
 from metakd.student_card import CARD, STUDENTS_FOLDER
 
 FOLDERS = ("trials", "steps", "failed")
-OF_THE_STUDY = (SEARCHES_FILE, TEACHERS_FILE, LOOKS_FILE)
+OF_THE_STUDY = (CONFIG_FILE, SEARCHES_FILE, TEACHERS_FILE, LOOKS_FILE)
 ATTEMPTS = 5
 
 

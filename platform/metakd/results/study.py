@@ -15,6 +15,8 @@ from metakd.errors import UserError
 SCHEMA_VERSION = 1
 """Of the store: raised when files that were written before cannot be read any more."""
 STUDY_FILE = "study.json"
+CONFIG_FILE = "study.yaml"
+"""The options that a study was given."""
 LOCK_FILE = ".lock"
 SCHEMES = ("s3", "gs", "gcs", "abfs", "abfss")
 """Of the object stores that results can go to."""

@@ -26,6 +26,7 @@ from metakd.models.names import (
 from metakd.results.study import SCHEMES
 from metakd.strategies import STRATEGIES
 from metakd.student_card import KeepStudents
+from metakd.study.config_file import options_in, with_config
 from metakd.study.defaults import RECIPES as TRAINING_RECIPES
 from metakd.study.options import MODES, PILOTS, BankPolicy, RunOptions, UntilDecided, Wanted
 from metakd.study.presets import PRESETS
@@ -54,6 +55,10 @@ class _Parser(argparse.ArgumentParser):
                 if close:
                     message += f"; did you mean {' or '.join(close)}?"
         raise SpecError(f"{message} (--help lists all options)")
+
+    def options(self) -> set[str]:
+        """Returns all options, as they are written."""
+        return {option for action in self._actions for option in action.option_strings}
 
     def given_twice(self, words: Sequence[str]) -> list[str]:
         """Returns the options with a value that stand more than once among some words."""
@@ -125,6 +130,8 @@ def parse(defaults: StudySpec, argv: Sequence[str] | None) -> tuple[StudySpec, R
     argv = sys.argv[1:] if argv is None else argv
     _require_plain(argv)
     parser = study_parser(defaults)
+    known = parser.options()
+    typed, argv = argv, with_config(argv, known)
     preset = PRESETS[parser.parse_args(argv).preset]
     parser.set_defaults(**preset.run)
     given = vars(parser.parse_args(argv))
@@ -136,7 +143,7 @@ def parse(defaults: StudySpec, argv: Sequence[str] | None) -> tuple[StudySpec, R
         raise SpecError(f"bank-gib must be above 0, got {bank_gib:g}")
     if bank_gib > MOST_BANK_GIB:
         raise SpecError(f"bank-gib must be at most {MOST_BANK_GIB:g}, got {bank_gib:g}")
-    twice = parser.given_twice(argv)
+    twice = parser.given_twice(typed)
     until_decided = _until_decided(given)
     power_of = given.pop("plan_power")
     options = RunOptions(
@@ -166,6 +173,7 @@ def parse(defaults: StudySpec, argv: Sequence[str] | None) -> tuple[StudySpec, R
         report=not given.pop("no_report"),
         until_decided=until_decided,
         power_of=out if power_of == OWN_STORE else power_of,
+        config=options_in(argv, known),
         notes=tuple(f"{name} is given more than once: the last one counts" for name in twice),
     )
     del given["bank"]
@@ -269,6 +277,12 @@ def study_parser(defaults: StudySpec) -> _Parser:
     )
     parser.add_argument("--version", action="version", version=f"metakd {__version__}")
 
+    parser.add_argument(
+        "--config",
+        metavar="FILE",
+        help="options in a YAML file, as a study writes them to OUT/study.yaml; those given beside "
+        "it override it",
+    )
     group = parser.add_argument_group("the question")
     group.add_argument(
         "--dataset",

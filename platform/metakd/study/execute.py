@@ -39,6 +39,7 @@ from metakd.study.announce import (
 )
 from metakd.study.banks import check_room, free_bytes
 from metakd.study.cluster_address import ClusterError, address_of
+from metakd.study.config_file import write_config
 from metakd.study.curves import Curves
 from metakd.study.given_teachers import check_given_teachers, put_given_teachers
 from metakd.study.lease import WATCH_S, only_study_on
@@ -230,6 +231,7 @@ def _run(
 ) -> list[Failure]:
     """Runs what is missing, and returns the trials that failed."""
     record_study(plan, options.out, None if blocks is None else blocks.declared)
+    folder.push(write_config(options.out, options.config))
     record_searches(scheduler, folder)
     kept = [folder.datasets / opened.data.fingerprint for opened in plan.opened]
     folder.push(folder.out / STUDY_FILE, *kept)

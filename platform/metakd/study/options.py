@@ -1,10 +1,11 @@
 """How a study is run: what the user wants of the machines. Nothing here changes a result."""
 
 import math
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from metakd.data.catalogue import DatasetOptions
 from metakd.errors import UserError
@@ -152,6 +153,8 @@ class RunOptions:
     """Which trained students are kept."""
     power_of: Path | None = None
     """A store by whose variances the time to decide is planned; nothing runs."""
+    config: Mapping[str, Any] = field(default_factory=dict)
+    """The options that were given, for ``--config`` of another study."""
     notes: tuple[str, ...] = ()
     """What the plan is to say of the command line itself."""
 
