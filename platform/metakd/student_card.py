@@ -47,6 +47,17 @@ class StudentCard:
     format_version: int = FORMAT_VERSION
 
 
+def preference(row: Mapping[str, Any]) -> tuple[bool, float, str]:
+    """Returns what a trial's student is ranked by: the smallest is what validation prefers.
+
+    Those that learned from the held-out samples themselves come last.
+
+    Args:
+        row: The trial's, by column of ``metakd.results.schema.TRIALS``.
+    """
+    return bool(row["validation_samples_learned"]), -row["val_acc_last"], row["trial_id"]
+
+
 def write_card(weights: Path, card: StudentCard) -> Path:
     """Writes a card beside a student's weights, and returns its path; an older one is replaced."""
     place = weights.with_suffix(CARD)

@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from metakd.analysis.students import is_of, kept_students, preference
+from metakd.analysis.students import is_of, kept_students
 from metakd.results.study import Setting
 from metakd.results.writer import FinishedTrial, finished_trial
-from metakd.student_card import KeepStudents, StudentCard, read_card
+from metakd.student_card import KeepStudents, StudentCard, preference, read_card
 from metakd.study.kept_students import KeptStudents, keep_selected, sweep_students
 from metakd.train.folder import StudyFolder
 

@@ -257,6 +257,37 @@ def test_its_student_is_kept_and_comes_back_to_the_same_accuracy(
     assert student.card.trial["tau_s_last"] == 4.0
 
 
+def test_a_student_that_a_kept_one_beats_is_not_written(prepared: Any, tmp_path: Path) -> None:
+    folder, trial = prepared
+    trial = replace(trial, seed=79)
+    weights = folder.students / f"{trial.id}.safetensors"
+    first = run_trial(trial, folder, None, keep_students="best")
+    assert first.student is not None
+    weights.unlink()
+    row = result_of(trial, first, "abc").row.to_pylist()[0]
+    for other, is_written in (
+        ({"val_acc_last": 1.0}, False),
+        ({"val_acc_last": 1.0, "validation_samples_learned": 5}, True),
+        ({"val_acc_last": 1.0, "teacher": "another"}, True),
+        ({"val_acc_last": 0.0}, True),
+    ):
+        kept = folder.students / "other.safetensors"
+        write_card(kept, replace(first.student, trial={**row, "trial_id": "other", **other}))
+        again = run_trial(trial, folder, None, keep_students="best")
+        assert (again.student is not None) is weights.exists() is is_written
+        weights.unlink(missing_ok=True)
+        kept.with_suffix(".json").unlink()
+    # A run without a teacher may be the best of another setting.
+    alone = replace(trial, teacher=None, distiller=CrossEntropyConfig())
+    write_card(
+        folder.students / "other.safetensors",
+        replace(
+            first.student, trial={**row, "trial_id": "other", "val_acc_last": 1.0, "teacher": None}
+        ),
+    )
+    assert run_trial(alone, folder, None, keep_students="best").student is not None
+
+
 def test_no_student_is_left_where_none_is_kept_or_a_search_stopped_it(prepared: Any) -> None:
     folder, trial = prepared
     trial = replace(trial, seed=77)

@@ -11,7 +11,14 @@ from metakd.analysis.table import StudyTable, read_table
 from metakd.analysis.teachers import members
 from metakd.results.reader import read_study
 from metakd.results.study import Setting
-from metakd.student_card import CARD, STUDENTS_FOLDER, WEIGHTS, StudentFileError, read_card
+from metakd.student_card import (
+    CARD,
+    STUDENTS_FOLDER,
+    WEIGHTS,
+    StudentFileError,
+    preference,
+    read_card,
+)
 
 Row = Mapping[str, Any]
 
@@ -81,11 +88,3 @@ def is_of(row: Row, setting: Setting) -> bool:
         return False
     teacher = setting["teacher"]
     return row["teacher"] in (None, teacher, *members(teacher or ""))
-
-
-def preference(row: Row) -> tuple[bool, float, str]:
-    """Returns what a trial's student is ranked by: the smallest is what validation prefers.
-
-    Those that learned from the held-out samples themselves come last.
-    """
-    return bool(row["validation_samples_learned"]), -row["val_acc_last"], row["trial_id"]

@@ -4,7 +4,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from metakd.analysis.students import Row, is_of, preference
+from metakd.analysis.students import Row, is_of
 from metakd.results.study import Setting
 from metakd.results.writer import FinishedTrial
 from metakd.student_card import (
@@ -12,6 +12,7 @@ from metakd.student_card import (
     WEIGHTS,
     KeepStudents,
     StudentFileError,
+    preference,
     read_card,
     write_card,
 )

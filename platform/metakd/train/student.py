@@ -1,7 +1,7 @@
 """Trains the student of one trial."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -14,7 +14,15 @@ from metakd.core.training import Training
 from metakd.data.bank import open_answers, open_views
 from metakd.data.counter_random import derive_seed
 from metakd.models.student_files import write_weights
-from metakd.student_card import WEIGHTS, KeepStudents, StudentCard
+from metakd.student_card import (
+    CARD,
+    WEIGHTS,
+    KeepStudents,
+    StudentCard,
+    StudentFileError,
+    preference,
+    read_card,
+)
 from metakd.train.answers import FEATURES, LOGITS, Teacher, Teachers
 from metakd.train.epochs import Epoch, Progress
 from metakd.train.folder import StudyFolder
@@ -23,7 +31,9 @@ from metakd.train.inputs import HeldOutMetaBatches, ShuffledBatches
 from metakd.train.samples import Samples, open_samples
 from metakd.train.sampling import training_views
 from metakd.train.teacher import open_module, open_teacher, open_teacher_with_features
-from metakd.train.trial import TeacherSpec, Trial
+from metakd.train.trial import TeacherSpec, Trial, teachers_name
+
+FACTORS = ("dataset", "scale", "augmentation", "teacher", "student")
 
 
 @dataclass(frozen=True)
@@ -159,7 +169,10 @@ def run_trial(
             teacher_test = samples.evaluate(distiller.teacher, samples.test)
         test_last = test_selected = samples.evaluate(student, samples.test)
         if keep_students != "none" and share.rank == 0:
-            card = _keep(student, trial, samples, folder, keep_students)
+            learned = len(held_out) if learns_from_held_out else 0
+            ranked = _ranked(trial, progress.epochs[-1].validation.accuracy, learned)
+            if keep_students != "best" or not _is_beaten(ranked, folder):
+                card = _keep(student, trial, samples, folder, keep_students)
         if progress.selected_epoch < training.epochs_done - 1:
             student.load_state_dict(progress.selected_state)
             test_selected = samples.evaluate(student, samples.test)
@@ -182,6 +195,44 @@ def run_trial(
         workers=share.workers,
         student=card,
     )
+
+
+def _ranked(trial: Trial, val_acc: float, learned: int) -> dict[str, Any]:
+    """Returns what of a trial's row its student is ranked by, among those of its setting."""
+    return {
+        "dataset": trial.data.dataset,
+        "scale": trial.sampling.scale,
+        "augmentation": trial.sampling.augmentation,
+        "teacher": teachers_name(trial.teachers),
+        "student": trial.student,
+        "val_acc_last": val_acc,
+        "validation_samples_learned": learned,
+        "trial_id": trial.id,
+    }
+
+
+def _is_beaten(ranked: Mapping[str, Any], folder: StudyFolder) -> bool:
+    """Says whether a better student of the same setting is kept: weights need not travel then.
+
+    A run without a teacher is of several settings, which only the driver knows.
+    """
+    if ranked["teacher"] is None:
+        return False
+    for name in folder.names(folder.students):
+        if not name.endswith(CARD):
+            continue
+        card = folder.students / name
+        try:
+            folder.fetch(card)
+            kept = read_card(card)
+        except (StudentFileError, FileNotFoundError):
+            # A better one took its place.
+            continue
+        row = kept.trial
+        is_alike = kept.kept == "best" and all(row[name] == ranked[name] for name in FACTORS)
+        if is_alike and preference(row) < preference(ranked):
+            return True
+    return False
 
 
 def _keep(
