@@ -258,6 +258,25 @@ def test_a_study_that_was_removed_from_the_store_is_removed_here(
     assert store.names() == {}
 
 
+def test_a_student_that_a_better_one_replaces_meanwhile_is_no_fault(
+    store: ObjectStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begin(tmp_path / "here", store)
+    store.write("students/old.json", "{}")
+    names = ObjectStore.names
+
+    def names_then_replaced(place: ObjectStore, under: str = "") -> dict[str, int]:
+        found = names(place, under)
+        if under == "students" and "students/old.json" in found:
+            place.remove(["students/old.json"])
+            place.write("students/new.json", "{}")
+        return found
+
+    monkeypatch.setattr(ObjectStore, "names", names_then_replaced)
+    fetch_results(tmp_path / "there", store)
+    assert [card.name for card in (tmp_path / "there" / "students").iterdir()] == ["new.json"]
+
+
 def test_a_place_with_something_else_in_it_is_refused(store: ObjectStore) -> None:
     check_store(store)
     store.write("datasets/1/labels.npy", "kept by an earlier run")

@@ -69,6 +69,7 @@ def test_flags_and_nothing(tmp_path: Path) -> None:
         ("seeds: [", "is no YAML"),
         ("seeds: many", "a whole number is expected"),
         ("seeds: true", "expected one argument"),
+        ("data-dir: ''", "--data-dir"),
     ],
 )
 def test_what_is_wrong_with_it_is_one_line(tmp_path: Path, text: str, said: str) -> None:

@@ -5,7 +5,7 @@ from torch import nn
 
 from metakd.models.architectures import CATALOGUE
 from metakd.models.names import (
-    OWN_NAME,
+    OWN_MODEL,
     TIMM_PREFIX,
     ImageShape,
     ModelError,
@@ -34,7 +34,7 @@ def create_model(name: str, image_shape: ImageShape, num_classes: int, seed: int
         torch.default_generator.manual_seed(seed)
         if name in CATALOGUE:
             return CATALOGUE[name].build(image_shape[0], num_classes)
-        if OWN_NAME.fullmatch(split_name(name)[0]):
+        if OWN_MODEL.fullmatch(split_name(name)[0]):
             # Its imports are the user's.
             from metakd.models.own import build_own_model
 

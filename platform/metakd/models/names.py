@@ -17,13 +17,11 @@ from typing import Any, TypeVar
 from metakd.errors import UserError
 from metakd.home import expanded
 from metakd.models.architectures import CATALOGUE
-from metakd.own_code import is_there
+from metakd.own_code import OWN_NAME, is_there
 
 MODEL_NAMES = tuple(CATALOGUE)
 TIMM_PREFIX = "timm:"
-OWN_NAME = re.compile(
-    r"(?!timm:)(?P<module>[A-Za-z_]\w*(?:\.\w+)*):(?P<factory>\w+)(?:@(?P<version>[0-9a-f]{8}))?"
-)
+OWN_MODEL = re.compile(rf"(?!{TIMM_PREFIX}){OWN_NAME.pattern}(?:@(?P<version>[0-9a-f]{{8}}))?")
 """A model of a user's own: the module, what makes it, and perhaps the version of its code."""
 TINY_SIDE, SMALL_SIDE = 16, 64
 """Images below so many pixels a side get the models for 8×8 and for 32×32 by default."""
@@ -64,7 +62,7 @@ def require_known_model(name: str) -> None:
             raise ModelError(f"{option} of a model must be at most {most:,}, got {name!r}")
     if (without_weights(name) if WEIGHTS in options else name) in CATALOGUE:
         return
-    own = OWN_NAME.fullmatch(model)
+    own = OWN_MODEL.fullmatch(model)
     if own is not None:
         _require_module(own["module"], name)
         return

@@ -17,7 +17,7 @@ import torch
 from torch import nn
 
 from metakd.models.names import (
-    OWN_NAME,
+    OWN_MODEL,
     ImageShape,
     ModelError,
     join_name,
@@ -45,13 +45,13 @@ def build_own_model(name: str, image_shape: ImageShape, num_classes: int) -> nn.
             the version in the name.
     """
     model, options = split_name(name)
-    match = OWN_NAME.fullmatch(model)
+    match = OWN_MODEL.fullmatch(model)
     assert match is not None, name
     module = _imported(match["module"], name)
-    factory = getattr(module, match["factory"], None)
+    factory = getattr(module, match["name"], None)
     if not callable(factory):
         raise ModelError(
-            f"{module.__name__} has no function or class {match['factory']!r}, which {name!r} "
+            f"{module.__name__} has no function or class {match['name']!r}, which {name!r} "
             f"names: is it spelt as in {module.__file__}?"
         )
     try:
@@ -77,10 +77,10 @@ def with_version(name: str, image_shape: ImageShape, num_classes: int) -> str:
         ModelError: If it cannot be built, or does not map images to logits.
     """
     model, options = split_name(name)
-    match = OWN_NAME.fullmatch(model)
+    match = OWN_MODEL.fullmatch(model)
     if match is None:
         return name
-    plain = f"{match['module']}:{match['factory']}"
+    plain = f"{match['module']}:{match['name']}"
     architecture = without_weights(join_name(plain, options))
     built = build_own_model(architecture, image_shape, num_classes)
     _require_logits(built, plain, image_shape, num_classes)
@@ -90,8 +90,8 @@ def with_version(name: str, image_shape: ImageShape, num_classes: int) -> str:
 def without_version(name: str) -> str:
     """Returns the name of a model of a user's own, whatever its code; any other name as it is."""
     model, options = split_name(name)
-    match = OWN_NAME.fullmatch(model)
-    return name if match is None else join_name(f"{match['module']}:{match['factory']}", options)
+    match = OWN_MODEL.fullmatch(model)
+    return name if match is None else join_name(f"{match['module']}:{match['name']}", options)
 
 
 def code_of(name: str) -> Path | None:
@@ -102,7 +102,7 @@ def code_of(name: str) -> Path | None:
     Raises:
         ModelError: If it cannot be imported.
     """
-    match = OWN_NAME.fullmatch(split_name(name)[0])
+    match = OWN_MODEL.fullmatch(split_name(name)[0])
     if match is None:
         return None
     return place_of(match["module"])

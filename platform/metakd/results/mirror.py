@@ -65,12 +65,13 @@ def fetch_results(out: Path, store: ObjectStore) -> None:
             (out / name).unlink(missing_ok=True)
         return
     there = [name for name in OF_THE_STUDY if store.size(name) is not None]
-    _fetch(out, store, STUDENTS_FOLDER, CARD)
     store.fetch((out / name, name) for name in (STUDY_FILE, *there))
     for _ in range(ATTEMPTS):
-        # Between a list and a look, a study that runs may pack trials into fewer files.
+        # Between a list and a look, a study that runs may pack trials into fewer files, or keep a
+        # better student.
         with suppress(FileNotFoundError):
             parts = _parts(store)
+            _fetch(out, store, STUDENTS_FOLDER, CARD)
             for folder in FOLDERS:
                 _fetch(out, store, folder)
             if _parts(store) == parts:
@@ -79,7 +80,7 @@ def fetch_results(out: Path, store: ObjectStore) -> None:
 
 
 def _fetch(out: Path, store: ObjectStore, folder: str, suffix: str = ".parquet") -> None:
-    there = [name for name in store.names(folder) if name.endswith(suffix)]
+    there = {name for name in store.names(folder) if name.endswith(suffix)}
     # A trial may fail again, in other words; what is committed never changes.
     store.fetch(
         (out / name, name) for name in there if folder == "failed" or not (out / name).exists()

@@ -132,6 +132,7 @@ def parse(defaults: StudySpec, argv: Sequence[str] | None) -> tuple[StudySpec, R
     parser = study_parser(defaults)
     known = parser.options()
     typed, argv = argv, with_config(argv, known)
+    _require_plain(argv)
     preset = PRESETS[parser.parse_args(argv).preset]
     parser.set_defaults(**preset.run)
     given = vars(parser.parse_args(argv))

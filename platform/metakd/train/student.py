@@ -14,6 +14,7 @@ from metakd.core.training import Training
 from metakd.data.bank import open_answers, open_views
 from metakd.data.counter_random import derive_seed
 from metakd.models.student_files import write_weights
+from metakd.results.searches import SETTING
 from metakd.student_card import (
     CARD,
     WEIGHTS,
@@ -32,8 +33,6 @@ from metakd.train.samples import Samples, open_samples
 from metakd.train.sampling import training_views
 from metakd.train.teacher import open_module, open_teacher, open_teacher_with_features
 from metakd.train.trial import TeacherSpec, Trial, teachers_name
-
-FACTORS = ("dataset", "scale", "augmentation", "teacher", "student")
 
 
 @dataclass(frozen=True)
@@ -229,7 +228,7 @@ def _is_beaten(ranked: Mapping[str, Any], folder: StudyFolder) -> bool:
             # A better one took its place.
             continue
         row = kept.trial
-        is_alike = kept.kept == "best" and all(row[name] == ranked[name] for name in FACTORS)
+        is_alike = kept.kept == "best" and all(row[name] == ranked[name] for name in SETTING)
         if is_alike and preference(row) < preference(ranked):
             return True
     return False
