@@ -191,5 +191,7 @@ def test_a_store_that_stops_answering_ends_a_study_with_one_line(tmp_path: Path)
         threading.Thread(target=stop_it, daemon=True).start()
         stopped = run(*words, cwd=tmp_path)
     assert stopped.returncode == 2, stopped.stdout
-    assert stopped.stderr.startswith(f"error: {store} does not answer as it should: ")
-    assert stopped.stderr.count("\n") == 1
+    *by_arrow, line = stopped.stderr.splitlines()
+    assert line.startswith(f"error: {store} does not answer as it should: ")
+    # An upload that was cut off is named by Arrow's C++ code, too; nothing turns that off.
+    assert all("Error ignored when destroying file" in other for other in by_arrow)
