@@ -11,7 +11,7 @@ from metakd import __version__
 from metakd.endings import Ending
 
 if TYPE_CHECKING:
-    from dashboards.live import Place
+    from metakd.dashboards.live import Place
 
 COMPARISON_FILE = "comparison.html"
 WATCH_S = 10
@@ -33,9 +33,9 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _run(given: argparse.Namespace) -> None:
     # Plotly, pandas and scipy take seconds to import: --help and mistakes must not wait for them.
-    from dashboards.live import opened, watch
-    from dashboards.side_by_side import write_comparison
     from metakd.analysis.summarise import summarise
+    from metakd.dashboards.live import opened, watch
+    from metakd.dashboards.side_by_side import write_comparison
 
     with ExitStack() as places:
         place = places.enter_context(opened(given.out))
@@ -51,9 +51,9 @@ def _run(given: argparse.Namespace) -> None:
 
 
 def _render(place: "Place", given: argparse.Namespace) -> None:
-    from dashboards.export import export_figures
-    from dashboards.report import write_report
     from metakd.analysis.summarise import summarise, write_summary
+    from metakd.dashboards.export import export_figures
+    from metakd.dashboards.report import write_report
 
     summary = summarise(place.out)
     if given.output is None:

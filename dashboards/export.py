@@ -5,9 +5,9 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Literal
 
-from dashboards.figures import all_figures, to_plotly
 from metakd.analysis.summary import Summary
 from metakd.atomic import new_file
+from metakd.dashboards.figures import all_figures, to_plotly
 from metakd.errors import UserError
 
 # A PNG has this many pixels for each of the figure's.

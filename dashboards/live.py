@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from dashboards.report import write_report
 from metakd.analysis.inventory import Inventory
 from metakd.analysis.summarise import summarise, write_summary
+from metakd.dashboards.report import write_report
 from metakd.results.look_records import LOOKS_FILE
 from metakd.results.mirror import fetch_results
 from metakd.results.object_store import ObjectStore

@@ -4,13 +4,6 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from dashboards.figures import FIGURES, all_figures
-from dashboards.figures.figure import shortened
-from dashboards.formats import duration, plain, sides_of
-from dashboards.questions import first_figures, opening
-from dashboards.shell import render_page
-from dashboards.svg import interval_bar, reach, swatch
-from dashboards.theme import styles_in
 from metakd.analysis.deciding import Allocation, Deciding
 from metakd.analysis.inventory import Counts, Inventory, LabelUse
 from metakd.analysis.reached import WallClock
@@ -18,6 +11,13 @@ from metakd.analysis.settings import SettingResult
 from metakd.analysis.summary import Summary
 from metakd.analysis.wording import at_start, counted, listed
 from metakd.atomic import new_file
+from metakd.dashboards.figures import FIGURES, all_figures
+from metakd.dashboards.figures.figure import shortened
+from metakd.dashboards.formats import duration, plain, sides_of
+from metakd.dashboards.questions import first_figures, opening
+from metakd.dashboards.shell import render_page
+from metakd.dashboards.svg import interval_bar, reach, swatch
+from metakd.dashboards.theme import styles_in
 from metakd.strategies import label_of
 
 REPORT_FILE = "report.html"

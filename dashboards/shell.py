@@ -16,10 +16,10 @@ import plotly.offline
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from dashboards import formats, theme
-from dashboards.figures.figure import Figure
-from dashboards.theme import DARK, DARK_TONES, LIGHT, LIGHT_TONES
 from metakd.analysis import wording
+from metakd.dashboards import formats, theme
+from metakd.dashboards.figures.figure import Figure
+from metakd.dashboards.theme import DARK, DARK_TONES, LIGHT, LIGHT_TONES
 
 HERE = Path(__file__).parent / "page"
 # What templates call.

@@ -10,11 +10,6 @@ from pathlib import Path
 
 from markupsafe import Markup
 
-from dashboards.formats import NONE, Sides, sides_of
-from dashboards.questions import opening
-from dashboards.questions.elements import headline_comparison
-from dashboards.shell import render_page
-from dashboards.svg import interval_bar, reach
 from metakd.analysis.comparison import Comparison, main_comparison
 from metakd.analysis.places import SINGLE
 from metakd.analysis.questions import QUESTIONS
@@ -22,6 +17,11 @@ from metakd.analysis.settings import SettingResult
 from metakd.analysis.summary import Summary
 from metakd.analysis.wording import at_start, listed
 from metakd.atomic import new_file
+from metakd.dashboards.formats import NONE, Sides, sides_of
+from metakd.dashboards.questions import opening
+from metakd.dashboards.questions.elements import headline_comparison
+from metakd.dashboards.shell import render_page
+from metakd.dashboards.svg import interval_bar, reach
 from metakd.strategies import label_of
 
 TITLES = {

@@ -7,8 +7,8 @@ from typing import NamedTuple
 
 from markupsafe import Markup
 
-from dashboards.formats import signed
 from metakd.analysis.statistics.intervals import Interval
+from metakd.dashboards.formats import signed
 from metakd.strategies import Style
 
 BAR_WIDTH, BAR_HEIGHT = 220, 30

@@ -8,10 +8,10 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from dashboards.formats import NONE, effect, plain
 from metakd.analysis.comparison import Baseline
 from metakd.analysis.settings import SettingResult, StrategyScore
 from metakd.analysis.summary import Summary
+from metakd.dashboards.formats import NONE, effect, plain
 
 WIDTH = 100
 # Usual keys stay on one line; long ones take more lines, not the room of the numbers.

@@ -7,7 +7,7 @@ the grid and learned temperatures. Run it as ``python studies/augmentation_gap.p
 
 import sys
 
-from dashboards import print_verdict, write_report
+from metakd.dashboards import print_verdict, write_report
 from metakd.study.main import main
 from metakd.study.spec import StudySpec
 

@@ -5,7 +5,7 @@ Run it as ``python studies/grid_vs_meta.py --cluster auto``; ``--help`` lists th
 
 import sys
 
-from dashboards import print_verdict, write_report
+from metakd.dashboards import print_verdict, write_report
 from metakd.study.main import main
 from metakd.study.spec import StudySpec
 

@@ -7,7 +7,7 @@ Run it as ``python studies/learning_to_teach.py --cluster auto``; ``--help`` lis
 
 import sys
 
-from dashboards import print_verdict, write_report
+from metakd.dashboards import print_verdict, write_report
 from metakd.study.main import main
 from metakd.study.spec import StudySpec
 

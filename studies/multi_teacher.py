@@ -7,7 +7,7 @@ as ``python studies/multi_teacher.py --cluster auto``; ``--help`` lists the fact
 
 import sys
 
-from dashboards import print_verdict, write_report
+from metakd.dashboards import print_verdict, write_report
 from metakd.study.main import main
 from metakd.study.spec import StudySpec
 

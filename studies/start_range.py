@@ -10,7 +10,7 @@ no start, stands beside them. Run it as
 
 import sys
 
-from dashboards import print_verdict, write_report
+from metakd.dashboards import print_verdict, write_report
 from metakd.study.main import main
 from metakd.study.spec import StudySpec
 

@@ -6,7 +6,7 @@ Run it as ``python studies/teacher_gap.py --cluster auto``; ``--help`` lists the
 
 import sys
 
-from dashboards import print_verdict, write_report
+from metakd.dashboards import print_verdict, write_report
 from metakd.study.main import main
 from metakd.study.spec import StudySpec
 

@@ -7,7 +7,7 @@ Run it as ``python studies/transfer.py --cluster auto``; ``--help`` lists the fa
 
 import sys
 
-from dashboards import print_verdict, write_report
+from metakd.dashboards import print_verdict, write_report
 from metakd.study.main import main
 from metakd.study.spec import StudySpec
 

@@ -3,10 +3,6 @@
 It is one slice: an entry for the registry with its analysis, and what its report opens with.
 """
 
-from dashboards.questions import Page
-from dashboards.questions.elements import Opening, headline_comparison
-from dashboards.questions.learner import baselines_plot, key_figures
-from dashboards.theme import badge_tone
 from metakd.analysis.comparison import main_comparison
 from metakd.analysis.questions import Question
 from metakd.analysis.questions.analysis import Analysis
@@ -21,6 +17,10 @@ from metakd.analysis.sentences import (
     no_answer,
 )
 from metakd.analysis.summary import Summary
+from metakd.dashboards.questions import Page
+from metakd.dashboards.questions.elements import Opening, headline_comparison
+from metakd.dashboards.questions.learner import baselines_plot, key_figures
+from metakd.dashboards.theme import badge_tone
 from metakd.strategies import label_of
 
 NAME = "distilled_or_not"

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from dashboards.formats import duration, percent
+from metakd.dashboards.formats import duration, percent
 
 # Digits inside a word are a name: "resnet56", "t0".
 NUMBER = re.compile(r"(?<![\w.])[+−-]?\d[\d,]*(?:\.\d+)?(?:e[+-]?\d+)?(?![\d\w])")

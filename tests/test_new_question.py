@@ -10,10 +10,10 @@ from html_page import Page
 from made_up_study import MadeUpStudy, deciding_study, taking_looks
 from rich.console import Console
 
-from dashboards import print_verdict, write_report
-from dashboards.questions import PAGES
 from metakd.analysis.questions import QUESTIONS
 from metakd.analysis.summarise import read_summary, summarise, write_summary
+from metakd.dashboards import print_verdict, write_report
+from metakd.dashboards.questions import PAGES
 from metakd.study.decidable import require_decidable
 from metakd.study.main import main
 from metakd.study.spec import SpecError, StudySpec

@@ -7,7 +7,7 @@ import pytest
 import yaml
 
 import metakd
-from dashboards.__main__ import main as render
+from metakd.dashboards.__main__ import main as render
 from metakd.study.command_line import parse
 from metakd.study.spec import StudySpec
 

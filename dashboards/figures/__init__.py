@@ -2,7 +2,7 @@
 
 In a notebook::
 
-    from dashboards.figures import draw
+    from metakd.dashboards.figures import draw
 
     draw("results/grid_vs_meta", "differences", theme="dark")
 """
@@ -15,23 +15,23 @@ from typing import Any, NamedTuple
 
 import plotly.graph_objects as go
 
-from dashboards.figures.anytime import anytime_figure
-from dashboards.figures.classes import classes_figure
-from dashboards.figures.declared_looks import looks_figure
-from dashboards.figures.degradations import augmentations_figure, teachers_figure
-from dashboards.figures.differences import differences_figure
-from dashboards.figures.figure import Figure, escape
-from dashboards.figures.gains import gains_figure
-from dashboards.figures.power import detectable_figure, outlook_figure
-from dashboards.figures.reliability import optimism_figure, profiles_figure
-from dashboards.figures.responses import responses_figure, starts_figure
-from dashboards.figures.teaching import quizzes_figure, teaching_figure
-from dashboards.figures.trajectories import trajectories_figure
-from dashboards.figures.transfer import transfer_figure
-from dashboards.figures.weights import outcomes_figure, weights_figure
-from dashboards.theme import Theme, coloured
 from metakd.analysis.summarise import summarise
 from metakd.analysis.summary import Summary
+from metakd.dashboards.figures.anytime import anytime_figure
+from metakd.dashboards.figures.classes import classes_figure
+from metakd.dashboards.figures.declared_looks import looks_figure
+from metakd.dashboards.figures.degradations import augmentations_figure, teachers_figure
+from metakd.dashboards.figures.differences import differences_figure
+from metakd.dashboards.figures.figure import Figure, escape
+from metakd.dashboards.figures.gains import gains_figure
+from metakd.dashboards.figures.power import detectable_figure, outlook_figure
+from metakd.dashboards.figures.reliability import optimism_figure, profiles_figure
+from metakd.dashboards.figures.responses import responses_figure, starts_figure
+from metakd.dashboards.figures.teaching import quizzes_figure, teaching_figure
+from metakd.dashboards.figures.trajectories import trajectories_figure
+from metakd.dashboards.figures.transfer import transfer_figure
+from metakd.dashboards.figures.weights import outcomes_figure, weights_figure
+from metakd.dashboards.theme import Theme, coloured
 
 __all__ = ["FIGURES", "Figure", "all_figures", "draw", "to_plotly"]
 

@@ -2,8 +2,12 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from dashboards.figures.drawing import band, scatter
-from dashboards.figures.figure import (
+from metakd.analysis.figures.anytime import AnytimeCurve
+from metakd.analysis.questions import QUESTIONS
+from metakd.analysis.summary import Summary
+from metakd.analysis.wording import at_start, listed
+from metakd.dashboards.figures.drawing import band, scatter
+from metakd.dashboards.figures.figure import (
     BOTTOM_PX,
     Figure,
     Layout,
@@ -18,12 +22,8 @@ from dashboards.figures.figure import (
     text_px,
     words,
 )
-from dashboards.formats import counted_runs, plain, runs
-from dashboards.theme import MAIN, line_px, styles_in
-from metakd.analysis.figures.anytime import AnytimeCurve
-from metakd.analysis.questions import QUESTIONS
-from metakd.analysis.summary import Summary
-from metakd.analysis.wording import at_start, listed
+from metakd.dashboards.formats import counted_runs, plain, runs
+from metakd.dashboards.theme import MAIN, line_px, styles_in
 from metakd.strategies import Style, label_of
 
 HEIGHT_PX = 400

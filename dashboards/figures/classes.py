@@ -2,8 +2,11 @@
 
 from collections.abc import Sequence
 
-from dashboards.figures.drawing import Heading, Panel, lay_out
-from dashboards.figures.figure import (
+from metakd.analysis.figures.weights import FinalWeights
+from metakd.analysis.summary import Summary
+from metakd.analysis.wording import at_start, counted
+from metakd.dashboards.figures.drawing import Heading, Panel, lay_out
+from metakd.dashboards.figures.figure import (
     MAX_MARKS,
     Figure,
     Layout,
@@ -14,12 +17,9 @@ from dashboards.figures.figure import (
     left_out,
     shortened,
 )
-from dashboards.figures.weights import epochs_in_words, final_of, first_strategy
-from dashboards.formats import plain, signed
-from dashboards.theme import styles_in
-from metakd.analysis.figures.weights import FinalWeights
-from metakd.analysis.summary import Summary
-from metakd.analysis.wording import at_start, counted
+from metakd.dashboards.figures.weights import epochs_in_words, final_of, first_strategy
+from metakd.dashboards.formats import plain, signed
+from metakd.dashboards.theme import styles_in
 from metakd.strategies import label_of
 
 CELL_PX = 26

@@ -2,8 +2,12 @@
 
 from collections.abc import Sequence
 
-from dashboards.figures.drawing import error_bars, margin_band, scatter
-from dashboards.figures.figure import (
+from metakd.analysis.deciding import Deciding, DeclaredLook, LookTaken
+from metakd.analysis.statistics.looks import AHEAD, BEHIND, EQUIVALENT, ERRS_AT_MOST
+from metakd.analysis.summary import Summary
+from metakd.analysis.wording import counted, percent
+from metakd.dashboards.figures.drawing import error_bars, margin_band, scatter
+from metakd.dashboards.figures.figure import (
     AT_ZERO,
     Figure,
     Layout,
@@ -14,11 +18,7 @@ from dashboards.figures.figure import (
     left_out,
     words,
 )
-from dashboards.formats import NONE, between, duration, level, plain, signed
-from metakd.analysis.deciding import Deciding, DeclaredLook, LookTaken
-from metakd.analysis.statistics.looks import AHEAD, BEHIND, EQUIVALENT, ERRS_AT_MOST
-from metakd.analysis.summary import Summary
-from metakd.analysis.wording import counted, percent
+from metakd.dashboards.formats import NONE, between, duration, level, plain, signed
 from metakd.strategies import Style
 
 ROW_PX = 46

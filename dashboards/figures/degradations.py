@@ -2,8 +2,11 @@
 
 from collections.abc import Sequence
 
-from dashboards.figures.drawing import TICKS_PX, Heading, Panel, band, lay_out, scatter
-from dashboards.figures.figure import (
+from metakd.analysis.figures.degradations import DegradationCurve, LevelChange
+from metakd.analysis.summary import Summary
+from metakd.analysis.wording import listed
+from metakd.dashboards.figures.drawing import TICKS_PX, Heading, Panel, band, lay_out, scatter
+from metakd.dashboards.figures.figure import (
     LONGEST_ENTRY,
     MAX_PANELS,
     MAX_ROWS,
@@ -17,11 +20,8 @@ from dashboards.figures.figure import (
     padded,
     shortened,
 )
-from dashboards.formats import from_to, plain, signed
-from dashboards.theme import line_px, styles_in, styles_of
-from metakd.analysis.figures.degradations import DegradationCurve, LevelChange
-from metakd.analysis.summary import Summary
-from metakd.analysis.wording import listed
+from metakd.dashboards.formats import from_to, plain, signed
+from metakd.dashboards.theme import line_px, styles_in, styles_of
 from metakd.strategies import Style, label_of
 
 PANEL_PX = 260

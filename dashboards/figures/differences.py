@@ -4,8 +4,14 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from dashboards.figures.drawing import error_bars, margin_band
-from dashboards.figures.figure import (
+from metakd.analysis.comparison import main_comparison
+from metakd.analysis.questions import QUESTIONS
+from metakd.analysis.settings import SettingCounts, SettingResult
+from metakd.analysis.statistics.intervals import Interval
+from metakd.analysis.summary import Summary
+from metakd.analysis.wording import counted
+from metakd.dashboards.figures.drawing import error_bars, margin_band
+from metakd.dashboards.figures.figure import (
     AT_ZERO,
     MAX_DOTS,
     MAX_ROWS,
@@ -22,13 +28,7 @@ from dashboards.figures.figure import (
     shortened,
     words,
 )
-from dashboards.formats import Sides, between, sides_of, signed
-from metakd.analysis.comparison import main_comparison
-from metakd.analysis.questions import QUESTIONS
-from metakd.analysis.settings import SettingCounts, SettingResult
-from metakd.analysis.statistics.intervals import Interval
-from metakd.analysis.summary import Summary
-from metakd.analysis.wording import counted
+from metakd.dashboards.formats import Sides, between, sides_of, signed
 
 TEMPERATURES = Sides()
 ROW_PX = 30

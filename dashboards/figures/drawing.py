@@ -4,7 +4,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from dashboards.figures.figure import (
+from metakd.analysis.settings import SettingResult
+from metakd.analysis.summary import Summary
+from metakd.dashboards.figures.figure import (
     BOTTOM_PX,
     LEGEND_PX,
     Layout,
@@ -16,8 +18,6 @@ from dashboards.figures.figure import (
     label,
     words,
 )
-from metakd.analysis.settings import SettingResult
-from metakd.analysis.summary import Summary
 from metakd.strategies import Style
 
 MAX_PER_ROW = 4

@@ -3,7 +3,11 @@
 import math
 from collections.abc import Sequence
 
-from dashboards.figures.drawing import (
+from metakd.analysis.figures.gains import GainsOverScales, SearchGain
+from metakd.analysis.statistics.intervals import Interval
+from metakd.analysis.summary import Summary
+from metakd.analysis.wording import counted, listed
+from metakd.dashboards.figures.drawing import (
     Heading,
     Panel,
     band,
@@ -12,13 +16,17 @@ from dashboards.figures.drawing import (
     margin_band,
     scatter,
 )
-from dashboards.figures.figure import AT_ZERO, MAX_PANELS, Figure, Trace, evenly, left_out, padded
-from dashboards.formats import NONE, between, runs, signed
-from dashboards.theme import own_style
-from metakd.analysis.figures.gains import GainsOverScales, SearchGain
-from metakd.analysis.statistics.intervals import Interval
-from metakd.analysis.summary import Summary
-from metakd.analysis.wording import counted, listed
+from metakd.dashboards.figures.figure import (
+    AT_ZERO,
+    MAX_PANELS,
+    Figure,
+    Trace,
+    evenly,
+    left_out,
+    padded,
+)
+from metakd.dashboards.formats import NONE, between, runs, signed
+from metakd.dashboards.theme import own_style
 
 PER_ROW = 3
 PANEL_PX = 220

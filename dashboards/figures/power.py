@@ -1,7 +1,11 @@
 """How small a difference a study can show, and how likely each look to come decides."""
 
-from dashboards.figures.drawing import margin_band, scatter
-from dashboards.figures.figure import (
+from metakd.analysis.deciding import POWER, Outlook
+from metakd.analysis.statistics.power import DetectableDifference
+from metakd.analysis.summary import Summary
+from metakd.analysis.wording import counted
+from metakd.dashboards.figures.drawing import margin_band, scatter
+from metakd.dashboards.figures.figure import (
     MAX_POINTS,
     Figure,
     Layout,
@@ -11,11 +15,7 @@ from dashboards.figures.figure import (
     evenly,
     words,
 )
-from dashboards.formats import duration, plain, sides_of
-from metakd.analysis.deciding import POWER, Outlook
-from metakd.analysis.statistics.power import DetectableDifference
-from metakd.analysis.summary import Summary
-from metakd.analysis.wording import counted
+from metakd.dashboards.formats import duration, plain, sides_of
 from metakd.strategies import Style
 
 DETECTABLE_PX = 400

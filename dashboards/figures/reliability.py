@@ -2,8 +2,10 @@
 
 from collections.abc import Sequence
 
-from dashboards.figures.drawing import margin_band, scatter
-from dashboards.figures.figure import (
+from metakd.analysis.figures.reliability import LossProfile, SelectionOptimism
+from metakd.analysis.summary import Summary
+from metakd.dashboards.figures.drawing import margin_band, scatter
+from metakd.dashboards.figures.figure import (
     AT_ZERO,
     LEGEND_PX,
     LONGEST_ENTRY,
@@ -17,10 +19,8 @@ from dashboards.figures.figure import (
     legend_room,
     padded,
 )
-from dashboards.formats import percent, signed
-from dashboards.theme import line_px, own_style, styles_in
-from metakd.analysis.figures.reliability import LossProfile, SelectionOptimism
-from metakd.analysis.summary import Summary
+from metakd.dashboards.formats import percent, signed
+from metakd.dashboards.theme import line_px, own_style, styles_in
 from metakd.strategies import Style
 
 PROFILES_PX = 400

@@ -3,7 +3,12 @@
 import math
 from collections.abc import Sequence
 
-from dashboards.figures.drawing import (
+from metakd.analysis.figures.responses import ResponseCurve, TauSpans
+from metakd.analysis.questions.start_range import StartRange, StartsOfSetting
+from metakd.analysis.settings import SettingResult
+from metakd.analysis.summary import Summary
+from metakd.analysis.wording import counted
+from metakd.dashboards.figures.drawing import (
     Heading,
     Panel,
     band,
@@ -12,7 +17,7 @@ from dashboards.figures.drawing import (
     margin_band,
     scatter,
 )
-from dashboards.figures.figure import (
+from metakd.dashboards.figures.figure import (
     AT_ZERO,
     MAX_PANELS,
     Figure,
@@ -22,13 +27,8 @@ from dashboards.figures.figure import (
     left_out,
     padded,
 )
-from dashboards.formats import from_to, plain, tau
-from dashboards.theme import own_style
-from metakd.analysis.figures.responses import ResponseCurve, TauSpans
-from metakd.analysis.questions.start_range import StartRange, StartsOfSetting
-from metakd.analysis.settings import SettingResult
-from metakd.analysis.summary import Summary
-from metakd.analysis.wording import counted
+from metakd.dashboards.formats import from_to, plain, tau
+from metakd.dashboards.theme import own_style
 from metakd.strategies import Style
 
 PANEL_PX = 150

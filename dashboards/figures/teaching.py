@@ -3,8 +3,18 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from dashboards.figures.drawing import Heading, epoch_line, epochs_axis, lay_out, panels_per_row
-from dashboards.figures.figure import (
+from metakd.analysis.figures.teaching import CurveBand, QuizFall, TeachingCurve
+from metakd.analysis.questions.learning_to_teach import LearningTeacher, Teaching
+from metakd.analysis.summary import Summary
+from metakd.analysis.wording import counted
+from metakd.dashboards.figures.drawing import (
+    Heading,
+    epoch_line,
+    epochs_axis,
+    lay_out,
+    panels_per_row,
+)
+from metakd.dashboards.figures.figure import (
     MAX_PANELS,
     Figure,
     Layout,
@@ -15,12 +25,8 @@ from dashboards.figures.figure import (
     legend_room,
     points_each,
 )
-from dashboards.formats import from_to, plain
-from dashboards.theme import styles_in
-from metakd.analysis.figures.teaching import CurveBand, QuizFall, TeachingCurve
-from metakd.analysis.questions.learning_to_teach import LearningTeacher, Teaching
-from metakd.analysis.summary import Summary
-from metakd.analysis.wording import counted
+from metakd.dashboards.formats import from_to, plain
+from metakd.dashboards.theme import styles_in
 from metakd.strategies import Style
 
 PANEL_PX = 150

@@ -3,14 +3,21 @@
 import math
 from collections.abc import Mapping, Sequence
 
-from dashboards.figures.drawing import Heading, Panel, band, columns_of, lay_out, scatter
-from dashboards.figures.figure import MAX_PANELS, Figure, Trace, evenly, left_out, points_each
-from dashboards.formats import tau
-from dashboards.theme import own_style
 from metakd.analysis.figures.responses import TauSpans
 from metakd.analysis.figures.trajectories import Trajectory
 from metakd.analysis.summary import Summary
 from metakd.analysis.wording import counted
+from metakd.dashboards.figures.drawing import Heading, Panel, band, columns_of, lay_out, scatter
+from metakd.dashboards.figures.figure import (
+    MAX_PANELS,
+    Figure,
+    Trace,
+    evenly,
+    left_out,
+    points_each,
+)
+from metakd.dashboards.formats import tau
+from metakd.dashboards.theme import own_style
 from metakd.strategies import Style
 
 PANEL_PX = 150

@@ -2,7 +2,9 @@
 
 from collections.abc import Sequence
 
-from dashboards.figures.figure import (
+from metakd.analysis.figures.transfer import TransferRegret
+from metakd.analysis.summary import Summary
+from metakd.dashboards.figures.figure import (
     MAX_ROWS,
     Figure,
     Layout,
@@ -14,9 +16,7 @@ from dashboards.figures.figure import (
     left_out,
     shortened,
 )
-from dashboards.formats import NONE, signed
-from metakd.analysis.figures.transfer import TransferRegret
-from metakd.analysis.summary import Summary
+from metakd.dashboards.formats import NONE, signed
 
 CELL_PX = 32
 HEAD_PX = 10

@@ -2,7 +2,10 @@
 
 from collections.abc import Sequence
 
-from dashboards.figures.drawing import (
+from metakd.analysis.figures.weights import FinalWeights, WeightsCurve
+from metakd.analysis.summary import Summary
+from metakd.analysis.wording import at_start, counted, listed
+from metakd.dashboards.figures.drawing import (
     Heading,
     Panel,
     epoch_line,
@@ -11,7 +14,7 @@ from dashboards.figures.drawing import (
     panels_per_row,
     scatter,
 )
-from dashboards.figures.figure import (
+from metakd.dashboards.figures.figure import (
     AT_ZERO,
     MAX_PANELS,
     Figure,
@@ -24,11 +27,8 @@ from dashboards.figures.figure import (
     points_each,
     shortened,
 )
-from dashboards.formats import between, from_to, plain, signed
-from dashboards.theme import styles_in, teacher_styles
-from metakd.analysis.figures.weights import FinalWeights, WeightsCurve
-from metakd.analysis.summary import Summary
-from metakd.analysis.wording import at_start, counted, listed
+from metakd.dashboards.formats import between, from_to, plain, signed
+from metakd.dashboards.theme import styles_in, teacher_styles
 from metakd.strategies import Style, label_of
 
 PANEL_PX = 150

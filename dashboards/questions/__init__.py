@@ -5,7 +5,8 @@ from typing import NamedTuple
 
 from rich.table import Table
 
-from dashboards.questions import (
+from metakd.analysis.summary import Summary
+from metakd.dashboards.questions import (
     gap,
     grid_vs_meta,
     learning_to_teach,
@@ -13,9 +14,8 @@ from dashboards.questions import (
     start_range,
     transfer,
 )
-from dashboards.questions.elements import Opening
-from dashboards.terminal import usual_tables
-from metakd.analysis.summary import Summary
+from metakd.dashboards.questions.elements import Opening
+from metakd.dashboards.terminal import usual_tables
 
 
 class Page(NamedTuple):

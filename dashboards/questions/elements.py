@@ -5,13 +5,13 @@ from dataclasses import dataclass
 
 from markupsafe import Markup
 
-from dashboards.formats import NONE, between, factor, level, sides_of, signed
-from dashboards.theme import NEUTRAL
 from metakd.analysis.comparison import Comparison, main_comparison, no_data
 from metakd.analysis.questions import QUESTIONS
 from metakd.analysis.statistics.intervals import Interval
 from metakd.analysis.summary import Summary
 from metakd.analysis.wording import at_start
+from metakd.dashboards.formats import NONE, between, factor, level, sides_of, signed
+from metakd.dashboards.theme import NEUTRAL
 from metakd.strategies import label_of
 
 BASELINES = {"full_grid": "the full grid", "no_search": "no search"}

@@ -13,23 +13,23 @@ from textwrap import wrap
 from markupsafe import Markup, escape
 from rich.table import Table
 
-from dashboards.formats import effect, plain, signed
-from dashboards.questions.elements import (
-    KeyFigure,
-    Opening,
-    compute_key,
-    headline_comparison,
-    interval_key,
-)
-from dashboards.svg import interval_bar, nice_step, reach
-from dashboards.terminal import new_table, usual_tables
-from dashboards.theme import BAD, GOOD, NEUTRAL, own_style
 from metakd.analysis.along import Level
 from metakd.analysis.questions.gap import asked_learner
 from metakd.analysis.questions.gap_numbers import LevelGap, LevelGaps, StrategyGap
 from metakd.analysis.statistics.intervals import Interval
 from metakd.analysis.summary import Summary
 from metakd.analysis.wording import listed, percent
+from metakd.dashboards.formats import effect, plain, signed
+from metakd.dashboards.questions.elements import (
+    KeyFigure,
+    Opening,
+    compute_key,
+    headline_comparison,
+    interval_key,
+)
+from metakd.dashboards.svg import interval_bar, nice_step, reach
+from metakd.dashboards.terminal import new_table, usual_tables
+from metakd.dashboards.theme import BAD, GOOD, NEUTRAL, own_style
 
 MENDED_TONES = {"mended": GOOD, "reduced": GOOD, "enlarged": BAD}
 VERDICT_TONES = {"there": BAD, "the reverse": GOOD}

@@ -10,8 +10,10 @@ from dataclasses import dataclass
 
 from markupsafe import Markup
 
-from dashboards.formats import NONE, signed
-from dashboards.questions.elements import (
+from metakd.analysis.reached import CostPoint
+from metakd.analysis.summary import Summary
+from metakd.dashboards.formats import NONE, signed
+from metakd.dashboards.questions.elements import (
     KeyFigure,
     Opening,
     compute_key,
@@ -19,10 +21,8 @@ from dashboards.questions.elements import (
     headline_comparison,
     settings_key,
 )
-from dashboards.svg import diamond, nice_step
-from dashboards.theme import badge_tone
-from metakd.analysis.reached import CostPoint
-from metakd.analysis.summary import Summary
+from metakd.dashboards.svg import diamond, nice_step
+from metakd.dashboards.theme import badge_tone
 
 WIDTH, HEIGHT = 420, 300
 LEFT, RIGHT, TOP, BOTTOM = 52, 404, 44, 246

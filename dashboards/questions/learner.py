@@ -9,21 +9,21 @@ from dataclasses import dataclass
 from markupsafe import Markup, escape
 from rich.table import Table
 
-from dashboards.formats import effect, plain, sides_of, signed
-from dashboards.questions.elements import (
+from metakd.analysis.places import SINGLE
+from metakd.analysis.questions import QUESTIONS
+from metakd.analysis.questions.learner import PARTS, LearnerAnswer, Part
+from metakd.analysis.summary import Summary
+from metakd.dashboards.formats import effect, plain, sides_of, signed
+from metakd.dashboards.questions.elements import (
     KeyFigure,
     compute_key,
     difference_key,
     headline_comparison,
     settings_key,
 )
-from dashboards.svg import LEFT, RIGHT, WIDTH, PointsScale, interval_bar, reach
-from dashboards.terminal import accuracy, clear_gap, new_table, strategy_cells, wrapped
-from dashboards.theme import styles_in
-from metakd.analysis.places import SINGLE
-from metakd.analysis.questions import QUESTIONS
-from metakd.analysis.questions.learner import PARTS, LearnerAnswer, Part
-from metakd.analysis.summary import Summary
+from metakd.dashboards.svg import LEFT, RIGHT, WIDTH, PointsScale, interval_bar, reach
+from metakd.dashboards.terminal import accuracy, clear_gap, new_table, strategy_cells, wrapped
+from metakd.dashboards.theme import styles_in
 from metakd.strategies import label_of
 
 # Of the drawing.

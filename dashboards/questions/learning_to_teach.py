@@ -5,14 +5,17 @@ from dataclasses import dataclass
 from markupsafe import Markup
 from rich.table import Table
 
-from dashboards.formats import signed
-from dashboards.questions.elements import (
+from metakd.analysis.questions import QUESTIONS
+from metakd.analysis.questions.learning_to_teach import LearningTeacher, Teaching
+from metakd.analysis.summary import Summary
+from metakd.dashboards.formats import signed
+from metakd.dashboards.questions.elements import (
     KeyFigure,
     Opening,
     headline_comparison,
     interval_words,
 )
-from dashboards.questions.learner import (
+from metakd.dashboards.questions.learner import (
     LearnerTable,
     baselines_plot,
     key_figures,
@@ -20,11 +23,8 @@ from dashboards.questions.learner import (
     settings_table,
     strategies_table,
 )
-from dashboards.svg import interval_bar, reach, swatch
-from dashboards.theme import badge_tone, styles_in
-from metakd.analysis.questions import QUESTIONS
-from metakd.analysis.questions.learning_to_teach import LearningTeacher, Teaching
-from metakd.analysis.summary import Summary
+from metakd.dashboards.svg import interval_bar, reach, swatch
+from metakd.dashboards.theme import badge_tone, styles_in
 
 
 @dataclass(frozen=True)

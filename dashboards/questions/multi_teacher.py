@@ -5,9 +5,13 @@ from dataclasses import dataclass
 from markupsafe import Markup
 from rich.table import Table
 
-from dashboards.formats import NONE, effect, plain
-from dashboards.questions.elements import Opening, difference_key, headline_comparison
-from dashboards.questions.learner import (
+from metakd.analysis.comparison import main_comparison
+from metakd.analysis.places import SINGLE
+from metakd.analysis.questions.multi_teacher import Ensemble, SingleTeacher
+from metakd.analysis.summary import Summary
+from metakd.dashboards.formats import NONE, effect, plain
+from metakd.dashboards.questions.elements import Opening, difference_key, headline_comparison
+from metakd.dashboards.questions.learner import (
     LearnerTable,
     baselines_plot,
     key_figures,
@@ -15,13 +19,9 @@ from dashboards.questions.learner import (
     settings_table,
     strategies_table,
 )
-from dashboards.svg import interval_bar, reach, swatch
-from dashboards.terminal import new_table, wrapped
-from dashboards.theme import badge_tone, teacher_styles
-from metakd.analysis.comparison import main_comparison
-from metakd.analysis.places import SINGLE
-from metakd.analysis.questions.multi_teacher import Ensemble, SingleTeacher
-from metakd.analysis.summary import Summary
+from metakd.dashboards.svg import interval_bar, reach, swatch
+from metakd.dashboards.terminal import new_table, wrapped
+from metakd.dashboards.theme import badge_tone, teacher_styles
 
 
 @dataclass(frozen=True)

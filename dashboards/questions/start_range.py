@@ -2,12 +2,12 @@
 
 from markupsafe import Markup
 
-from dashboards.formats import NONE, runs
-from dashboards.questions.elements import KeyFigure, Opening, interval_key
-from dashboards.svg import Effect, intervals_plot
-from dashboards.theme import BAD, GOOD, NEUTRAL
 from metakd.analysis.questions.start_range import StartRange
 from metakd.analysis.summary import Summary
+from metakd.dashboards.formats import NONE, runs
+from metakd.dashboards.questions.elements import KeyFigure, Opening, interval_key
+from metakd.dashboards.svg import Effect, intervals_plot
+from metakd.dashboards.theme import BAD, GOOD, NEUTRAL
 
 TONES = {"forgets": GOOD, "depends less": GOOD, "depends more": BAD}
 

@@ -5,13 +5,13 @@ from dataclasses import dataclass
 from markupsafe import Markup
 from rich.table import Table
 
-from dashboards.formats import NONE, effect, runs, signed
-from dashboards.questions.elements import KeyFigure, Opening, interval_key
-from dashboards.svg import Effect, interval_bar, intervals_plot, reach
-from dashboards.terminal import CLEAR_GAPS, new_table, usual_tables
-from dashboards.theme import accuracy_tone
 from metakd.analysis.questions.transfer import FACTOR_WORDS, Moves, Reuse
 from metakd.analysis.summary import Summary
+from metakd.dashboards.formats import NONE, effect, runs, signed
+from metakd.dashboards.questions.elements import KeyFigure, Opening, interval_key
+from metakd.dashboards.svg import Effect, interval_bar, intervals_plot, reach
+from metakd.dashboards.terminal import CLEAR_GAPS, new_table, usual_tables
+from metakd.dashboards.theme import accuracy_tone
 
 
 @dataclass(frozen=True)

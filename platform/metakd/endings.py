@@ -169,4 +169,4 @@ def _write(error: BaseException, out: Path | None) -> Path | None:
 
 
 def _is_own(error: ImportError) -> bool:
-    return (error.name or "metakd").partition(".")[0] in {"metakd", "dashboards", "studies"}
+    return (error.name or "metakd").partition(".")[0] == "metakd"

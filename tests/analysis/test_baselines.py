@@ -8,13 +8,13 @@ import pytest
 from made_up_study import MadeUpSearch, MadeUpSegment
 from rich.console import Console
 
-from dashboards.terminal import other_strategies_table, usual_tables
 from metakd.analysis.comparison import compare_baselines, found_at_equal_cost, segments_paid_for
 from metakd.analysis.grid import choose
 from metakd.analysis.reached import reached_by_strategy
 from metakd.analysis.statistics.claims import holm
 from metakd.analysis.summarise import read_summary, summarise, write_summary
 from metakd.analysis.table import make_table
+from metakd.dashboards.terminal import other_strategies_table, usual_tables
 
 
 def table_of(study):

@@ -6,8 +6,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from dashboards.terminal import settings_table, verdict_lines
 from metakd.analysis.summarise import summarise
+from metakd.dashboards.terminal import settings_table, verdict_lines
 from metakd.results.reader import read_study
 from metakd.results.study import StoreError
 from metakd.results.writer import write_failure, write_study

@@ -28,8 +28,8 @@ from typing import Any
 
 import numpy as np
 
-from dashboards.report import write_report
 from metakd.analysis.summarise import read_summary, summarise, write_summary
+from metakd.dashboards.report import write_report
 from metakd.results.compaction import compact
 from metakd.results.reader import finished_trials, read_steps, read_trials
 from metakd.results.study import StudyRecord

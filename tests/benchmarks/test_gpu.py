@@ -14,9 +14,9 @@ from gpu_checks import SHARES
 from gpu_checks.__main__ import run
 from gpu_checks.case import Found, Setup
 
-from dashboards import write_report
 from metakd.analysis.summarise import summarise
 from metakd.core.lookahead import taken_step
+from metakd.dashboards import write_report
 
 SCRIPT = Path(__file__).with_name("gpu.py")
 ABSENT = """

@@ -12,12 +12,12 @@ import pytest
 from chromium import EXECUTABLE, Chromium, Tab
 from made_up_study import deciding_study, taking_looks
 
-from dashboards.figures import FIGURES
-from dashboards.report import write_report
-from dashboards.side_by_side import write_comparison
-from dashboards.theme import DARK, LIGHT
 from metakd.analysis.summarise import summarise
 from metakd.analysis.summary import Summary
+from metakd.dashboards.figures import FIGURES
+from metakd.dashboards.report import write_report
+from metakd.dashboards.side_by_side import write_comparison
+from metakd.dashboards.theme import DARK, LIGHT
 
 pytestmark = pytest.mark.skipif(EXECUTABLE is None, reason="no chromium on this machine")
 

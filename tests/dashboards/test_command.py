@@ -8,10 +8,10 @@ import pytest
 from html_page import Page
 from made_up_study import MadeUpSearch, MadeUpSegment, MadeUpStudy
 
-from dashboards.__main__ import main
-from dashboards.export import ExportError
-from dashboards.live import Place, watch
 from metakd.analysis.summary import Summary
+from metakd.dashboards.__main__ import main
+from metakd.dashboards.export import ExportError
+from metakd.dashboards.live import Place, watch
 from metakd.results.searches import write_searches
 from metakd.results.study import StoreError
 from metakd.results.writer import finished_trial, write_failure, write_study, write_trials
@@ -139,7 +139,7 @@ def test_figures_can_be_had_beside_the_page(
         asked.append((summary.study, folder, format))
         return [folder / "gains.svg"]
 
-    monkeypatch.setattr("dashboards.export.export_figures", export)
+    monkeypatch.setattr("metakd.dashboards.export.export_figures", export)
     assert main([str(out), "--export", "svg"]) == 0
     assert asked == [("made up", out / "figures", "svg")]
     assert capsys.readouterr().out.split() == [
@@ -156,7 +156,7 @@ def test_what_exporting_lacks_is_said(
     def export(summary: Summary, folder: Path, format: str) -> list[Path]:
         raise ExportError("exporting figures needs kaleido")
 
-    monkeypatch.setattr("dashboards.export.export_figures", export)
+    monkeypatch.setattr("metakd.dashboards.export.export_figures", export)
     assert "kaleido" in refused([out, "--export", "png"], capsys)
 
 

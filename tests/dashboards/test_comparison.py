@@ -8,8 +8,9 @@ import pytest
 from html_page import Page
 from made_up_study import MadeUpStudy
 
-from dashboards.__main__ import main
-from dashboards.side_by_side import (
+from metakd.analysis.summary import Summary
+from metakd.dashboards.__main__ import main
+from metakd.dashboards.side_by_side import (
     Study,
     differences,
     forest,
@@ -19,7 +20,6 @@ from dashboards.side_by_side import (
     shared_settings,
     warnings,
 )
-from metakd.analysis.summary import Summary
 
 
 @pytest.fixture

@@ -8,11 +8,11 @@ import pytest
 from html_page import Page
 from made_up_study import MadeUpStudy, Row, deciding_study, taking_looks
 
-from dashboards.figures import FIGURES, Figure
-from dashboards.report import allocation_table, render
-from dashboards.side_by_side import Study, render_comparison, warnings
 from metakd.analysis.summarise import read_summary, summarise, write_summary
 from metakd.analysis.summary import Summary
+from metakd.dashboards.figures import FIGURES, Figure
+from metakd.dashboards.report import allocation_table, render
+from metakd.dashboards.side_by_side import Study, render_comparison, warnings
 from metakd.results.look_records import read_looks
 
 OPEN, EQUAL, AHEAD, END = "open", "equivalent", "ahead", "at its end"

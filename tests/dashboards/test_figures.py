@@ -16,13 +16,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 from made_up_study import USUAL
 
-from dashboards import export
-from dashboards.export import ExportError, export_figures
-from dashboards.figures import FIGURES, all_figures, draw, to_plotly
-from dashboards.figures.drawing import columns_of
-from dashboards.figures.figure import MAX_MARKS, MAX_POINTS, Figure, evenly, largest, shortened
-from dashboards.figures.responses import apart
-from dashboards.theme import THEMES, Theme, styles_in
 from metakd.analysis.deciding import Deciding
 from metakd.analysis.figures.anytime import AnytimeCurve
 from metakd.analysis.figures.gains import GainsOverScales
@@ -32,6 +25,20 @@ from metakd.analysis.figures.weights import WeightBand, WeightsCurve
 from metakd.analysis.questions.start_range import StartRange
 from metakd.analysis.settings import setting_counts
 from metakd.analysis.summary import Summary
+from metakd.dashboards import export
+from metakd.dashboards.export import ExportError, export_figures
+from metakd.dashboards.figures import FIGURES, all_figures, draw, to_plotly
+from metakd.dashboards.figures.drawing import columns_of
+from metakd.dashboards.figures.figure import (
+    MAX_MARKS,
+    MAX_POINTS,
+    Figure,
+    evenly,
+    largest,
+    shortened,
+)
+from metakd.dashboards.figures.responses import apart
+from metakd.dashboards.theme import THEMES, Theme, styles_in
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 NO_USERS_WORDS = ("anytime", "profiles", "optimism", "detectable", "outlook")

@@ -10,17 +10,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 from made_up_teaching import teaching_study
 
-from dashboards.figures import all_figures, draw
-from dashboards.figures.teaching import quizzes_title, teaching_title
-from dashboards.questions import opening
-from dashboards.questions.learner import baselines_plot
-from dashboards.report import render
-from dashboards.side_by_side import named, render_comparison
 from metakd.analysis.figures.teaching import QuizFall
 from metakd.analysis.questions.learning_to_teach import LearningTeacher
 from metakd.analysis.statistics.intervals import Interval
 from metakd.analysis.summarise import summarise
 from metakd.analysis.summary import Summary
+from metakd.dashboards.figures import all_figures, draw
+from metakd.dashboards.figures.teaching import quizzes_title, teaching_title
+from metakd.dashboards.questions import opening
+from metakd.dashboards.questions.learner import baselines_plot
+from metakd.dashboards.report import render
+from metakd.dashboards.side_by_side import named, render_comparison
 
 
 def test_the_answer_comes_first(taught: Summary) -> None:

@@ -6,9 +6,9 @@ import pytest
 from html_page import Page
 from made_up_study import USUAL
 
-from dashboards.figures import FIGURES, to_plotly
-from dashboards.report import render
 from metakd.analysis.summary import Summary
+from metakd.dashboards.figures import FIGURES, to_plotly
+from metakd.dashboards.report import render
 
 UNKNOWN = "a strategy <b>nobody</b> has heard of"
 

@@ -15,18 +15,18 @@ from made_up_study import MadeUpSearch, MadeUpSegment
 from rich.console import Console
 from verdict_words import said
 
-from dashboards.figures import all_figures, draw
-from dashboards.figures.classes import classes_title
-from dashboards.figures.weights import outcomes_title, weights_title
-from dashboards.questions import opening, tables
-from dashboards.questions.learner import baselines_plot
-from dashboards.report import render
-from dashboards.side_by_side import heading, named, render_comparison, warnings
-from dashboards.theme import TEACHER_STYLES, coloured, teacher_styles
 from metakd.analysis.figures.weights import FinalWeight, FinalWeights
 from metakd.analysis.statistics.intervals import Interval
 from metakd.analysis.summarise import read_summary, summarise, write_summary
 from metakd.analysis.summary import Summary
+from metakd.dashboards.figures import all_figures, draw
+from metakd.dashboards.figures.classes import classes_title
+from metakd.dashboards.figures.weights import outcomes_title, weights_title
+from metakd.dashboards.questions import opening, tables
+from metakd.dashboards.questions.learner import baselines_plot
+from metakd.dashboards.report import render
+from metakd.dashboards.side_by_side import heading, named, render_comparison, warnings
+from metakd.dashboards.theme import TEACHER_STYLES, coloured, teacher_styles
 from metakd.strategies import STRATEGIES, style_of
 
 

@@ -32,12 +32,12 @@ from page_numbers import (
 )
 from traced import Traced, traced, untraced
 
-from dashboards.figures import all_figures
-from dashboards.questions import grid_vs_meta
-from dashboards.report import render
-from dashboards.side_by_side import named, render_comparison
 from metakd.analysis.summarise import summarise, write_summary
 from metakd.analysis.summary import Summary
+from metakd.dashboards.figures import all_figures
+from metakd.dashboards.questions import grid_vs_meta
+from metakd.dashboards.report import render
+from metakd.dashboards.side_by_side import named, render_comparison
 from metakd.results.teacher_scores import TeacherScore
 
 TEACHERS = ("small", "medium", "large")

@@ -6,7 +6,7 @@ import pytest
 from made_up_study import MadeUpStudy
 from object_store_server import Server, address_on
 
-from dashboards.__main__ import main
+from metakd.dashboards.__main__ import main
 from metakd.results.object_store import ObjectStore
 
 

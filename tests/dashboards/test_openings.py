@@ -7,15 +7,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dashboards.formats import cost_words, duration
-from dashboards.questions.elements import compute_key, headline_comparison
-from dashboards.questions.grid_vs_meta import WIDTH, compute_plot, key_figures
-from dashboards.report import arrange
-from dashboards.svg import interval_bar, reach
-from dashboards.theme import badge_tone
 from metakd.analysis.reached import CostPoint
 from metakd.analysis.statistics.intervals import Interval
 from metakd.analysis.summary import Summary
+from metakd.dashboards.formats import cost_words, duration
+from metakd.dashboards.questions.elements import compute_key, headline_comparison
+from metakd.dashboards.questions.grid_vs_meta import WIDTH, compute_plot, key_figures
+from metakd.dashboards.report import arrange
+from metakd.dashboards.svg import interval_bar, reach
+from metakd.dashboards.theme import badge_tone
 
 LABEL = re.compile(r'class="label (\w+)" x="([\d.]+)" y="([\d.]+)" text-anchor="(\w+)">([^<]+)<')
 accuracy = st.floats(0.0, 100.0)

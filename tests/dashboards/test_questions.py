@@ -10,17 +10,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 from made_up_answers import ANSWERS
 
-from dashboards.figures import FIGURES
-from dashboards.questions import opening
-from dashboards.questions.gap import LINE, WIDTH, apart, levels_plot
-from dashboards.questions.transfer import reuse_plot
-from dashboards.report import render
 from metakd.analysis.along import Level
 from metakd.analysis.figures.degradations import LevelChange
 from metakd.analysis.questions.gap_numbers import LevelGap, LevelGaps
 from metakd.analysis.sentences import Verdict
 from metakd.analysis.statistics.intervals import Interval
 from metakd.analysis.summary import Summary
+from metakd.dashboards.figures import FIGURES
+from metakd.dashboards.questions import opening
+from metakd.dashboards.questions.gap import LINE, WIDTH, apart, levels_plot
+from metakd.dashboards.questions.transfer import reuse_plot
+from metakd.dashboards.report import render
 
 QUESTIONS = ("teacher_gap", "augmentation_gap", "transfer")
 NOTHING = Interval(None, None, None, 0, "no complete pair")

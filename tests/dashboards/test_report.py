@@ -12,14 +12,14 @@ import plotly.offline
 import pytest
 from html_page import Page
 
-from dashboards.figures import FIGURES
-from dashboards.report import render, wall_clock_title, write_report
-from dashboards.shell import PLOTLY_CONFIG
-from dashboards.theme import DARK, DARK_TONES, HUES, LIGHT, LIGHT_TONES, Theme, coloured
 from metakd.analysis.inventory import Counts, Failure, LabelUse
 from metakd.analysis.reached import WallClock
 from metakd.analysis.statistics.intervals import Interval
 from metakd.analysis.summary import Summary
+from metakd.dashboards.figures import FIGURES
+from metakd.dashboards.report import render, wall_clock_title, write_report
+from metakd.dashboards.shell import PLOTLY_CONFIG
+from metakd.dashboards.theme import DARK, DARK_TONES, HUES, LIGHT, LIGHT_TONES, Theme, coloured
 
 HOSTILE = "</script><script>window.hacked=1</script><img src=x onerror=window.hacked=1>"
 

@@ -6,9 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from made_up_study import USUAL
 
-from dashboards.figures.anytime import apart
-from dashboards.figures.figure import LEGEND_PX, escape, legend_room
-from dashboards.theme import MAIN, coloured, styles_of
+from metakd.dashboards.figures.anytime import apart
+from metakd.dashboards.figures.figure import LEGEND_PX, escape, legend_room
+from metakd.dashboards.theme import MAIN, coloured, styles_of
 from metakd.strategies import STRATEGIES, style_of
 
 STYLES = {name: style for name in STRATEGIES if (style := style_of(name)) is not None}

@@ -4,9 +4,9 @@ from pathlib import Path
 from made_up_study import MadeUpStudy
 from rich.console import Console
 
-from dashboards import print_verdict
-from dashboards.terminal import basics_lines, settings_table, verdict_lines
 from metakd.analysis.summarise import summarise
+from metakd.dashboards import print_verdict
+from metakd.dashboards.terminal import basics_lines, settings_table, verdict_lines
 
 
 def printed(table) -> str:

@@ -8,16 +8,6 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from dashboards.figures.anytime import anytime_title, learner_title
-from dashboards.figures.declared_looks import looks_title
-from dashboards.figures.degradations import degradations_title
-from dashboards.figures.differences import differences_title
-from dashboards.figures.gains import finding, gains_title
-from dashboards.figures.power import detectable_title, outlook_title
-from dashboards.figures.reliability import optimism_title, profiles_title
-from dashboards.figures.responses import responses_title
-from dashboards.figures.trajectories import trajectories_title
-from dashboards.figures.transfer import transfer_title
 from metakd.analysis.figures.anytime import AnytimeCurve, matched
 from metakd.analysis.figures.degradations import DegradationCurve, level_changes
 from metakd.analysis.figures.gains import SearchGain, gains_over_scales
@@ -29,6 +19,16 @@ from metakd.analysis.settings import SettingResult, setting_counts
 from metakd.analysis.statistics.intervals import Interval
 from metakd.analysis.statistics.power import DetectableDifference
 from metakd.analysis.summary import Summary
+from metakd.dashboards.figures.anytime import anytime_title, learner_title
+from metakd.dashboards.figures.declared_looks import looks_title
+from metakd.dashboards.figures.degradations import degradations_title
+from metakd.dashboards.figures.differences import differences_title
+from metakd.dashboards.figures.gains import finding, gains_title
+from metakd.dashboards.figures.power import detectable_title, outlook_title
+from metakd.dashboards.figures.reliability import optimism_title, profiles_title
+from metakd.dashboards.figures.responses import responses_title
+from metakd.dashboards.figures.trajectories import trajectories_title
+from metakd.dashboards.figures.transfer import transfer_title
 
 MARGIN = 0.2
 NO_GAP, AHEAD, BEHIND = "no clear gap", "ahead", "behind"

@@ -8,10 +8,6 @@ from itertools import combinations
 import pytest
 import torch
 import torch.nn.functional as F
-from torch import Tensor
-from torch.func import functional_call
-from torch.nn.attention import SDPBackend, sdpa_kernel
-
 from examples.learning_to_teach_text import (
     FILLERS,
     WAYS,
@@ -22,6 +18,10 @@ from examples.learning_to_teach_text import (
     make_reviews,
     shared_out,
 )
+from torch import Tensor
+from torch.func import functional_call
+from torch.nn.attention import SDPBackend, sdpa_kernel
+
 from metakd.core.batches import Batch
 from metakd.core.distillers import MetaDistilConfig
 from metakd.core.losses import distillation_loss

@@ -10,7 +10,6 @@ from made_up_teaching import BEFORE, FAMILY, levels, teaching_study
 from rich.console import Console
 from verdict_words import answered, said
 
-from dashboards.questions import tables
 from metakd.analysis.comparison import Pair, compare_baselines, grid_at_equal_cost
 from metakd.analysis.figures.teaching import curve_band, quiz_fall, quiz_falls
 from metakd.analysis.grid import choose
@@ -19,6 +18,7 @@ from metakd.analysis.questions.analysis import pair_of
 from metakd.analysis.reached import reached_by_strategy
 from metakd.analysis.summarise import read_summary, summarise, write_summary
 from metakd.analysis.table import make_table
+from metakd.dashboards.questions import tables
 
 
 def verdict(*strategies: str, points: dict[str, float] | None = None, **changes):

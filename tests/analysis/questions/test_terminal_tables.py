@@ -7,8 +7,8 @@ import pytest
 from made_up_ensemble import ensemble_study
 from rich.console import Console
 
-from dashboards.questions import tables
 from metakd.analysis.summarise import read_summary, summarise, write_summary
+from metakd.dashboards.questions import tables
 from metakd.results.teacher_scores import TeacherScore
 
 NAMES = ("a_teacher", "a_teacher_of_some_size", "[red]another[/red]", "t3", "t4", "t5")
