@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from metakd import __version__
-from metakd.endings import Ending
+from metakd.endings import Ending, Parser
+from metakd.extras import require
 
 if TYPE_CHECKING:
     from metakd.dashboards.live import Place
@@ -19,13 +20,18 @@ STOPPED = "Stopped. The last page that was written stays."
 FIGURES_FOLDER = "figures"
 
 
-def main(argv: Sequence[str] | None = None) -> int:
+def main(argv: Sequence[str] | None = None, prog: str = "python -m metakd.dashboards") -> int:
     """Runs the command and returns its exit code.
 
     0: done. 2: there is nothing to render, in one line. 3: a fault of its own, likewise.
+
+    Args:
+        argv: The words after the command's name; None takes those of the process.
+        prog: What ``--help`` calls the command.
     """
     with Ending(STOPPED) as ending:
-        given = _parser().parse_args(argv)
+        given = _parser(prog).parse_args(argv)
+        require("plotly", "a report")
         ending.out = Path(given.out)
         _run(given)
     return ending.code
@@ -71,9 +77,9 @@ def _seconds(text: str) -> int:
     return int(text)
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="python -m dashboards",
+def _parser(prog: str) -> Parser:
+    parser = Parser(
+        prog=prog,
         description="Renders the HTML report of a study: one file that opens offline.",
     )
     parser.add_argument("--version", action="version", version=f"metakd {__version__}")

@@ -1,6 +1,5 @@
 """Figures as files, for papers and slides: SVG or PNG, drawn by a browser that kaleido drives."""
 
-import importlib.util
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Literal
@@ -9,6 +8,7 @@ from metakd.analysis.summary import Summary
 from metakd.atomic import new_file
 from metakd.dashboards.figures import all_figures, to_plotly
 from metakd.errors import UserError
+from metakd.extras import require
 
 # A PNG has this many pixels for each of the figure's.
 PNG_SCALE = 2
@@ -29,7 +29,8 @@ def export_figures(summary: Summary, folder: Path, format: Literal["svg", "png"]
         format: "svg" or "png".
 
     Raises:
-        ExportError: If kaleido or a browser is missing, or the browser fails.
+        MissingPackageError: If kaleido is not installed.
+        ExportError: If a browser is missing, or fails.
     """
     figures = all_figures(summary)
     with TemporaryDirectory() as drafts:
@@ -52,8 +53,7 @@ def export_figures(summary: Summary, folder: Path, format: Literal["svg", "png"]
 
 
 def _write(drawings: list[dict[str, object]]) -> None:
-    if importlib.util.find_spec("kaleido") is None:
-        raise ExportError("exporting figures needs kaleido: pip install 'metakd[export]'")
+    require("kaleido", "exporting figures")
     import kaleido
     from kaleido.errors import ChromeNotFoundError, KaleidoError
 

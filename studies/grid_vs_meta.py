@@ -9,5 +9,7 @@ from metakd.dashboards import print_verdict, write_report
 from metakd.study.main import main
 from metakd.study.spec import StudySpec
 
+STUDY = StudySpec(name="grid_vs_meta")
+
 if __name__ == "__main__":
-    sys.exit(main(StudySpec(name="grid_vs_meta"), render=write_report, show=print_verdict))
+    sys.exit(main(STUDY, render=write_report, show=print_verdict))

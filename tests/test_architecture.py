@@ -34,6 +34,7 @@ FLOOR = {
     "atomic",
     "endings",
     "errors",
+    "extras",
     "home",
     "machine",
     "memory",

@@ -51,7 +51,8 @@ def too_large() -> BaseException:
             "memory ran out ([enforce fail at alloc_cpu.cpp",
         ),
         (RuntimeError("can't start new thread"), "ulimit -u"),
-        (ModuleNotFoundError("No module named 'kaleido'", name="kaleido"), "'kaleido': install"),
+        (ModuleNotFoundError("No module named 'kaleido'", name="kaleido"), "'metakd[export]'"),
+        (ModuleNotFoundError("No module named 'ray.tune'", name="ray.tune"), "'metakd[study]'"),
     ],
 )
 def test_what_the_user_can_mend_is_refused(

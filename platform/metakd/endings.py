@@ -1,5 +1,6 @@
 """How a command ends: with an exit code and one line, whatever befalls it."""
 
+import argparse
 import contextlib
 import errno
 import signal
@@ -10,10 +11,12 @@ import traceback
 from enum import IntEnum
 from pathlib import Path
 from types import TracebackType
+from typing import NoReturn
 from uuid import uuid4
 
 from metakd.atomic import DISK_IS_FULL
 from metakd.errors import UserError
+from metakd.extras import how_to_install
 from metakd.memory import REMEDY, is_about_memory, memory_line
 from metakd.output import flush_output, prepare_streams, say
 from metakd.signals import EndingSignals, StoppedBySignal
@@ -45,6 +48,14 @@ class ExitCode(IntEnum):
     """It cannot be done as given; the line says what the user can mend."""
     FAULT = 3
     """A fault of metakd itself."""
+
+
+class Parser(argparse.ArgumentParser):
+    """Refuses what it does not understand in one line, without the usage before it."""
+
+    def error(self, message: str) -> NoReturn:
+        """Raises ``UserError``."""
+        raise UserError(f"{message} ({self.prog} --help lists what there is)")
 
 
 class Ending:
@@ -126,8 +137,8 @@ def refusal(error: BaseException, out: Path | None = None) -> str | None:
         what = f"{error.filename}: {error.strerror}" if error.filename else message
         remedy = LIMITS.get(error.errno)
         return f"{what}: {remedy}" if remedy else what
-    if isinstance(error, ImportError) and not _is_own(error):
-        return f"{message}: install metakd again, with the extra that has this package"
+    if isinstance(error, ImportError) and (package := _package_of(error)) != "metakd":
+        return f"{message}: {how_to_install(package)}"
     if isinstance(error, RuntimeError) and NO_THREAD in message:
         return f"{message}: {LIMITS[errno.EAGAIN]}"
     return None
@@ -168,5 +179,5 @@ def _write(error: BaseException, out: Path | None) -> Path | None:
     return None
 
 
-def _is_own(error: ImportError) -> bool:
-    return (error.name or "metakd").partition(".")[0] == "metakd"
+def _package_of(error: ImportError) -> str:
+    return (error.name or "metakd").partition(".")[0]

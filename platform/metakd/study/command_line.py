@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, NoReturn, get_args
 from metakd import __version__
 from metakd.core.recipe import Match
 from metakd.data.catalogue import RECIPES, SOURCES, AnswerType, DatasetOptions, Validation
+from metakd.endings import Parser
 from metakd.errors import UNPRINTABLE, one_line
 from metakd.home import expanded
 from metakd.models.names import (
@@ -44,8 +45,8 @@ MOST_MEANT = 3
 """So many options at most are named where one was perhaps meant."""
 
 
-class _Parser(argparse.ArgumentParser):
-    """Refuses what it does not understand in one line, without the usage before it."""
+class _Parser(Parser):
+    """Knows its options, to name the one that was perhaps meant."""
 
     def error(self, message: str) -> NoReturn:
         """Raises it, with the option that was perhaps meant."""
@@ -111,12 +112,15 @@ def _plain_digits(text: str) -> str:
     return text
 
 
-def parse(defaults: StudySpec, argv: Sequence[str] | None) -> tuple[StudySpec, RunOptions]:
+def parse(
+    defaults: StudySpec, argv: Sequence[str] | None, prog: str | None = None
+) -> tuple[StudySpec, RunOptions]:
     """Returns the spec and the options of a command line.
 
     Args:
         defaults: The study's own spec; a preset changes it, options change both.
         argv: The words after the script's name; None takes those of the process.
+        prog: What ``--help`` calls the command; None is the script's name.
 
     Raises:
         SpecError: If a word is not understood, or a value makes no sense.
@@ -129,7 +133,7 @@ def parse(defaults: StudySpec, argv: Sequence[str] | None) -> tuple[StudySpec, R
     """
     argv = sys.argv[1:] if argv is None else argv
     _require_plain(argv)
-    parser = study_parser(defaults)
+    parser = study_parser(defaults, prog)
     known = parser.options()
     typed, argv = argv, with_config(argv, known)
     _require_plain(argv)
@@ -267,9 +271,10 @@ def _place(out: str, scratch: Path | None) -> "tuple[Path, ObjectStore | None]":
     return expanded(str(scratch or SCRATCH)).absolute() / store.id, store
 
 
-def study_parser(defaults: StudySpec) -> _Parser:
+def study_parser(defaults: StudySpec, prog: str | None = None) -> _Parser:
     """Returns the parser of a study's words, whose help shows the study's own defaults."""
     parser = _Parser(
+        prog=prog,
         description="Search for the distillation temperature, or learn it? Runs what is missing of "
         "the study on Ray, then prints the verdict and writes the report. Running the same command "
         "again continues where it stopped.",

@@ -42,7 +42,7 @@ def record_study(plan: Plan, out: Path, declared: "DeclaredSchedule | None" = No
         planned_trials=plan.trial_ids,
         versions=dict(package_versions()),
         git_commit=git_commit(),
-        command=shlex.join(["python", *sys.argv]),
+        command=_command(),
         seed_counts=plan.seed_counts,
         schedule=schedule if declared is None else declared.as_json(),
     )
@@ -51,6 +51,16 @@ def record_study(plan: Plan, out: Path, declared: "DeclaredSchedule | None" = No
     if old is not None and old.schedule is not None:
         record = replace(record, created=old.created)
     write_study(out, record)
+
+
+def _command() -> str:
+    """Returns what a person typed to start this process."""
+    place = Path(sys.argv[0])
+    if place.stem == "metakd":
+        return shlex.join(["metakd", *sys.argv[1:]])
+    if place.match("metakd/__main__.py"):
+        return shlex.join(["python", "-m", "metakd", *sys.argv[1:]])
+    return shlex.join(["python", *sys.argv])
 
 
 def record_searches(scheduler: Scheduler, folder: StudyFolder) -> None:
@@ -83,6 +93,8 @@ def as_recorded(setting: Setting) -> RecordedSetting:
 def git_commit() -> str:
     """Returns the commit of the code that runs, "-dirty" if changed; "" outside a checkout."""
     here = Path(__file__).parent
+    if "site-packages" in here.parts:
+        return ""  # an environment may lie in a checkout of something else
     try:
         found = subprocess.run(
             ["git", "describe", "--always", "--dirty", "--abbrev=12", "--exclude=*"],
