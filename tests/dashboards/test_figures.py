@@ -25,7 +25,6 @@ from metakd.analysis.figures.weights import WeightBand, WeightsCurve
 from metakd.analysis.questions.start_range import StartRange
 from metakd.analysis.settings import setting_counts
 from metakd.analysis.summary import Summary
-from metakd.dashboards import export
 from metakd.dashboards.export import ExportError, export_figures
 from metakd.dashboards.figures import FIGURES, all_figures, draw, to_plotly
 from metakd.dashboards.figures.drawing import columns_of
@@ -39,6 +38,7 @@ from metakd.dashboards.figures.figure import (
 )
 from metakd.dashboards.figures.responses import apart
 from metakd.dashboards.theme import THEMES, Theme, styles_in
+from metakd.extras import MissingPackageError
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 NO_USERS_WORDS = ("anytime", "profiles", "optimism", "detectable", "outlook")
@@ -442,13 +442,8 @@ def test_figures_are_exported(summary: Summary, tmp_path: Path, format: str) -> 
 def test_without_kaleido_the_export_says_what_to_install(
     summary: Summary, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    found = importlib.util.find_spec
-
-    def without_kaleido(name: str):
-        return None if name == "kaleido" else found(name)
-
-    monkeypatch.setattr(export.importlib.util, "find_spec", without_kaleido)
-    with pytest.raises(ExportError, match=r"pip install 'metakd\[export\]'"):
+    monkeypatch.setattr("metakd.extras.find_spec", lambda name: None)
+    with pytest.raises(MissingPackageError, match=r"pip install 'metakd\[export\]'"):
         export_figures(summary, tmp_path, "svg")
     assert list(tmp_path.iterdir()) == []
 

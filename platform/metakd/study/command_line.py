@@ -29,7 +29,15 @@ from metakd.strategies import STRATEGIES
 from metakd.student_card import KeepStudents
 from metakd.study.config_file import options_in, with_config
 from metakd.study.defaults import RECIPES as TRAINING_RECIPES
-from metakd.study.options import MODES, PILOTS, BankPolicy, RunOptions, UntilDecided, Wanted
+from metakd.study.options import (
+    MODES,
+    PILOTS,
+    TRACKERS,
+    BankPolicy,
+    RunOptions,
+    UntilDecided,
+    Wanted,
+)
 from metakd.study.presets import PRESETS
 from metakd.study.spec import SpecError, StudySpec
 from metakd.train.in_flight import SAVE_INTERVAL_S
@@ -174,6 +182,7 @@ def parse(
         max_failures=given.pop("max_failures"),
         save_interval_s=given.pop("save_interval"),
         keep_students=given.pop("keep_students"),
+        trackers=tuple(dict.fromkeys(given.pop("log"))),
         dry_run=given.pop("dry_run"),
         report=not given.pop("no_report"),
         until_decided=until_decided,
@@ -551,6 +560,14 @@ def study_parser(defaults: StudySpec, prog: str | None = None) -> _Parser:
         default="best",
         help="trained students that stay in OUT/students: the best of each setting by validation, "
         "those that strategies select by it, all, or none (default: %(default)s)",
+    )
+    runs.add_argument(
+        "--log",
+        nargs="+",
+        choices=TRACKERS,
+        default=[],
+        metavar="TRACKER",
+        help=f"of {', '.join(TRACKERS)}: a run for each trial, grouped by setting, and the verdict",
     )
     runs.add_argument(
         "--until-decided",

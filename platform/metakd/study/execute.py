@@ -52,6 +52,7 @@ from metakd.study.scheduler import Scheduler
 from metakd.study.searching import Searching, searches_of
 from metakd.study.spec import StudySpec
 from metakd.study.storage import require_lasting
+from metakd.study.trackers import Trackers, check_trackers
 from metakd.train.failure_report import reason_of
 from metakd.train.folder import StudyFolder
 from metakd.train.in_flight import sweep_finished
@@ -86,6 +87,10 @@ def execute(
         UserError: If something that was given cannot be done.
         OSError: If the disk is full.
     """
+
+    def note(line: str) -> None:
+        console.print(f"note         {line}")
+
     # Workers have working directories of their own.
     folder = StudyFolder(options.out.absolute(), options.store)
     require_lasting(folder.out)
@@ -104,8 +109,10 @@ def execute(
         if options.is_plan_only:
             _announce_power(plan, options, console)
             return 0
-        failures = _run(plan, scheduler, blocks, options, folder, console)
-        summary, report = _conclude(options, folder, render, show, console)
+        with Trackers(options.trackers, folder.out, spec.name, note) as trackers:
+            failures = _run(plan, scheduler, blocks, trackers, options, folder, console)
+            summary, report = _conclude(options, folder, render, show, console)
+            trackers.conclude(summary)
         announce_places(console, options.out, report, folder.store)
         announce_students(console, options.out, summary, folder.store)
         announce_skipped(console, options.out, scheduler.trial_ids())
@@ -210,6 +217,8 @@ def _announce(
     if not scheduler.is_over:
         announce_kept(console, plan, options.keep_students)
     check_given_teachers(plan, folder, console)
+    for line in check_trackers(options.trackers, options.out):
+        console.print(f"log          {line}")
     for note in options.notes:
         console.print(f"note         {note}")
     for job in scheduler.known():
@@ -225,6 +234,7 @@ def _run(
     plan: Plan,
     scheduler: Scheduler,
     blocks: "Blocks | None",
+    trackers: Trackers,
     options: RunOptions,
     folder: StudyFolder,
     console: Console,
@@ -255,7 +265,7 @@ def _run(
             )
         from metakd.study.run import run_on
 
-        return run_on(cluster, plan, scheduler, blocks, folder, options, console)
+        return run_on(cluster, plan, scheduler, blocks, trackers, folder, options, console)
     except (ray.exceptions.RayError, ConnectionError) as error:
         if is_about_memory(f"{type(error).__name__}: {error}"):
             raise MemoryRanOutError("the study", reason_of(str(error)), at_once=1) from error

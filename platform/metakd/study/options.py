@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 Mode = Literal["full", "logits", "live"]
 MODES: tuple[Mode, ...] = ("full", "logits", "live")
+TRACKERS = {"tensorboard": "tensorboardX", "wandb": "wandb", "mlflow": "mlflow"}
+"""Experiment trackers, and the package that each needs."""
 MOST_AT_ONCE = 100_000
 """More workers or trials at once no cluster of Ray has."""
 MOST_FAILURES = 1000
@@ -151,6 +153,8 @@ class RunOptions:
     """Go on until a look decides; None takes one look, at the end."""
     keep_students: KeepStudents = "best"
     """Which trained students are kept."""
+    trackers: tuple[str, ...] = ()
+    """Experiment trackers that trials and the verdict are logged to."""
     power_of: Path | None = None
     """A store by whose variances the time to decide is planned; nothing runs."""
     config: Mapping[str, Any] = field(default_factory=dict)

@@ -29,6 +29,7 @@ from metakd.study.progress import StageProgress, TrialProgress
 from metakd.study.record import as_recorded, git_commit, record_searches
 from metakd.study.scheduler import AnyJob, Scheduler
 from metakd.study.storage import require_shared
+from metakd.study.trackers import Trackers
 from metakd.study.trainable import RunContext
 from metakd.study.tuning import run_jobs
 from metakd.train.commit import record_failure
@@ -50,6 +51,7 @@ def run_on(
     plan: Plan,
     scheduler: Scheduler,
     blocks: "Blocks | None",
+    trackers: Trackers,
     folder: StudyFolder,
     options: RunOptions,
     console: Console,
@@ -61,6 +63,7 @@ def run_on(
         plan: The study's plan.
         scheduler: What is not finished of it.
         blocks: Adds further seeds until the study is decided; None adds none.
+        trackers: Log each trial that is committed.
         folder: The study's folder.
         options: How to run it.
         console: Where to show progress.
@@ -115,7 +118,7 @@ def run_on(
                 scheduler.prepare(preparation_of(blocks.plan.banks, scheduler.bank_ids()))
                 shown.extend()
 
-        with _Shown(plan, scheduler, context, console) as shown:
+        with _Shown(plan, scheduler, context, trackers, console) as shown:
             if allotment.each.workers == 1:
                 scheduler.when_over(extend)
             with_less_at_once(run_at_most, options.wanted.max_concurrent, console)
@@ -232,7 +235,12 @@ class _Shown(Watcher):
     """Shows in the terminal and on Ray's dashboard how far a run is, and records its failures."""
 
     def __init__(
-        self, plan: Plan, scheduler: Scheduler, context: RunContext, console: Console
+        self,
+        plan: Plan,
+        scheduler: Scheduler,
+        context: RunContext,
+        trackers: Trackers,
+        console: Console,
     ) -> None:
         goes_on = any(search.runs_to_come for search in scheduler.unfinished())
         total = None if goes_on else len(scheduler.known())
@@ -240,6 +248,7 @@ class _Shown(Watcher):
         self._plan = plan
         self._context = context
         self._scheduler = scheduler
+        self._trackers = trackers
         self._console = console
         self._progress = TrialProgress(console, total, steps_left(scheduler))
         self._gauges = StudyGauges(plan.spec.name)
@@ -286,6 +295,7 @@ class _Shown(Watcher):
 
     def done(self, job: Job, result: FinishedTrial) -> None:
         self._students.add(result)
+        self._trackers.add(result)
         self._progress.is_over = self._scheduler.is_over
         val_acc = float(result.val_acc[-1])
         self._progress.finish(job.trial.id, job.trial.name, val_acc, expected_steps(job))
