@@ -18,6 +18,9 @@ COMPARISON_FILE = "comparison.html"
 WATCH_S = 10
 STOPPED = "Stopped. The last page that was written stays."
 FIGURES_FOLDER = "figures"
+TABLES_FOLDER = "tables"
+FIGURES = ("svg", "png")
+TABLES = ("csv", "latex")
 
 
 def main(argv: Sequence[str] | None = None, prog: str = "python -m metakd.dashboards") -> int:
@@ -60,15 +63,21 @@ def _render(place: "Place", given: argparse.Namespace) -> None:
     from metakd.analysis.summarise import summarise, write_summary
     from metakd.dashboards.export import export_figures
     from metakd.dashboards.report import write_report
+    from metakd.dashboards.tables import export_tables
 
     summary = summarise(place.out)
     if given.output is None:
         place.publish(write_summary(place.out, summary))
     path = write_report(place.out, summary, given.output)
     print(place.publish(path))
-    if given.export:
-        for file in export_figures(summary, path.parent / FIGURES_FOLDER, given.export):
-            print(place.publish(file))
+    if given.export in FIGURES:
+        files = export_figures(summary, path.parent / FIGURES_FOLDER, given.export)
+    elif given.export:
+        files = export_tables(place.out, summary, path.parent / TABLES_FOLDER, given.export)
+    else:
+        files = []
+    for file in files:
+        print(place.publish(file))
 
 
 def _seconds(text: str) -> int:
@@ -111,9 +120,9 @@ def _parser(prog: str) -> Parser:
     )
     one_of.add_argument(
         "--export",
-        choices=("svg", "png"),
-        help="also write every figure as a file of its own, "
-        f"into {FIGURES_FOLDER}/ beside the page (needs the extra [export])",
+        choices=(*FIGURES, *TABLES),
+        help=f"also write, beside the page, every figure into {FIGURES_FOLDER}/ (svg, png: needs "
+        f"the extra [export]) or the results into {TABLES_FOLDER}/ (csv, latex)",
     )
     return parser
 

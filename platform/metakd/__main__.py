@@ -15,6 +15,7 @@ COMMANDS = {
     "run": "STUDY [options]: run what is missing of a study, end with its verdict and report",
     "plan": "STUDY [options]: print what a run would do, and what it costs; run nothing",
     "report": "OUT [options]: render the report of a study's results again",
+    "export": "csv|latex|svg|png OUT: write the results as tables, or every figure as a file",
     "compare": "OUT OUT2 ...: make one page of several studies side by side",
 }
 
@@ -54,6 +55,8 @@ def _command(words: Sequence[str]) -> Callable[[], int]:
         return partial(_dashboards, rest, name)
     if name == "compare":
         return partial(_dashboards, _compared(rest), name)
+    if name == "export":
+        return partial(_dashboards, _exported(rest), name)
     return _study(name, rest)
 
 
@@ -98,6 +101,17 @@ def _compared(words: Sequence[str]) -> list[str]:
     given = parser.parse_args(words)
     place = [] if given.output is None else ["--output", given.output]
     return [given.out, *place, "--compare", *given.others]
+
+
+def _exported(words: Sequence[str]) -> list[str]:
+    """Returns the words of ``export`` as ``report`` takes them."""
+    parser = Parser(prog="metakd export", description=_sentence("export"))
+    parser.add_argument(
+        "format", choices=("csv", "latex", "svg", "png"), help="of tables, or of figures"
+    )
+    parser.add_argument("out", metavar="OUT", help="results, in a folder or an object store")
+    given = parser.parse_args(words)
+    return [given.out, "--export", given.format]
 
 
 if __name__ == "__main__":
