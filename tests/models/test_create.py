@@ -59,13 +59,22 @@ def test_creating_leaves_the_callers_random_state_alone() -> None:
     ("name", "expected"),
     [
         # Counts of the RepDistiller models at 100 classes; resnet20 and resnet56 are the 0.28 M
-        # and 0.86 M of the papers, wrn_40_2 the 2.26 M, resnet8x4 the 1.23 M.
+        # and 0.86 M of the papers, wrn_40_2 the 2.26 M, resnet8x4 the 1.23 M, vgg8 the 3.96 M,
+        # MobileNetV2 the 0.81 M, ShuffleNet the 0.95 M and its V2 the 1.36 M.
         ("cifar_resnet20", 278_324),
         ("cifar_resnet56", 861_620),
         ("cifar_resnet110", 1_736_564),
         ("cifar_resnet8x4", 1_233_540),
         ("cifar_resnet32x4", 7_433_860),
+        ("cifar_resnet32", 472_756),
+        ("cifar_resnet50", 23_705_252),
+        ("cifar_vgg8", 3_965_028),
+        ("cifar_vgg13", 9_462_180),
+        ("cifar_mobilenetv2", 812_836),
+        ("cifar_shufflenetv1", 949_258),
+        ("cifar_shufflenetv2", 1_355_528),
         ("cifar_wrn_16_2", 703_284),
+        ("cifar_wrn_40_1", 569_780),
         ("cifar_wrn_40_2", 2_255_156),
     ],
 )

@@ -35,7 +35,7 @@ def test_every_model_of_ours_is_known() -> None:
         ("timm:resnet1888", "did you mean timm:resnet18"),
         ("timm:", "unknown model"),
         ("resnet18", "did you mean .*timm:resnet18"),
-        ("cifar_resnet21", "did you mean cifar_resnet20"),
+        ("cifar_resnet21", "did you mean .*cifar_resnet20"),
         ("digit_cnn,depth=3", "unknown model"),
         ("timm:resnet18,depth", "key=value"),
         ("timm:.*", "unknown model"),

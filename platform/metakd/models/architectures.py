@@ -37,6 +37,11 @@ def _cnn(*stages: tuple[int, ...], stem_stride: int = 1) -> Architecture:
     return Architecture("plain", "PlainCNN", {"stages": stages, "stem_stride": stem_stride})
 
 
+def _vgg(*stages: tuple[int, ...]) -> Architecture:
+    """Returns VGG as RepDistiller has it for 32×32 images: no pooling before its last widths."""
+    return Architecture("plain", "PlainCNN", {"stages": stages, "bias": True})
+
+
 def _resnet(depth: int, widths: tuple[int, ...]) -> Architecture:
     return Architecture("cifar_resnet", "CifarResNet", {"depth": depth, "widths": widths})
 
@@ -58,10 +63,18 @@ CATALOGUE: dict[str, Architecture] = {
     "cifar_cnn_deep": _cnn((32,), (64, 64), (128, 128), (256, 256)),
     "cifar_resnet8": _resnet(8, NARROW),
     "cifar_resnet20": _resnet(20, NARROW),
+    "cifar_resnet32": _resnet(32, NARROW),
     "cifar_resnet56": _resnet(56, NARROW),
     "cifar_resnet110": _resnet(110, NARROW),
     "cifar_resnet8x4": _resnet(8, WIDE),
     "cifar_resnet32x4": _resnet(32, WIDE),
+    "cifar_resnet50": Architecture("cifar_resnet", "CifarResNet50"),
     "cifar_wrn_16_2": _wide_resnet(16, 2),
+    "cifar_wrn_40_1": _wide_resnet(40, 1),
     "cifar_wrn_40_2": _wide_resnet(40, 2),
+    "cifar_vgg8": _vgg((64,), (128,), (256,), (512, 512)),
+    "cifar_vgg13": _vgg((64, 64), (128, 128), (256, 256), (512, 512, 512, 512)),
+    "cifar_mobilenetv2": Architecture("cifar_mobile", "CifarMobileNetV2"),
+    "cifar_shufflenetv1": Architecture("cifar_mobile", "CifarShuffleNetV1"),
+    "cifar_shufflenetv2": Architecture("cifar_mobile", "CifarShuffleNetV2"),
 }

@@ -16,6 +16,7 @@ class PlainCNN(Classifier):
         num_classes: Classes K.
         stages: For each stage, the output channels of its convolutions.
         stem_stride: Stride of the first convolution.
+        bias: Whether convolutions have one, which BatchNorm takes away again.
     """
 
     def __init__(
@@ -24,6 +25,7 @@ class PlainCNN(Classifier):
         num_classes: int,
         stages: Sequence[Sequence[int]],
         stem_stride: int = 1,
+        bias: bool = False,
     ) -> None:
         super().__init__(num_features=stages[-1][-1], num_classes=num_classes)
         layers: list[nn.Module] = []
@@ -33,7 +35,7 @@ class PlainCNN(Classifier):
                 layers.append(nn.MaxPool2d(2))
             for width in widths:
                 layers += [
-                    nn.Conv2d(width_in, width, 3, stride=stride, padding=1, bias=False),
+                    nn.Conv2d(width_in, width, 3, stride=stride, padding=1, bias=bias),
                     nn.BatchNorm2d(width),
                     nn.ReLU(),
                 ]
