@@ -1,8 +1,8 @@
 """MobileNetV2 and the ShuffleNets of the distillation literature, for 32×32 images.
 
-Widths, depths and strides as in RepDistiller (Tian et al. 2020, arXiv 1910.10699), where they are the
-students of another architecture than their teacher. They are not timm's, nor those of the papers:
-the first convolution of a ShuffleNet is 1×1, and MobileNetV2 has ReLU in place of ReLU6.
+Widths, depths and strides as in RepDistiller (Tian et al. 2020, arXiv 1910.10699), where they are
+the students of another architecture than their teacher. They are neither those of timm nor those
+of the papers: the first convolution of a ShuffleNet is 1×1, MobileNetV2 has ReLU and not ReLU6.
 """
 
 from collections.abc import Sequence
