@@ -12,7 +12,7 @@ CHOICES: dict[str, tuple[Any, Any]] = {
     "learns": ("weights", "both"), "look_ahead": ("one_step", "three_step"),
     "feature_input": ("gram", "gram_raw"), "tau_range": ((1.0, 16.0), (2.0, 8.0)),
     "divergence": ("kl", "mse"), "teacher_algorithm": ("sgd", "adamw"),
-    "learns_temperatures": (True, False),
+    "learns_temperatures": (True, False), "milestones": ((), (10.0, 20.0)),
 }  # fmt: skip
 
 
@@ -24,7 +24,7 @@ def changed_in_one_field(value: Any) -> Iterator[tuple[str, Any]]:
             other = next(choice for choice in CHOICES[field.name] if choice != now)
         elif now is None:
             other = 0.5
-        elif field.name in {"alpha", "momentum", "meta_fraction"}:
+        elif field.name in {"alpha", "momentum", "meta_fraction", "decay"}:
             other = now / 2
         else:
             other = now * 2 or 1

@@ -53,6 +53,30 @@ def test_the_warm_up_is_a_line_and_what_follows_half_a_cosine_to_the_minimum() -
     assert 1e-5 < rates[-1] < 1.1e-5
 
 
+def test_after_each_milestone_the_rate_is_a_tenth() -> None:
+    """As in the code of the published tables: over 240 epochs, from epochs 151, 181 and 211 on."""
+    recipe = Recipe(epochs=240, milestones=(150, 180, 210))
+    steps_per_epoch = 781
+    total = 240 * steps_per_epoch
+    for epoch in range(1, 241):
+        expected = 0.05 * 0.1 ** sum(epoch > milestone for milestone in (150, 180, 210))
+        first = (epoch - 1) * steps_per_epoch
+        for step in (first, first + steps_per_epoch - 1):
+            assert recipe.lr_at(step, total) == pytest.approx(expected)
+
+
+def test_milestones_stay_where_they_are_in_a_run_of_another_length() -> None:
+    recipe = Recipe(epochs=240, milestones=(150, 180, 210))
+    assert recipe.over(24) == replace(recipe, epochs=24, milestones=(15, 18, 21))
+    assert recipe.over(8).lr_at(4, 8) == 0.05
+    assert recipe.over(8).lr_at(5, 8) == pytest.approx(0.005)
+
+
+def test_the_schedule_that_a_recipe_does_not_have_is_no_part_of_it() -> None:
+    assert {"milestones", "decay"} <= set(Recipe().unused_fields)
+    assert "min_lr" in Recipe(milestones=(5,)).unused_fields
+
+
 def test_a_shorter_run_warms_up_in_proportion_and_a_longer_one_no_longer() -> None:
     assert VIT.over(None) is VIT
     assert VIT.over(6) == replace(VIT, epochs=6, warmup_epochs=1)
@@ -117,6 +141,9 @@ def test_sgd_is_the_default_and_decays_every_parameter() -> None:
         ({"warmup_epochs": 30}, "in [0, epochs=30), got warmup_epochs=30"),
         ({"warmup_epochs": -1}, "got warmup_epochs=-1"),
         ({"algorithm": "lamb"}, "algorithm must be one of sgd, adamw, got algorithm='lamb'"),
+        ({"milestones": (20, 10)}, "ascend in (0, epochs=30), got milestones=(20, 10)"),
+        ({"milestones": (10, 30)}, "got milestones=(10, 30)"),
+        ({"milestones": (10,), "decay": 1.0}, "decay must be in (0, 1), got decay=1.0"),
         ({"betas": (0.9, 1.0)}, "betas must be in [0, 1), got betas=(0.9, 1.0)"),
     ],
 )

@@ -17,7 +17,9 @@ Match = Literal["epochs", "steps"]
 
 @dataclass(frozen=True)
 class Recipe:
-    """Epochs, batches, optimiser, and a cosine schedule that a linear warm-up may precede.
+    """Epochs, batches, optimiser, and a schedule that a linear warm-up may precede.
+
+    The learning rate falls along a cosine, or by steps where it has milestones.
 
     Both optimisers are ones that a look-ahead differentiates exactly. Gradients are not clipped:
     the factor would depend on the gradient, and a look-ahead would not see that.
@@ -34,7 +36,7 @@ class Recipe:
     batch_size: int = 64
     """Samples a step; an epoch's incomplete last batch is left out."""
     lr: float = 0.05
-    """Peak learning rate; it falls along half a cosine over all steps after the warm-up."""
+    """Peak learning rate, which the warm-up rises to and the schedule begins with."""
     momentum: float = 0.9
     """Of SGD: heavy-ball momentum, in [0, 1)."""
     nesterov: bool = True
@@ -50,6 +52,11 @@ class Recipe:
     """So long the learning rate rises to its peak, in [0, epochs)."""
     min_lr: float = 0.0
     """Where the cosine ends, in [0, lr]."""
+    milestones: tuple[float, ...] = ()
+    """Epochs after which the rate is multiplied by ``decay``, ascending in (0, epochs); () leaves
+    it to the cosine."""
+    decay: float = 0.1
+    """What a milestone multiplies the rate by, in (0, 1)."""
 
     def __post_init__(self) -> None:
         for name in ("epochs", "batch_size"):
@@ -69,24 +76,37 @@ class Recipe:
                 f"algorithm must be one of {', '.join(get_args(Algorithm))}, "
                 f"got algorithm={self.algorithm!r}"
             )
+        if list(self.milestones) != sorted({m for m in self.milestones if 0 < m < self.epochs}):
+            raise ValueError(
+                f"milestones must ascend in (0, epochs={self.epochs}), "
+                f"got milestones={self.milestones}"
+            )
+        if not 0 < self.decay < 1:
+            raise ValueError(f"decay must be in (0, 1), got decay={self.decay}")
         for beta in self.betas:
             if not 0 <= beta < 1:
                 raise ValueError(f"betas must be in [0, 1), got betas={self.betas}")
 
     @property
     def unused_fields(self) -> Collection[str]:
-        """Settings of the other optimiser."""
-        return {"betas"} if self.algorithm == "sgd" else {"momentum", "nesterov"}
+        """Settings of the other optimiser, and of the other schedule."""
+        optimiser = {"betas"} if self.algorithm == "sgd" else {"momentum", "nesterov"}
+        return optimiser | ({"min_lr"} if self.milestones else {"milestones", "decay"})
 
     def over(self, epochs: int | None) -> "Recipe":
         """Returns the same recipe over so many epochs; None leaves it as it is.
 
-        A shorter run warms up for a shorter time in proportion, a longer one for no longer.
+        A shorter run warms up for a shorter time in proportion, a longer one for no longer;
+        milestones stay where they are in proportion.
         """
-        if epochs is None:
+        if epochs is None or epochs == self.epochs:
             return self
-        warmup = self.warmup_epochs * min(1.0, epochs / self.epochs)
-        return replace(self, epochs=epochs, warmup_epochs=warmup)
+        return replace(
+            self,
+            epochs=epochs,
+            warmup_epochs=self.warmup_epochs * min(1.0, epochs / self.epochs),
+            milestones=tuple(m * epochs / self.epochs for m in self.milestones),
+        )
 
     def optimiser(self, model: "nn.Module") -> "Optimizer":
         """Returns the optimiser of the model's parameters."""
@@ -117,11 +137,14 @@ class Recipe:
         """Returns the learning rate of a step in [0, total_steps).
 
         Over W warm-up steps it is lr · (step + 1) / W; then it falls from lr towards min_lr along
-        half a cosine over the steps that are left.
+        half a cosine over the steps that are left, or is lr · decay^n after n milestones.
         """
         warmup = round(total_steps * self.warmup_epochs / self.epochs)
         if step < warmup:
             return self.lr * (step + 1) / warmup
+        if self.milestones:
+            passed = sum(step >= total_steps * m / self.epochs for m in self.milestones)
+            return self.lr * self.decay**passed
         fallen = (step - warmup) / (total_steps - warmup)
         return self.min_lr + 0.5 * (self.lr - self.min_lr) * (1 + math.cos(math.pi * fallen))
 
