@@ -14,6 +14,7 @@ from PIL import Image
 
 from metakd.data.bank import build_answers
 from metakd.data.datasets import ImageDataset, open_dataset
+from metakd.errors import UserError
 from metakd.models.create import create_model
 from metakd.models.names import brings_weights, without_weights
 from metakd.study.cases import Job
@@ -74,6 +75,57 @@ def test_the_vit_recipe_is_deits() -> None:
     assert (recipe.algorithm, recipe.batch_size, recipe.weight_decay) == ("adamw", 1024, 0.05)
     assert (recipe.lr, recipe.warmup_epochs, recipe.epochs) == (1e-3, 5, 300)
     assert recipe.over(600).warmup_epochs == 5
+
+
+def test_the_published_protocol_is_that_of_the_tables() -> None:
+    """240 epochs, 64 samples, SGD 0.05 with momentum 0.9, a tenth after 150, 180 and 210 epochs."""
+    spec, _ = parse(StudySpec(name="s"), ["--preset", "cifar100-published"])
+    assert (spec.datasets, spec.scales, spec.augmentations) == (
+        ("cifar100",),
+        (1.0,),
+        ("standard",),
+    )
+    assert (spec.teachers, spec.students) == (("cifar_resnet32x4",), ("cifar_resnet8x4",))
+    assert (spec.fixed_tau, spec.alpha) == (4.0, 0.9)
+    assert spec.recipe is not None
+    recipes = RECIPES[spec.recipe]
+    recipe = recipes.student
+    assert recipes.teacher == recipe
+    assert (recipe.epochs, recipe.batch_size, recipe.lr) == (240, 64, 0.05)
+    assert (recipe.algorithm, recipe.momentum, recipe.nesterov) == ("sgd", 0.9, False)
+    assert (recipe.weight_decay, recipe.milestones, recipe.decay) == (5e-4, (150, 180, 210), 0.1)
+
+
+@pytest.mark.parametrize(
+    ("pair", "models", "lr"),
+    [
+        ("vgg13:vgg8", ("cifar_vgg13", "cifar_vgg8"), 0.05),
+        ("resnet32x4:ShuffleV2", ("cifar_resnet32x4", "cifar_shufflenetv2"), 0.01),
+    ],
+)
+def test_a_pair_brings_its_models_and_its_rate(
+    pair: str, models: tuple[str, str], lr: float
+) -> None:
+    words = ["--preset", "cifar100-published", "--pair", pair]
+    spec, _ = parse(StudySpec(name="s"), words)
+    assert (*spec.teachers, *spec.students) == models
+    assert spec.recipe is not None
+    assert RECIPES[spec.recipe].student.lr == lr
+    assert RECIPES[spec.recipe].teacher.lr == 0.05
+    # Elsewhere a pair is its models alone.
+    assert parse(StudySpec(name="s"), ["--pair", pair])[0].recipe is None
+
+
+@pytest.mark.parametrize(
+    ("words", "line"),
+    [
+        (["--pair", "vgg13:vgg8", "--student", "cifar_vgg8"], "leave out --teacher and --student"),
+        (["--pair", "vgg13:vgg9"], "unknown model 'vgg9' in the pair"),
+    ],
+)
+def test_a_pair_that_makes_no_sense_is_refused(words: list[str], line: str) -> None:
+    with pytest.raises(UserError, match=line):
+        parse(StudySpec(name="s"), words)
 
 
 @pytest.fixture(scope="module")

@@ -24,10 +24,12 @@ from metakd.models.names import (
     at_home,
     join_name,
 )
+from metakd.models.pairs import LIGHT_STUDENTS, STANDARD_PAIRS, models_of
 from metakd.results.study import SCHEMES
 from metakd.strategies import STRATEGIES
 from metakd.student_card import KeepStudents
 from metakd.study.config_file import options_in, with_config
+from metakd.study.defaults import PUBLISHED, PUBLISHED_LIGHT
 from metakd.study.defaults import RECIPES as TRAINING_RECIPES
 from metakd.study.options import (
     MODES,
@@ -38,7 +40,7 @@ from metakd.study.options import (
     UntilDecided,
     Wanted,
 )
-from metakd.study.presets import PRESETS
+from metakd.study.presets import PRESETS, Preset
 from metakd.study.spec import SpecError, StudySpec
 from metakd.train.in_flight import SAVE_INTERVAL_S
 
@@ -196,6 +198,7 @@ def parse(
     for side in ("teachers", "students"):
         if side in given:
             given[side] = [at_home(level) for level in given[side]]
+    _take_pair(given, preset)
     _give_weights(given)
     chosen: dict[str, Any] = dict(preset.spec)
     chosen.update({k: tuple(v) if isinstance(v, list) else v for k, v in given.items()})
@@ -206,6 +209,19 @@ def parse(
 
         require_decidable(spec)
     return spec, options
+
+
+def _take_pair(given: dict[str, Any], preset: Preset) -> None:
+    """Takes a pair out of the options given, as the models that it names and their recipe."""
+    pair = given.pop("pair")
+    if pair is None:
+        return
+    if "teachers" in given or "students" in given:
+        raise SpecError("a --pair names teacher and student: leave out --teacher and --student")
+    teacher, student = models_of(pair)
+    given["teachers"], given["students"] = [teacher], [student]
+    if preset.spec.get("recipe") == PUBLISHED and student in LIGHT_STUDENTS:
+        given.setdefault("recipe", PUBLISHED_LIGHT)
 
 
 def _give_weights(given: dict[str, Any]) -> None:
@@ -404,6 +420,12 @@ def study_parser(defaults: StudySpec, prog: str | None = None) -> _Parser:
             help="models of metakd, timm:NAME, or rising: several of rising size"
             + ("; A+B+C: at once; ensemble: three at once; none" if side == "teacher" else ""),
         )
+    group.add_argument(
+        "--pair",
+        default=None,
+        metavar="TEACHER:STUDENT",
+        help="both, by their names in the published CIFAR-100 tables: " + ", ".join(STANDARD_PAIRS),
+    )
     group.add_argument(
         "--recipe",
         choices=sorted(TRAINING_RECIPES),

@@ -5,6 +5,9 @@ from dataclasses import dataclass, replace
 from metakd.core.recipe import Recipe
 from metakd.models.names import SMALL_SIDE, TINY_SIDE
 
+PUBLISHED = "cifar100-published"
+PUBLISHED_LIGHT = "cifar100-published-light"
+
 
 @dataclass(frozen=True)
 class Recipes:
@@ -30,6 +33,23 @@ def _adamw(epochs: int, batch_size: int, warmup_epochs: float) -> Recipe:
     )
 
 
+def _published(lr: float) -> Recipes:
+    """Returns RepDistiller's recipe for CIFAR-100 (Tian et al. 2020, arXiv 1910.10699).
+
+    Students and teachers are trained alike. MobileNetV2 and the ShuffleNets have a rate of 0.01
+    there, and nothing has a teacher of theirs.
+    """
+    student = Recipe(
+        epochs=240,
+        batch_size=64,
+        lr=lr,
+        nesterov=False,
+        weight_decay=5e-4,
+        milestones=(150, 180, 210),
+    )
+    return Recipes(student=student, teacher=replace(student, lr=0.05))
+
+
 RECIPES: dict[str, Recipes] = {
     "digits": Recipes(
         student=Recipe(epochs=40, batch_size=32, lr=0.05),
@@ -39,6 +59,8 @@ RECIPES: dict[str, Recipes] = {
         student=Recipe(epochs=30, batch_size=64, lr=0.05),
         teacher=Recipe(epochs=8, batch_size=128, lr=0.1),
     ),
+    PUBLISHED: _published(lr=0.05),
+    PUBLISHED_LIGHT: _published(lr=0.01),
     "imagenet": Recipes(
         student=Recipe(epochs=100, batch_size=256, lr=0.1, weight_decay=1e-4),
         teacher=Recipe(epochs=100, batch_size=256, lr=0.1, weight_decay=1e-4),

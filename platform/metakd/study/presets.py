@@ -4,6 +4,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from metakd.models.pairs import models_of
+from metakd.study.defaults import PUBLISHED
+
 
 @dataclass(frozen=True)
 class Preset:
@@ -16,6 +19,8 @@ class Preset:
     run: Mapping[str, Any] = field(default_factory=dict)
     """Options of the run, by their names on the command line."""
 
+
+DEFAULT_PAIR = "resnet32x4:resnet8x4"
 
 DEIT_TEACHER = "timm:regnety_160.deit_in1k,pretrained=True"
 """RegNetY-16GF, 82.9 % on ImageNet: DeiT's own teacher, which saw nothing but ImageNet-1K, so that
@@ -70,6 +75,33 @@ PRESETS: dict[str, Preset] = {
             "students": (SMALL_VIT,),
             "temperatures": (1.0, 4.0, 16.0),
             "seeds": 3,
+        },
+    ),
+    "cifar100": Preset(
+        "CIFAR-100 on a laptop: a tenth of it, a small pair",
+        spec={
+            "datasets": ("cifar100",),
+            "scales": (0.1,),
+            "augmentations": ("standard",),
+            "teachers": ("cifar_cnn",),
+            "students": ("cifar_cnn_tiny",),
+            "temperatures": (1.0, 2.0, 4.0, 8.0),
+            "epochs": 15,
+            "seeds": 4,
+        },
+    ),
+    "cifar100-published": Preset(
+        "the protocol of the published tables, 240 epochs; --pair TEACHER:STUDENT",
+        spec={
+            "datasets": ("cifar100",),
+            "recipe": PUBLISHED,
+            "scales": (1.0,),
+            "augmentations": ("standard",),
+            "teachers": (models_of(DEFAULT_PAIR)[0],),
+            "students": (models_of(DEFAULT_PAIR)[1],),
+            "strategies": ("ce", "fixed", "grid", "meta", "align"),
+            "temperatures": (1.0, 2.0, 4.0, 8.0),
+            "seeds": 4,
         },
     ),
     # Stochastic depth: 0.1 as DeiT has it; ViT-L needs more, 0.45 in DeiT III's 800 epochs.
