@@ -233,6 +233,52 @@ def test_rising_models_follow_the_size_of_the_images(digits: ImageDataset) -> No
     assert plan.spec.students == student_ladder(digits.image_shape)
 
 
+def test_each_teacher_is_trained_by_each_augmentation_that_is_named(digits: ImageDataset) -> None:
+    usual = make_plan(replace(SPEC, teachers=("digit_mlp",)), [digits])
+    spec = replace(
+        SPEC, teachers=("digit_mlp",), teacher_augmentations=("standard", "mixup+cutmix")
+    )
+    plan = make_plan(spec, [digits])
+    names = {teacher.model: teacher.augmentation for teacher in plan.teachers}
+    assert names == {
+        "digit_mlp": "standard", "digit_mlp,augmentation=mixup_cutmix": "mixup+cutmix"
+    }  # fmt: skip
+    # What is there already stays: the usual teacher is the one of before.
+    assert set(usual.trial_ids) < set(plan.trial_ids)
+    # What a study records of itself is the same study again.
+    assert make_plan(plan.spec, [digits]).trial_ids == plan.trial_ids
+
+
+def test_a_teachers_own_name_can_say_how_it_is_trained(digits: ImageDataset) -> None:
+    spec = replace(SPEC, teachers=("digit_mlp", "digit_mlp,augmentation=cutmix"))
+    assert [t.augmentation for t in make_plan(spec, [digits]).teachers] == ["standard", "cutmix"]
+
+
+@pytest.mark.parametrize(
+    ("change", "line"),
+    [
+        ({"teacher_augmentations": ("mixin",)}, "unknown augmentation 'mixin'"),
+        ({"teachers": ("digit_mlp,augmentation=mixin",)}, "unknown augmentation 'mixin'"),
+        ({"students": ("digit_mlp,augmentation=mixup",)}, "augmentation= is for teachers"),
+        (
+            {"teachers": ("timm:resnet18,pretrained=True",), "teacher_augmentations": ("mixup",)},
+            "is not trained here: leave out --teacher-augmentations",
+        ),
+    ],
+)
+def test_a_teachers_augmentation_that_makes_no_sense_is_refused(
+    change: dict[str, Any], line: str
+) -> None:
+    with pytest.raises(SpecError, match=line):
+        replace(SPEC, **change)
+
+
+def test_without_labels_the_teacher_has_all_of_the_weight(digits: ImageDataset) -> None:
+    plan = make_plan(replace(SPEC, strategies=("fixed-no-labels",)), [digits])
+    configs = {job.trial.distiller for job in plan.jobs}
+    assert configs == {KDConfig(4.0, 4.0, alpha=1.0)}
+
+
 def test_of_all_strategies_those_that_do_not_fit_are_left_out_with_the_reason(
     digits: ImageDataset,
 ) -> None:

@@ -31,6 +31,8 @@ CHECKPOINT, WEIGHTS = "checkpoint_path", "weights"
 WEIGHT_OPTIONS = ("pretrained", CHECKPOINT, WEIGHTS)
 NORMALISE, INPUT_SIZE = "normalise", "input_size"
 """What inputs given weights know; of a model without them these are options like others."""
+TRAINED_BY = "augmentation"
+"""In the name of a teacher that is trained by another recipe of augmentation than the usual one."""
 NORMALISE_WORDS = ("none", "dataset", "timm")
 LARGEST_INPUT = 4096
 LARGEST_OPTION, MOST_BLOCKS = 100_000, 256
@@ -60,7 +62,8 @@ def require_known_model(name: str) -> None:
         most = MOST_BLOCKS if option == "depth" else LARGEST_OPTION
         if isinstance(value, int) and abs(value) > most:
             raise ModelError(f"{option} of a model must be at most {most:,}, got {name!r}")
-    if (without_weights(name) if WEIGHTS in options else name) in CATALOGUE:
+    of_training = {WEIGHTS, TRAINED_BY}.intersection(options)
+    if (without_weights(name) if of_training else name) in CATALOGUE:
         return
     own = OWN_MODEL.fullmatch(model)
     if own is not None:
@@ -201,15 +204,38 @@ def brings_weights(name: str) -> bool:
     return any(options.get(option) for option in WEIGHT_OPTIONS)
 
 
+def trained_by(model: str, recipe: str) -> str:
+    """Returns what a teacher is called that is trained by another augmentation than the usual one.
+
+    Args:
+        model: Its model; one that says so already stays as it is.
+        recipe: The name of the augmentation; in that of the teacher it has no plus, which stands
+            between teachers.
+    """
+    if training_recipe(model) is not None:
+        return model
+    return f"{model},{TRAINED_BY}={recipe.replace(BETWEEN_TEACHERS, '_')}"
+
+
+def training_recipe(name: str) -> str | None:
+    """Returns the augmentation that a teacher's name says it is trained by; None if it says none.
+
+    Raises:
+        ModelError: If an option is not written key=value.
+    """
+    recipe = split_name(name)[1].get(TRAINED_BY)
+    return None if recipe is None else str(recipe).replace("_", BETWEEN_TEACHERS)
+
+
 def without_weights(name: str) -> str:
-    """Returns the name of the same architecture with new weights.
+    """Returns the name of the same architecture with new weights, however it was trained.
 
     Raises:
         ModelError: If an option is not written key=value.
     """
     model, options = split_name(name)
     of_inputs = (NORMALISE, INPUT_SIZE) if WEIGHTS in options else ()
-    dropped = {*WEIGHT_OPTIONS, *of_inputs}
+    dropped = {*WEIGHT_OPTIONS, *of_inputs, TRAINED_BY}
     return join_name(model, {k: v for k, v in options.items() if k not in dropped})
 
 

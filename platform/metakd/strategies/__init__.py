@@ -14,6 +14,7 @@ from metakd.strategies.strategy import Choices, Search, Segment, Strategy, Strat
 _PLACES = {
     "ce": "ce:CE",
     "fixed": "fixed:FIXED",
+    "fixed-no-labels": "fixed:NO_LABELS",
     "grid": "grid:GRID",
     "grid2d": "grid2d:GRID2D",
     "grid-scale-free": "grid:SCALE_FREE",

@@ -14,6 +14,18 @@ def _config(choices: Choices) -> "list[KDConfig]":
     return [KDConfig(choices.fixed_tau, choices.fixed_tau, choices.alpha)]
 
 
+def _without_labels(choices: Choices) -> "list[KDConfig]":
+    from metakd.core.distillers import KDConfig
+
+    return [KDConfig(choices.fixed_tau, choices.fixed_tau, alpha=1.0)]
+
+
+NO_LABELS = Strategy(
+    "the default temperature, the teacher's outputs alone: function matching (arXiv 2106.05237)",
+    at_once(_without_labels),
+    label="the teacher alone, without labels",
+    style=Style("no labels", "@teal", "square-open", "dot"),
+)
 FIXED = Strategy(
     "the default temperature",
     at_once(_config),

@@ -421,6 +421,13 @@ def study_parser(defaults: StudySpec, prog: str | None = None) -> _Parser:
             + ("; A+B+C: at once; ensemble: three at once; none" if side == "teacher" else ""),
         )
     group.add_argument(
+        "--teacher-augmentations",
+        nargs="+",
+        metavar="NAME",
+        help="recipes by which teachers are trained, each teacher by each of them; "
+        + _shown(defaults.teacher_augmentations),
+    )
+    group.add_argument(
         "--pair",
         default=None,
         metavar="TEACHER:STUDENT",

@@ -22,6 +22,8 @@ from metakd.models.names import (
     student_ladder,
     teacher_ensemble,
     teacher_ladder,
+    trained_by,
+    training_recipe,
 )
 from metakd.models.own import code_of, with_version
 from metakd.own_code import OWN_NAME, place_of
@@ -34,7 +36,14 @@ from metakd.study.defaults import Recipes, recipes_for
 from metakd.study.fit import fitting, needed_features
 from metakd.study.options import CHOSEN_BY_SIZE, BankPolicy
 from metakd.study.plan_size import require_samples, require_trials
-from metakd.study.spec import ENSEMBLE, NO_TEACHER, RISING, SpecError, StudySpec
+from metakd.study.spec import (
+    ENSEMBLE,
+    NO_TEACHER,
+    RISING,
+    TEACHER_AUGMENTATION,
+    SpecError,
+    StudySpec,
+)
 from metakd.train.bank_building import BankContent
 from metakd.train.sampling import Sampling, training_views
 from metakd.train.trial import DataSpec, TeacherSpec
@@ -295,9 +304,17 @@ def _teachers(spec: StudySpec, opened: Opened) -> tuple[tuple[TeacherSpec, ...],
     if levels == (ENSEMBLE,):
         levels = (BETWEEN_TEACHERS.join(teacher_ensemble(shape)),)
     return tuple(
-        _at_once([_versioned(model, opened) for model in level.split(BETWEEN_TEACHERS)], opened)
-        for level in levels
+        dict.fromkeys(
+            _at_once([_teacher(model, recipe, opened) for model in models], opened)
+            for models in (level.split(BETWEEN_TEACHERS) for level in levels)
+            for recipe in spec.teacher_augmentations
+        )
     )
+
+
+def _teacher(model: str, recipe: str, opened: Opened) -> str:
+    named = model if recipe == TEACHER_AUGMENTATION else trained_by(model, recipe)
+    return _versioned(named, opened)
 
 
 def _at_once(models: Sequence[str], opened: Opened) -> tuple[TeacherSpec, ...]:
@@ -306,7 +323,7 @@ def _at_once(models: Sequence[str], opened: Opened) -> tuple[TeacherSpec, ...]:
         TeacherSpec(
             opened.data,
             model,
-            augmentation="standard",
+            augmentation=training_recipe(model) or TEACHER_AUGMENTATION,
             recipe=opened.recipes.teacher,
             seed=models[:place].count(model),
         )

@@ -77,6 +77,14 @@ PRESETS: dict[str, Preset] = {
             "seeds": 3,
         },
     ),
+    "mixing": Preset(
+        "mixup and CutMix, with a teacher trained without and with them, for augmentation_gap",
+        spec={
+            "augmentations": ("standard", "mixup", "cutmix", "mixup+cutmix"),
+            "teacher_augmentations": ("standard", "mixup+cutmix"),
+            "strategies": ("ce", "fixed", "fixed-no-labels", "grid", "meta"),
+        },
+    ),
     "cifar100": Preset(
         "CIFAR-100 on a laptop: a tenth of it, a small pair",
         spec={

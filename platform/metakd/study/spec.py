@@ -13,16 +13,24 @@ from metakd.errors import UserError
 from metakd.models.names import (
     BETWEEN_TEACHERS,
     MODEL_NAMES,
+    TRAINED_BY,
     WEIGHTS,
+    brings_weights,
     require_known_model,
     split_name,
+    training_recipe,
 )
 from metakd.results.seeds import SeedStreams
 from metakd.strategies import STRATEGIES, add_own
 from metakd.study.defaults import RECIPES as TRAINING_RECIPES
 from metakd.study.plan_size import require_trials
 
-FACTORS = ("datasets", "scales", "images_per_class", "augmentations", "teachers", "students")
+FACTORS = (
+    *("datasets", "scales", "images_per_class", "augmentations", "teachers"),
+    *("teacher_augmentations", "students"),
+)
+TEACHER_AUGMENTATION = "standard"
+"""By which teachers are trained."""
 NO_TEACHER = "none"
 ALL = "all"
 RISING = "rising"
@@ -88,6 +96,8 @@ class StudySpec:
     teachers: tuple[str, ...] = ()
     """Model names, "A+B+C" for several at once; () takes the default of the image size, ("rising",)
     several of rising size, ("ensemble",) three at once, ("none",) has no teacher."""
+    teacher_augmentations: tuple[str, ...] = (TEACHER_AUGMENTATION,)
+    """Names of augmentation recipes: each teacher is trained by each of them."""
     students: tuple[str, ...] = ()
     """Model names; () takes the default of the image size, ("rising",) two of rising size."""
     recipe: str | None = None
@@ -100,7 +110,10 @@ class StudySpec:
     """Differences inside ± this many points count as equal; fixed before the run."""
 
     def __post_init__(self) -> None:
-        for name in ("datasets", "scales", "augmentations", "strategies", "temperatures"):
+        for name in (
+            *("datasets", "scales", "augmentations", "teacher_augmentations", "strategies"),
+            "temperatures",
+        ):
             if not getattr(self, name):
                 raise SpecError(f"{name} must name at least one value, got none")
         for name in (*FACTORS, "strategies", "temperatures"):
@@ -138,6 +151,7 @@ class StudySpec:
         for dataset in self.datasets:
             require_known_dataset(dataset)
         _known("augmentation", self.augmentations, tuple(RECIPES))
+        _known("augmentation", self.teacher_augmentations, tuple(RECIPES))
         if self.recipe is not None:
             _known("recipe", (self.recipe,), tuple(TRAINING_RECIPES))
         if ALL in self.strategies and len(self.strategies) > 1:
@@ -156,15 +170,15 @@ class StudySpec:
             )
         for level in self.teachers:
             _check_at_once(level)
+        for model in (m for level in self.teachers for m in level.split(BETWEEN_TEACHERS)):
+            self._check_training(model)
         for student in self.students:
             if BETWEEN_TEACHERS in student and student not in MODEL_NAMES:
                 raise SpecError(f"several at once may teach, not learn, got {student!r}")
             if student != RISING:
                 require_known_model(student)
-                if WEIGHTS in split_name(student)[1]:
-                    raise SpecError(
-                        f"weights= is for teachers: a student is trained, got {student!r}"
-                    )
+                for option in {WEIGHTS, TRAINED_BY}.intersection(split_name(student)[1]):
+                    raise SpecError(f"{option}= is for teachers, got the student {student!r}")
         if self.question == "multi_teacher" and not self.has_several_teachers:
             raise SpecError(
                 "a study of several teachers needs several at once: give --teachers ensemble, or "
@@ -202,6 +216,17 @@ class StudySpec:
             )
         require_trials(self._least_trials, at_least=True)
 
+    def _check_training(self, teacher: str) -> None:
+        """Refuses a teacher that is trained already, and is to be trained by another recipe."""
+        recipe = training_recipe(teacher)
+        _known("augmentation", () if recipe is None else (recipe,), tuple(RECIPES))
+        recipes = {recipe or TEACHER_AUGMENTATION, *self.teacher_augmentations}
+        if brings_weights(teacher) and recipes != {TEACHER_AUGMENTATION}:
+            raise SpecError(
+                f"{teacher!r} brings its weights and is not trained here: leave out "
+                f"--teacher-augmentations and {TRAINED_BY}="
+            )
+
     @property
     def chosen(self) -> tuple[str, ...]:
         """The strategies by name; all of them are those for as many teachers as there are."""
@@ -217,7 +242,10 @@ class StudySpec:
     def _least_trials(self) -> int:
         """Each setting and seed has a trial at least."""
         scales = self.images_per_class or self.scales
-        factors = (self.datasets, scales, self.augmentations, self.teachers, self.students)
+        factors = (
+            *(self.datasets, scales, self.augmentations, self.teachers),
+            *(self.teacher_augmentations, self.students),
+        )
         return self.seeds * math.prod(len(values) or 1 for values in factors)
 
     @property
