@@ -32,6 +32,7 @@ from metakd.data.datasets.folder_check import Checked, check_files
 from metakd.data.datasets.folder_dataset import FolderDataset
 from metakd.data.datasets.image_dataset import DecodedDataset, ImageDataset
 from metakd.data.datasets.own_dataset import own_source
+from metakd.data.datasets.picture_sizes import PictureSizes, default_size_in_words
 from metakd.data.datasets.pictures import ValueRange, range_in_words
 from metakd.data.datasets.source import Decoded, DecodedSource, FolderSource, Source
 
@@ -184,6 +185,8 @@ def _store_index(cache_dir: Path, source: FolderSource) -> tuple[str, Sequence[s
             f"{checked.redrawn:,} images are turned as their EXIF orientation says, or lie on "
             "white where they are transparent"
         )
+    if source.has_default_size and checked.sizes is not None:
+        notes += default_size_in_words(checked.sizes, source.image_size)
     kept = ~np.isin(source.files, np.array([os.fsencode(name) for name in checked.corrupt], "S"))
     skipped = int((~kept).sum())
     if skipped:
@@ -228,13 +231,25 @@ def _checked(cache_dir: Path, source: FolderSource) -> Checked:
     described = [str(source.root), source.corrupt_images, *_described(source)]
     place = cache_dir / "sources" / f"{_index_hash(source, described)}.json"
     if place.exists():
-        corrupt, wide, values, redrawn = json.loads(place.read_text())
-        return Checked(tuple(corrupt), wide, values and ValueRange(*values), redrawn)
+        # Caches of before hold no sizes.
+        corrupt, wide, values, redrawn, *sizes = json.loads(place.read_text())
+        return Checked(
+            tuple(corrupt),
+            wide,
+            values and ValueRange(*values),
+            redrawn,
+            _sizes(sizes[0]) if sizes and sizes[0] else None,
+        )
     files = [os.fsdecode(name) for name in source.files]
     checked = check_files(source.root, files, decode_all=source.corrupt_images == "skip")
     with new_file(place) as draft:
         draft.write_text(json.dumps(checked))
     return checked
+
+
+def _sizes(stored: Sequence[Any]) -> PictureSizes:
+    smallest, largest, side = stored
+    return PictureSizes(tuple(smallest), tuple(largest), side)
 
 
 def _described(source: FolderSource) -> list[object]:

@@ -16,11 +16,13 @@ from metakd.data.datasets.class_labels import number_classes
 from metakd.data.datasets.files_below import files_below
 from metakd.data.datasets.named_options import absolute_path, read_side, split_options
 from metakd.data.datasets.parquet_file import (
+    ROWS_AT_ONCE,
     DecodedFile,
     LabelledFile,
     decode_images,
     open_labels,
 )
+from metakd.data.datasets.picture_sizes import proposal, sizes_of
 from metakd.data.datasets.pictures import (
     ValueRange,
     eight_bits,
@@ -155,11 +157,16 @@ def _decode(
     labels, class_names = number_classes(
         [each.labels for each in labelled], labelled[0].class_names
     )
+    rows = sum(map(len, labels))
     with ThreadPoolExecutor(usable_cpus()) as pool:
+        if side is None:
+            # Large pictures of many sizes would fill the memory before they are refused.
+            first = [decode_images(each, pool, at_most=ROWS_AT_ONCE) for each in labelled]
+            _check_shapes(root, first, rows)
         parts = [decode_images(each, pool, side) for each in labelled]
     skipped = _check_corrupt(parts, options)
     if side is None:
-        _check_shapes(parts)
+        _check_shapes(root, parts, rows)
     images = [image for part in parts for image in part.images]
     values = range_of(images)
     channels = max(1 if image.ndim == 2 else 3 for image in images)
@@ -217,19 +224,24 @@ def _check_corrupt(parts: Sequence[DecodedFile], options: DatasetOptions) -> int
     return len(faults)
 
 
-def _check_shapes(parts: Sequence[DecodedFile]) -> None:
-    first: tuple[DecodedFile, int] | None = None
-    for part in parts:
-        for row, picture in part.pictures.items():
-            first = first or (part, row)
-            expected = first[0].pictures[first[1]].shape
-            if picture.shape != expected:
-                raise DatasetError(
-                    f"all images must have one shape, but {first[0].file} has "
-                    f"{expected} in row {first[1]} and {part.file} has {picture.shape} in row "
-                    f"{row} (height, width): parquet:PATH,size={min(expected)}, say, makes squares "
-                    "of their centres"
-                )
+def _check_shapes(root: Path, parts: Sequence[DecodedFile], rows: int) -> None:
+    """Refuses pictures of different sizes, and proposes one.
+
+    Args:
+        root: The folder of the files.
+        parts: All pictures, or the first ones of each file.
+        rows: How many there are in all.
+    """
+    pictures = [picture for part in parts for picture in part.pictures.values()]
+    if len({picture.shape for picture in pictures}) < 2:
+        return
+    sizes = sizes_of([picture.shape for picture in pictures])
+    channels = max(1 if picture.pixels.ndim == 2 else 3 for picture in pictures)
+    looked_at = f" among the first {len(pictures):,} looked at" if len(pictures) < rows else ""
+    first = parts[0].file if len(parts) == 1 else root
+    raise DatasetError(
+        f"{first}: pictures have {sizes.in_words()}{looked_at}: {proposal(sizes, rows, channels)}"
+    )
 
 
 def _chunks(

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from concurrent.futures import Executor
 from contextlib import contextmanager
 from functools import partial
-from itertools import chain
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -49,7 +49,7 @@ class Picture(NamedTuple):
 
     pixels: Pixels
     is_see_through: bool
-    shape: tuple[int, ...]
+    shape: tuple[int, int]
 
 
 class DecodedFile(NamedTuple):
@@ -87,21 +87,25 @@ def open_labels(file: Path, options: DatasetOptions) -> LabelledFile:
         return LabelledFile(file, image_column, labels, _class_names(schema, label_column))
 
 
-def decode_images(labelled: LabelledFile, pool: Executor, side: int | None = None) -> DecodedFile:
-    """Decodes all images of a file, on the threads of ``pool``.
+def decode_images(
+    labelled: LabelledFile, pool: Executor, side: int | None = None, at_most: int | None = None
+) -> DecodedFile:
+    """Decodes the images of a file, on the threads of ``pool``.
 
     Args:
         labelled: The file.
         pool: Decodes and resizes.
         side: Of the squares that images of 8 bits become, in pixels; None, and for images of more
             bits: as they are.
+        at_most: So many of the first rows, rounded up to ``ROWS_AT_ONCE``; None takes all.
 
     Raises:
         DatasetError: If the file cannot be read.
     """
     file, column = labelled.file, labelled.image_column
     with _readable(file) as table:
-        batches = table.iter_batches(ROWS_AT_ONCE, columns=[column])
+        wanted = None if at_most is None else -(-at_most // ROWS_AT_ONCE)
+        batches = islice(table.iter_batches(ROWS_AT_ONCE, columns=[column]), wanted)
         encoded = [batch.column(column).field("bytes").to_pylist() for batch in batches]
     decoded = list(chain.from_iterable(pool.map(partial(_decode_rows, side), encoded)))
     return DecodedFile(
@@ -169,7 +173,7 @@ def _decode_image(data: bytes | None, side: int | None) -> Picture | str:
             pixels, is_see_through = pixels_of(image)
     except UNREADABLE as error:
         return f"the image cannot be decoded: {error}"
-    shape = pixels.shape[:2]
+    shape = (pixels.shape[0], pixels.shape[1])
     if side is not None and pixels.dtype == np.uint8:
         pixels = squared(pixels, side)
     return Picture(pixels, is_see_through, shape)
