@@ -257,7 +257,7 @@ def test_paths_and_names_that_lead_nowhere_are_explained(tmp_path: Path) -> None
         (
             "cifar11",
             "unknown dataset 'cifar11', expected one of digits, cifar10, cifar100, fashion_mnist, "
-            "synthetic, parquet, imagefolder; parquet and imagefolder take a path",
+            "synthetic, parquet, imagefolder, hf; parquet and imagefolder take a path",
         ),
         ("digits:size=8", "digits has no option 'size=8', its options are: none"),
         (f"parquet:{tmp_path / 'nowhere'}", "no file or folder"),
@@ -369,7 +369,7 @@ def test_skipping_must_leave_images(tmp_path: Path) -> None:
     with pytest.raises(DatasetError, match="all 2 images are corrupt, so none are left"):
         open_dataset(f"parquet:{tmp_path / 'set'}", tmp_path / "cache", skip)
     write_parquet(tmp_path / "set" / "test.parquet", pictures(2), [0, 1])
-    with pytest.raises(DatasetError, match="nothing left of the test files or of the others"):
+    with pytest.raises(DatasetError, match="nothing left of the test set or of the others"):
         open_dataset(f"parquet:{tmp_path / 'set'}", tmp_path / "cache", skip)
     write_parquet(tmp_path / "set" / "train-2.parquet", pictures(1), [1])
     dataset = open_dataset(f"parquet:{tmp_path / 'set'}", tmp_path / "cache", skip)

@@ -10,7 +10,7 @@ from made_up_pictures import pictures, write_parquet
 from PIL import Image
 
 from metakd.data.catalogue import DatasetError, DatasetOptions
-from metakd.data.datasets import open_dataset, parquet, parquet_file
+from metakd.data.datasets import decoded_tables, image_table, open_dataset
 from metakd.data.datasets.picture_sizes import proposal, sizes_of
 
 
@@ -49,7 +49,7 @@ def test_a_proposal_says_what_it_costs(shape: tuple[int, int], said: str) -> Non
     assert "decoded" in proposal(sizes_of([shape]), samples=1, channels=1)
 
 
-def test_parquet_files_of_different_sizes_are_refused_with_a_proposal(tmp_path: Path) -> None:
+def test_image_tables_of_different_sizes_are_refused_with_a_proposal(tmp_path: Path) -> None:
     images = [*pictures(2, shape=(31, 48, 3)), *pictures(1, shape=(60, 80)), *pictures(1)]
     write_parquet(tmp_path / "set" / "a.parquet", images, [0, 1, 0, 1])
     write_parquet(tmp_path / "set" / "b.parquet", pictures(1, shape=(99, 64, 3)), [0])
@@ -67,14 +67,14 @@ def test_parquet_files_of_different_sizes_are_refused_with_a_proposal(tmp_path: 
 def test_they_are_refused_before_all_of_them_are_decoded(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(parquet_file, "ROWS_AT_ONCE", 2)
-    monkeypatch.setattr(parquet, "ROWS_AT_ONCE", 2)
+    monkeypatch.setattr(image_table, "ROWS_AT_ONCE", 2)
+    monkeypatch.setattr(decoded_tables, "ROWS_AT_ONCE", 2)
     images: list[np.ndarray | bytes | None] = [*pictures(1), *pictures(9, shape=(5, 5, 3))]
     write_parquet(tmp_path / "a.parquet", images, [0, 1] * 5)
     decoded: list[object] = []
-    decode: Callable[..., object] = parquet_file._decode_image
+    decode: Callable[..., object] = image_table._decode_image
     monkeypatch.setattr(
-        parquet_file, "_decode_image", lambda *given: (decoded.append(given), decode(*given))[1]
+        image_table, "_decode_image", lambda *given: (decoded.append(given), decode(*given))[1]
     )
     with pytest.raises(DatasetError, match=r"sizes from 4×6 to 5×5 .* among the first 2 looked at"):
         open_dataset(f"parquet:{tmp_path / 'a.parquet'}", tmp_path / "cache")

@@ -39,10 +39,10 @@ class DatasetOptions:
     """Where downloads go, or lie already."""
 
     image_column: str | None = None
-    """The column of a Parquet file that holds the images; None: img or image."""
+    """The column of a table that holds the images; None: img or image."""
 
     label_column: str | None = None
-    """The column of a Parquet file that holds the labels; None: label or fine_label."""
+    """The column of a table that holds the labels; None: label or fine_label."""
 
     corrupt_images: Literal["fail", "skip"] = "fail"
     """What to do about images in Parquet files and folders that cannot be decoded."""
@@ -57,6 +57,7 @@ SOURCES: Registry[Callable[[str, DatasetOptions], "Source"]] = Registry(
         "synthetic": "metakd.data.datasets.synthetic:synthetic_source",
         "parquet": "metakd.data.datasets.parquet:parquet_source",
         "imagefolder": "metakd.data.datasets.image_folder:imagefolder_source",
+        "hf": "metakd.data.datasets.hugging_face:hub_source",
     }
 )
 """Each maps what follows the colon in ``name:argument``, and the options, to a source."""
@@ -78,7 +79,8 @@ def require_known_dataset(dataset: str) -> None:
     if own is None or not is_there(own["module"]):
         raise DatasetError(
             f"unknown dataset {dataset!r}, expected one of {', '.join(SOURCES)}; parquet and "
-            "imagefolder take a path, as in parquet:PATH; MODULE:FUNCTION is one of your own"
+            "imagefolder take a path, as in parquet:PATH, hf a name, as in hf:NAME; "
+            "MODULE:FUNCTION is one of your own"
             + (f", and there is no module {own['module']}" if own is not None else "")
         )
 

@@ -291,8 +291,8 @@ def study_parser(defaults: StudySpec) -> _Parser:
         dest="datasets",
         nargs="+",
         metavar="NAME",
-        help=f"of {', '.join(SOURCES)}; parquet:PATH, imagefolder:PATH, either with ,size=N; "
-        f"MODULE:FUNCTION of your own; {_shown(defaults.datasets)}",
+        help=f"of {', '.join(SOURCES)}; parquet:PATH, imagefolder:PATH, hf:NAME, each with "
+        f",size=N; MODULE:FUNCTION of your own; {_shown(defaults.datasets)}",
     )
     group.add_argument(
         "--scales",
@@ -470,13 +470,13 @@ def study_parser(defaults: StudySpec) -> _Parser:
         "--image-column",
         default=None,
         metavar="NAME",
-        help="of Parquet files (default: img, image)",
+        help="of Parquet files and hf:NAME (default: img, image)",
     )
     runs.add_argument(
         "--label-column",
         default=None,
         metavar="NAME",
-        help="of Parquet files (default: label, fine_label)",
+        help="of Parquet files and hf:NAME (default: label, fine_label)",
     )
     runs.add_argument(
         "--corrupt-images",

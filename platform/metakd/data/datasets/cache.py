@@ -47,7 +47,8 @@ def open_dataset(name: str, cache_dir: Path, options: DatasetOptions = DEFAULTS)
         name: "digits", "cifar10", "cifar100", "fashion_mnist"; "synthetic", or with options
             "synthetic:samples=50000,classes=10,size=32,channels=3,seed=0"; "parquet:PATH" with a
             file, a folder or a glob, or "parquet:PATH,size=64"; "imagefolder:PATH" or
-            "imagefolder:PATH,size=224"; "MODULE:FUNCTION" of a user's own.
+            "imagefolder:PATH,size=224"; "hf:NAME,CONFIG,split=SPLIT,size=64" with the name alone or
+            with some of the rest; "MODULE:FUNCTION" of a user's own.
         cache_dir: Where datasets are kept; safe to share between processes.
         options: How to read it.
 
