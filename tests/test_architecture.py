@@ -35,6 +35,7 @@ FLOOR = {
     "endings",
     "errors",
     "home",
+    "installed",
     "machine",
     "memory",
     "output",

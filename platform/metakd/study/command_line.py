@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, NoReturn, get_args
 
 from metakd import __version__
 from metakd.core.recipe import Match
-from metakd.data.catalogue import RECIPES, SOURCES, AnswerType, DatasetOptions, Validation
+from metakd.data.catalogue import RECIPES, AnswerType, DatasetOptions, Validation, dataset_names
 from metakd.errors import UNPRINTABLE, one_line
 from metakd.home import expanded
 from metakd.models.names import (
@@ -291,7 +291,7 @@ def study_parser(defaults: StudySpec) -> _Parser:
         dest="datasets",
         nargs="+",
         metavar="NAME",
-        help=f"of {', '.join(SOURCES)}; parquet:PATH, imagefolder:PATH, hf:NAME, each with "
+        help=f"of {', '.join(dataset_names())}; parquet:PATH, imagefolder:PATH, hf:NAME, each with "
         f",size=N; MODULE:FUNCTION of your own; {_shown(defaults.datasets)}",
     )
     group.add_argument(
@@ -387,7 +387,8 @@ def study_parser(defaults: StudySpec) -> _Parser:
             dest=f"{side}s",
             nargs="+",
             metavar="MODEL",
-            help="models of metakd, timm:NAME, or rising: several of rising size"
+            help="models of metakd, timm:NAME, MODULE:FACTORY of your own, or rising: several of "
+            "rising size"
             + ("; A+B+C: at once; ensemble: three at once; none" if side == "teacher" else ""),
         )
     group.add_argument(

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from metakd.endings import Ending
 from metakd.study.cluster_address import require_address
 from metakd.study.command_line import parse
-from metakd.study.spec import StudySpec
+from metakd.study.spec import StudySpec, require_untaken_names
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -34,6 +34,7 @@ def main(defaults: StudySpec, render: Render, show: Show, argv: Sequence[str] | 
     """
     with Ending(STOPPED) as ending:
         spec, options = parse(defaults, argv)
+        require_untaken_names(spec)
         ending.out = options.out
         require_address(options.cluster)
         # What a word is refused for must not wait for the seconds that PyTorch and Ray take.

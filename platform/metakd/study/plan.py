@@ -24,9 +24,9 @@ from metakd.models.names import (
     teacher_ladder,
 )
 from metakd.models.own import code_of, with_version
-from metakd.own_code import OWN_NAME, place_of
+from metakd.own_code import place_of
 from metakd.results.seeds import stream_groups, stream_key, stream_starts
-from metakd.strategies import STRATEGIES, Choices
+from metakd.strategies import STRATEGIES, Choices, own_module
 from metakd.strategies.strategy import first_segments
 from metakd.study.banks import BankSpec, bank_of, choose_modes
 from metakd.study.cases import Case, Job, Setting
@@ -234,8 +234,8 @@ def _stream_keys(spec: StudySpec, settings: Sequence[Setting]) -> list[tuple[Has
 def own_code(plan: Plan) -> list[Path]:
     """Returns files and packages of the user's own, of models and strategies, for all machines."""
     models = {s.student for s in plan.settings} | {teacher.model for teacher in plan.teachers}
-    strategies = filter(None, map(OWN_NAME.fullmatch, plan.spec.strategies))
-    places = [*map(code_of, models), *(place_of(match["module"]) for match in strategies)]
+    strategies = filter(None, map(own_module, plan.spec.strategies))
+    places = [*map(code_of, models), *map(place_of, strategies)]
     return sorted({place for place in places if place is not None})
 
 

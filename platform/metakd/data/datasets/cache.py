@@ -26,7 +26,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from metakd.atomic import new_file, new_folder
-from metakd.data.catalogue import SOURCES, DatasetError, DatasetOptions, require_known_dataset
+from metakd.data.catalogue import (
+    SOURCES,
+    DatasetError,
+    DatasetOptions,
+    function_of,
+    require_known_dataset,
+)
 from metakd.data.datasets.contents import contents_of, contents_of_files, contents_of_mapped
 from metakd.data.datasets.folder_check import Checked, check_files
 from metakd.data.datasets.folder_dataset import FolderDataset
@@ -48,7 +54,8 @@ def open_dataset(name: str, cache_dir: Path, options: DatasetOptions = DEFAULTS)
             "synthetic:samples=50000,classes=10,size=32,channels=3,seed=0"; "parquet:PATH" with a
             file, a folder or a glob, or "parquet:PATH,size=64"; "imagefolder:PATH" or
             "imagefolder:PATH,size=224"; "hf:NAME,CONFIG,split=SPLIT,size=64" with the name alone or
-            with some of the rest; "MODULE:FUNCTION" of a user's own.
+            with some of the rest; "MODULE:FUNCTION" of a user's own, or the name by
+            which an installed package registers one.
         cache_dir: Where datasets are kept; safe to share between processes.
         options: How to read it.
 
@@ -58,7 +65,7 @@ def open_dataset(name: str, cache_dir: Path, options: DatasetOptions = DEFAULTS)
     require_known_dataset(name)
     kind, _, argument = name.partition(":")
     if kind not in SOURCES:
-        return open_source(cache_dir, own_source(name))
+        return open_source(cache_dir, own_source(name, function_of(name)))
     return open_source(cache_dir, SOURCES[kind](argument, options))
 
 
