@@ -7,12 +7,18 @@ from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 
+HUB_MODEL = re.compile(r"hf-hub:(?P<repository>[\w.-]+/[\w.-]+)(?:@(?P<revision>[\w./-]+))?")
+"""A model on the Hugging Face Hub, as timm names it."""
+
 
 def may_be_timm_model(name: str) -> bool:
     """Says whether timm's source defines a model of this name, or an older name for one.
 
-    What follows a dot names weights; whether they exist is known once timm is imported.
+    What follows a dot names weights; whether they exist is known once timm is imported. Whether a
+    model is on the Hub is known once it was looked for.
     """
+    if HUB_MODEL.fullmatch(name) is not None:
+        return True
     if "timm" in sys.modules and sys.modules["timm"].is_model(name):
         # One that other code registered with timm.
         return True

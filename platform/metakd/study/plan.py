@@ -15,6 +15,7 @@ from metakd.analysis.wording import counted
 from metakd.data.datasets import ImageDataset
 from metakd.data.splits import Splits, make_splits
 from metakd.models.given_weights import given_weights, with_hash
+from metakd.models.hub_models import with_commit
 from metakd.models.names import (
     BETWEEN_TEACHERS,
     default_student,
@@ -331,7 +332,7 @@ def _files_of_weights(levels: Sequence[str]) -> dict[str, Path]:
 
 def _versioned(model: str, opened: Opened) -> str:
     """Returns a model's name with what its code and its weights are."""
-    named, _ = with_hash(model)
+    named, _ = with_hash(with_commit(model))
     return with_version(named, opened.dataset.image_shape, opened.dataset.num_classes)
 
 
