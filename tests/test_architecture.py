@@ -36,6 +36,7 @@ FLOOR = {
     "errors",
     "extras",
     "home",
+    "installed",
     "machine",
     "memory",
     "output",

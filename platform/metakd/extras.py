@@ -7,6 +7,7 @@ from metakd.errors import UserError
 EXTRA_OF = {
     "kaleido": "export",
     "transformers": "text",
+    "datasets": "hf",
     "wandb": "wandb",
     "mlflow": "mlflow",
     **dict.fromkeys(("jinja2", "markupsafe", "plotly", "pyarrow", "rich", "scipy"), "report"),

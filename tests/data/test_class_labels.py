@@ -1,4 +1,3 @@
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -6,16 +5,17 @@ import pyarrow as pa
 import pytest
 
 from metakd.data.catalogue import DatasetError
-from metakd.data.datasets.class_labels import number_classes, read_labels
+from metakd.data.datasets.class_labels import LabelColumn, number_classes, read_labels
 
-FILE = Path("set.parquet")
+TABLE = "set.parquet"
+REMEDY = "leave the file out by a glob"
 
 
 def classes(
     *columns: Any, names: tuple[str, ...] | None = None
 ) -> tuple[list[list[int]], tuple[str, ...]]:
     arrays = [column if isinstance(column, pa.Array) else pa.array(column) for column in columns]
-    read = [read_labels(FILE, "label", pa.chunked_array([array])) for array in arrays]
+    read = [read_labels(TABLE, "label", pa.chunked_array([array]), REMEDY) for array in arrays]
     labels, found = number_classes(read, names)
     return [of_file.tolist() for of_file in labels], found
 
@@ -80,12 +80,17 @@ def test_numbers_and_strings_do_not_mix() -> None:
 
 
 def test_a_label_that_has_no_name_is_refused() -> None:
-    with pytest.raises(DatasetError, match=r"row 1: .*\[0, 2\), it is 2: the file names 2 classes"):
+    with pytest.raises(
+        DatasetError, match=r"row 1: .*\[0, 2\), it is 2: 2 classes are named there"
+    ):
         classes([0, 2], names=("a", "b"))
 
 
-def test_a_file_without_any_label_is_hidden() -> None:
-    for column in ([-1, -1], [None, None]):
-        assert read_labels(FILE, "label", pa.chunked_array([pa.array(column)])).is_hidden
-    assert not read_labels(FILE, "label", pa.chunked_array([pa.array([-1, 0])])).is_hidden
-    assert np.all(read_labels(FILE, "label", pa.chunked_array([pa.array([3])])).codes == 0)
+def test_a_table_without_any_label_is_hidden() -> None:
+    def read(*values: int | None) -> LabelColumn:
+        return read_labels(TABLE, "label", pa.chunked_array([pa.array(values)]), REMEDY)
+
+    assert read(-1, -1).is_hidden
+    assert read(None, None).is_hidden
+    assert not read(-1, 0).is_hidden
+    assert np.all(read(3).codes == 0)

@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from metakd.errors import UserError
-from metakd.own_code import OWN_NAME, is_there
+from metakd.installed import installed_names, installed_place, require_clear
+from metakd.own_code import OWN_NAME, OwnCodeError, is_there
 from metakd.registry import Registry
 
 if TYPE_CHECKING:
@@ -39,10 +40,10 @@ class DatasetOptions:
     """Where downloads go, or lie already."""
 
     image_column: str | None = None
-    """The column of a Parquet file that holds the images; None: img or image."""
+    """The column of a table that holds the images; None: img or image."""
 
     label_column: str | None = None
-    """The column of a Parquet file that holds the labels; None: label or fine_label."""
+    """The column of a table that holds the labels; None: label or fine_label."""
 
     corrupt_images: Literal["fail", "skip"] = "fail"
     """What to do about images in Parquet files and folders that cannot be decoded."""
@@ -57,28 +58,49 @@ SOURCES: Registry[Callable[[str, DatasetOptions], "Source"]] = Registry(
         "synthetic": "metakd.data.datasets.synthetic:synthetic_source",
         "parquet": "metakd.data.datasets.parquet:parquet_source",
         "imagefolder": "metakd.data.datasets.image_folder:imagefolder_source",
+        "hf": "metakd.data.datasets.hugging_face:hub_source",
     }
 )
 """Each maps what follows the colon in ``name:argument``, and the options, to a source."""
+
+GROUP = "metakd.datasets"
+"""Of the entry points by which installed packages name functions like ``MODULE:FUNCTION``."""
+
+
+def dataset_names() -> tuple[str, ...]:
+    """Returns the kinds of datasets, and the names of those that installed packages register."""
+    return (*SOURCES, *(name for name in installed_names(GROUP) if name not in SOURCES))
+
+
+def function_of(dataset: str) -> str:
+    """Returns the ``MODULE:FUNCTION`` that a dataset of none of ``SOURCES`` stands for."""
+    return installed_place(GROUP, dataset) or dataset
 
 
 def require_known_dataset(dataset: str) -> None:
     """Refuses a dataset of a kind that is not in ``SOURCES``, and that is none of the user's own.
 
     Args:
-        dataset: A kind, ``kind:argument``, or ``MODULE:FUNCTION``.
+        dataset: A kind, ``kind:argument``, the name of an installed one, or ``MODULE:FUNCTION``.
 
     Raises:
-        DatasetError: If there is no such kind, and no such module.
+        DatasetError: If there is no such kind, and no such module, or a name stands for two.
     """
     kind = dataset.partition(":")[0]
     if kind in SOURCES:
         return
+    try:
+        require_clear(GROUP, dataset)
+    except OwnCodeError as error:
+        raise DatasetError(f"dataset {dataset!r}: {error}") from error
+    if installed_place(GROUP, dataset) is not None:
+        return
     own = OWN_NAME.fullmatch(dataset)
     if own is None or not is_there(own["module"]):
         raise DatasetError(
-            f"unknown dataset {dataset!r}, expected one of {', '.join(SOURCES)}; parquet and "
-            "imagefolder take a path, as in parquet:PATH; MODULE:FUNCTION is one of your own"
+            f"unknown dataset {dataset!r}, expected one of {', '.join(dataset_names())}; parquet "
+            "and imagefolder take a path, as in parquet:PATH, hf a name, as in hf:NAME; "
+            "MODULE:FUNCTION is one of your own"
             + (f", and there is no module {own['module']}" if own is not None else "")
         )
 

@@ -19,9 +19,9 @@ def create_model(name: str, image_shape: ImageShape, num_classes: int, seed: int
     """Creates a model with new weights, the same for the same arguments.
 
     Args:
-        name: One of ``MODEL_NAMES``; ``timm:NAME`` with options of timm's after commas, for
-            example ``timm:vit_tiny_patch16_224,patch_size=4,depth=6``; or ``MODULE:FACTORY``, with
-            options of the factory's likewise.
+        name: One of ``MODEL_NAMES``; ``timm:NAME`` or ``timm:hf-hub:OWNER/NAME`` with options of
+            timm's after commas, for example ``timm:vit_tiny_patch16_224,patch_size=4,depth=6``; or
+            ``MODULE:FACTORY``, with options of the factory's likewise.
         image_shape: Shape (C, H, W) of the images that it will see.
         num_classes: Classes K; the model maps (B, C, H, W) to logits (B, K).
         seed: Seed of the weights. The caller's random state is left as it was.

@@ -7,17 +7,16 @@ import ast
 import difflib
 import math
 import re
-import sys
 from collections.abc import Mapping
-from functools import cache
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, TypeVar
 
 from metakd.errors import UserError
 from metakd.home import expanded
 from metakd.models.architectures import CATALOGUE
-from metakd.own_code import OWN_NAME, is_there
+from metakd.models.installed_models import model_names, with_place
+from metakd.models.timm_names import may_be_timm_model, timm_names_like
+from metakd.own_code import OWN_NAME, OwnCodeError, is_there
 
 MODEL_NAMES = tuple(CATALOGUE)
 TIMM_PREFIX = "timm:"
@@ -53,10 +52,13 @@ def require_known_model(name: str) -> None:
         name: As ``create_model`` takes it.
 
     Raises:
-        ModelError: If there is no such model, or an option is not written key=value, stands there
-            twice, or is too large a number.
+        ModelError: If there is no such model, or two, or an option is not written key=value, stands
+            there twice, or is too large a number.
     """
-    model, options = split_name(name)
+    try:
+        model, options = split_name(with_place(name))
+    except OwnCodeError as error:
+        raise ModelError(f"model {name!r}: {error}") from error
     _require_inputs(name, options)
     for option, value in options.items():
         most = MOST_BLOCKS if option == "depth" else LARGEST_OPTION
@@ -69,7 +71,7 @@ def require_known_model(name: str) -> None:
     if own is not None:
         _require_module(own["module"], name)
         return
-    if model.startswith(TIMM_PREFIX) and _may_be_timm_model(model.removeprefix(TIMM_PREFIX)):
+    if model.startswith(TIMM_PREFIX) and may_be_timm_model(model.removeprefix(TIMM_PREFIX)):
         return
     raise unknown_model(name)
 
@@ -77,11 +79,11 @@ def require_known_model(name: str) -> None:
 def unknown_model(name: str) -> ModelError:
     """Returns the error of a name that no model has, with names that resemble it."""
     timm_name = name.partition(",")[0].removeprefix(TIMM_PREFIX)
-    of_timm = re.findall(r"@register_model\s+def (\w+)\(", _timm_source())
-    close = difflib.get_close_matches(name, MODEL_NAMES, n=2)
-    close += [TIMM_PREFIX + match for match in difflib.get_close_matches(timm_name, of_timm, n=2)]
+    known = model_names()
+    close = difflib.get_close_matches(name, known, n=2)
+    close += [TIMM_PREFIX + match for match in timm_names_like(timm_name)]
     return ModelError(
-        f"unknown model {name!r}, expected one of {', '.join(MODEL_NAMES)}, {TIMM_PREFIX}NAME or "
+        f"unknown model {name!r}, expected one of {', '.join(known)}, {TIMM_PREFIX}NAME or "
         "MODULE:FACTORY" + (f"; did you mean {', '.join(close)}?" if close else "")
     )
 
@@ -298,30 +300,3 @@ def _parse_option(name: str, option: str) -> tuple[str, Any]:
         return key, ast.literal_eval(value)
     except (ValueError, SyntaxError, RecursionError, MemoryError):
         return key, value
-
-
-@cache
-def _timm_source() -> str:
-    """Returns timm's definitions of models as text: to import them takes seconds."""
-    found = find_spec("timm")
-    folders = found.submodule_search_locations if found else None
-    files = [file for folder in folders or () for file in Path(folder, "models").glob("*.py")]
-    return "\n".join(file.read_text(encoding="utf-8") for file in sorted(files))
-
-
-def _may_be_timm_model(name: str) -> bool:
-    """Says whether timm's source defines a model of this name, or an older name for one.
-
-    What follows a dot names weights; whether they exist is known once timm is imported.
-    """
-    if "timm" in sys.modules and sys.modules["timm"].is_model(name):
-        # One that other code registered with timm.
-        return True
-    return name.partition(".")[0] in _names_in_timm()
-
-
-@cache
-def _names_in_timm() -> frozenset[str]:
-    """Returns the names of functions and of dictionaries' keys in timm's definitions of models."""
-    found = re.findall(r"def (\w+)\(|['\"](\w+)['\"]\s*:", _timm_source())
-    return frozenset(name for pair in found for name in pair if name)

@@ -16,6 +16,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from metakd.models.installed_models import with_place
 from metakd.models.names import (
     OWN_MODEL,
     ImageShape,
@@ -73,10 +74,12 @@ def build_own_model(name: str, image_shape: ImageShape, num_classes: int) -> nn.
 def with_version(name: str, image_shape: ImageShape, num_classes: int) -> str:
     """Returns the name of a model of a user's own with its version; any other name as it is.
 
+    One that an installed package registers becomes ``MODULE:FACTORY@VERSION``, too.
+
     Raises:
         ModelError: If it cannot be built, or does not map images to logits.
     """
-    model, options = split_name(name)
+    model, options = split_name(with_place(name))
     match = OWN_MODEL.fullmatch(model)
     if match is None:
         return name

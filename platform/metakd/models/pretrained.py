@@ -117,7 +117,7 @@ def _timm_config(model: str) -> Any:  # noqa: ANN401 - timm's own
 
     try:
         return pretrained_config(model.removeprefix(TIMM_PREFIX))
-    except RuntimeError as error:
+    except (OSError, RuntimeError) as error:
         raise ModelError(f"timm has no weights {model!r}: {error}") from error
 
 

@@ -8,19 +8,20 @@ from collections.abc import Callable
 from typing import Any
 
 import timm
-from timm.models import register_model
+from timm.models import PretrainedCfg, load_model_config_from_hf, register_model
 from torch import nn
 
 from metakd.models.architectures import CATALOGUE
 from metakd.models.classifier import Classifier
+from metakd.models.timm_names import HUB_MODEL
 
 SMALL_IMAGE_SIDE = 64
 """Below this many pixels a patch of 16 leaves a transformer too few tokens."""
 
 
 def is_timm_model(name: str) -> bool:
-    """Says whether timm has a model of this name."""
-    return bool(timm.is_model(name))
+    """Says whether timm has a model of this name, or looks for it on the Hugging Face Hub."""
+    return HUB_MODEL.fullmatch(name) is not None or bool(timm.is_model(name))
 
 
 def pretrained_config(name: str) -> Any:  # noqa: ANN401 - timm's own
@@ -30,8 +31,15 @@ def pretrained_config(name: str) -> Any:  # noqa: ANN401 - timm's own
 
     Raises:
         RuntimeError: If there are no weights of this tag.
+        OSError: If it is a model of the Hub that is neither there nor in the cache.
     """
-    return timm.get_pretrained_cfg(name)
+    return _hub_config(name)[0] if HUB_MODEL.fullmatch(name) else timm.get_pretrained_cfg(name)
+
+
+def _hub_config(name: str) -> tuple[Any, dict[str, Any]]:
+    """Returns the configuration of a model of the Hub, and the options that it was built with."""
+    config, _, options = load_model_config_from_hf(name.partition(":")[2])
+    return PretrainedCfg(**config), options
 
 
 def build_timm_model(
@@ -42,10 +50,12 @@ def build_timm_model(
     A transformer whose patch size can be chosen gets one that leaves a small image 8 × 8 tokens or,
     at patches of 2, fewer.
     """
-    config = timm.get_pretrained_cfg(name)
+    config = pretrained_config(name)
+    # timm adds these to the options itself.
+    built_with = _hub_config(name)[1] if HUB_MODEL.fullmatch(name) is not None else {}
     if config is not None and config.fixed_input_size:
         options = {"img_size": image_shape[1:], **options}
-        if max(image_shape[1:]) < SMALL_IMAGE_SIDE and "patch_size" not in options:
+        if max(image_shape[1:]) < SMALL_IMAGE_SIDE and "patch_size" not in {*options, *built_with}:
             # Only the constructor knows whether a model lets its patch size be chosen.
             with contextlib.suppress(TypeError):
                 return _create(name, {"patch_size": max(2, image_shape[1] // 8), **options})

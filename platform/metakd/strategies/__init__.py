@@ -3,6 +3,9 @@
 A file has all that is known of its strategies, also what sentences and figures call them. It
 imports the core and Optuna only where they run, as reports name strategies, too.
 
+A strategy of an installed package stands beside these by the name of its entry point, in the group
+``metakd.strategies``.
+
 A new strategy is a file with a :class:`~metakd.strategies.strategy.Strategy` and a line here;
 ``metakd.testing.strategy.check_strategy`` says whether it keeps the rules.
 """
@@ -51,28 +54,43 @@ _PLACES = {
     "mmkd+tau": "several:MMKD_WITH_TEMPERATURES",
     "mmkd-reference": "several:MMKD_REFERENCE",
 }
+GROUP = "metakd.strategies"
+"""Of the entry points by which installed packages add strategies."""
+
 STRATEGIES: Registry[Strategy] = Registry(
-    {name: f"metakd.strategies.{place}" for name, place in _PLACES.items()}
+    {name: f"metakd.strategies.{place}" for name, place in _PLACES.items()},
+    group=GROUP,
 )
 
 
 def add_own(name: str) -> None:
     """Makes a strategy of a user's own known, by its place ``MODULE:STRATEGY``; others are passed.
 
+    One of an installed package is imported, so that it is known to be one.
+
     Raises:
-        StrategyError: If there is none.
+        StrategyError: If there is none, or the name stands for two.
     """
-    if name in STRATEGIES or OWN_NAME.fullmatch(name) is None:
-        return
+    is_own = name not in STRATEGIES and OWN_NAME.fullmatch(name) is not None
     try:
-        found = named(name)
+        if not is_own and (name in STRATEGIES.built_in or name not in STRATEGIES):
+            return
+        found = named(name) if is_own else STRATEGIES[name]
     except OwnCodeError as error:
         raise StrategyError(f"strategy {name!r}: {error}") from error
     if not isinstance(found, Strategy):
         raise StrategyError(
             f"{name!r} must be a metakd.strategies.Strategy, got {type(found).__name__}"
         )
-    STRATEGIES[name] = found
+    if is_own:
+        STRATEGIES[name] = found
+
+
+def own_module(name: str) -> str | None:
+    """Returns the module of a strategy of a user's own, or of an installed one; else None."""
+    place = STRATEGIES.place_if_installed(name) or name
+    match = OWN_NAME.fullmatch(place)
+    return None if match is None else match["module"]
 
 
 def label_of(name: str, question: str = "") -> str:
@@ -123,5 +141,6 @@ __all__ = [
     "Style",
     "headline_name",
     "label_of",
+    "own_module",
     "style_of",
 ]

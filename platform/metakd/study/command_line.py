@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, NoReturn, get_args
 
 from metakd import __version__
 from metakd.core.recipe import Match
-from metakd.data.catalogue import RECIPES, SOURCES, AnswerType, DatasetOptions, Validation
+from metakd.data.catalogue import RECIPES, AnswerType, DatasetOptions, Validation, dataset_names
 from metakd.endings import Parser
 from metakd.errors import UNPRINTABLE, one_line
 from metakd.home import expanded
@@ -321,8 +321,8 @@ def study_parser(defaults: StudySpec, prog: str | None = None) -> _Parser:
         dest="datasets",
         nargs="+",
         metavar="NAME",
-        help=f"of {', '.join(SOURCES)}; parquet:PATH, imagefolder:PATH, either with ,size=N; "
-        f"MODULE:FUNCTION of your own; {_shown(defaults.datasets)}",
+        help=f"of {', '.join(dataset_names())}; parquet:PATH, imagefolder:PATH, hf:NAME, each with "
+        f",size=N; MODULE:FUNCTION of your own; {_shown(defaults.datasets)}",
     )
     group.add_argument(
         "--scales",
@@ -417,7 +417,8 @@ def study_parser(defaults: StudySpec, prog: str | None = None) -> _Parser:
             dest=f"{side}s",
             nargs="+",
             metavar="MODEL",
-            help="models of metakd, timm:NAME, or rising: several of rising size"
+            help="models of metakd, timm:NAME, MODULE:FACTORY of your own, or rising: several of "
+            "rising size"
             + ("; A+B+C: at once; ensemble: three at once; none" if side == "teacher" else ""),
         )
     group.add_argument(
@@ -513,13 +514,13 @@ def study_parser(defaults: StudySpec, prog: str | None = None) -> _Parser:
         "--image-column",
         default=None,
         metavar="NAME",
-        help="of Parquet files (default: img, image)",
+        help="of Parquet files and hf:NAME (default: img, image)",
     )
     runs.add_argument(
         "--label-column",
         default=None,
         metavar="NAME",
-        help="of Parquet files (default: label, fine_label)",
+        help="of Parquet files and hf:NAME (default: label, fine_label)",
     )
     runs.add_argument(
         "--corrupt-images",

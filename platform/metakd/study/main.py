@@ -9,7 +9,7 @@ from metakd.endings import Ending
 from metakd.extras import require
 from metakd.study.cluster_address import require_address
 from metakd.study.command_line import parse
-from metakd.study.spec import StudySpec
+from metakd.study.spec import StudySpec, require_untaken_names
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -42,6 +42,7 @@ def main(
     """
     with Ending(STOPPED) as ending:
         spec, options = parse(defaults, argv, prog)
+        require_untaken_names(spec)
         ending.out = options.out
         require_address(options.cluster)
         require("ray", "running studies")

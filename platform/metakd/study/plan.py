@@ -15,6 +15,7 @@ from metakd.analysis.wording import counted
 from metakd.data.datasets import ImageDataset
 from metakd.data.splits import Splits, make_splits
 from metakd.models.given_weights import given_weights, with_hash
+from metakd.models.hub_models import with_commit
 from metakd.models.names import (
     BETWEEN_TEACHERS,
     default_student,
@@ -26,9 +27,9 @@ from metakd.models.names import (
     training_recipe,
 )
 from metakd.models.own import code_of, with_version
-from metakd.own_code import OWN_NAME, place_of
+from metakd.own_code import place_of
 from metakd.results.seeds import stream_groups, stream_key, stream_starts
-from metakd.strategies import STRATEGIES, Choices
+from metakd.strategies import STRATEGIES, Choices, own_module
 from metakd.strategies.strategy import first_segments
 from metakd.study.banks import BankSpec, bank_of, choose_modes
 from metakd.study.cases import Case, Job, Setting
@@ -243,8 +244,8 @@ def _stream_keys(spec: StudySpec, settings: Sequence[Setting]) -> list[tuple[Has
 def own_code(plan: Plan) -> list[Path]:
     """Returns files and packages of the user's own, of models and strategies, for all machines."""
     models = {s.student for s in plan.settings} | {teacher.model for teacher in plan.teachers}
-    strategies = filter(None, map(OWN_NAME.fullmatch, plan.spec.strategies))
-    places = [*map(code_of, models), *(place_of(match["module"]) for match in strategies)]
+    strategies = filter(None, map(own_module, plan.spec.strategies))
+    places = [*map(code_of, models), *map(place_of, strategies)]
     return sorted({place for place in places if place is not None})
 
 
@@ -348,7 +349,7 @@ def _files_of_weights(levels: Sequence[str]) -> dict[str, Path]:
 
 def _versioned(model: str, opened: Opened) -> str:
     """Returns a model's name with what its code and its weights are."""
-    named, _ = with_hash(model)
+    named, _ = with_hash(with_commit(model))
     return with_version(named, opened.dataset.image_shape, opened.dataset.num_classes)
 
 

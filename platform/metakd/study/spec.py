@@ -5,11 +5,15 @@ from dataclasses import dataclass, fields
 from itertools import pairwise
 from typing import Any, get_args
 
+from metakd import strategies
 from metakd.analysis.questions import QUESTIONS
 from metakd.core.recipe import Match
 from metakd.core.temperature_bounds import FIXED_TAU_MAX, FIXED_TAU_MIN, TAU_MAX, TAU_MIN
+from metakd.data import catalogue
 from metakd.data.catalogue import RECIPES, AnswerType, Validation, require_known_dataset
 from metakd.errors import UserError
+from metakd.installed import require_untaken
+from metakd.models import installed_models
 from metakd.models.names import (
     BETWEEN_TEACHERS,
     MODEL_NAMES,
@@ -234,7 +238,9 @@ class StudySpec:
             return self.strategies
         return tuple(
             name
-            for name, strategy in STRATEGIES.items()
+            # Which packages are installed must not change what a study runs.
+            for name in STRATEGIES.built_in
+            for strategy in [STRATEGIES[name]]
             if not strategy.uses_teacher or strategy.takes_several == self.has_several_teachers
         )
 
@@ -273,6 +279,27 @@ class StudySpec:
         """Returns the spec as plain JSON values."""
         values = {f.name: getattr(self, f.name) for f in fields(self)}
         return {k: list(v) if isinstance(v, tuple) else v for k, v in values.items()}
+
+
+def require_untaken_names(spec: StudySpec) -> None:
+    """Refuses names of metakd's in a study that installed packages register for something else.
+
+    Raises:
+        OwnCodeError: If there are some.
+    """
+    models = {model for level in spec.teachers for model in level.split(BETWEEN_TEACHERS)}
+    for group, names, own in (
+        (strategies.GROUP, spec.chosen, STRATEGIES.built_in),
+        (catalogue.GROUP, {name.partition(":")[0] for name in spec.datasets}, catalogue.SOURCES),
+        (
+            installed_models.GROUP,
+            {model.partition(",")[0] for model in models.union(spec.students)},
+            MODEL_NAMES,
+        ),
+    ):
+        for name in names:
+            if name in own:
+                require_untaken(group, name)
 
 
 def _check_at_once(level: str) -> None:

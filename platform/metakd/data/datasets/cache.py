@@ -26,12 +26,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from metakd.atomic import new_file, new_folder
-from metakd.data.catalogue import SOURCES, DatasetError, DatasetOptions, require_known_dataset
+from metakd.data.catalogue import (
+    SOURCES,
+    DatasetError,
+    DatasetOptions,
+    function_of,
+    require_known_dataset,
+)
 from metakd.data.datasets.contents import contents_of, contents_of_files, contents_of_mapped
 from metakd.data.datasets.folder_check import Checked, check_files
 from metakd.data.datasets.folder_dataset import FolderDataset
 from metakd.data.datasets.image_dataset import DecodedDataset, ImageDataset
 from metakd.data.datasets.own_dataset import own_source
+from metakd.data.datasets.picture_sizes import PictureSizes, default_size_in_words
 from metakd.data.datasets.pictures import ValueRange, range_in_words
 from metakd.data.datasets.source import Decoded, DecodedSource, FolderSource, Source
 
@@ -46,7 +53,9 @@ def open_dataset(name: str, cache_dir: Path, options: DatasetOptions = DEFAULTS)
         name: "digits", "cifar10", "cifar100", "fashion_mnist"; "synthetic", or with options
             "synthetic:samples=50000,classes=10,size=32,channels=3,seed=0"; "parquet:PATH" with a
             file, a folder or a glob, or "parquet:PATH,size=64"; "imagefolder:PATH" or
-            "imagefolder:PATH,size=224"; "MODULE:FUNCTION" of a user's own.
+            "imagefolder:PATH,size=224"; "hf:NAME,CONFIG,split=SPLIT,size=64" with the name alone or
+            with some of the rest; "MODULE:FUNCTION" of a user's own, or the name by
+            which an installed package registers one.
         cache_dir: Where datasets are kept; safe to share between processes.
         options: How to read it.
 
@@ -56,7 +65,7 @@ def open_dataset(name: str, cache_dir: Path, options: DatasetOptions = DEFAULTS)
     require_known_dataset(name)
     kind, _, argument = name.partition(":")
     if kind not in SOURCES:
-        return open_source(cache_dir, own_source(name))
+        return open_source(cache_dir, own_source(name, function_of(name)))
     return open_source(cache_dir, SOURCES[kind](argument, options))
 
 
@@ -184,6 +193,8 @@ def _store_index(cache_dir: Path, source: FolderSource) -> tuple[str, Sequence[s
             f"{checked.redrawn:,} images are turned as their EXIF orientation says, or lie on "
             "white where they are transparent"
         )
+    if source.has_default_size and checked.sizes is not None:
+        notes += default_size_in_words(checked.sizes, source.image_size)
     kept = ~np.isin(source.files, np.array([os.fsencode(name) for name in checked.corrupt], "S"))
     skipped = int((~kept).sum())
     if skipped:
@@ -228,13 +239,25 @@ def _checked(cache_dir: Path, source: FolderSource) -> Checked:
     described = [str(source.root), source.corrupt_images, *_described(source)]
     place = cache_dir / "sources" / f"{_index_hash(source, described)}.json"
     if place.exists():
-        corrupt, wide, values, redrawn = json.loads(place.read_text())
-        return Checked(tuple(corrupt), wide, values and ValueRange(*values), redrawn)
+        # Caches of before hold no sizes.
+        corrupt, wide, values, redrawn, *sizes = json.loads(place.read_text())
+        return Checked(
+            tuple(corrupt),
+            wide,
+            values and ValueRange(*values),
+            redrawn,
+            _sizes(sizes[0]) if sizes and sizes[0] else None,
+        )
     files = [os.fsdecode(name) for name in source.files]
     checked = check_files(source.root, files, decode_all=source.corrupt_images == "skip")
     with new_file(place) as draft:
         draft.write_text(json.dumps(checked))
     return checked
+
+
+def _sizes(stored: Sequence[Any]) -> PictureSizes:
+    smallest, largest, side = stored
+    return PictureSizes(tuple(smallest), tuple(largest), side)
 
 
 def _described(source: FolderSource) -> list[object]:

@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -18,13 +17,15 @@ HIGHEST = 1_000_000
 
 
 class LabelColumn(NamedTuple):
-    """The labels of a file: ``values[codes[row]]`` is that of a row.
+    """The labels of a table: ``values[codes[row]]`` is that of a row.
 
     A code is ``NO_LABEL`` where a row has none: the label is null, empty, or negative, as the Hub
-    has it where labels are hidden. ``missing`` says what stands there in the first such row.
+    has it where labels are hidden. ``missing`` says what stands there in the first such row, and
+    ``remedy`` how the table is left out.
     """
 
-    file: Path
+    table: str
+    remedy: str
     values: list[int | str]
     codes: NDArray[np.int64]
     missing: str
@@ -35,13 +36,14 @@ class LabelColumn(NamedTuple):
         return len(self.codes) > 0 and bool((self.codes == NO_LABEL).all())
 
 
-def read_labels(file: Path, name: str, column: pa.ChunkedArray) -> LabelColumn:
+def read_labels(table: str, name: str, column: pa.ChunkedArray, remedy: str) -> LabelColumn:
     """Reads labels that are whole numbers of any type, strings, booleans or categories of these.
 
     Args:
-        file: For errors.
+        table: The table's name, for errors.
         name: The column's name, for errors.
         column: One label a row.
+        remedy: How the table is left out, for errors.
 
     Raises:
         DatasetError: If they are of another type.
@@ -51,20 +53,21 @@ def read_labels(file: Path, name: str, column: pa.ChunkedArray) -> LabelColumn:
     kind = column.type
     if not any(is_kind(kind) for is_kind in _KINDS):
         raise DatasetError(
-            f"{file}: column {name} must hold one class a row, as integers, strings or booleans; "
+            f"{table}: column {name} must hold one class a row, as integers, strings or booleans; "
             f"it is {kind}"
         )
     encoded = column.combine_chunks().dictionary_encode()
     of_row = encoded.indices.fill_null(NO_LABEL).to_numpy(zero_copy_only=False).astype(np.int64)
     listed = encoded.dictionary.to_pylist()
-    classes = [_class_of(file, name, value) for value in listed]
+    classes = [_class_of(table, name, value) for value in listed]
     has_label = np.array([value is not None for value in classes], dtype=bool)
     # One more for rows of null: index −1 finds it.
     code_of = np.append(np.where(has_label, np.cumsum(has_label) - 1, NO_LABEL), NO_LABEL)
     codes = code_of[of_row]
     first = next(iter(of_row[codes == NO_LABEL]), NO_LABEL)
     return LabelColumn(
-        file,
+        table,
+        remedy,
         values=[value for value in classes if value is not None],
         codes=codes,
         missing=repr(None if first == NO_LABEL else listed[first]),
@@ -74,11 +77,11 @@ def read_labels(file: Path, name: str, column: pa.ChunkedArray) -> LabelColumn:
 def number_classes(
     columns: Sequence[LabelColumn], names: tuple[str, ...] | None
 ) -> tuple[list[NDArray[np.int64]], tuple[str, ...]]:
-    """Returns the classes of each file's rows, in [0, K), and the K names.
+    """Returns the classes of each table's rows, in [0, K), and the K names.
 
     Args:
-        columns: The labels of all files.
-        names: The names, where the files have them: labels are places among them. Without names
+        columns: The labels of all tables.
+        names: The names, where the tables have them: labels are places among them. Without names
             the labels themselves are the names, in their order.
 
     Raises:
@@ -91,13 +94,13 @@ def number_classes(
         found = {value for column in columns for value in column.values}
         if len({type(value) for value in found}) > 1:
             raise DatasetError(
-                f"some labels around {columns[0].file} are numbers and some are strings: "
+                f"some labels around {columns[0].table} are numbers and some are strings: "
                 f"{', '.join(sorted(map(repr, found))[:6])}"
             )
         numbers = [value for value in found if isinstance(value, int)]
         if numbers and max(numbers) > HIGHEST:
             raise DatasetError(
-                f"labels around {columns[0].file} go up to {max(numbers)}, with "
+                f"labels around {columns[0].table} go up to {max(numbers)}, with "
                 f"{len(numbers)} different ones: they look like identifiers; if they are classes, "
                 "store them as strings or from 0 on, otherwise name another column by "
                 "--label-column"
@@ -118,7 +121,7 @@ def number_classes(
     return labels, names
 
 
-def _class_of(file: Path, name: str, value: Any) -> int | str | None:  # noqa: ANN401 - any label
+def _class_of(table: str, name: str, value: Any) -> int | str | None:  # noqa: ANN401 - any label
     """Returns the value as a whole number or a string; None where it stands for no label."""
     if value is None or value == "" or value != value:
         return None
@@ -128,7 +131,7 @@ def _class_of(file: Path, name: str, value: Any) -> int | str | None:  # noqa: A
         return value
     if not math.isfinite(value) or value != int(value):
         raise DatasetError(
-            f"{file}: column {name} must hold one class a row, it has the number {value}"
+            f"{table}: column {name} must hold one class a row, it has the number {value}"
         )
     return int(value) if value >= 0 else None
 
@@ -137,9 +140,9 @@ def _check_labelled(column: LabelColumn) -> None:
     rows = np.flatnonzero(column.codes == NO_LABEL)
     if len(rows) > 0:
         raise DatasetError(
-            f"{column.file}, row {rows[0]}: the label must be a class, it is {column.missing}: "
-            f"{len(rows)} of {len(column.codes)} rows have no label: take these out, or leave the "
-            f"file out by a glob that names the others, as in parquet:{column.file.parent}/train*"
+            f"{column.table}, row {rows[0]}: the label must be a class, it is {column.missing}: "
+            f"{len(rows)} of {len(column.codes)} rows have no label: take these out, or "
+            f"{column.remedy}"
         )
 
 
@@ -148,8 +151,8 @@ def _check_named(column: LabelColumn, place: dict[int | str, int], names: tuple[
         if value not in place:
             row = int(np.flatnonzero(column.codes == code)[0])
             raise DatasetError(
-                f"{column.file}, row {row}: the label must be in [0, {len(names)}), "
-                f"it is {value}: the file names {len(names)} classes"
+                f"{column.table}, row {row}: the label must be in [0, {len(names)}), "
+                f"it is {value}: {len(names)} classes are named there"
             )
 
 

@@ -1,4 +1,4 @@
-"""What image files of a folder say before they are used: whether they can be read, how many bits.
+"""What image files of a folder say before they are used: if they can be read, their bits and sizes.
 
 A look at a file costs 0.1 to 0.3 ms, and more where the disk is far: in large folders only headers
 of files that may have more than 8 bits are read. What was found is kept, so that it is paid once.
@@ -12,6 +12,7 @@ from typing import NamedTuple
 from PIL import Image
 
 from metakd.data.catalogue import DatasetError
+from metakd.data.datasets.picture_sizes import PictureSizes, sizes_of
 from metakd.data.datasets.pictures import (
     UNREADABLE,
     WIDE_MODES,
@@ -36,12 +37,22 @@ class Checked(NamedTuple):
         values: The range of these; None where there are none.
         redrawn: How many images are turned, as their EXIF orientation says, or lie on white where
             they are transparent.
+        sizes: Of the images that were looked at; None where there were none.
     """
 
     corrupt: tuple[str, ...]
     wide: int
     values: ValueRange | None
     redrawn: int
+    sizes: PictureSizes | None = None
+
+
+class _Look(NamedTuple):
+    """What one file says: its height and width, the range of more than 8 bits, if it is redrawn."""
+
+    shape: tuple[int, int]
+    values: ValueRange | None = None
+    is_redrawn: bool = False
 
 
 def check_files(root: Path, files: Sequence[str], decode_all: bool) -> Checked:
@@ -71,23 +82,22 @@ def check_files(root: Path, files: Sequence[str], decode_all: bool) -> Checked:
         )
     if len(faults) == len(files):
         raise DatasetError(f"all {len(files)} images of {root} are corrupt, so none are left")
-    ranges = [each for each in found if isinstance(each, ValueRange)]
-    redrawn = sum(each is True for each in found)
-    return Checked(tuple(faults), len(ranges), joint_range(ranges), redrawn)
+    looks = [each for each in found if isinstance(each, _Look)]
+    ranges = [each.values for each in looks if each.values is not None]
+    redrawn = sum(each.is_redrawn for each in looks)
+    sizes = sizes_of([each.shape for each in looks]) if looks else None
+    return Checked(tuple(faults), len(ranges), joint_range(ranges), redrawn, sizes)
 
 
-def _look(file: Path, decode: bool) -> ValueRange | str | bool | None:
-    """Returns the range of an image of more than 8 bits, of others whether they are redrawn.
-
-    Returns:
-        Where a file cannot be read: why.
-    """
+def _look(file: Path, decode: bool) -> _Look | str:
+    """Returns what a file says; where it cannot be read: why."""
     try:
         with Image.open(file) as image:
+            shape = (image.height, image.width)
             if image.mode in WIDE_MODES:
-                return range_of([pixels_of(image)[0]])
+                return _Look(shape, range_of([pixels_of(image)[0]]))
             if decode:
                 image.load()
-            return is_redrawn(image)
+            return _Look(shape, is_redrawn=is_redrawn(image))
     except UNREADABLE as error:
         return str(error)

@@ -32,7 +32,7 @@ def imagefolder_source(argument: str, options: DatasetOptions) -> FolderSource:
         raise DatasetError(
             "imagefolder needs a path: imagefolder:PATH or imagefolder:PATH,size=224"
         )
-    size = read_side("imagefolder", numbers) or DEFAULT_SIZE
+    size = read_side("imagefolder", numbers)
     root = absolute_path(path).resolve()
     if not root.is_dir():
         raise DatasetError(f"there is no folder {path}")
@@ -43,12 +43,13 @@ def imagefolder_source(argument: str, options: DatasetOptions) -> FolderSource:
     return FolderSource(
         name=f"imagefolder:{root.name}",
         root=root,
-        image_size=size,
+        image_size=size or DEFAULT_SIZE,
         files=np.array([os.fsencode(placed.name) for placed in both]),
         file_sizes=np.array([below.files[placed.name] for placed in both], dtype=np.int64),
         labels=np.array([numbered[placed.class_name] for placed in both], dtype=np.int64),
         class_names=layout.class_names,
         test_ids=np.arange(len(layout.training), len(both)) if layout.test else None,
         corrupt_images=options.corrupt_images,
+        has_default_size=size is None,
         notes=(*left_out_in_words(below.left_out), *layout.notes),
     )

@@ -16,7 +16,7 @@ SHOWN = 3
 Images = NDArray[np.uint8]
 
 
-def own_source(name: str) -> DecodedSource:
+def own_source(name: str, place: str) -> DecodedSource:
     """Returns what a function of a user's own returns, as a source.
 
     The function takes no arguments and returns images and labels, (N, H, W), (N, H, W, C) or
@@ -24,13 +24,14 @@ def own_source(name: str) -> DecodedSource:
     where there is an official test set, also its images and labels.
 
     Args:
-        name: ``MODULE:FUNCTION``.
+        name: As the study names it, and results show it.
+        place: ``MODULE:FUNCTION``.
 
     Raises:
         DatasetError: If there is no such function, it fails, or it returns something else.
     """
     try:
-        function = named(name)
+        function = named(place)
     except OwnCodeError as error:
         raise DatasetError(f"dataset {name!r}: {error}") from error
     if not callable(function):

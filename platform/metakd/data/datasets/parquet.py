@@ -3,46 +3,73 @@
 import json
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
-import numpy as np
-from numpy.typing import NDArray
+import pyarrow as pa
+import pyarrow.parquet as pq
 
 from metakd.data.catalogue import DatasetError, DatasetOptions
-from metakd.data.datasets.class_labels import number_classes
+from metakd.data.datasets.decoded_tables import decode_tables
 from metakd.data.datasets.files_below import files_below
+from metakd.data.datasets.image_table import ImageTable
 from metakd.data.datasets.named_options import absolute_path, read_side, split_options
-from metakd.data.datasets.parquet_file import (
-    DecodedFile,
-    LabelledFile,
-    decode_images,
-    open_labels,
-)
-from metakd.data.datasets.pictures import (
-    ValueRange,
-    eight_bits,
-    range_in_words,
-    range_of,
-    squared,
-)
-from metakd.data.datasets.source import Decoded, DecodedSource
+from metakd.data.datasets.source import DecodedSource
 from metakd.data.datasets.split_files import splits_of_files
-from metakd.data.datasets.split_names import (
-    Split,
-    left_out_in_words,
-    notes_on_splits,
-    official_test,
-)
-from metakd.machine import usable_cpus
+from metakd.data.datasets.split_names import Split, left_out_in_words
 
 VERSION = 2
 """Raised whenever files are read in another way: what was decoded before is not used."""
 
 SUFFIX = ".parquet"
-CHUNK = 1024
+
+
+@dataclass(frozen=True)
+class ParquetTable:
+    """A Parquet file as a table of images; whatever is wrong with the file is a DatasetError."""
+
+    file: Path
+
+    @property
+    def name(self) -> str:
+        """The path."""
+        return str(self.file)
+
+    @property
+    def remedy(self) -> str:
+        """How the file is left out."""
+        return (
+            "leave the file out by a glob that names the others, as in "
+            f"parquet:{self.file.parent}/train*"
+        )
+
+    def schema(self) -> pa.Schema:
+        """Returns names and types of the columns."""
+        with self._opened() as table:
+            return table.schema_arrow
+
+    def column(self, name: str) -> pa.ChunkedArray:
+        """Returns a column."""
+        with self._opened() as table:
+            return table.read(columns=[name]).column(name)
+
+    def encoded(self, name: str, rows: int) -> Iterator[list[bytes | None]]:
+        """Yields the encoded images of a column, so many rows at once."""
+        with self._opened() as table:
+            for batch in table.iter_batches(rows, columns=[name]):
+                yield batch.column(name).field("bytes").to_pylist()
+
+    @contextmanager
+    def _opened(self) -> Iterator[pq.ParquetFile]:
+        try:
+            with pq.ParquetFile(self.file) as table:
+                yield table
+        except (pa.ArrowException, OSError) as error:
+            reason = " ".join(str(error).split())
+            raise DatasetError(f"{self.file} is not a readable Parquet file: {reason}") from error
 
 
 class FoundFiles(NamedTuple):
@@ -70,7 +97,7 @@ def parquet_source(argument: str, options: DatasetOptions) -> DecodedSource:
     path, side = _path_and_side(argument)
     found = _find_files(path)
     splits = splits_of_files(found.root, found.names)
-    files = {found.root / name: split for name, split in zip(found.names, splits, strict=True)}
+    files = [found.root / name for name in found.names]
     stats = [(str(file.resolve()), file.stat()) for file in files]
     reading = [options.image_column, options.label_column, options.corrupt_images]
     # What was decoded without a size before there was one is still right.
@@ -82,7 +109,14 @@ def parquet_source(argument: str, options: DatasetOptions) -> DecodedSource:
     return DecodedSource(
         name=f"parquet:{found.shown_name.removesuffix(SUFFIX)}",
         key=f"parquet {VERSION} {json.dumps([reading, *key])}",
-        decode=partial(_decode, found.root, files, options, side),
+        decode=partial(
+            decode_tables,
+            f"{found.root}",
+            [ParquetTable(file) for file in files],
+            partial(_splits_of_tables, found.root),
+            options,
+            side,
+        ),
         notes=tuple(left_out_in_words(found.left_out)),
     )
 
@@ -142,146 +176,6 @@ def _by_folders(name: str) -> list[str]:
     return name.split("/")
 
 
-def _decode(
-    root: Path, files: dict[Path, Split | None], options: DatasetOptions, side: int | None
-) -> Decoded:
-    labelled, hidden = _without_hidden(files, [open_labels(file, options) for file in files])
-    kept = [each.file for each in labelled]
-    # Without the hidden test set another split may be the test set.
-    splits = splits_of_files(root, [file.relative_to(root).as_posix() for file in kept])
-    for each in labelled:
-        if each.class_names != labelled[0].class_names:
-            raise DatasetError(f"{labelled[0].file} and {each.file} name different classes")
-    labels, class_names = number_classes(
-        [each.labels for each in labelled], labelled[0].class_names
-    )
-    with ThreadPoolExecutor(usable_cpus()) as pool:
-        parts = [decode_images(each, pool, side) for each in labelled]
-    skipped = _check_corrupt(parts, options)
-    if side is None:
-        _check_shapes(parts)
-    images = [image for part in parts for image in part.images]
-    values = range_of(images)
-    channels = max(1 if image.ndim == 2 else 3 for image in images)
-    sizes = [len(part.pictures) for part in parts]
-    samples = Counter[Split | None]()
-    for split, size in zip(splits, sizes, strict=True):
-        samples[split] += size
-    return Decoded(
-        image_shape=(channels, *(images[0].shape[:2] if side is None else (side, side))),
-        chunks=_chunks(parts, channels, values, side),
-        labels=np.concatenate(
-            [of_file[list(part.pictures)] for of_file, part in zip(labels, parts, strict=True)]
-        ),
-        class_names=class_names,
-        test_ids=_official_test_ids(parts, splits),
-        skipped=skipped,
-        notes=(
-            *hidden,
-            *notes_on_splits(samples),
-            *_notes_on_images(parts, channels, values, side),
-        ),
-    )
-
-
-def _without_hidden(
-    files: dict[Path, Split | None], labelled: Sequence[LabelledFile]
-) -> tuple[list[LabelledFile], list[str]]:
-    """Leaves out the files of a test or validation split that have no labels at all."""
-    kept, rows = list[LabelledFile](), Counter[Split | None]()
-    for each in labelled:
-        split = files[each.file]
-        if each.labels.is_hidden and split in ("validation", "test"):
-            rows[split] += len(each.labels.codes)
-        else:
-            kept.append(each)
-    if not kept:
-        return list(labelled), []
-    notes = [
-        f"left out: {n:,} {split} samples, whose labels are hidden" for split, n in rows.items()
-    ]
-    return kept, notes
-
-
-def _check_corrupt(parts: Sequence[DecodedFile], options: DatasetOptions) -> int:
-    """Returns how many images are corrupt, if that many can be left out."""
-    faults = [fault for part in parts for fault in part.faults]
-    total = len(faults) + sum(len(part.pictures) for part in parts)
-    if len(faults) == total:
-        raise DatasetError(f"{faults[0]}; all {total} images are corrupt, so none are left")
-    if faults and options.corrupt_images == "fail":
-        raise DatasetError(
-            f"{faults[0]}; {len(faults)} of {total} images are corrupt: --corrupt-images skip "
-            "leaves them out"
-        )
-    return len(faults)
-
-
-def _check_shapes(parts: Sequence[DecodedFile]) -> None:
-    first: tuple[DecodedFile, int] | None = None
-    for part in parts:
-        for row, picture in part.pictures.items():
-            first = first or (part, row)
-            expected = first[0].pictures[first[1]].shape
-            if picture.shape != expected:
-                raise DatasetError(
-                    f"all images must have one shape, but {first[0].file} has "
-                    f"{expected} in row {first[1]} and {part.file} has {picture.shape} in row "
-                    f"{row} (height, width): parquet:PATH,size={min(expected)}, say, makes squares "
-                    "of their centres"
-                )
-
-
-def _chunks(
-    parts: Sequence[DecodedFile], channels: int, values: ValueRange | None, side: int | None
-) -> Iterator[NDArray[np.uint8]]:
-    for part in parts:
-        images = part.images
-        for start in range(0, len(images), CHUNK):
-            bytes_ = [eight_bits(image, values) for image in images[start : start + CHUNK]]
-            if side is not None:
-                bytes_ = [squared(image, side) for image in bytes_]
-            yield np.stack([_channels_first(image, channels) for image in bytes_])
-
-
-def _channels_first(image: NDArray[np.uint8], channels: int) -> NDArray[np.uint8]:
-    if image.ndim == 2:
-        return np.broadcast_to(image, (channels, *image.shape))
-    return image.transpose(2, 0, 1)
-
-
-def _official_test_ids(
-    parts: Sequence[DecodedFile], splits: Sequence[Split | None]
-) -> NDArray[np.int64] | None:
-    test = official_test(splits)
-    if test is None:
-        return None
-    sizes = [len(part.pictures) for part in parts]
-    is_test = [split == test for split in splits]
-    ids = np.flatnonzero(np.repeat(is_test, sizes)).astype(np.int64)
-    if not 0 < len(ids) < sum(sizes):
-        raise DatasetError(
-            f"without the corrupt images there is nothing left of the {test} files or of the "
-            f"others around {parts[0].file}"
-        )
-    return ids
-
-
-def _notes_on_images(
-    parts: Sequence[DecodedFile], channels: int, values: ValueRange | None, side: int | None
-) -> list[str]:
-    pictures = [picture for part in parts for picture in part.pictures.values()]
-    images = [picture.pixels for picture in pictures]
-    notes = range_in_words(sum(image.dtype != np.uint8 for image in images), values)
-    grey = sum(image.ndim == 2 for image in images)
-    if channels == 3 and grey:
-        notes.append(f"{grey:,} of {len(images):,} images are grey: they became RGB as the others")
-    resized = sum(side is not None and picture.shape != (side, side) for picture in pictures)
-    if resized:
-        notes.append(
-            f"{resized:,} of {len(images):,} images had another shape: the squares at their "
-            f"centres became {side}×{side}"
-        )
-    if see_through := sum(picture.is_see_through for picture in pictures):
-        notes.append(f"{see_through:,} images are transparent in places: they lie on white now")
-    return notes
+def _splits_of_tables(root: Path, tables: Sequence[ImageTable]) -> list[Split | None]:
+    files = [table.file for table in tables if isinstance(table, ParquetTable)]
+    return splits_of_files(root, [file.relative_to(root).as_posix() for file in files])

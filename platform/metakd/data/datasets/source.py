@@ -65,6 +65,7 @@ class FolderSource:
         class_names: The K names.
         test_ids: Indices of the official test set; None where the splitter has to draw one.
         corrupt_images: What is done about files that cannot be decoded.
+        has_default_size: Whether nobody chose the image size.
         notes: What a reader should know about the files, in sentences.
     """
 
@@ -77,6 +78,7 @@ class FolderSource:
     class_names: tuple[str, ...]
     test_ids: NDArray[np.int64] | None
     corrupt_images: Literal["fail", "skip"] = "fail"
+    has_default_size: bool = False
     notes: tuple[str, ...] = ()
 
     def only(self, kept: NDArray[np.bool_]) -> "FolderSource":
