@@ -1,14 +1,18 @@
 import io
 import json
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import ClassVar
 
 import pytest
 from refilled_scheduler import SchedulerOfJobs
 from rich.console import Console
 
+from metakd.core.distillers import KDConfig
 from metakd.data.datasets import ImageDataset, open_dataset
 from metakd.results.writer import finished_trial, write_trials
+from metakd.strategies import STRATEGIES, Strategy
+from metakd.strategies.strategy import at_once
 from metakd.study import announce
 from metakd.study.announce import (
     announce_older,
@@ -54,6 +58,29 @@ def planned(
     return text.getvalue()
 
 
+@dataclass(frozen=True)
+class SharpConfig(KDConfig):
+    """A distiller of a user's own."""
+
+    method: ClassVar[str] = "sharp"
+    version: ClassVar[int] = 3
+
+
+def test_a_distiller_of_ones_own_is_not_taken_for_an_older_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sharp = Strategy("sharp", at_once(lambda choices: [SharpConfig()]))
+    monkeypatch.setitem(STRATEGIES, "sharp", sharp)
+    spec = StudySpec("s", scales=(0.3,), augmentations=("none",), strategies=("sharp",), seeds=1)
+    plan = make_plan(spec, [open_dataset("digits", tmp_path)])
+    (trial,) = (job.trial for job in plan.jobs)
+    row = {"trial_id": trial.id, "pair_id": "p", "config_json": trial.config_json}
+    write_trials(tmp_path, [finished_trial(row, [])])
+    text = io.StringIO()
+    announce_older(Console(file=text, width=200), plan, tmp_path)
+    assert text.getvalue() == ""
+
+
 def test_trials_of_older_algorithms_are_counted_and_stay_apart(tmp_path: Path) -> None:
     plan = make_plan(
         StudySpec("s", scales=(0.3,), augmentations=("none",), strategies=("fixed",), seeds=3),
@@ -62,7 +89,7 @@ def test_trials_of_older_algorithms_are_counted_and_stay_apart(tmp_path: Path) -
 
     def older() -> str:
         text = io.StringIO()
-        announce_older(Console(file=text, width=200), tmp_path)
+        announce_older(Console(file=text, width=200), plan, tmp_path)
         return text.getvalue()
 
     def store(trial_id: str, content: str) -> None:

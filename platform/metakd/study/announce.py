@@ -229,11 +229,13 @@ def announce_failures(console: Console, failures: list[Failure]) -> None:
         console.print(f"  {failure.name}: {failure.reason}")
 
 
-def announce_older(console: Console, out: Path) -> None:
+def announce_older(console: Console, plan: Plan, out: Path) -> None:
     """Says how many trials of the store were made by older versions of an algorithm."""
     if not out.exists():
         return
-    now = current_versions()
+    # Distillers of a user's own are known by the plan alone.
+    distillers = {job.trial.distiller for job in plan.jobs}
+    now = current_versions() | {each.method: each.version for each in distillers}
     contents = read_trials(out, columns=["config_json"])["config_json"].to_pylist()
     older = [changed for content in contents if content and (changed := outdated(content, now))]
     if older:

@@ -102,7 +102,7 @@ def execute(
         plan, blocks = _plan(spec, options, folder, console)
         scheduler = _scheduler(plan, folder)
         _announce(plan, scheduler, options, folder, console)
-        announce_older(console, folder.out)
+        announce_older(console, plan, folder.out)
         announce_versions(console, folder.out)
         if blocks is not None:
             announce_schedule(console, blocks.declared.looks, blocks.looks)
