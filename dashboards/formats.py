@@ -9,7 +9,7 @@ from datetime import datetime
 from metakd.analysis.comparison import Comparison
 from metakd.analysis.statistics.intervals import LEVEL, Interval
 from metakd.analysis.summary import Summary
-from metakd.analysis.wording import at_start, signed_pp
+from metakd.analysis.wording import at_start, runs_charged, signed_pp
 from metakd.analysis.wording import percent as level_in_words
 from metakd.strategies import label_of
 
@@ -53,14 +53,9 @@ def from_to(low: float | None, high: float | None) -> str:
     return NONE if low is None or high is None else f"[{plain(low)}, {plain(high)}]"
 
 
-def runs(value: float) -> str:
-    """Returns a number of runs without needless decimals: "3", "1.7"."""
-    return f"{value:.1f}".removesuffix(".0")
-
-
-def counted_runs(value: float) -> str:
-    """Returns "1 run" or "1.7 runs"."""
-    return f"{runs(value)} {'run' if runs(value) == '1' else 'runs'}"
+def runs(cost: float | None) -> str:
+    """Returns a cost in plain runs, "5.0", or a dash for None."""
+    return NONE if cost is None else runs_charged(cost)
 
 
 def percent(share: float) -> str:
@@ -109,6 +104,13 @@ def cost_words(comparison: Comparison) -> str:
             return "mixed"
         case _:
             return "unknown"
+
+
+def costs(comparison: Comparison) -> str:
+    """Returns what the learner and the baseline cost: "1.4 runs against 5.0"; "" if unknown."""
+    if comparison.learned_runs is None or comparison.baseline_runs is None:
+        return ""
+    return f"{runs(comparison.learned_runs)} runs against {runs(comparison.baseline_runs)}"
 
 
 def day(iso_time: str) -> str:

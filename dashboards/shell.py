@@ -26,7 +26,7 @@ HERE = Path(__file__).parent / "page"
 FUNCTIONS = (
     *(formats.signed, formats.plain, formats.between, formats.ends, formats.level),
     *(formats.from_to, formats.tau, formats.duration, formats.day, formats.probability),
-    *(formats.factor, formats.cost_words, formats.claim_words),
+    *(formats.runs, formats.costs, formats.cost_words, formats.claim_words),
     wording.counted,
     *(theme.accuracy_tone, theme.cost_tone, theme.claim_tone),
 )

@@ -11,7 +11,7 @@ from rich.text import Text
 from metakd.analysis.comparison import Baseline
 from metakd.analysis.settings import SettingResult, StrategyScore
 from metakd.analysis.summary import Summary
-from metakd.dashboards.formats import NONE, effect, plain
+from metakd.dashboards.formats import NONE, effect, plain, runs
 
 WIDTH = 100
 # Usual keys stay on one line; long ones take more lines, not the room of the numbers.
@@ -103,11 +103,11 @@ def new_table(
 
 
 def strategy_cells(baseline: Baseline) -> tuple[str, ...]:
-    """Returns a strategy's row: name, test, runs charged, difference, verdict, clear gap."""
+    """Returns a strategy's row: name, test, runs, difference, verdict, clear gap."""
     return (
         wrapped(baseline.strategy),
         plain(baseline.test_pp),
-        plain(baseline.runs_charged),
+        runs(baseline.overall.baseline_runs),
         effect(baseline.overall.effect),
         baseline.overall.accuracy_verdict,
         CLEAR_GAPS[baseline.claim] if baseline.p_holm is not None else NONE,

@@ -20,7 +20,7 @@ from metakd.analysis.table import make_table
 def answered(study: MadeUpStudy) -> Verdict:
     """Returns the verdict that a study's store would get."""
     results = results_from(study)
-    found = findings_of(results, compare(results.table, results.grid), LEVEL)
+    found = findings_of(results, compare(results.table, results.grid, results.costs), LEVEL)
     analysis = QUESTIONS[results.question].analysis
     return analysis.verdict(evidence_of(results, found), found.answer)
 

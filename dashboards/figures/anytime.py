@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from metakd.analysis.figures.anytime import AnytimeCurve
 from metakd.analysis.questions import QUESTIONS
 from metakd.analysis.summary import Summary
-from metakd.analysis.wording import at_start, listed
+from metakd.analysis.wording import at_start, in_runs, listed
 from metakd.dashboards.figures.drawing import band, scatter
 from metakd.dashboards.figures.figure import (
     BOTTOM_PX,
@@ -22,7 +22,7 @@ from metakd.dashboards.figures.figure import (
     text_px,
     words,
 )
-from metakd.dashboards.formats import counted_runs, plain, runs
+from metakd.dashboards.formats import plain, runs
 from metakd.dashboards.theme import MAIN, line_px, styles_in
 from metakd.strategies import Style, label_of
 
@@ -46,11 +46,11 @@ def anytime_title(curves: Sequence[AnytimeCurve]) -> str:
     if "meta" not in by_name or "grid" not in by_name:
         return COMPARES_NOTHING
     learned, grid = by_name["meta"], by_name["grid"]
-    spent = counted_runs(learned.runs[-1])
+    spent = in_runs(learned.runs[-1])
     if grid.runs_to_match is None:
-        most = counted_runs(grid.runs[-1])
+        most = in_runs(grid.runs[-1])
         return f"An average search of {most} stays below what learning reaches in {spent}"
-    needed = counted_runs(grid.runs_to_match)
+    needed = in_runs(grid.runs_to_match)
     return f"An average search takes {needed} to reach what learning reaches in {spent}"
 
 
@@ -65,7 +65,7 @@ def learner_title(
         baseline: The one that it is compared with.
         question: The study's, about no temperature.
     """
-    ends = {curve.strategy: (curve.mean_pp[-1], counted_runs(curve.runs[-1])) for curve in curves}
+    ends = {curve.strategy: (curve.mean_pp[-1], in_runs(curve.runs[-1])) for curve in curves}
     if learner not in ends or baseline not in ends:
         return COMPARES_NOTHING
     (learned, spent), (known, cost) = ends[learner], ends[baseline]
@@ -100,12 +100,12 @@ def anytime_figure(summary: Summary) -> Figure | None:
         id="anytime",
         title=title,
         subtitle="Mean validation accuracy of the best model so far, if all were stopped here. "
-        "Compute is steps or measured seconds, whichever is dearer. "
+        "Compute is counted in plain runs, to what each strategy costs. "
         + _how_followed("grid" in by_name, is_named_at_end),
         description=f"{title}. Rising curves of validation accuracy against compute: "
         + "; ".join(
             f"{styles[curve.strategy].name} ends at {curve.mean_pp[-1]:.2f} % after "
-            f"{counted_runs(curve.runs[-1])}"
+            f"{in_runs(curve.runs[-1])}"
             for curve in curves
         )
         + ".",
@@ -122,7 +122,7 @@ def anytime_figure(summary: Summary) -> Figure | None:
                 if is_named_at_end
                 else {}
             ),
-            xaxis=axis("compute spent, in plain student runs", range=[0, most], showgrid=False),
+            xaxis=axis("compute spent, in plain runs", range=[0, most], showgrid=False),
             yaxis=axis("validation accuracy if stopped here, %", range=reach),
             annotations=names_at_end(curves, styles, most, reach, height_px - TOP_PX - BOTTOM_PX)
             if is_named_at_end
@@ -133,8 +133,7 @@ def anytime_figure(summary: Summary) -> Figure | None:
         rows=tuple(
             row for curve in curves for row in _rows(curve, styles[curve.strategy], listed_points)
         ),
-        foot="Mean over the pairs in which every strategy drawn is complete; learning is done "
-        "where its dearest setting is. "
+        foot="Mean over the pairs in which every strategy drawn is complete. "
         + (BAND_FOOT if "grid" in by_name else "")
         + "The table lists up to "
         f"{listed_points} points of each curve." + _not_drawn(summary, styles),
@@ -170,7 +169,7 @@ def _traces(curve: AnytimeCurve, style: Style, most: float, points: int) -> list
     line = scatter(
         x, mean, style, width=line_px(curve.strategy), **PLACE,
         name="grid, temperatures in random order" if curve.strategy == "grid" else name,
-        hover=f"{name}, %{{x:.2f}} runs: %{{y:.2f}} %",
+        hover=f"{name}, %{{x:.1f}} runs: %{{y:.2f}} %",
     )  # fmt: skip
     traces = [*band(PLACE, x, low, high, style.soft), line]
     if x[-1] < most:

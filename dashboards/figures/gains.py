@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from metakd.analysis.figures.gains import GainsOverScales, SearchGain
 from metakd.analysis.statistics.intervals import Interval
 from metakd.analysis.summary import Summary
-from metakd.analysis.wording import counted, listed
+from metakd.analysis.wording import counted, in_runs, listed
 from metakd.dashboards.figures.drawing import (
     Heading,
     Panel,
@@ -25,7 +25,7 @@ from metakd.dashboards.figures.figure import (
     left_out,
     padded,
 )
-from metakd.dashboards.formats import NONE, between, runs, signed
+from metakd.dashboards.formats import NONE, between, signed
 from metakd.dashboards.theme import own_style
 
 PER_ROW = 3
@@ -33,34 +33,36 @@ PANEL_PX = 220
 
 
 def gains_title(gains: Sequence[SearchGain], over: GainsOverScales | None, fixed_tau: float) -> str:
-    """Returns the title: how many runs a grid needs, in the mean, to gain what learning gains."""
+    """Returns the title: how many temperatures a grid needs to gain what learning gains."""
     learned = [gain for gain in gains if gain.learned and gain.learned.mean_pp is not None]
     if over is None:
         return f"What searching gains over τ = {fixed_tau:g}"
     claim = _claim(learned, over)
     if any(gain.learned is None or gain.learned.low_pp is None for gain in learned):
         return f"Too few seeds for an interval; in the mean {claim}"
-    never = [gain for gain in learned if gain.runs_to_match is None]
+    never = [gain for gain in learned if gain.size_to_match is None]
     doubt = "" if all(gain.is_apart for gain in never) else ", but the intervals overlap"
     return f"On average {claim}{doubt}"
 
 
 def _claim(gains: Sequence[SearchGain], over: GainsOverScales) -> str:
-    if over.low_runs is None or over.high_runs is None:
-        if over.most_runs == 1:
+    if over.low_size is None or over.high_size is None:
+        if over.largest_size == 1:
             return "the grid's one temperature does not gain what learning gains"
-        return f"no grid of up to {counted(over.most_runs, 'run')} catches up with learning"
+        return (
+            f"no grid of up to {counted(over.largest_size, 'temperature')} catches up with learning"
+        )
     if over.unmatched > 2:
         return f"no grid catches up at {over.unmatched} of {over.scales} scales"
     if over.unmatched:
-        never = [gain.label for gain in gains if gain.runs_to_match is None]
+        never = [gain.label for gain in gains if gain.size_to_match is None]
         return f"no grid catches up on {_joined(never)}"
-    if over.high_runs == 1:
-        return "a single run of the grid gains as much as learning"
-    most = counted(over.high_runs, "run")
-    if over.low_runs == over.high_runs:
+    if over.high_size == 1:
+        return "a single temperature of the grid gains as much as learning"
+    most = counted(over.high_size, "temperature")
+    if over.low_size == over.high_size:
         return f"the grid needs {most} to gain what learning gains"
-    return f"the grid needs {over.low_runs} to {most} to gain what learning gains"
+    return f"the grid needs {over.low_size} to {most} to gain what learning gains"
 
 
 def _joined(labels: Sequence[str]) -> str:
@@ -72,14 +74,14 @@ def _joined(labels: Sequence[str]) -> str:
 
 
 def finding(gain: SearchGain) -> str:
-    """Returns what stands above a scale's panel: how many runs the grid needs there."""
+    """Returns what stands above a scale's panel: how many temperatures the grid needs there."""
     if gain.learned is None or gain.learned.mean_pp is None:
         return "learning was not run"
-    if gain.runs_to_match is None:
+    if gain.size_to_match is None:
         return "no grid size catches up"
-    if gain.runs_to_match == 1:
-        return "one run of the grid does as well"
-    return f"the grid needs {gain.runs_to_match} runs"
+    if gain.size_to_match == 1:
+        return "one temperature of the grid does as well"
+    return f"the grid needs {gain.size_to_match} temperatures"
 
 
 def gains_figure(summary: Summary) -> Figure | None:
@@ -88,15 +90,15 @@ def gains_figure(summary: Summary) -> Figure | None:
     if not gains:
         return None
     shown = [gains[index] for index in evenly(len(gains), MAX_PANELS)]
-    largest = max(gain.runs[-1] for gain in shown)
-    most = max(max(gain.runs[-1], gain.learned_runs or 1.0) for gain in shown)
+    largest = max(gain.sizes[-1] for gain in shown)
+    most = max(max(gain.grid_runs[-1], gain.learned_runs or 1.0) for gain in shown)
     ticks = [2**power for power in range(math.ceil(math.log2(most)) + 1) if 2**power <= most]
     panels, layout, height_px = lay_out(
         [Heading(gain.label, finding(gain)) for gain in shown],
         PER_ROW,
         PANEL_PX,
         x={
-            "name": "runs spent",
+            "name": "compute spent, in plain runs",
             "type": "log",
             "range": [math.log10(0.87), math.log10(most * 1.15)],
             "tickvals": ticks,
@@ -112,13 +114,11 @@ def gains_figure(summary: Summary) -> Figure | None:
         id="gains",
         title=title,
         subtitle=f"Gain in test accuracy over no search (τ = {summary.fixed_tau:g}) when k "
-        "temperatures of the grid are tried and the validation best is kept, against the runs "
-        "that this takes. The diamond is learning, at what it costs."
+        "temperatures of the grid are tried and the validation best is kept, against what this "
+        "costs at that scale. The diamond is learning, at what it costs there."
         + (" Each panel has its own scale." if len(shown) > 1 else ""),
         description=f"{title}. Line plots by scale of the gain over τ = {summary.fixed_tau:g} "
-        "against runs spent: "
-        + "; ".join(f"{gain.label}, {finding(gain)}" for gain in shown)
-        + ".",
+        "against compute: " + "; ".join(f"{gain.label}, {finding(gain)}" for gain in shown) + ".",
         traces=tuple(
             trace
             for index, (gain, panel) in enumerate(zip(shown, panels, strict=True))
@@ -136,14 +136,16 @@ def gains_figure(summary: Summary) -> Figure | None:
 
 def _traces(gain: SearchGain, panel: Panel, most: float, named: bool) -> list[Trace]:
     grid = own_style("grid")
-    known = [(k, i) for k, i in zip(gain.runs, gain.grid, strict=True) if i.mean_pp is not None]
-    ks = [k for k, _ in known]
+    known = [
+        (x, i) for x, i in zip(gain.grid_runs, gain.grid, strict=True) if i.mean_pp is not None
+    ]
+    xs = [x for x, _ in known]
     traces = band(
-        panel.place, ks, [i.low_pp for _, i in known], [i.high_pp for _, i in known], grid.soft
+        panel.place, xs, [i.low_pp for _, i in known], [i.high_pp for _, i in known], grid.soft
     )
     curve = scatter(
-        ks, [interval.mean_pp for _, interval in known], grid, mode="lines+markers", width=2.5,
-        size=7, hover="best of %{x}: %{y:+.2f}", **panel.place, name="grid, validation best of k",
+        xs, [interval.mean_pp for _, interval in known], grid, mode="lines+markers", width=2.5,
+        size=7, hover="%{x:.1f} runs: %{y:+.2f}", **panel.place, name="grid, validation best of k",
         legendgroup="grid", legendrank=1001, showlegend=named,
     )  # fmt: skip
     return [*traces, curve, *_learned_traces(gain, panel, most, named)]
@@ -164,7 +166,7 @@ def _learned_traces(gain: SearchGain, panel: Panel, most: float, named: bool) ->
     )
     # Where the cost is not known the level alone is drawn.
     point = scatter(
-        [cost], [mean], style, mode="markers", size=12, hover="learned, %{x:.3g} runs: %{y:+.2f}",
+        [cost], [mean], style, mode="markers", size=12, hover="learned, %{x:.1f} runs: %{y:+.2f}",
         **panel.place, name=style.name, legendgroup="meta", showlegend=named,
     )  # fmt: skip
     if effect.low_pp is not None and effect.high_pp is not None:
@@ -187,8 +189,8 @@ def _method(gains: Sequence[SearchGain]) -> str:
 
 
 def _cells(gain: SearchGain, most: int) -> tuple[str, ...]:
-    by_size = dict(zip(gain.runs, gain.grid, strict=True))
-    cost = "" if gain.learned_runs is None else f" for {runs(gain.learned_runs)} runs"
+    by_size = dict(zip(gain.sizes, gain.grid, strict=True))
+    cost = "" if gain.learned_runs is None else f" for {in_runs(gain.learned_runs)}"
     return (
         gain.label,
         *(_with_interval(by_size.get(k)) for k in range(1, most + 1)),

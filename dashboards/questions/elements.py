@@ -10,7 +10,7 @@ from metakd.analysis.questions import QUESTIONS
 from metakd.analysis.statistics.intervals import Interval
 from metakd.analysis.summary import Summary
 from metakd.analysis.wording import at_start
-from metakd.dashboards.formats import NONE, between, factor, level, sides_of, signed
+from metakd.dashboards.formats import NONE, between, costs, factor, level, sides_of, signed
 from metakd.dashboards.theme import NEUTRAL
 from metakd.strategies import label_of
 
@@ -89,15 +89,8 @@ def interval_words(effect: Interval, space: str = " ") -> str:
 
 def compute_key(comparison: Comparison, question: str = "") -> KeyFigure:
     """Returns what learning costs against a baseline."""
-    ratios = {
-        "in student steps": comparison.cost_ratio_steps,
-        "in seconds": comparison.cost_ratio_seconds,
-    }
-    baseline = at_start(_baseline(comparison, question))
-    if comparison.baseline in BASELINES:
-        baseline = "The grid" if comparison.baseline == "full_grid" else "One run"
-    known = [f"{factor(ratio)} {what}" for what, ratio in ratios.items() if ratio is not None]
-    note = f"{baseline} costs {' and '.join(known)}" if known else "no measured cost"
+    known = costs(comparison)
+    note = f"{known} of {_baseline(comparison, question)}" if known else "no measured cost"
     match comparison.cost_verdict:
         case "cheaper":
             return KeyFigure("Compute", factor(comparison.cost_factor), "less", note)

@@ -12,6 +12,7 @@ from markupsafe import Markup
 
 from metakd.analysis.reached import CostPoint
 from metakd.analysis.summary import Summary
+from metakd.analysis.wording import in_runs
 from metakd.dashboards.formats import NONE, signed
 from metakd.dashboards.questions.elements import (
     KeyFigure,
@@ -28,13 +29,15 @@ WIDTH, HEIGHT = 420, 300
 LEFT, RIGHT, TOP, BOTTOM = 52, 404, 44, 246
 LETTER, LINE = 7.0, 16.0
 GAP = 9.0
+# Cost in plain runs, and test accuracy in per cent.
+Point = tuple[float, float]
 
 
 def opening(summary: Summary) -> Opening:
     """Returns accuracy for compute, and what learning gains, costs and makes needless."""
     return Opening(
         tone=badge_tone(headline_comparison(summary)),
-        drawing=compute_plot(summary.costs, summary.fixed_tau, summary.learned_runs),
+        drawing=compute_plot(summary.costs, summary.fixed_tau),
         keys=key_figures(summary),
         sections=("comparisons", "baselines"),
     )
@@ -85,9 +88,7 @@ class Scale:
         return LEFT + 12 + along * (RIGHT - LEFT - 24), BOTTOM - up * (BOTTOM - TOP)
 
 
-def compute_plot(
-    points: Sequence[CostPoint], fixed_tau: float, cost: float | None
-) -> Markup | None:
+def compute_plot(points: Sequence[CostPoint], fixed_tau: float) -> Markup | None:
     """Draws what a grid reaches by its runs, and what learning reaches; None without both.
 
     Training without a teacher is left out: it would flatten what is to be compared.
@@ -95,24 +96,24 @@ def compute_plot(
     Args:
         points: Accuracy for compute.
         fixed_tau: The default temperature.
-        cost: What a learned run costs in plain runs; without it there is no plot.
     """
-    grid = sorted((p for p in points if p.strategy == "grid"), key=lambda p: p.runs)
-    fixed = [p for p in points if p.strategy == "fixed"]
-    learned = [p for p in points if p.strategy == "meta"]
-    if not learned or not (grid or fixed) or cost is None:
+    grid, fixed, learned = (
+        [(p.runs, p.test_pp) for p in points if p.strategy == name and p.runs is not None]
+        for name in ("grid", "fixed", "meta")
+    )
+    if not learned or not (grid or fixed):
         return None
-    runs = [*(p.runs for p in (*grid, *fixed)), cost]
-    accuracies = [p.test_pp for p in (*grid, *fixed, *learned)]
+    accuracies = [test_pp for _, test_pp in (*grid, *fixed, *learned)]
     step = nice_step(max(accuracies) - min(accuracies))
     pad = 0.35 * step
-    scale = Scale(max(*runs, 2.0), min(accuracies) - pad, max(accuracies) + pad)
+    most = max(runs for runs, _ in (*grid, *fixed, *learned))
+    scale = Scale(max(most, 2.0), min(accuracies) - pad, max(accuracies) + pad)
 
     parts = [*_axes(scale, step)]
     taken: list[Box] = []
     labels: list[tuple[str, str, list[tuple[float, float, str]]]] = []
     if fixed:
-        x, y = scale.at(1.0, fixed[0].test_pp)
+        x, y = scale.at(*fixed[0])
         parts.append(
             f'<line class="line fixed" x1="{x:.1f}" x2="{RIGHT}" y1="{y:.1f}" y2="{y:.1f}"/>'
         )
@@ -122,18 +123,18 @@ def compute_plot(
         taken += _along([(x, y), (RIGHT, y)])
         labels.append(("fixed", f"fixed τ = {fixed_tau:g}", _beside_line(x, y)))
     if grid:
-        curve = [scale.at(p.runs, p.test_pp) for p in grid]
+        curve = [scale.at(*point) for point in grid]
         path = " ".join(f"{x:.1f},{y:.1f}" for x, y in curve)
         parts.append(f'<polyline class="line grid" points="{path}"/>')
         parts += [f'<circle class="dot grid" cx="{x:.1f}" cy="{y:.1f}" r="4"/>' for x, y in curve]
         taken += _along(curve)
         name = "grid, best of k" if len(grid) > 1 else "grid of 1"
         labels.append(("grid", name, [s for x, y in reversed(curve) for s in _beside_point(x, y)]))
-    x, y = scale.at(cost, learned[0].test_pp)
+    x, y = scale.at(*learned[0])
     parts.append(f'<line class="line meta" x1="{x:.1f}" x2="{RIGHT}" y1="{y:.1f}" y2="{y:.1f}"/>')
     parts.append(f'<path class="dot meta" d="{diamond(x, y, 9)}"/>')
     taken += [*_along([(x, y), (RIGHT, y)]), Box(x - 9, y - 9, x + 9, y + 9)]
-    labels.append(("meta", f"learned, {cost:.2g} runs", _beside_line(x, y)))
+    labels.append(("meta", f"learned, {in_runs(learned[0][0])}", _beside_line(x, y)))
 
     placed: list[Box] = []
     for strategy, text, spots in reversed(labels):
@@ -146,19 +147,18 @@ def compute_plot(
         )
     return Markup(
         f'<svg class="hero-plot" viewBox="0 0 {WIDTH} {HEIGHT}" role="img" '
-        f'aria-label="{_in_words(learned[0], grid, fixed, cost)}">{"".join(parts)}</svg>'
+        f'aria-label="{_in_words(learned, grid, fixed)}">{"".join(parts)}</svg>'
     )
 
 
-def _in_words(
-    learned: CostPoint, grid: list[CostPoint], fixed: list[CostPoint], cost: float
-) -> str:
-    baselines = [f"the grid of {p.runs} {p.test_pp:.2f} % at {p.runs} runs" for p in grid[-1:]]
-    baselines += [f"the fixed temperature {p.test_pp:.2f} % at 1 run" for p in fixed]
-    return (
-        f"Mean test accuracy for compute: learned {learned.test_pp:.2f} % at "
-        f"{cost:.2g} runs, {', '.join(baselines)}."
-    )
+def _in_words(learned: Sequence[Point], grid: Sequence[Point], fixed: Sequence[Point]) -> str:
+    named = [
+        *(("learned", point) for point in learned),
+        *(("the whole grid", point) for point in grid[-1:]),
+        *(("the fixed temperature", point) for point in fixed),
+    ]
+    words = [f"{name} {test_pp:.2f} % at {in_runs(runs)}" for name, (runs, test_pp) in named]
+    return f"Mean test accuracy for compute: {', '.join(words)}."
 
 
 def _axes(scale: Scale, step: float) -> Iterator[str]:
@@ -177,7 +177,7 @@ def _axes(scale: Scale, step: float) -> Iterator[str]:
     yield f'<text x="{LEFT - 40}" y="{TOP - 26}">test accuracy, %</text>'
     yield (
         f'<text x="{(LEFT + RIGHT) / 2}" y="{BOTTOM + 44}" text-anchor="middle">'
-        "student trainings spent</text>"
+        "compute spent, in plain runs</text>"
     )
 
 

@@ -13,7 +13,7 @@ from metakd.analysis.places import SINGLE
 from metakd.analysis.questions import QUESTIONS
 from metakd.analysis.questions.learner import PARTS, LearnerAnswer, Part
 from metakd.analysis.summary import Summary
-from metakd.dashboards.formats import effect, plain, sides_of, signed
+from metakd.dashboards.formats import effect, plain, runs, sides_of, signed
 from metakd.dashboards.questions.elements import (
     KeyFigure,
     compute_key,
@@ -139,7 +139,7 @@ def strategies_table(
 
     def rows() -> Iterator[tuple[str, ...]]:
         if summary.learner in summary.strategies:
-            reached = (plain(answer.test_pp), plain(answer.runs_charged))
+            reached = (plain(answer.test_pp), runs(summary.runs.get(summary.learner)))
             yield row(summary.learner, summary.learner, *reached, "", "", "")
         for baseline in summary.baselines:
             yield row(baseline.strategy, *strategy_cells(baseline))

@@ -20,7 +20,7 @@ def opening(summary: Summary) -> Opening:
     return Opening(
         tone=TONES.get(starts.verdict, NEUTRAL),
         drawing=_starts_plot(starts, summary.margin_pp),
-        keys=_starts_keys(starts, summary.learned_runs),
+        keys=_starts_keys(starts, summary.runs.get("meta")),
         sections=("questions/start_range", "more", "baselines"),
         page="start_range",
         table=starts,

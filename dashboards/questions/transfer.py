@@ -1,5 +1,6 @@
 """Temperatures that were tuned elsewhere: what tuning again or learning there gains over them."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from markupsafe import Markup
@@ -7,6 +8,7 @@ from rich.table import Table
 
 from metakd.analysis.questions.transfer import FACTOR_WORDS, Moves, Reuse
 from metakd.analysis.summary import Summary
+from metakd.analysis.wording import in_runs
 from metakd.dashboards.formats import NONE, effect, runs, signed
 from metakd.dashboards.questions.elements import KeyFigure, Opening, interval_key
 from metakd.dashboards.svg import Effect, interval_bar, intervals_plot, reach
@@ -31,8 +33,8 @@ def opening(summary: Summary) -> Opening:
         return Opening()
     return Opening(
         tone=accuracy_tone(reuse.moves[0].learned_verdict),
-        drawing=reuse_plot(reuse, summary.margin_pp, summary.fixed_tau, summary.learned_runs),
-        keys=_reuse_keys(reuse, summary.learned_runs),
+        drawing=reuse_plot(reuse, summary.margin_pp, summary.fixed_tau, summary.runs),
+        keys=_reuse_keys(reuse, summary.runs.get("meta")),
         sections=("questions/transfer", "more", "baselines"),
         page="transfer",
         table=_moves_rows(reuse, summary.margin_pp),
@@ -67,16 +69,16 @@ def _cells(moves: Moves) -> tuple[str, ...]:
 
 
 def reuse_plot(
-    reuse: Reuse, margin_pp: float, fixed_tau: float, learned_runs: float | None
+    reuse: Reuse, margin_pp: float, fixed_tau: float, costs: Mapping[str, float]
 ) -> Markup | None:
     """Draws learning, tuning again and not searching at all; None if none of them is known."""
     overall = reuse.moves[0]
-    cost = "" if learned_runs is None else f", {runs(learned_runs)} runs"
+    known = {name: f", {in_runs(cost)}" for name, cost in costs.items()}
     return intervals_plot(
         [
-            Effect("meta", f"learned there{cost}", overall.learned),
-            Effect("grid", f"tuned there, {reuse.tuning_runs} runs", overall.regret),
-            Effect("fixed", f"fixed τ = {fixed_tau:g}, 1 run", overall.default),
+            Effect("meta", f"learned there{known.get('meta', '')}", overall.learned),
+            Effect("grid", f"tuned there, {in_runs(reuse.tuning_runs)}", overall.regret),
+            Effect("fixed", f"fixed τ = {fixed_tau:g}{known.get('fixed', '')}", overall.default),
         ],
         margin_pp,
         zero="τ from elsewhere, 1 run",
@@ -87,7 +89,6 @@ def reuse_plot(
 
 def _reuse_keys(reuse: Reuse, learned_runs: float | None) -> tuple[KeyFigure, ...]:
     overall = reuse.moves[0]
-    learned = NONE if learned_runs is None else runs(learned_runs)
     return (
         interval_key("Learned there, over τ from elsewhere", overall.learned),
         interval_key("Tuned there, over τ from elsewhere", overall.regret),
@@ -99,10 +100,10 @@ def _reuse_keys(reuse: Reuse, learned_runs: float | None) -> tuple[KeyFigure, ..
         ),
         KeyFigure(
             "Runs to learn it there",
-            learned,
-            "" if learned == NONE else "runs",
-            f"τ from elsewhere 1, or {reuse.reusing_runs} with its tuning; "
-            f"tuned there {reuse.tuning_runs}",
+            runs(learned_runs),
+            "" if learned_runs is None else "runs",
+            f"τ from elsewhere 1, or {runs(reuse.reusing_runs)} with its tuning; "
+            f"tuned there {runs(reuse.tuning_runs)}",
         ),
     )
 

@@ -9,8 +9,8 @@ from made_up_study import MadeUpSearch, MadeUpSegment
 from rich.console import Console
 
 from metakd.analysis.comparison import compare_baselines, found_at_equal_cost, segments_paid_for
+from metakd.analysis.costs import costs_of
 from metakd.analysis.grid import choose
-from metakd.analysis.reached import reached_by_strategy
 from metakd.analysis.statistics.claims import holm
 from metakd.analysis.summarise import read_summary, summarise, write_summary
 from metakd.analysis.table import make_table
@@ -23,11 +23,10 @@ def table_of(study):
 
 def baselines_of(study):
     table = table_of(study)
-    return {baseline.strategy: baseline for baseline in compare_baselines(table, choose(table))}
-
-
-def learned(table):
-    return reached_by_strategy(table, choose(table))["meta"]
+    return {
+        baseline.strategy: baseline
+        for baseline in compare_baselines(table, choose(table), costs_of(table))
+    }
 
 
 def searching(strategy, *taus, **changes):
@@ -65,19 +64,19 @@ def test_the_segment_in_which_the_budget_is_spent_is_run_to_its_end(costs, budge
 def test_equal_cost_by_hand(made_up) -> None:
     """A learned run costs 1.6 plain ones: two runs of the search have begun by then."""
     table = table_of(made_up(accuracy=rising, searches=(searching("new", 3.0, 5.0, 7.0),)))
-    assert found_at_equal_cost(learned(table), table.strategy_runs[4]) == pytest.approx(
+    assert found_at_equal_cost(table.strategy_runs[4], costs_of(table), "meta") == pytest.approx(
         np.full((4, 4), 0.85)
     )
 
 
-def test_the_currency_that_leaves_more_segments_counts(made_up) -> None:
+def test_at_equal_cost_measured_seconds_count(made_up) -> None:
     study = made_up(accuracy=rising, searches=(searching("new", 3.0, 5.0, 7.0),))
     rows = [
         row | ({"student_compute_s": 5.0} if row["method"] == "mkd" else {}) for row in study.rows()
     ]
     table = make_table(study.record(), tuple(rows), study.search_rows())
     # 2.5 plain runs in seconds.
-    assert found_at_equal_cost(learned(table), table.strategy_runs[4]) == pytest.approx(
+    assert found_at_equal_cost(table.strategy_runs[4], costs_of(table), "meta") == pytest.approx(
         np.full((4, 4), 0.87)
     )
 
@@ -95,7 +94,7 @@ def test_what_has_no_whole_run_by_then_is_said(made_up) -> None:
     assert baseline.equal_cost_p_holm is None
     assert baseline.equal_cost_claim == "no clear gap"
     assert baseline.overall.effect.mean_pp == pytest.approx(6.0, abs=0.2)
-    assert baseline.runs_charged == pytest.approx(3.0)
+    assert baseline.overall.baseline_runs == pytest.approx(3.0)
 
 
 def test_the_table_has_all_but_the_three_comparisons(made_up) -> None:
@@ -108,13 +107,14 @@ def test_the_table_has_all_but_the_three_comparisons(made_up) -> None:
     new, none = baselines["new"], baselines["open"]
     assert new.test_pp == pytest.approx(87.0)
     assert new.overall.effect.mean_pp == pytest.approx(3.0, abs=0.1)
-    assert new.overall.cost_ratio_steps == pytest.approx(3 / 1.6)
+    assert new.overall.baseline_runs == pytest.approx(3.0)
+    assert new.overall.cost_factor == pytest.approx(3 / 1.6)
     assert new.overall.accuracy_verdict == "better"
     assert new.overall.cost_verdict == "cheaper"
     assert new.equal_cost.mean_pp == pytest.approx(new.overall.effect.mean_pp + 2.0)
     assert (new.claim, new.equal_cost_claim) == ("ahead", "ahead")
     # Nothing is claimed of a search that still runs, and it costs the others no correction.
-    assert none.test_pp is none.runs_charged is none.p_value is none.p_holm is None
+    assert none.test_pp is none.overall.baseline_runs is none.p_value is none.p_holm is None
     assert none.overall.accuracy_verdict == "no data"
     assert none.claim == none.equal_cost_claim == "no clear gap"
     assert none.equal_cost_unready == 0
@@ -186,7 +186,7 @@ def test_the_terminal_lists_them(made_up, tmp_path: Path) -> None:
     console.print(other_strategies_table(summarise(study.write(tmp_path))))
     lines = console.file.getvalue().splitlines()
     [row] = [line.split() for line in lines if "with" in line]
-    assert row[:6] == ["a", "strategy", "with", "a", "84.00", "2.00"]
+    assert row[:6] == ["a", "strategy", "with", "a", "84.00", "2.0"]
     assert row[-2:] == ["better", "ahead"]
     assert [line.split()[1:3] for line in lines if "open" in line] == [["–", "–"]]
     assert "…" not in console.file.getvalue()

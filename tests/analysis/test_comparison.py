@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 
+from metakd.analysis.costs import costs_of
 from metakd.analysis.grid import choose
 from metakd.analysis.questions.grid_vs_meta import compare
 from metakd.analysis.table import make_table
@@ -8,7 +9,10 @@ from metakd.analysis.table import make_table
 
 def compared(study):
     table = make_table(study.record(), tuple(study.rows()))
-    return {comparison.baseline: comparison for comparison in compare(table, choose(table))}
+    return {
+        comparison.baseline: comparison
+        for comparison in compare(table, choose(table), costs_of(table))
+    }
 
 
 def by_hand(method, tau, setting, seed):
@@ -38,10 +42,11 @@ def test_the_three_baselines_and_their_differences(made_up) -> None:
 
 def test_every_run_is_charged(made_up) -> None:
     full, equal, none = compared(made_up(learned_cost=1.6)).values()
-    for currency in ("cost_ratio_steps", "cost_ratio_seconds"):
-        assert getattr(full, currency) == pytest.approx(4 / 1.6)
-        assert getattr(equal, currency) == pytest.approx(2 / 1.6)
-        assert getattr(none, currency) == pytest.approx(1 / 1.6)
+    for comparison, runs in ((full, 4.0), (equal, 2.0), (none, 1.0)):
+        assert comparison.baseline_runs == pytest.approx(runs)
+        assert comparison.learned_runs == pytest.approx(1.6)
+    assert (full.cost_verdict, full.cost_factor) == ("cheaper", pytest.approx(4 / 1.6))
+    assert (none.cost_verdict, none.cost_factor) == ("dearer", pytest.approx(1.6))
 
 
 def test_a_tie_is_not_ahead(made_up) -> None:
@@ -72,7 +77,7 @@ def test_what_did_not_run_has_no_data(made_up, strategies, with_data) -> None:
     assert {name for name, c in comparisons.items() if c.accuracy_verdict != "no data"} == with_data
     for name in set(comparisons) - with_data:
         absent = comparisons[name]
-        assert absent.effect.mean_pp is absent.share_ahead is absent.cost_ratio_steps is None
+        assert absent.effect.mean_pp is absent.share_ahead is absent.baseline_runs is None
         assert absent.missing_pairs == 0
 
 
@@ -83,7 +88,7 @@ def test_the_selected_epoch_has_its_own_choice(made_up) -> None:
         for row in study.rows()
     ]
     table = make_table(study.record(), tuple(rows))
-    full = compare(table, choose(table))[0]
+    full = compare(table, choose(table), costs_of(table))[0]
     assert full.effect.mean_pp == pytest.approx(1.0)
     assert full.effect_selected.mean_pp == pytest.approx(91 - 86)
 

@@ -66,7 +66,7 @@ def test_the_rule_is_symmetric_where_the_words_are(low, width) -> None:
 @pytest.mark.parametrize(
     ("ratios", "word", "factor"),
     [
-        ((3.0, 2.5), "cheaper", 2.5),
+        ((3.0, 2.5), "cheaper", 3.0),
         ((3.0, None), "cheaper", 3.0),
         ((0.5, 0.4), "dearer", 2.0),
         ((3.0, 1.0), "mixed", 1.0),
@@ -74,8 +74,9 @@ def test_the_rule_is_symmetric_where_the_words_are(low, width) -> None:
         ((1 / 1.08, 1 / 3.1), "mixed", 1.0),
         ((1.05, 0.95), "same", 1.0),
         ((1.05, None), "same", 1.0),
+        ((None, 3.0), "unknown", 1.0),
         ((None, None), "unknown", 1.0),
     ],
 )
-def test_cost_is_claimed_only_where_all_currencies_agree(ratios, word, factor) -> None:
-    assert cost_verdict(ratios) == (word, factor)
+def test_cost_is_claimed_only_where_a_count_of_steps_agrees(ratios, word, factor) -> None:
+    assert cost_verdict(*ratios) == (word, factor)

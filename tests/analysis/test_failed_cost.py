@@ -1,9 +1,10 @@
 import numpy as np
 import pytest
 
+from metakd.analysis.costs import costs_of, plain_cost
 from metakd.analysis.grid import choose
 from metakd.analysis.questions.grid_vs_meta import compare
-from metakd.analysis.reached import cost_points, learned_cost_in_plain_runs, plain_cost
+from metakd.analysis.reached import cost_points
 from metakd.analysis.settings import setting_results
 from metakd.analysis.table import make_table
 
@@ -14,14 +15,19 @@ def table_of(study, fails, steps=None):
     """Runs where ``fails`` holds fail, with a record of ``steps`` or with none."""
 
     def change(row):
-        cost = {"step_equivalents": steps, "student_compute_s": steps}
+        # As other runs: 100 steps in 2 seconds.
+        cost = {
+            "step_equivalents": steps,
+            "student_compute_s": None if steps is None else steps / 50,
+        }
         return row | ({"status": "failed", **cost} if fails(row) else {})
 
     return make_table(study.record(), tuple(change(row) for row in study.rows()))
 
 
 def ratios(table):
-    return {c.baseline: c.cost_ratio_steps for c in compare(table, choose(table))}
+    compared = compare(table, choose(table), costs_of(table))
+    return {c.baseline: c.baseline_runs / c.learned_runs for c in compared}
 
 
 def steps_of(table, strategy, setting=0):
@@ -66,12 +72,13 @@ def test_failed_runs_of_a_strategy_are_shared_among_its_results(made_up) -> None
     table = table_of(made_up(), lambda row: (row["method"], row["seed"]) == ("mkd", 3))
     assert ratios(table)["full_grid"] == pytest.approx(4 / (1.6 * 4 / 3))
     assert ratios(table)["no_search"] == pytest.approx(1 / (1.6 * 4 / 3))
-    assert learned_cost_in_plain_runs(table) == pytest.approx(1.6 * 4 / 3)
-    scores = {s.strategy: s.runs_charged for s in setting_results(table, choose(table))[0].scores}
+    costs = costs_of(table)
+    first = setting_results(table, choose(table), costs)[0]
+    scores = {score.strategy: score.runs for score in first.scores}
     assert scores == pytest.approx({"ce": 1, "fixed": 1, "grid": 4, "meta": 1.6 * 4 / 3})
-    points = {(p.strategy, p.runs): p for p in cost_points(table, choose(table))}
-    assert points["meta", 1].step_equivalents == pytest.approx(160 * 4 / 3)
-    assert points["grid", 4].step_equivalents == pytest.approx(400)
+    points = {(p.strategy, p.temperatures): p for p in cost_points(table, choose(table), costs)}
+    assert points["meta", None].runs == pytest.approx(1.6 * 4 / 3)
+    assert points["grid", 4].runs == pytest.approx(4)
 
 
 def test_one_failed_run_of_a_grid_costs_one_run_more(made_up) -> None:

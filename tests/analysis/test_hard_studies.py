@@ -126,9 +126,9 @@ def test_failed_trials_are_counted_charged_and_named(made_up, tmp_path: Path) ->
     assert summary.inventory.failed == 4
     assert {failure.error for failure in summary.inventory.failures} == {"loss is not finite"}
     assert "Missing pairs: 4 of 16. Finished: 92 of 96 planned trials, 4 failed." in text
-    assert "of the learned run, failed runs charged" in text
+    assert "learning 2.1, failed runs charged" in text
     # Three results were paid with four runs.
-    assert summary.comparisons[0].cost_ratio_steps == pytest.approx(4 / (1.6 * 4 / 3))
+    assert summary.runs == pytest.approx({"ce": 1, "fixed": 1, "grid": 4, "meta": 1.6 * 4 / 3})
     assert summary.verdict.badge == "Better, 1.9 times cheaper"
 
 

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from made_up_study import EPOCHS, STEPS, MadeUpSearch, MadeUpSegment
+from made_up_study import EPOCHS, MadeUpSearch, MadeUpSegment
 
+from metakd.analysis.costs import SECONDS, STEPS, costs_of
 from metakd.analysis.figures.degradations import degradation_curves
 from metakd.analysis.figures.reliability import loss_profiles
 from metakd.analysis.grid import choose
@@ -76,8 +77,10 @@ def test_validation_chooses_among_whole_runs_and_every_epoch_is_charged(
     found = reached_by_strategy(table, choose(table))["tomorrow"]
     assert found.test_last == pytest.approx(np.full((4, 4), 0.9 - tau / 100))
     assert found.test_selected == pytest.approx(found.test_last + 0.0005)
-    assert found.step_equivalents == pytest.approx(np.full((4, 4), epochs / EPOCHS * STEPS))
-    assert found.student_compute_s == pytest.approx(np.full((4, 4), epochs / EPOCHS * 2.0))
+    spent = costs_of(table).spent
+    for currency, of_a_run in ((STEPS, 100), (SECONDS, 2.0)):
+        expected = np.full((4, 4), epochs / EPOCHS * of_a_run)
+        assert spent[currency, "tomorrow"] == pytest.approx(expected)
 
 
 def test_of_equal_validation_the_one_asked_first_is_taken(made_up) -> None:
@@ -144,7 +147,7 @@ def test_what_has_not_ended_is_not_judged(made_up, tmp_path: Path, cause) -> Non
     assert inventory.complete_pairs == 15
     # A failed run is charged like the median of its strategy and shared among the 47 others.
     share = 48 / 47 if cause == "failed" else 1.0
-    assert found.step_equivalents[0, 0] == pytest.approx(3 * STEPS * share)
+    assert costs_of(table).spent[STEPS, "tomorrow"][0, 0] == pytest.approx(300 * share)
 
 
 def test_a_recorded_failure_is_charged_what_it_left(made_up) -> None:
@@ -152,8 +155,8 @@ def test_a_recorded_failure_is_charged_what_it_left(made_up) -> None:
     failed = {"status": "failed", "step_equivalents": 30.0, "student_compute_s": 0.5}
     rows = [row | (failed if row["trial_id"] == "kd-5.0-0-1" else {}) for row in study.rows()]
     table = make_table(study.record(), tuple(rows), study.search_rows())
-    found = reached_by_strategy(table, None)["tomorrow"]
-    assert found.step_equivalents[0, 0] == pytest.approx(300 * 530 / 500)
+    spent = costs_of(table).spent[STEPS, "tomorrow"]
+    assert spent[0, 0] == pytest.approx(300 * 530 / 500)
 
 
 def test_a_strategy_without_teacher_stands_beside_every_teacher(made_up) -> None:
@@ -193,17 +196,17 @@ def test_results_figures_and_settings_have_all_strategies(made_up) -> None:
     table = table_of(made_up(accuracy=by_tau, searches=(WHOLE, halved)))
     grid = choose(table)
     order = ["ce", "fixed", "grid", "meta", "tomorrow", "halved"]
-    points = {point.strategy: point for point in cost_points(table, grid)}
+    points = {point.strategy: point for point in cost_points(table, grid, costs_of(table))}
     assert list(points) == order
-    assert (points["tomorrow"].runs, points["halved"].runs) == (3, 3)
-    assert points["halved"].step_equivalents == pytest.approx(7 / EPOCHS * STEPS)
+    assert points["tomorrow"].runs == pytest.approx(3.0)
+    assert points["halved"].runs == pytest.approx(7 / EPOCHS)
     assert points["halved"].test_pp == pytest.approx(87.0)
     assert [profile.strategy for profile in loss_profiles(table, grid)] == order
     along = {curve.strategy: curve for curve in degradation_curves(table, grid)}
     assert list(along) == order
     assert along["tomorrow"].mean_pp == pytest.approx((84.0, 84.0))
-    [first, *_] = setting_results(table, grid)
-    charged = {score.strategy: score.runs_charged for score in first.scores}
+    [first, *_] = setting_results(table, grid, costs_of(table))
+    charged = {score.strategy: score.runs for score in first.scores}
     assert charged["tomorrow"] == pytest.approx(3.0)
     assert charged["halved"] == pytest.approx(7 / EPOCHS)
 

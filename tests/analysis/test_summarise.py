@@ -52,7 +52,7 @@ def test_what_was_put_in_comes_out(made_up, tmp_path: Path) -> None:
     assert summary.verdict.badge == "Better, 2.5 times cheaper"
     assert len(summary.settings) == len(summary.responses) == len(summary.trajectories) == 4
     for setting in summary.settings:
-        reached = {s.strategy: (s.test_pp, s.runs_charged, s.seeds) for s in setting.scores}
+        reached = {s.strategy: (s.test_pp, s.runs, s.seeds) for s in setting.scores}
         assert reached == {
             "ce": (pytest.approx(80), 1, 4),
             "fixed": (pytest.approx(88), 1, 4),

@@ -74,7 +74,7 @@ def setting(key: str, mean: float, verdict: str) -> SettingResult:
 def comparison(baseline: str, label: str, mean: float) -> Comparison:
     effect = Interval(mean, mean - 0.4, mean + 0.4, 12, "two-way t over 4 settings × 3 seeds")
     return Comparison(
-        baseline, label, effect, effect, 0.5, "undecided", 1.9, 1.5, 0, "cheaper", 1.5
+        baseline, label, effect, effect, 0.5, "undecided", 0, 2.4, 1.6, "cheaper", 1.5
     )
 
 
@@ -82,7 +82,6 @@ def baseline(strategy: str, mean: float, claim: str = "no clear gap") -> Baselin
     return Baseline(
         strategy=strategy,
         test_pp=90.0 - mean,
-        runs_charged=1.0,
         overall=comparison(strategy, strategy, mean),
         equal_cost=around(mean + 0.1, 0.4, 12),
         equal_cost_unready=0,
@@ -94,15 +93,16 @@ def baseline(strategy: str, mean: float, claim: str = "no clear gap") -> Baselin
     )
 
 
-def gain(scale: float, learned: float, runs_to_match: int | None) -> SearchGain:
+def gain(scale: float, learned: float, size_to_match: int | None) -> SearchGain:
     return SearchGain(
         label=f"{100 * scale:g} % of the data",
         scale=scale,
-        runs=(1, 2, 3),
+        sizes=(1, 2, 3),
+        grid_runs=(1.0, 2.0, 3.0),
         grid=(around(-0.5, 0.4, 6), around(0.1, 0.3, 6), around(0.3, 0.2, 6)),
         learned=around(learned, 0.3, 6),
         learned_runs=1.6,
-        runs_to_match=runs_to_match,
+        size_to_match=size_to_match,
         is_apart=False,
     )
 
@@ -219,7 +219,8 @@ def summary() -> Summary:
         fixed_tau=4.0,
         temperatures=TAUS,
         strategies=("ce", "fixed", "grid", "meta"),
-        learned_runs=1.6,
+        runs={"ce": 1.0, "fixed": 1.0, "grid": 3.0, "meta": 1.6},
+        currency="student_compute_s",
         verdict=Verdict("Undecided, 1.5 times cheaper", "It is open.", ("One.", "Two.")),
         comparisons=(
             comparison("full_grid", "Full grid", -0.1),
@@ -242,12 +243,12 @@ def summary() -> Summary:
             for key in KEYS
         ),
         costs=(
-            CostPoint("ce", 1, 100.0, 1.0, 85.0),
-            CostPoint("fixed", 1, 100.0, 1.0, 89.5),
-            CostPoint("meta", 1, 266.0, 3.0, 90.0),
-            CostPoint("grid", 1, 100.0, 1.0, 89.0),
-            CostPoint("grid", 2, 200.0, 2.0, 89.8),
-            CostPoint("grid", 3, 300.0, 3.0, 90.1),
+            CostPoint("ce", None, 1.0, 85.0),
+            CostPoint("fixed", None, 1.0, 89.5),
+            CostPoint("meta", None, 1.6, 90.0),
+            CostPoint("grid", 1, 1.0, 89.0),
+            CostPoint("grid", 2, 2.0, 89.8),
+            CostPoint("grid", 3, 3.0, 90.1),
         ),
         transfer=TransferRegret(
             KEYS,

@@ -204,15 +204,13 @@ def test_an_altered_number_is_missed_in_the_file(
 def test_a_computed_number_is_caught_whatever_its_value(
     studies: dict[str, Summary], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What the plot beside the verdict once did: the learned cost, from points averaged before."""
+    """What the plot beside the verdict could do: the learned cost beside that of no search."""
     summary = traced(studies["grid_vs_meta"])
     plot = grid_vs_meta.compute_plot
 
-    def computing(points, fixed_tau, cost):
-        learned, plain = (
-            next(p for p in points if p.strategy == name) for name in ("meta", "fixed")
-        )
-        return plot(points, fixed_tau, learned.step_equivalents / plain.step_equivalents)
+    def computing(points, fixed_tau):
+        plain = next(point.runs for point in points if point.strategy == "fixed")
+        return plot([replace(point, runs=point.runs / plain) for point in points], fixed_tau)
 
     monkeypatch.setattr(grid_vs_meta, "compute_plot", computing)
     assert any("learned, 1.4 runs" in text for text in computed(summary))

@@ -40,10 +40,10 @@ def boxes(svg: str) -> list[tuple[float, float, float, float]]:
 def test_labels_stay_inside_and_apart(
     grid: list[float], fixed: float, learned: float, cost: float
 ) -> None:
-    points = [CostPoint("grid", k, 10.0 * k, 1.0, pp) for k, pp in enumerate(grid, start=1)]
-    points += [CostPoint("fixed", 1, 10.0, 1.0, fixed), CostPoint("ce", 1, 10.0, 1.0, 1.0)]
-    points += [CostPoint("meta", 1, 10.0 * cost, 1.0, learned)]
-    svg = compute_plot(points, 4.0, cost)
+    points = [CostPoint("grid", k, float(k), pp) for k, pp in enumerate(grid, start=1)]
+    points += [CostPoint("fixed", None, 1.0, fixed), CostPoint("ce", None, 1.0, 1.0)]
+    points += [CostPoint("meta", None, cost, learned)]
+    svg = compute_plot(points, 4.0)
     assert svg is not None
     placed = boxes(svg)
     assert len(placed) == 3
@@ -55,18 +55,18 @@ def test_labels_stay_inside_and_apart(
 
 
 def test_the_plot_says_its_numbers_to_who_does_not_see_it(summary: Summary) -> None:
-    svg = str(compute_plot(summary.costs, summary.fixed_tau, summary.learned_runs))
+    svg = str(compute_plot(summary.costs, summary.fixed_tau))
     learned = next(point for point in summary.costs if point.strategy == "meta")
-    assert f"learned {learned.test_pp:.2f} % at {summary.learned_runs:.2g} runs" in svg
-    assert f"learned, {summary.learned_runs:.2g} runs" in svg
+    assert f"learned {learned.test_pp:.2f} % at {learned.runs:.1f} runs" in svg
+    assert f"learned, {learned.runs:.1f} runs" in svg
     assert "no teacher" not in svg
 
 
 def test_there_is_no_plot_without_two_to_compare(summary: Summary) -> None:
     only = [point for point in summary.costs if point.strategy == "meta"]
-    assert compute_plot(only, 4.0, 1.6) is None
-    assert compute_plot([p for p in summary.costs if p.strategy != "meta"], 4.0, 1.6) is None
-    assert compute_plot(summary.costs, 4.0, None) is None
+    assert compute_plot(only, 4.0) is None
+    assert compute_plot([p for p in summary.costs if p.strategy != "meta"], 4.0) is None
+    assert compute_plot([replace(p, runs=None) for p in summary.costs], 4.0) is None
 
 
 def test_a_bar_lies_where_its_interval_does() -> None:

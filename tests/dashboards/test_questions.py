@@ -72,7 +72,7 @@ def test_the_numbers_of_transfer_are_there(summary: Summary) -> None:
     page = Page(render(asking(summary, "transfer")))
     for words in (
         "Learned there, over τ from elsewhere", "+0.50", "8 of 12", "worst move −1.50 points",
-        "1.6 runs", "τ from elsewhere 1, or 4 with its tuning; tuned there 3", "share of data",
+        "1.6 runs", "τ from elsewhere 1, or 4.0 with its tuning; tuned there 3.0", "share of data",
     ):  # fmt: skip
         assert words in page.words, words
 
@@ -152,10 +152,10 @@ def test_names_are_escaped_and_told_to_who_does_not_see(summary: Summary) -> Non
     assert "<script" not in svg
     assert "meta 89.00, 90.00, 90.00" in svg
     reuse = ANSWERS["transfer"]
-    assert "learned there, 1.6 runs +0.50" in str(reuse_plot(reuse, 0.2, 4.0, 1.6))
+    assert "learned there, 1.6 runs +0.50" in str(reuse_plot(reuse, 0.2, 4.0, summary.runs))
     overall = reuse.moves[0]
     bare = replace(overall, regret=NOTHING, learned=NOTHING, default=NOTHING)
-    assert reuse_plot(replace(reuse, moves=(bare,)), 0.2, 4.0, 1.6) is None
+    assert reuse_plot(replace(reuse, moves=(bare,)), 0.2, 4.0, summary.runs) is None
 
 
 @given(st.lists(st.floats(0, 300), min_size=1, max_size=3))

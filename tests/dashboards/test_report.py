@@ -138,8 +138,8 @@ def test_what_is_missing_leaves_no_hole(summary: Summary, change: dict) -> None:
                 effect_selected=NOTHING,
                 share_ahead=None,
                 accuracy_verdict="no data",
-                cost_ratio_steps=None,
-                cost_ratio_seconds=None,
+                baseline_runs=None,
+                learned_runs=None,
             )
             for c in summary.comparisons
         ),

@@ -1,23 +1,14 @@
 """A learner against its baselines, paired by setting and seed: as a whole and at equal cost."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
+from metakd.analysis.costs import ROUNDING, STEPS, Costs, equal_cost_grid_size
 from metakd.analysis.grid import Grid
-from metakd.analysis.places import COSTS
-from metakd.analysis.reached import (
-    ROUNDING,
-    Reached,
-    cost_in_plain_runs,
-    equal_cost_grid_size,
-    mean_over_settings,
-    median,
-    reached_by_strategy,
-    total_ratio,
-)
+from metakd.analysis.reached import Reached, mean_over_settings, reached_by_strategy
 from metakd.analysis.statistics.claims import claim, holm, mean_p_value
 from metakd.analysis.statistics.intervals import Interval, Matrix, crossed_interval
 from metakd.analysis.statistics.looks import ROUNDING_PP
@@ -55,13 +46,12 @@ class Comparison:
         share_ahead: Fraction of pairs in which learning is strictly ahead; None without pairs.
         accuracy_verdict: One of "better", "slightly better", "equivalent", "not worse",
             "undecided", "slightly worse", "worse", "no data".
-        cost_ratio_steps: Baseline's cost over the learned run's, in student-step equivalents; on
-            both sides failed runs are shared among those with a result.
-        cost_ratio_seconds: The same in measured seconds.
         missing_pairs: Planned pairs that have no complete data.
-        cost_verdict: "cheaper", "dearer" or "same" where steps and seconds agree, "mixed" where
-            they do not, "unknown" without either.
-        cost_factor: By how much at least, in every currency; 1 or more.
+        baseline_runs: What the baseline costs, as ``Summary.runs`` counts it; None where unknown.
+        learned_runs: What learning costs, likewise.
+        cost_verdict: "cheaper", "dearer" or "same" where a count of student steps agrees with it,
+            "mixed" where it does not, "unknown" where either cost is.
+        cost_factor: How many times the cheaper one the dearer one costs; 1 without such a verdict.
     """
 
     baseline: str
@@ -70,9 +60,9 @@ class Comparison:
     effect_selected: Interval
     share_ahead: float | None
     accuracy_verdict: str
-    cost_ratio_steps: float | None
-    cost_ratio_seconds: float | None
     missing_pairs: int
+    baseline_runs: float | None = None
+    learned_runs: float | None = None
     cost_verdict: str = "unknown"
     cost_factor: float = 1.0
 
@@ -85,7 +75,6 @@ class Baseline:
         strategy: Its name.
         test_pp: Its mean test accuracy at the last epoch, over settings of the mean over seeds;
             None without a result.
-        runs_charged: What it costs in plain runs, by student-step equivalents, likewise.
         overall: Learning against all that it ran.
         equal_cost: Learning minus what it had found when it had spent what learning costs, the
             segment in which it spent that run to its end; over the pairs in which a run was done
@@ -100,7 +89,6 @@ class Baseline:
 
     strategy: str
     test_pp: float | None
-    runs_charged: float | None
     overall: Comparison
     equal_cost: Interval
     equal_cost_unready: int
@@ -139,25 +127,53 @@ def accuracy_verdict(interval: Interval, margin_pp: float) -> str:
     return "not worse" if low > -margin_pp else "undecided"
 
 
-def cost_verdict(ratios: Iterable[float | None]) -> tuple[str, float]:
-    """Names what learning costs against a baseline, where all currencies agree.
+def cost_verdict(ratio: float | None, step_ratio: float | None) -> tuple[str, float]:
+    """Names what learning costs against a baseline, where a count of steps agrees.
 
     Args:
-        ratios: Baseline's cost over the learned run's, in each currency; None where unknown.
+        ratio: Baseline's cost over the learned run's; None where unknown.
+        step_ratio: The same in student-step equivalents, which no machine has an influence on.
 
     Returns:
-        "cheaper", "dearer", "same", "mixed" (the currencies disagree) or "unknown", and the factor
-        that holds in every currency, at least 1.
+        "cheaper", "dearer", "same", "mixed" (steps disagree) or "unknown", and how many times the
+        cheaper one the dearer one costs, 1 where neither is.
     """
-    known = [ratio for ratio in ratios if ratio is not None]
-    if not known:
+    if ratio is None:
         return "unknown", 1.0
+    known = [ratio, ratio if step_ratio is None else step_ratio]
     if min(known) >= SAME_COST:
-        return "cheaper", min(known)
+        return "cheaper", ratio
     if max(known) <= 1 / SAME_COST:
-        return "dearer", 1 / max(known)
-    is_same = all(1 / SAME_COST <= ratio <= SAME_COST for ratio in known)
+        return "dearer", 1 / ratio
+    is_same = all(1 / SAME_COST <= each <= SAME_COST for each in known)
     return "same" if is_same else "mixed", 1.0
+
+
+def with_costs(comparison: Comparison, costs: Costs, pair: Pair, share: float = 1.0) -> Comparison:
+    """Adds what both sides cost.
+
+    Args:
+        comparison: Without costs.
+        costs: The study's.
+        pair: The strategies that are compared.
+        share: How much of the baseline is charged.
+    """
+    known = [
+        (None if runs is None else share * runs, costs.runs(pair.learner, currency=currency))
+        for currency in (costs.currency, STEPS)
+        for runs in [costs.runs(pair.baseline, currency=currency)]
+    ]
+    verdict, factor = cost_verdict(
+        *(baseline / learned if baseline and learned else None for baseline, learned in known)
+    )
+    (baseline_runs, learned_runs), _ = known
+    return replace(
+        comparison,
+        baseline_runs=baseline_runs,
+        learned_runs=learned_runs,
+        cost_verdict=verdict,
+        cost_factor=factor,
+    )
 
 
 def paired_differences_pp(learned: Matrix, baseline: Matrix) -> Matrix:
@@ -185,11 +201,6 @@ def against(
     selected = paired_differences_pp(learned.test_selected, baseline.test_selected)
     pairs = np.isfinite(last)
     effect = mean_interval(last, table.strata)
-    steps, seconds = (
-        total_ratio(getattr(baseline, currency), getattr(learned, currency), pairs)
-        for currency in COSTS
-    )
-    verdict, factor = cost_verdict((steps, seconds))
     return Comparison(
         baseline=name,
         label=label,
@@ -197,22 +208,18 @@ def against(
         effect_selected=mean_interval(selected, table.strata),
         share_ahead=float((last[pairs] > ROUNDING_PP).mean()) if pairs.any() else None,
         accuracy_verdict=accuracy_verdict(effect, table.margin_pp),
-        cost_ratio_steps=steps,
-        cost_ratio_seconds=seconds,
         missing_pairs=int((table.planned_pairs & ~pairs).sum()),
-        cost_verdict=verdict,
-        cost_factor=factor,
     )
 
 
 def no_data(name: str, label: str) -> Comparison:
     """Returns the comparison with a baseline where one of the two was not run."""
     nothing = crossed_interval(np.full((1, 1), np.nan))
-    return Comparison(name, label, nothing, nothing, None, "no data", None, None, 0)
+    return Comparison(name, label, nothing, nothing, None, "no data", 0)
 
 
 def compare_baselines(
-    table: StudyTable, grid: Grid | None, learner: str = "meta"
+    table: StudyTable, grid: Grid | None, costs: Costs, learner: str = "meta"
 ) -> tuple[Baseline, ...]:
     """Compares what learns with every strategy that ``compare`` leaves out, in the study's order.
 
@@ -222,6 +229,7 @@ def compare_baselines(
     Args:
         table: The study.
         grid: Its grid.
+        costs: What its strategies cost.
         learner: The strategy whose differences they are.
     """
     reached = reached_by_strategy(table, grid)
@@ -236,9 +244,9 @@ def compare_baselines(
             at_equal_cost.append(np.full(table.shape, np.nan))
             continue
         if grid is not None and name == grid.runs.strategy:
-            by_then = grid_at_equal_cost(table, grid, learned)
+            by_then = grid_at_equal_cost(table, grid, costs, learner)
         else:
-            by_then = found_at_equal_cost(learned, runs)
+            by_then = found_at_equal_cost(runs, costs, learner)
         overall.append(paired_differences_pp(learned.test_last, baseline.test_last))
         at_equal_cost.append(paired_differences_pp(learned.test_last, by_then))
     baselines = [
@@ -250,6 +258,7 @@ def compare_baselines(
     return tuple(
         replace(
             baseline,
+            overall=with_costs(baseline.overall, costs, Pair(learner, baseline.strategy)),
             p_value=p_value,
             p_holm=p_holm,
             claim=claim(baseline.overall.effect.mean_pp, p_holm),
@@ -262,46 +271,44 @@ def compare_baselines(
     )
 
 
-def found_at_equal_cost(learned: Reached, runs: StrategyRuns) -> Matrix:
+def found_at_equal_cost(runs: StrategyRuns, costs: Costs, learner: str) -> Matrix:
     """Returns what a strategy had found when it had spent what learning costs, ``[setting, seed]``.
 
-    That is what the median learned run of the setting costs, failed ones shared, in the currency
-    that leaves it more segments; the one in which it is spent is run to its end. Only runs that
-    were done by then count. NaN where there is none, where the strategy is incomplete, and where
-    the cost of no learned run is known; a strategy of one run has that run, whatever it cost.
+    That is what a learned run of the setting costs; the segment in which it is spent is run to its
+    end. Only runs that were done by then count. NaN where there is none, where the strategy is
+    incomplete, and where the cost of no learned run is known; a strategy of one run has that run,
+    whatever it cost.
 
     Args:
-        learned: What learning reached, and cost.
         runs: The strategy.
+        costs: What the study's strategies cost.
+        learner: The one whose cost it is.
 
     Returns:
         Test accuracies at the last epoch, fractions.
     """
     if runs.is_one_run:
         return runs.best("test_acc_last")
-    begun = np.zeros(runs.complete.shape, np.intp)
-    for name in COSTS:
-        budgets = np.array([median(costs) for costs in getattr(learned, name)])
-        cost = np.where(runs.until_epoch > 0, getattr(runs, name), 0.0)
-        begun = np.maximum(begun, segments_paid_for(cost, budgets[:, None]))
+    cost = np.where(runs.until_epoch > 0, getattr(runs, costs.currency), 0.0)
+    begun = segments_paid_for(cost, costs.by_setting(learner)[:, None])
     return np.where(runs.complete, runs.best_test_of_first(begun), np.nan)
 
 
-def grid_at_equal_cost(table: StudyTable, grid: Grid, learned: Reached) -> Matrix:
+def grid_at_equal_cost(table: StudyTable, grid: Grid, costs: Costs, learner: str) -> Matrix:
     """Returns the expected best of as many temperatures as learning pays for, ``[setting, seed]``.
 
-    As many as the median learned run of the setting costs in plain runs, rounded up in the grid's
-    favour, in the currency that leaves more of them. NaN where that is unknown.
+    As many as a learned run of the setting costs in plain runs, rounded up in the grid's favour.
+    NaN where that is unknown.
 
     Args:
         table: The study.
         grid: Its grid.
-        learned: What learning reached, and cost.
+        costs: What the study's strategies cost.
+        learner: The one whose cost it is.
     """
     found = np.full(table.shape, np.nan)
-    ratios = cost_in_plain_runs(table, learned)
     for setting in range(len(found)):
-        size = equal_cost_grid_size(ratios[:, setting], grid.size)
+        size = equal_cost_grid_size(costs.runs(learner, [setting]), grid.size)
         if size is not None:
             found[setting] = grid.best_of(size)[setting]
     return found
@@ -334,7 +341,6 @@ def _baseline(
     return Baseline(
         strategy=name,
         test_pp=mean_or_none(100 * baseline.test_last) if baseline else None,
-        runs_charged=runs_charged(table, baseline),
         overall=_overall(table, name, baseline, learned),
         equal_cost=mean_interval(at_equal_cost, table.strata),
         equal_cost_unready=int((np.isfinite(overall) & np.isnan(at_equal_cost)).sum()),
@@ -353,14 +359,6 @@ def mean_or_none(values: Matrix) -> float | None:
     """Returns the mean over settings of the mean over seeds, ``[setting, seed]``, NaN left out."""
     known = np.isfinite(values)
     return mean_over_settings(values, known) if known.any() else None
-
-
-def runs_charged(table: StudyTable, strategy: Reached | None) -> float | None:
-    """Returns what a strategy costs in plain runs, mean over settings of the mean over seeds."""
-    if strategy is None:
-        return None
-    in_steps = cost_in_plain_runs(table, strategy)[COSTS.index("step_equivalents")]
-    return mean_or_none(in_steps)
 
 
 def main_comparison(baselines: Sequence[Baseline], baseline: str) -> Comparison | None:

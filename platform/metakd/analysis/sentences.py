@@ -1,7 +1,7 @@
 """What verdicts are made from, and what those of several questions say alike."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 from metakd.analysis.comparison import LEARNED_AND_GRID, Baseline, Comparison, Pair
 from metakd.analysis.deciding import Deciding, PrimaryComparison
@@ -79,7 +79,7 @@ class Evidence:
     inventory: Inventory
     baselines: tuple[Baseline, ...] = ()
     pair: Pair = LEARNED_AND_GRID
-    learned_runs: float | None = None
+    runs: Mapping[str, float] = field(default_factory=dict)
     primary: PrimaryComparison | None = None
     deciding: Deciding | None = None
     command: str = ""

@@ -8,16 +8,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from metakd.analysis.comparison import LEARNED_AND_GRID, Pair, accuracy_verdict, minus_pp
+from metakd.analysis.costs import Costs
 from metakd.analysis.grid import Grid
-from metakd.analysis.places import COSTS
-from metakd.analysis.reached import (
-    Reached,
-    cost_in_plain_runs,
-    median,
-    reached_by_strategy,
-)
+from metakd.analysis.reached import Reached, median, reached_by_strategy
 from metakd.analysis.statistics.claims import claim, corrected_for, holm, paired_p_value
-from metakd.analysis.statistics.intervals import Interval, Matrix, paired_interval
+from metakd.analysis.statistics.intervals import Interval, paired_interval
 from metakd.analysis.table import StudyTable
 
 
@@ -30,8 +25,7 @@ class StrategyScore:
         test_pp: Test accuracy at the last epoch.
         test_selected_pp: Test accuracy at the validation-selected epoch.
         sem_pp: Standard error of ``test_pp`` over seeds; None for one seed.
-        runs_charged: Cost in plain runs, by student-step equivalents; failed runs are shared among
-            those with a result.
+        runs: What it costs here, as ``Summary.runs`` counts it; None where unknown.
         seeds: How many seeds.
     """
 
@@ -39,7 +33,7 @@ class StrategyScore:
     test_pp: float
     test_selected_pp: float
     sem_pp: float | None
-    runs_charged: float
+    runs: float | None
     seeds: int
 
 
@@ -119,17 +113,13 @@ class SettingCounts:
 
 
 def setting_results(
-    table: StudyTable, grid: Grid | None, pair: Pair = LEARNED_AND_GRID
+    table: StudyTable, grid: Grid | None, costs: Costs, pair: Pair = LEARNED_AND_GRID
 ) -> tuple[SettingResult, ...]:
     """Returns the results of every setting, in the study's order."""
     reached = reached_by_strategy(table, grid)
     to_main = minus_pp(table, reached, pair.learner, pair.baseline)
     to_fixed = minus_pp(table, reached, "meta", "fixed")
     has_fixed = {"meta", "fixed"} <= set(reached)
-    in_steps = COSTS.index("step_equivalents")
-    charged = {
-        name: cost_in_plain_runs(table, result)[in_steps] for name, result in reached.items()
-    }
     learned = table.runs("meta")
     taus = [learned.best(name) for name in ("tau_s_last", "tau_t_last")] if learned else []
     results = [
@@ -138,7 +128,7 @@ def setting_results(
             grid,
             index,
             to_main[index],
-            _scores(reached, charged, index),
+            _scores(reached, costs, index),
             [_median_or_none(tau[index]) for tau in taus] or [None, None],
         )
         for index in range(len(table.settings))
@@ -210,29 +200,23 @@ def _median_or_none(values: NDArray[np.float64]) -> float | None:
     return median(values) if np.isfinite(values).any() else None
 
 
-def _scores(
-    reached: Mapping[str, Reached], charged: Mapping[str, Matrix], index: int
-) -> tuple[StrategyScore, ...]:
+def _scores(reached: Mapping[str, Reached], costs: Costs, index: int) -> tuple[StrategyScore, ...]:
     return tuple(
-        _score(name, result, charged[name][index], index)
+        _score(name, result, costs.runs(name, [index]), index)
         for name, result in reached.items()
         if np.isfinite(result.test_last[index]).any()
     )
 
 
-def _score(
-    strategy: str, result: Reached, runs_charged: NDArray[np.float64], index: int
-) -> StrategyScore:
+def _score(strategy: str, result: Reached, runs: float | None, index: int) -> StrategyScore:
     known = np.isfinite(result.test_last[index])
     last, selected = result.test_last[index, known], result.test_selected[index, known]
-    charged = float(runs_charged[known].mean())
     seeds = int(known.sum())
     return StrategyScore(
         strategy=strategy,
         test_pp=100 * float(last.mean()),
         test_selected_pp=100 * float(selected.mean()),
         sem_pp=100 * float(last.std(ddof=1)) / seeds**0.5 if seeds > 1 else None,
-        # Without a plain run there is no unit to count in.
-        runs_charged=charged if np.isfinite(charged) else 1.0,
+        runs=runs,
         seeds=seeds,
     )

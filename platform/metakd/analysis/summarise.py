@@ -34,7 +34,7 @@ from metakd.analysis.questions.analysis import (
     results_of,
 )
 from metakd.analysis.questions.grid_vs_meta import compare
-from metakd.analysis.reached import cost_points, learned_cost_in_plain_runs, wall_clock
+from metakd.analysis.reached import cost_points, wall_clock
 from metakd.analysis.schedule import DeclaredSchedule
 from metakd.analysis.sentences import Evidence
 from metakd.analysis.settings import setting_counts, setting_results
@@ -78,14 +78,14 @@ def summarise(out: Path) -> Summary:
     seen = results
     if deciding is not None and deciding.looks:
         seen = results.first_seeds(deciding.seeds_at_last_look)
-    found = findings_of(seen, compare(seen.table, seen.grid), primary.here.level)
+    found = findings_of(seen, compare(seen.table, seen.grid, seen.costs), primary.here.level)
     if deciding is not None:
         found = analysis.at_look(found, pair, primary)
     evidence = evidence_of(results, found, primary, deciding, record.command)
     verdict = analysis.verdict(evidence, found.answer)
     weights, final_weights = teacher_weights(out, table)
     teaching_curves, quiz_falls = logged_teaching(out, table)
-    gains = search_gains(table, grid)
+    gains = search_gains(table, grid, results.costs)
     degradations = degradation_curves(table, grid, teachers)
     learned = trajectories(out, table)
     versions = trials_by_version(table.rows)
@@ -98,7 +98,8 @@ def summarise(out: Path) -> Summary:
         fixed_tau=table.fixed_tau,
         temperatures=table.temperatures,
         strategies=table.strategies,
-        learned_runs=evidence.learned_runs,
+        runs=dict(evidence.runs),
+        currency=results.costs.currency,
         verdict=with_decision(verdict, primary, deciding, record.command),
         comparisons=found.comparisons,
         settings=evidence.settings,
@@ -108,14 +109,14 @@ def summarise(out: Path) -> Summary:
             equal_cost=corrected_for(each.equal_cost_p_holm for each in found.baselines),
         ),
         responses=response_curves(table, grid, evidence.settings),
-        costs=cost_points(table, grid),
+        costs=cost_points(table, grid, results.costs),
         transfer=transfer_regret(table, grid),
         trajectories=learned,
         inventory=evidence.inventory,
         provenance=_provenance(record, table, versions),
         spec=spec_in_words(record.spec),
         gains=gains,
-        anytime=anytime_curves(out, table, grid, record.study),
+        anytime=anytime_curves(out, table, results.costs, record.study),
         degradations=degradations,
         profiles=loss_profiles(table, grid),
         optimism=selection_optimism(grid),
@@ -165,11 +166,15 @@ def evidence_of(
         fixed_tau=table.fixed_tau,
         margin_pp=table.margin_pp,
         comparisons=found.comparisons,
-        settings=setting_results(table, results.grid, results.pair),
+        settings=setting_results(table, results.grid, results.costs, results.pair),
         inventory=make_inventory(table),
         baselines=found.baselines,
         pair=results.pair,
-        learned_runs=learned_cost_in_plain_runs(table),
+        runs={
+            name: runs
+            for name in table.strategies
+            if (runs := results.costs.runs(name)) is not None
+        },
         primary=primary,
         deciding=deciding,
         command=command,

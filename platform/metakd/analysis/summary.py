@@ -38,7 +38,7 @@ from metakd.analysis.students import KeptStudent
 from metakd.atomic import new_file
 from metakd.results.study import StoreError
 
-SUMMARY_VERSION = 10
+SUMMARY_VERSION = 11
 SUMMARY_FILE = "summary.json"
 DECIMALS = 6
 
@@ -72,8 +72,11 @@ class Summary:
         strategies: The study's: ``ce`` (no teacher), ``fixed`` (the default
             temperature), ``grid`` (validation's best of the grid), ``meta`` (learned), and any
             others by the names that they have in the table of searches.
-        learned_runs: What a learned run costs, in plain runs of its setting: the median, in steps
-            or seconds, whichever is dearer; failed runs shared. None where unknown.
+        runs: What each strategy costs, by its name: all that it spent over what as many plain
+            runs of the same settings take. A plain run keeps its temperature; failed runs are
+            shared among those with a result. Strategies of which nothing is known are left out.
+        currency: What that counts: ``student_compute_s``, measured seconds of student compute, or
+            ``step_equivalents``, forward and backward passes of a batch, where runs lack theirs.
         verdict: The answer in words.
         comparisons: Learning against the full grid, a grid of equal cost, and no search; always
             three, in this order.
@@ -142,7 +145,8 @@ class Summary:
     fixed_tau: float
     temperatures: tuple[float, ...]
     strategies: tuple[str, ...]
-    learned_runs: float | None
+    runs: dict[str, float]
+    currency: str
     verdict: Verdict
     comparisons: tuple[Comparison, ...]
     settings: tuple[SettingResult, ...]

@@ -17,6 +17,16 @@ def times(factor: float) -> str:
     return f"{factor:.2g} times" if factor < 99.5 else f"{factor:.0f} times"
 
 
+def runs_charged(cost: float) -> str:
+    """Returns a cost in plain runs: "5.0", "1.4"."""
+    return f"{cost:.1f}"
+
+
+def in_runs(cost: float) -> str:
+    """Returns "5.0 runs", "1.4 runs"."""
+    return f"{runs_charged(cost)} runs"
+
+
 def p_words(p: float) -> str:
     """Returns "p = 0.012", or "p < 0.001"."""
     return f"p = {p:.2g}" if p >= 0.001 else "p < 0.001"

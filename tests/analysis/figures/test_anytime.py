@@ -8,15 +8,15 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from made_up_study import MadeUpSearch, MadeUpSegment
 
+from metakd.analysis.costs import costs_of
 from metakd.analysis.figures.anytime import anytime_curves, best_so_far, mean_by_order
 from metakd.analysis.figures.logged_steps import LoggedSteps
-from metakd.analysis.grid import choose
 from metakd.analysis.table import make_table
 from metakd.results.writer import finished_trial, write_trials
 
 
 def drawn(out, table, study="made up"):
-    return {curve.strategy: curve for curve in anytime_curves(out, table, choose(table), study)}
+    return {curve.strategy: curve for curve in anytime_curves(out, table, costs_of(table), study)}
 
 
 def curves_of(study, out):
@@ -65,7 +65,7 @@ def test_a_single_run_is_its_own_best_so_far(made_up, tmp_path: Path) -> None:
         assert curves[name].low_pp == curves[name].mean_pp == curves[name].high_pp
 
 
-def test_settings_in_which_learning_costs_more_end_later(made_up, tmp_path: Path) -> None:
+def test_all_pairs_end_at_what_learning_costs(made_up, tmp_path: Path) -> None:
     study = made_up(
         scales=(1.0,), accuracy=lambda *run: (0.9, 0.9), strategies=("fixed", "meta"), seeds=1
     )
@@ -79,13 +79,12 @@ def test_settings_in_which_learning_costs_more_end_later(made_up, tmp_path: Path
     ]
     rows = [row | {"student_compute_s": None} for row in rows]
     table = make_table(study.record(), tuple(rows))
-    meta = {c.strategy: c for c in anytime_curves(tmp_path, table, choose(table), "made up")}[
+    meta = {c.strategy: c for c in anytime_curves(tmp_path, table, costs_of(table), "made up")}[
         "meta"
     ]
-    # After half a run one has done two epochs, the other one; after one run it has ended.
-    assert meta.runs == pytest.approx((0.5, 1.0, 1.5, 2.0))
-    one, two = [45, 72, 72, 90], [72, 90, 90, 90]
-    assert meta.mean_pp == pytest.approx(np.mean([one, two], axis=0), abs=1e-4)
+    # One costs a run, the other two: after half of that both have done two epochs.
+    assert meta.runs == pytest.approx((0.375, 0.75, 1.125, 1.5))
+    assert meta.mean_pp == pytest.approx((45, 72, 72, 90), abs=1e-4)
 
 
 def test_many_temperatures_are_drawn_the_same_way_again(made_up, tmp_path: Path) -> None:
@@ -98,7 +97,7 @@ def test_many_temperatures_are_drawn_the_same_way_again(made_up, tmp_path: Path)
     assert grid.mean_pp == pytest.approx(exact, abs=0.1)
     table = make_table(study.record(), tuple(study.rows()))
     [other] = [
-        c for c in anytime_curves(tmp_path, table, choose(table), "other") if c.strategy == "grid"
+        c for c in anytime_curves(tmp_path, table, costs_of(table), "other") if c.strategy == "grid"
     ]
     assert other.mean_pp != grid.mean_pp
 
@@ -213,19 +212,19 @@ def test_a_dear_search_takes_longer(made_up, tmp_path: Path) -> None:
     ]
     study.write(tmp_path)
     table = make_table(study.record(), tuple(rows), study.search_rows())
-    curves = {
-        curve.strategy: curve for curve in anytime_curves(tmp_path, table, choose(table), "made up")
-    }
+    curves = drawn(tmp_path, table)
     assert curves["new"].runs == pytest.approx((0.75, 1.5, 2.25, 3.0))
 
 
-def test_without_a_plain_run_its_own_whole_run_is_the_unit(made_up, tmp_path: Path) -> None:
+def test_without_a_plain_run_the_first_strategys_whole_run_is_the_unit(
+    made_up, tmp_path: Path
+) -> None:
     asked = MadeUpSearch(
         "new", (MadeUpSegment(4.0, "a", until=2), MadeUpSegment(4.0, "a", start=2))
     )
     study = made_up(scales=(1.0,), strategies=("meta",), searches=(asked,))
     curve = curves_of(study, study.write(tmp_path))["new"]
-    assert curve.runs == pytest.approx((0.25, 0.5, 0.75, 1.0))
+    assert curve.runs == pytest.approx(np.array((0.25, 0.5, 0.75, 1.0)) / 1.6)
 
 
 def test_an_open_search_has_no_curve_and_hides_none(made_up, tmp_path: Path) -> None:

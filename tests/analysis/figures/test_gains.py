@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 
+from metakd.analysis.costs import costs_of
 from metakd.analysis.figures.gains import gains_over_scales, search_gains
 from metakd.analysis.grid import choose
 from metakd.analysis.statistics.intervals import crossed_interval
@@ -9,7 +10,7 @@ from metakd.analysis.table import make_table
 
 def gains_of(study):
     table = make_table(study.record(), tuple(study.rows()))
-    return search_gains(table, choose(table))
+    return search_gains(table, choose(table), costs_of(table))
 
 
 def by_hand(learned):
@@ -23,26 +24,26 @@ def by_hand(learned):
 
 
 @pytest.mark.parametrize(
-    ("learned", "runs_to_match"),
+    ("learned", "size_to_match"),
     [(0.91, None), (0.90, 4), (0.895, 3), (0.8951, 4), (0.86, 1)],
 )
-def test_gains_and_the_grid_that_catches_up(made_up, learned, runs_to_match) -> None:
+def test_gains_and_the_grid_that_catches_up(made_up, learned, size_to_match) -> None:
     small, large = gains_of(made_up(accuracy=by_hand(learned)))
     assert (small.label, small.scale) == ("10 % of the data", 0.1)
     assert (large.label, large.scale) == ("100 % of the data", 1.0)
     # Of the four subsets of three, three hold τ = 8 and one is led by τ = 4.
     expected = [87.75 - 88, (3 * 90 + 2 * 88 + 87) / 6 - 88, (3 * 90 + 88) / 4 - 88, 2.0]
     for gain in (small, large):
-        assert gain.runs == (1, 2, 3, 4)
+        assert gain.sizes == (1, 2, 3, 4)
         assert [k.mean_pp for k in gain.grid] == pytest.approx(expected)
         assert gain.learned.mean_pp == pytest.approx(100 * learned - 88)
         assert gain.learned_runs == pytest.approx(1.6)
-        assert gain.runs_to_match == runs_to_match
-        assert gain.is_apart == (runs_to_match is None)
+        assert gain.size_to_match == size_to_match
+        assert gain.is_apart == (size_to_match is None)
     over = gains_over_scales((small, large))
-    assert (over.scales, over.most_runs) == (2, 4)
-    assert over.low_runs == over.high_runs == runs_to_match
-    assert over.unmatched == (2 if runs_to_match is None else 0)
+    assert (over.scales, over.largest_size) == (2, 4)
+    assert over.low_size == over.high_size == size_to_match
+    assert over.unmatched == (2 if size_to_match is None else 0)
 
 
 def test_intervals_are_over_the_settings_of_the_scale(made_up) -> None:
@@ -72,7 +73,7 @@ def test_all_are_over_the_same_pairs(made_up) -> None:
 
 def test_what_did_not_run_leaves_what_did(made_up) -> None:
     for gain in gains_of(made_up(strategies=("fixed", "grid"))):
-        assert gain.learned is gain.learned_runs is gain.runs_to_match is None
+        assert gain.learned is gain.learned_runs is gain.size_to_match is None
         assert gain.grid[0].pairs == 8
     assert gains_over_scales(gains_of(made_up(strategies=("fixed", "grid")))) is None
     assert gains_of(made_up(strategies=("fixed", "meta"))) == ()

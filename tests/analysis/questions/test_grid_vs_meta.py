@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from metakd.analysis.comparison import Comparison, accuracy_verdict, cost_verdict
+from metakd.analysis.costs import costs_of
 from metakd.analysis.grid import choose
 from metakd.analysis.inventory import Inventory
 from metakd.analysis.questions.grid_vs_meta import GRID_VS_META
@@ -40,9 +41,9 @@ def interval(word) -> Interval:
 def comparison(baseline, word, ratio=2.5, effect=None) -> Comparison:
     effect = effect or interval(word)
     ratio = None if effect.mean_pp is None else ratio
-    cost = cost_verdict((ratio, ratio))
+    cost = cost_verdict(ratio, ratio)
     return Comparison(
-        baseline, BASELINES[baseline], effect, effect, 0.75, word, ratio, ratio, 0, *cost
+        baseline, BASELINES[baseline], effect, effect, 0.75, word, 0, ratio, ratio and 1.0, *cost
     )
 
 
@@ -63,7 +64,7 @@ def settings_with(made_up, *claims):
     """Settings of a made-up study, each with the claim and the p that it is told."""
     study = made_up(scales=tuple(np.linspace(0.1, 1, len(claims))), augmentations=("none",))
     table = make_table(study.record(), tuple(study.rows()))
-    results = setting_results(table, choose(table))
+    results = setting_results(table, choose(table), costs_of(table))
     means = {"ahead": 0.4, "behind": -0.4, "no clear gap": 0.1, "no data": None}
     return tuple(
         replace(
@@ -129,7 +130,7 @@ def test_effect_interval_share_and_cost_are_printed() -> None:
     assert "is +0.20 points (95 % interval −0.10 to +0.50, two-way t over 3 settings" in effect
     assert "margin ±0.20 points" in effect
     assert "ahead in 75 % of pairs" in effect
-    assert "2.5 times the student steps and 2.5 times the measured seconds" in cost
+    assert "The grid of 5 temperatures costs 2.5 plain runs, learning 1.0;" in cost
     assert "side by side" in cost
     assert "+0.20 (not worse) against a grid of equal cost (2 of 5 temperatures)" in others
     assert "+0.20 (not worse) against no search (τ = 4)" in others
@@ -255,7 +256,7 @@ def test_a_share_of_two_pairs_is_not_told() -> None:
 def test_failed_runs_are_said_to_be_charged() -> None:
     assert "failed" not in GRID_VS_META.verdict(evidence()).sentences[1]
     failed = GRID_VS_META.verdict(evidence(inventory=replace(WHOLE, failed=1)))
-    assert "of the learned run, failed runs charged;" in failed.sentences[1]
+    assert "learning 1.0, failed runs charged;" in failed.sentences[1]
 
 
 def test_what_is_missing_is_said() -> None:

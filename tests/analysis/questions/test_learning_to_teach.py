@@ -11,6 +11,7 @@ from rich.console import Console
 from verdict_words import answered, said
 
 from metakd.analysis.comparison import Pair, compare_baselines, grid_at_equal_cost
+from metakd.analysis.costs import costs_of
 from metakd.analysis.figures.teaching import curve_band, quiz_fall, quiz_falls
 from metakd.analysis.grid import choose
 from metakd.analysis.questions import QUESTIONS
@@ -51,7 +52,7 @@ def test_the_headline_is_of_the_fixed_teacher(level, badge, headline) -> None:
 
 def test_everything_that_was_asked_is_answered() -> None:
     text = said(verdict())
-    assert "in plain runs: the learning teacher 3, the fixed teacher 1." in text
+    assert "in plain runs: the learning teacher 3.0, the fixed teacher 1.0." in text
     assert "the fixed teacher with learned temperatures (+" in text
     assert "learning teachers help (+0.88 at fixed temperatures and +1.03 at learned" in text
     assert "pilots help (+0.73 over the student’s real steps)" in text
@@ -137,11 +138,10 @@ def test_a_grid_has_as_many_temperatures_as_learning_pays_for() -> None:
     study = teaching_study("metadistil", strategies=("grid",), accuracy=accuracy)
     table = table_of(study)
     grid = choose(table)
-    learned = reached_by_strategy(table, grid)["metadistil"]
-    found = grid_at_equal_cost(table, grid, learned)
+    found = grid_at_equal_cost(table, grid, costs_of(table), "metadistil")
     # Three of the temperatures 1, 2, 4, 8: the best of them is 8 in three subsets of four.
     assert found == pytest.approx(np.full((4, 4), 0.5 + (3 * 8 + 4) / 400))
-    [baseline] = compare_baselines(table, grid, "metadistil")
+    [baseline] = compare_baselines(table, grid, costs_of(table), "metadistil")
     assert baseline.overall.effect.mean_pp == pytest.approx(32.0)
     assert baseline.equal_cost.mean_pp == pytest.approx(33.0)
 
@@ -200,8 +200,8 @@ def test_a_study_from_its_store_to_its_tables(tmp_path: Path) -> None:
     lines = console.file.getvalue().splitlines()
     assert "…" not in "".join(lines)
     rows = {line.split()[0]: line.split()[1:] for line in lines if line.split()}
-    assert rows["metadistil"][1:] == [f"{summary.answer.teachers[0].test.mean_pp:.2f}", "3.00"]
-    assert rows["fixed"][1:3] == ["95.00", "1.00"]
+    assert rows["metadistil"][1:] == [f"{summary.answer.teachers[0].test.mean_pp:.2f}", "3.0"]
+    assert rows["fixed"][1:3] == ["95.00", "1.0"]
     assert rows["ce"][1] == "–"
     assert rows["fixed"][-2:] == ["better", "ahead"]
     assert str(settings.columns[-2].header) == "learning teacher −\nfixed teacher"

@@ -8,12 +8,13 @@ from made_up_ensemble import ENSEMBLE, TEACHERS, ensemble_study, levels
 from made_up_study import MadeUpSearch, MadeUpSegment
 from verdict_words import results_from
 
-from metakd.analysis.comparison import Pair, compare_baselines, found_at_equal_cost
+from metakd.analysis.comparison import Pair, found_at_equal_cost
+from metakd.analysis.costs import costs_of, plain_cost
 from metakd.analysis.grid import choose
 from metakd.analysis.inventory import make_inventory
 from metakd.analysis.questions import QUESTIONS
 from metakd.analysis.questions.analysis import pair_of
-from metakd.analysis.reached import plain_cost, reached_by_strategy
+from metakd.analysis.reached import reached_by_strategy
 from metakd.analysis.statistics.claims import holm
 from metakd.analysis.statistics.intervals import LEVEL
 from metakd.analysis.table import make_table
@@ -61,10 +62,10 @@ def test_a_run_of_a_single_teacher_is_what_a_plain_run_costs() -> None:
     study = ensemble_study("single", "mmkd", strategies=())
     assert plain_cost(table_of(study), "step_equivalents") == pytest.approx([100.0] * 4)
     nothing = table_of(ensemble_study("mmkd", strategies=()))
-    assert np.isnan(plain_cost(nothing, "step_equivalents")).all()
-    baselines = {r.strategy: r for r in compare_baselines(table_of(study), None, "mmkd")}
-    assert baselines["single"].runs_charged == pytest.approx(3.0)
-    assert answered(study).runs_charged == pytest.approx(1.5)
+    assert costs_of(nothing).runs("mmkd") == pytest.approx(1.0)
+    costs = costs_of(table_of(study))
+    assert costs.runs("single") == pytest.approx(3.0)
+    assert costs.runs("mmkd") == pytest.approx(1.5)
 
 
 def test_at_equal_cost_the_learners_own_cost_counts() -> None:
@@ -73,14 +74,14 @@ def test_at_equal_cost_the_learners_own_cost_counts() -> None:
     table = table_of(study)
     reached = reached_by_strategy(table, choose(table))
     single = table.runs("single")
-    two = found_at_equal_cost(reached["mmkd"], single)
+    two = found_at_equal_cost(single, costs_of(table), "mmkd")
     # The second teacher's student is the best of the first two, and of all.
     assert two == pytest.approx(reached["single"].test_last)
     dear = ensemble_study("single", "mmkd", accuracy=levels(0.0), costs={"mmkd": 0.9})
     table = table_of(dear)
     reached = reached_by_strategy(table, None)
     single = table.runs("single")
-    one = found_at_equal_cost(reached["mmkd"], single)
+    one = found_at_equal_cost(single, costs_of(table), "mmkd")
     assert 100 * (reached["single"].test_last - one) == pytest.approx(np.full((4, 4), 0.5))
 
 

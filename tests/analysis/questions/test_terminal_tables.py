@@ -98,12 +98,12 @@ def test_several_teachers(tmp_path: Path) -> None:
     ]  # fmt: skip
     lines = printed(summary)
     [row] = [line.split() for line in lines if line.split()[:1] == ["mean_losses"]]
-    assert row[2] == "1.00"
+    assert row[2] == "1.0"
     assert row[-1] in ("ahead", "none")
     [single] = [line.split() for line in lines if line.split()[:1] == ["single"]]
-    assert single[2] == "3.00"
+    assert single[2] == "3.0"
     [own] = [line.split() for line in lines if line.split()[:1] == ["mmkd"]]
-    assert own[2:] == ["1.50"]
+    assert own[2:] == ["1.5"]
     [teacher] = [line.split() for line in lines if line.split()[:1] == ["large_net"]]
     assert teacher[1:3] == ["1,000,000", "95.00"]
     assert teachers.row_count == 3

@@ -3,6 +3,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from metakd.analysis.costs import costs_of
 from metakd.analysis.figures.transfer import transfer_regret
 from metakd.analysis.grid import choose
 from metakd.analysis.questions.transfer import reuse
@@ -17,7 +18,8 @@ def tables_of(study):
 
 
 def reuse_of(study):
-    return reuse(*tables_of(study))
+    table, grid = tables_of(study)
+    return reuse(table, grid, costs_of(table))
 
 
 def by_hand(method, tau, setting, seed):
@@ -63,7 +65,7 @@ def test_moves_are_those_that_change_one_factor_alone(made_up) -> None:
 def test_every_number_is_that_of_a_plain_loop(made_up) -> None:
     study = factors_of_many(made_up, scales=(0.1, 0.5, 1.0), augmentations=("none", "strong"))
     table, grid = tables_of(study)
-    found = reuse(table, grid)
+    found = reuse(table, grid, costs_of(table))
     test = grid.runs.test_acc_last
     for moves in found.moves:
         pairs = [
@@ -116,7 +118,7 @@ def test_where_all_temperatures_are_equal_tuning_gains_nothing(made_up) -> None:
         val, test = ((luck + random.normal(0, 0.6, luck.shape)) / 100 for _ in range(2))
         runs = replace(grid.runs, val_acc_last=val, test_acc_last=test)
         drawn = replace(table, strategy_runs=(runs,))
-        overall = reuse(drawn, choose(drawn)).moves[0]
+        overall = reuse(drawn, choose(drawn), costs_of(drawn)).moves[0]
         verdicts.append(overall.regret_claim)
         means.append(overall.regret.mean_pp)
     assert np.mean([claim != "no clear gap" for claim in verdicts]) <= 0.05

@@ -48,7 +48,7 @@ def test_the_headline_weighs_learning_against_reuse(made_up, accuracy, badge, he
     text = said(verdict)
     assert verdict.badge == badge
     assert verdict.headline == headline
-    assert "costs 1 run, or 5 with its tuning; tuning there costs 4, learning there 1.6" in text
+    assert "costs 1 run, or 5.0 with its tuning; tuning there costs 4.0, learning there 1.6" in text
     assert "in one factor alone: share of data" in text
 
 

@@ -5,6 +5,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from scipy import stats
 
+from metakd.analysis.costs import costs_of
 from metakd.analysis.grid import choose
 from metakd.analysis.settings import setting_results
 from metakd.analysis.statistics.claims import claim, crossed_p_value, holm, paired_p_value
@@ -21,7 +22,7 @@ P_VALUES = st.lists(st.none() | st.floats(0, 1), max_size=12)
 
 def results_of(study):
     table = make_table(study.record(), tuple(study.rows()))
-    return setting_results(table, choose(table))
+    return setting_results(table, choose(table), costs_of(table))
 
 
 @given(st.integers(0, 10_000), st.integers(3, 12))

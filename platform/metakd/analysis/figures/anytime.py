@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from metakd.analysis.costs import Costs
 from metakd.analysis.figures.logged_steps import (
     POINTS,
     LoggedSteps,
@@ -17,17 +18,8 @@ from metakd.analysis.figures.logged_steps import (
     starts_of_runs,
     thinned,
 )
-from metakd.analysis.grid import Grid
-from metakd.analysis.places import COSTS, Cell, Row
-from metakd.analysis.reached import (
-    Reached,
-    cost_in_plain_runs,
-    dearer_median,
-    median,
-    plain_cost,
-    reached_by_strategy,
-    shared_pairs,
-)
+from metakd.analysis.places import Cell, Row
+from metakd.analysis.reached import shared_pairs
 from metakd.analysis.statistics.intervals import Matrix
 from metakd.analysis.strategy_runs import StrategyRuns
 from metakd.analysis.table import StudyTable
@@ -50,8 +42,8 @@ class AnytimeCurve:
 
     Attributes:
         strategy: The strategy.
-        runs: Compute in plain student runs, ascending; at most 200 points. A learned run ends at
-            what it costs (``SearchGain.learned_runs``, of its setting).
+        runs: Compute in plain runs, ascending, to what the strategy costs (``Summary.runs``); at
+            most 200 points.
         mean_pp: Accuracy in percent.
         low_pp: 10 % of the orders lie below; equal to the mean where there is one order.
         high_pp: 10 % of the orders lie above.
@@ -67,34 +59,19 @@ class AnytimeCurve:
     runs_to_match: float | None = None
 
 
-@dataclass(frozen=True)
-class Unit:
-    """What one plain run of a setting costs.
-
-    Attributes:
-        currency: One of ``COSTS``.
-        cost: In that currency, failed segments of the search shared.
-    """
-
-    currency: str
-    cost: float
-
-
 def anytime_curves(
-    out: Path, table: StudyTable, grid: Grid | None, study: str
+    out: Path, table: StudyTable, costs: Costs, study: str
 ) -> tuple[AnytimeCurve, ...]:
     """Returns one curve for each strategy that has results and a logged curve of validation.
 
-    Compute is counted in plain runs of the setting: a run at the default temperature or without a
-    teacher is one, a strategy of another single run costs what the median run of the setting does,
-    and a search what its segments cost, in their order; all in the dearer currency. A
-    curve begins where every pair has a model that was evaluated, and a run that has ended keeps its
-    best.
+    A strategy is followed in every pair from nothing to all that it spent there, and the axis ends
+    at what it costs: what is drawn at half of it is what half of each pair's compute had found. A
+    curve begins where every pair has a model that was evaluated.
 
     Args:
         out: The study's folder.
         table: The study.
-        grid: Its grid.
+        costs: What its strategies cost.
         study: Its name; the orders that are drawn depend on it alone.
 
     Raises:
@@ -113,7 +90,6 @@ def anytime_curves(
     )
     if not pairs.any():
         return ()
-    reached = reached_by_strategy(table, grid)
     whole = [runs for runs in table.strategy_runs if runs.is_one_run or runs.strategy == "grid"]
     ended = [evaluations[runs.row[:, runs.complete]].max(initial=1) for runs in whole]
     longest = int(max(ended, default=1))
@@ -126,20 +102,21 @@ def anytime_curves(
     for runs in table.strategy_runs:
         if runs.strategy not in shown:
             continue
+        cost = costs.runs(runs.strategy) or float(len(runs.row))
         if runs not in whole:
             cells = [(setting, seed) for setting, seed in np.argwhere(pairs).tolist()]
-            units = [_unit(table, runs, setting) for setting in range(len(table.settings))]
-            runs_spent, mean = mean_best_so_far(runs, cells, units, logged, table.rows)
-            curves.append(_curve(runs.strategy, runs_spent, mean, mean, mean))
+            shares, mean = mean_best_so_far(runs, cells, costs.currency, logged, table.rows)
+            curves.append(_curve(runs.strategy, cost * shares, mean, mean, mean))
             continue
         here = runs.row[:, pairs]
         parts = max(min(longest, POINTS // len(here)), 1)
         best = best_in(parts)[here]
+        spent = cost * np.arange(1, len(here) * parts + 1) / (len(here) * parts)
         if len(here) > 1:
-            curves.append(_in_random_order(best, study))
+            curves.append(_in_random_order(best, spent, study))
         else:
-            cost = _cost_of_run(table, runs.strategy, reached[runs.strategy])
-            curves.append(_of_one_run(runs.strategy, best[0], cost[pairs]))
+            mean = best[0].mean(axis=0)
+            curves.append(_curve(runs.strategy, spent, mean, mean, mean))
     return matched(curves)
 
 
@@ -159,20 +136,6 @@ def matched(curves: Sequence[AnytimeCurve]) -> tuple[AnytimeCurve, ...]:
 def _evaluated(runs: StrategyRuns, has_curve: NDArray[np.bool_]) -> NDArray[np.bool_]:
     """Returns where all segments of a complete strategy have a curve, ``[setting, seed]``."""
     return np.asarray(runs.complete & (has_curve[runs.row] | (runs.epochs == 0)).all(axis=0))
-
-
-def _unit(table: StudyTable, runs: StrategyRuns, setting: int) -> Unit:
-    """Returns what to count a search in: plain runs of its setting, in the dearer currency."""
-    plain = {name: plain_cost(table, name)[setting] for name in COSTS}
-    totals = {name: runs.total(name)[setting, runs.complete[setting]] for name in COSTS}
-    known = [name for name in COSTS if np.isfinite([plain[name], *totals[name]]).all()]
-    if known:
-        dearer = max(known, key=lambda name: median(totals[name]) / plain[name])
-        return Unit(dearer, plain[dearer] / runs.failure_surcharge(dearer))
-    # Nothing says what a plain run costs: one of its own whole runs is.
-    epochs = np.maximum(runs.epochs, 1)
-    own = np.where(runs.has_scores, getattr(runs, COSTS[0]) / epochs * runs.until_epoch, np.nan)
-    return Unit(COSTS[0], median(own[:, setting].ravel()))
 
 
 def best_so_far(logged: LoggedSteps, trials: int, parts: int) -> Matrix:
@@ -218,8 +181,8 @@ def mean_by_order(best: Matrix, orders: NDArray[np.intp]) -> Matrix:
     return means
 
 
-def _in_random_order(best: Matrix, study: str) -> AnytimeCurve:
-    K, _, parts = best.shape
+def _in_random_order(best: Matrix, spent: Matrix, study: str) -> AnytimeCurve:
+    K = len(best)
     if K <= ALL_ORDERS_UP_TO:
         orders = np.array(list(permutations(range(K))))
     else:
@@ -227,18 +190,7 @@ def _in_random_order(best: Matrix, study: str) -> AnytimeCurve:
         orders = np.stack([random.permutation(K) for _ in range(ORDERS)])
     by_order = mean_by_order(best, orders)
     low, high = np.quantile(by_order, BAND, axis=0)
-    return _curve("grid", np.arange(1, K * parts + 1) / parts, by_order.mean(axis=0), low, high)
-
-
-def _of_one_run(strategy: str, best: Matrix, cost: NDArray[np.float64]) -> AnytimeCurve:
-    """Draws runs ``[pair, part]`` that cost so many plain runs each, ``[pair]``."""
-    parts = best.shape[1]
-    spent = np.arange(1, parts + 1) / parts * cost.max()
-    done = np.minimum(spent / cost[:, None], 1)
-    last = np.floor(done * parts + 1e-9).astype(np.intp) - 1
-    reached = np.where(last < 0, np.nan, np.take_along_axis(best, np.maximum(last, 0), axis=1))
-    mean = reached.mean(axis=0)
-    return _curve(strategy, spent, mean, mean, mean)
+    return _curve("grid", spent, by_order.mean(axis=0), low, high)
 
 
 def _curve(strategy: str, runs: Matrix, mean: Matrix, low: Matrix, high: Matrix) -> AnytimeCurve:
@@ -252,39 +204,26 @@ def _curve(strategy: str, runs: Matrix, mean: Matrix, low: Matrix, high: Matrix)
     )
 
 
-def _cost_of_run(table: StudyTable, strategy: str, reached: Reached) -> Matrix:
-    """Returns what the median run of a setting costs in plain runs, ``[setting, seed]``.
-
-    1 where it is a plain run itself, and where nothing says what a plain run costs.
-    """
-    ratios = cost_in_plain_runs(table, reached)
-    by_setting = [
-        1.0 if strategy in ("ce", "fixed") else dearer_median(ratios[:, setting]) or 1.0
-        for setting in range(len(table.settings))
-    ]
-    return np.broadcast_to(np.array(by_setting)[:, None], table.shape)
-
-
 def mean_best_so_far(
     runs: StrategyRuns,
     cells: Sequence[Cell],
-    units: Sequence[Unit],
+    currency: str,
     logged: LoggedSteps,
     rows: Sequence[Row],
 ) -> tuple[Matrix, Matrix]:
-    """Returns what a search has found after some compute, in the mean over pairs.
+    """Returns what a search has found after a share of its compute, in the mean over pairs.
 
-    A segment's compute is spread evenly over its epochs; a search that has ended keeps its best.
+    A segment's compute is spread evenly over its epochs.
 
     Args:
         runs: The search.
         cells: The pairs, all with an evaluated segment.
-        units: What to count compute in, by setting.
+        currency: What compute is counted in; epochs where that is unknown.
         logged: Lines with the column ``val_acc``.
         rows: What ``logged.row`` and the segments point into.
 
     Returns:
-        Compute in plain runs, ascending, at most 200 points, and the mean of the best validation
+        Shares of the compute, ascending, at most 200 points, and the mean of the best validation
         accuracies, fractions, NaN until all pairs have one; both (points,).
     """
     starts = starts_of_runs(logged.row)
@@ -292,33 +231,34 @@ def mean_best_so_far(
     lines = {
         int(logged.row[start]): slice(start, end) for start, end in zip(starts, ends, strict=True)
     }
-    found = [_evaluations(runs, cell, units[cell[0]], logged, rows, lines) for cell in cells]
-    most = max(total for _, _, total in found)
-    points = min(max(len(at) for at, _, _ in found), POINTS)
-    spent = np.arange(1, points + 1) / points * most
+    cost = getattr(runs, currency)
+    cost = np.where(np.isfinite(cost), cost, runs.epochs)
+    found = [_evaluations(runs, cell, cost, logged, rows, lines) for cell in cells]
+    points = min(max(len(at) for at, _ in found), POINTS)
+    shares = np.arange(1, points + 1) / points
     reached = np.empty((len(cells), points))
-    for values, (at, best, _) in zip(reached, found, strict=True):
-        last = np.searchsorted(at, spent + ROUNDING * most, side="right") - 1
+    for values, (at, best) in zip(reached, found, strict=True):
+        last = np.searchsorted(at, shares + ROUNDING, side="right") - 1
         values[:] = np.where(last < 0, np.nan, best[np.maximum(last, 0)])
-    return spent, reached.mean(axis=0)
+    return shares, reached.mean(axis=0)
 
 
 def _evaluations(
     runs: StrategyRuns,
     cell: Cell,
-    unit: Unit,
+    costs: Matrix,
     logged: LoggedSteps,
     rows: Sequence[Row],
     lines: dict[int, slice],
-) -> tuple[Matrix, Matrix, float]:
-    """Returns when a search evaluated, in plain runs, the best by then, and its total."""
+) -> tuple[Matrix, Matrix]:
+    """Returns when a search evaluated, in shares of its compute, and the best by then."""
     times: list[NDArray[np.float64]] = []
     values: list[NDArray[np.float64]] = []
     spent = 0.0
     setting, seed = cell
     for at in np.flatnonzero(runs.until_epoch[:, setting, seed] > 0):
         row = int(runs.row[at, setting, seed])
-        cost = float(getattr(runs, unit.currency)[at, setting, seed]) / unit.cost
+        cost = float(costs[at, setting, seed])
         start, end = (
             int(runs.from_epoch[at, setting, seed]),
             int(runs.until_epoch[at, setting, seed]),
@@ -332,4 +272,4 @@ def _evaluations(
             values.append(logged.columns["val_acc"][lines[row]][here].astype(np.float64))
         spent += cost
     best = np.maximum.accumulate(np.concatenate(values))
-    return np.concatenate(times), best, float(spent)
+    return np.concatenate(times) / spent, best

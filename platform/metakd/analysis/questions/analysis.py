@@ -7,6 +7,7 @@ from typing import ClassVar
 import numpy as np
 
 from metakd.analysis.comparison import Baseline, Comparison, Pair, compare_baselines, minus_pp
+from metakd.analysis.costs import Costs, costs_of
 from metakd.analysis.deciding import Primary, PrimaryComparison
 from metakd.analysis.grid import Grid, choose
 from metakd.analysis.questions import QUESTIONS, Question
@@ -29,6 +30,7 @@ class Results:
         reached: What each strategy reached.
         pair: Whose differences those of settings and baselines are.
         teachers: How accurate its teachers are.
+        costs: What its strategies cost.
     """
 
     question: str
@@ -37,15 +39,16 @@ class Results:
     reached: Mapping[str, Reached]
     pair: Pair
     teachers: Sequence[TeacherScore]
+    costs: Costs
 
     def first_seeds(self, counts: Sequence[int]) -> "Results":
-        """Returns the results of the first seeds of each setting, for the same pair.
+        """Returns the results of the first seeds of each setting, for the same pair and costs.
 
         Args:
             counts: How many seeds of each setting, in the order of the settings.
         """
         fewer = results_of(self.question, self.table.first_seeds(counts), self.teachers)
-        return replace(fewer, pair=self.pair)
+        return replace(fewer, pair=self.pair, costs=self.costs)
 
 
 @dataclass(frozen=True)
@@ -152,7 +155,7 @@ def results_of(question: str, table: StudyTable, teachers: Sequence[TeacherScore
     grid = choose(table)
     reached = reached_by_strategy(table, grid)
     pair = pair_of(QUESTIONS[question], table.strategies, reached)
-    return Results(question, table, grid, reached, pair, teachers)
+    return Results(question, table, grid, reached, pair, teachers, costs_of(table))
 
 
 def pair_of(question: Question, strategies: Sequence[str], reached: Mapping[str, Reached]) -> Pair:
@@ -178,6 +181,8 @@ def findings_of(results: Results, comparisons: Sequence[Comparison], level: floa
     """Returns what a headline is worded from, by all trials."""
     return Findings(
         comparisons=tuple(comparisons),
-        baselines=compare_baselines(results.table, results.grid, results.pair.learner),
+        baselines=compare_baselines(
+            results.table, results.grid, results.costs, results.pair.learner
+        ),
         answer=QUESTIONS[results.question].analysis.answer(results, level),
     )

@@ -2,20 +2,19 @@
 
 from collections.abc import Sequence
 
-import numpy as np
-
-from metakd.analysis.comparison import Baseline, Comparison, Pair, against, no_data
+from metakd.analysis.comparison import (
+    Baseline,
+    Comparison,
+    Pair,
+    against,
+    no_data,
+    with_costs,
+)
+from metakd.analysis.costs import Costs, equal_cost_grid_size
 from metakd.analysis.deciding import Primary
 from metakd.analysis.grid import Grid
-from metakd.analysis.places import COSTS
 from metakd.analysis.questions.analysis import Analysis, Results, difference
-from metakd.analysis.reached import (
-    Reached,
-    equal_cost_grid_size,
-    learned_cost_ratios,
-    plain_cost,
-    reached_by_strategy,
-)
+from metakd.analysis.reached import best_of_grid, reached_by_strategy
 from metakd.analysis.sentences import (
     BADGES,
     Answer,
@@ -32,7 +31,7 @@ from metakd.analysis.sentences import (
     scores_sentence,
 )
 from metakd.analysis.table import StudyTable
-from metakd.analysis.wording import at_start, counted, listed, times
+from metakd.analysis.wording import at_start, counted, listed, runs_charged
 from metakd.strategies import label_of
 
 SHOWN_NAMES = 4
@@ -83,21 +82,18 @@ def _answer(evidence: Evidence, main: Comparison, baseline: str) -> Verdict:
 
 
 def _cost_sentence(evidence: Evidence, main: Comparison, baseline: str) -> str | None:
-    ratios = {
-        "the student steps": main.cost_ratio_steps,
-        "the measured seconds": main.cost_ratio_seconds,
-    }
-    known = [f"{times(ratio)} {what}" for what, ratio in ratios.items() if ratio is not None]
-    if not known:
+    if main.baseline_runs is None or main.learned_runs is None:
         return None
-    runs = (
+    side_by_side = (
         "; its runs can go side by side, a learned run cannot be split"
         if main.baseline == "full_grid"
         else ""
     )
     charged = ", failed runs charged" if evidence.inventory.failed else ""
-    takes = f"{at_start(baseline)} takes {listed(known)} of the learned run"
-    return f"{takes}{charged}{runs}."
+    return (
+        f"{at_start(baseline)} costs {runs_charged(main.baseline_runs)} plain runs, learning "
+        f"{runs_charged(main.learned_runs)}{charged}{side_by_side}."
+    )
 
 
 def _baselines_sentence(baselines: Sequence[Baseline]) -> str | None:
@@ -144,38 +140,31 @@ def _no_answer(evidence: Evidence) -> Verdict:
     )
 
 
-def compare(table: StudyTable, grid: Grid | None) -> tuple[Comparison, ...]:
+def compare(table: StudyTable, grid: Grid | None, costs: Costs) -> tuple[Comparison, ...]:
     """Compares learning with the full grid, a grid of equal cost, and the default temperature."""
     reached = reached_by_strategy(table, grid)
     learned = reached.get("meta")
-    size = None if grid is None else equal_cost_grid_size(learned_cost_ratios(table), grid.size)
+    size = None if grid is None else equal_cost_grid_size(costs.runs("meta"), grid.size)
     all_of_it = counted(len(table.temperatures), "temperature")
     baselines = [
-        ("full_grid", f"Full grid ({all_of_it})", reached.get("grid")),
+        ("full_grid", f"Full grid ({all_of_it})", "grid", reached.get("grid"), 1.0),
         (
             "equal_cost_grid",
             f"Grid of equal cost ({size} of {all_of_it})" if size else "Grid of equal cost",
-            _smaller_grid(table, grid, size) if grid and size else None,
+            "grid",
+            best_of_grid(grid, size) if grid and size else None,
+            size / grid.size if grid and size else 1.0,
         ),
-        ("no_search", f"No search (τ = {table.fixed_tau:g})", reached.get("fixed")),
+        ("no_search", f"No search (τ = {table.fixed_tau:g})", "fixed", reached.get("fixed"), 1.0),
     ]
     return tuple(
-        against(name, label, baseline, learned, table)
+        with_costs(
+            against(name, label, baseline, learned, table), costs, Pair("meta", strategy), share
+        )
         if baseline and learned
         else no_data(name, label)
-        for name, label, baseline in baselines
+        for name, label, strategy, baseline, share in baselines
     )
-
-
-def _smaller_grid(table: StudyTable, grid: Grid, size: int) -> Reached:
-    steps, seconds = (
-        np.broadcast_to(
-            size * grid.runs.failure_surcharge(name) * plain_cost(table, name)[:, None],
-            table.shape,
-        )
-        for name in COSTS
-    )
-    return Reached(grid.best_of(size), grid.best_of(size, True), steps, seconds)
 
 
 GRID_VS_META = GridVsMeta()

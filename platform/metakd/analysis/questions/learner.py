@@ -31,7 +31,7 @@ from metakd.analysis.statistics.claims import claim, holm, mean_p_value
 from metakd.analysis.statistics.intervals import Interval
 from metakd.analysis.statistics.strata import mean_interval
 from metakd.analysis.table import StudyTable
-from metakd.analysis.wording import at_start, counted, listed, signed_pp, times
+from metakd.analysis.wording import at_start, counted, listed, runs_charged, signed_pp
 from metakd.strategies import headline_name, label_of
 
 NO_DIFFERENCE = "No difference shown"
@@ -81,13 +81,11 @@ class LearnerAnswer(Answer):
     Attributes:
         test_pp: The learner's mean test accuracy at the last epoch, over settings of the mean
             over seeds; None without a result.
-        runs_charged: What it costs in plain runs, likewise.
         parts: What each part of its method does, as far as the study's strategies show it.
         parts_tested: Over how many of them they are corrected (Holm).
     """
 
     test_pp: float | None
-    runs_charged: float | None
     parts: tuple[Part, ...]
     parts_tested: int
 
@@ -119,7 +117,7 @@ class LearnerAnalysis(Analysis):
         words = LearnerWords(learner, learner)
         sentences = [
             effect_sentence(main, baseline, f"{evidence.margin_pp:.2f} points", words),
-            _cost_sentence(evidence, question, answer, main),
+            _cost_sentence(evidence, question),
             _others_sentence(evidence.baselines, question, main, learner),
             _parts_sentence(answer.parts),
             *self.further_sentences(answer, name),
@@ -153,30 +151,15 @@ class LearnerAnalysis(Analysis):
         return no_answer(evidence, badge, headline, scores)
 
 
-def _cost_sentence(
-    evidence: Evidence, question: str, answer: LearnerAnswer, main: Comparison
-) -> str | None:
-    ratios = {
-        "the student steps": main.cost_ratio_steps,
-        "the measured seconds": main.cost_ratio_seconds,
-    }
-    known = [f"{times(1 / ratio)} {what}" for what, ratio in ratios.items() if ratio]
+def _cost_sentence(evidence: Evidence, question: str) -> str | None:
+    shown = dict.fromkeys([evidence.pair.learner, SINGLE, evidence.pair.baseline])
+    costs = [
+        f"{label_of(name, question)} {runs_charged(evidence.runs[name])}"
+        for name in shown
+        if name in evidence.runs
+    ]
     charged = ", failed runs charged" if evidence.inventory.failed else ""
-    takes = (
-        f"takes {listed(known)} of {label_of(main.baseline, question)}{charged}" if known else ""
-    )
-    learner = label_of(evidence.pair.learner, question)
-    runs = {learner: answer.runs_charged}
-    runs |= {
-        label_of(baseline.strategy, question): baseline.runs_charged
-        for baseline in evidence.baselines
-        if baseline.strategy in (SINGLE, main.baseline)
-    }
-    counted_runs = [f"{name} {cost:.2g}" for name, cost in runs.items() if cost is not None]
-    in_runs = f"in plain runs: {', '.join(counted_runs)}" if counted_runs else ""
-    if not takes:
-        return f"{at_start(in_runs)}." if in_runs else None
-    return f"{at_start(learner)} {'; '.join(filter(None, [takes, in_runs]))}."
+    return f"Cost in plain runs{charged}: {', '.join(costs)}." if costs else None
 
 
 def _others_sentence(

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from metakd.analysis.comparison import mean_or_none, runs_charged
+from metakd.analysis.comparison import mean_or_none
 from metakd.analysis.questions.analysis import Results
 from metakd.analysis.questions.learner import LearnerAnalysis, LearnerAnswer, parts
 from metakd.analysis.statistics.claims import claim, corrected_for, holm, mean_p_value
@@ -83,7 +83,6 @@ class LearningToTeach(LearnerAnalysis):
         found, teachers = parts(table, results.reached, PARTS), _after(table, before)
         return Teaching(
             test_pp=mean_or_none(100 * learned.test_last) if learned else None,
-            runs_charged=runs_charged(table, learned),
             parts=found,
             parts_tested=corrected_for(part.p_holm for part in found),
             before_pp=mean_or_none(before),

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from metakd.analysis.comparison import mean_or_none, paired_differences_pp, runs_charged
+from metakd.analysis.comparison import mean_or_none, paired_differences_pp
 from metakd.analysis.places import NO_RUN, SINGLE
 from metakd.analysis.questions.analysis import Results
 from metakd.analysis.questions.learner import LearnerAnalysis, LearnerAnswer, parts
@@ -82,7 +82,6 @@ class MultiTeacher(LearnerAnalysis):
         found = parts(table, results.reached, PARTS)
         return Ensemble(
             test_pp=mean_or_none(100 * learned.test_last) if learned else None,
-            runs_charged=runs_charged(table, learned),
             parts=found,
             parts_tested=corrected_for(part.p_holm for part in found),
             teachers=()

@@ -34,7 +34,7 @@ from metakd.analysis.statistics.selection import UNKNOWN, chosen_by_others, mean
 from metakd.analysis.statistics.strata import elsewhere_interval, mean_interval
 from metakd.analysis.strategy_runs import StrategyRuns
 from metakd.analysis.table import StudyTable
-from metakd.analysis.wording import counted
+from metakd.analysis.wording import counted, runs_charged
 
 LEARNED, SCALE_FREE, ALIGNED = "meta-starts", "grid-scale-free", "align"
 WIDE_PP = 2.0
@@ -369,7 +369,7 @@ def starts_verdict(evidence: Evidence, starts: StartRange | None) -> Verdict:
         _ranges_sentence(starts),
         _regret_sentence(starts),
         _scale_sentence(starts),
-        _cost_sentence(evidence.learned_runs),
+        _cost_sentence(evidence.runs.get("meta")),
         missing_sentence(evidence.inventory),
     ]
     return Verdict(
@@ -430,7 +430,9 @@ def _scale_sentence(starts: StartRange) -> str | None:
 
 
 def _cost_sentence(learned_runs: float | None) -> str | None:
-    return None if learned_runs is None else f"A learned run costs {learned_runs:.2g} fixed ones."
+    if learned_runs is None:
+        return None
+    return f"A learned run costs {runs_charged(learned_runs)} fixed ones."
 
 
 def _no_answer(evidence: Evidence) -> Verdict:

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from metakd.analysis.comparison import Pair, accuracy_verdict, paired_differences_pp
+from metakd.analysis.costs import Costs
 from metakd.analysis.deciding import Primary, PrimaryComparison
 from metakd.analysis.figures.transfer import mean_loss_pp
 from metakd.analysis.grid import Grid
@@ -31,7 +32,7 @@ from metakd.analysis.statistics.looks import ROUNDING_PP
 from metakd.analysis.statistics.selection import chosen_by_others, picked
 from metakd.analysis.statistics.strata import Strata, mean_interval
 from metakd.analysis.table import StudyTable
-from metakd.analysis.wording import counted, signed_pp
+from metakd.analysis.wording import counted, runs_charged, signed_pp
 
 ANY = "any"
 # What a factor is called where source and target differ in it alone.
@@ -121,13 +122,13 @@ class Reuse(Answer):
 
     Attributes:
         moves: Over all moves ("any"), then along each factor that varies.
-        tuning_runs: What the tuning costs, in plain runs: the size of the grid.
-        reusing_runs: The same with the run that uses its result.
+        tuning_runs: What the tuning costs: the grid, as ``Summary.runs`` counts it.
+        reusing_runs: The same with the plain run that uses its result.
     """
 
     moves: tuple[Moves, ...]
-    tuning_runs: int
-    reusing_runs: int
+    tuning_runs: float
+    reusing_runs: float
 
 
 class Transfer(Analysis):
@@ -143,7 +144,7 @@ class Transfer(Analysis):
 
     def answer(self, results: Results, level: float) -> Reuse | None:
         """Returns what reusing temperatures costs."""
-        return reuse(results.table, results.grid)
+        return reuse(results.table, results.grid, results.costs)
 
     def at_look(self, findings: Findings, pair: Pair, primary: PrimaryComparison) -> Findings:
         """Returns findings whose difference over all moves is that of the last declared look."""
@@ -158,7 +159,7 @@ class Transfer(Analysis):
         return reuse_verdict(evidence, answer if isinstance(answer, Reuse) else None)
 
 
-def reuse(table: StudyTable, grid: Grid | None) -> Reuse | None:
+def reuse(table: StudyTable, grid: Grid | None, costs: Costs) -> Reuse | None:
     """Returns what reusing temperatures costs; None without two settings whose grids are complete.
 
     A source chooses by its best mean validation over seeds.
@@ -176,6 +177,7 @@ def reuse(table: StudyTable, grid: Grid | None) -> Reuse | None:
     regret_holm = holm([mean_p_value(each.regret, each.strata) for each in by_factor])
     learned_holm = holm([mean_p_value(each.learned, each.strata) for each in by_factor])
     overall = _compared(found, ANY, ~np.eye(len(tuned), dtype=bool))
+    tuning = costs.runs("grid") or float(grid.size)
     return Reuse(
         moves=(
             _claimed(
@@ -185,8 +187,8 @@ def reuse(table: StudyTable, grid: Grid | None) -> Reuse | None:
             ),
             *map(_claimed, by_factor, regret_holm, learned_holm),
         ),
-        tuning_runs=grid.size,
-        reusing_runs=grid.size + 1,
+        tuning_runs=tuning,
+        reusing_runs=tuning + 1,
     )
 
 
@@ -334,7 +336,7 @@ def reuse_verdict(evidence: Evidence, reuse: Reuse | None) -> Verdict:
         _regret_sentence(overall),
         _factors_sentence(reuse),
         _default_sentence(evidence, overall),
-        cost_sentence(reuse, evidence.learned_runs),
+        cost_sentence(reuse, evidence.runs.get("meta")),
         comparisons_sentence(evidence.comparisons),
         missing_sentence(evidence.inventory),
     ]
@@ -343,10 +345,11 @@ def reuse_verdict(evidence: Evidence, reuse: Reuse | None) -> Verdict:
 
 def cost_sentence(reuse: Reuse, learned_runs: float | None) -> str:
     """Says what each way costs where the temperature is used."""
-    learned = "" if learned_runs is None else f", learning there {learned_runs:.2g}"
+    learned = "" if learned_runs is None else f", learning there {runs_charged(learned_runs)}"
     return (
         "Where it is used, a temperature from elsewhere costs 1 run, or "
-        f"{reuse.reusing_runs} with its tuning; tuning there costs {reuse.tuning_runs}{learned}."
+        f"{runs_charged(reuse.reusing_runs)} with its tuning; tuning there costs "
+        f"{runs_charged(reuse.tuning_runs)}{learned}."
     )
 
 
