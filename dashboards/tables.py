@@ -78,7 +78,7 @@ def export_tables(
 
 def scores(summary: Summary) -> Table:
     """Returns what each strategy reached in each setting: a row each, accuracies in %."""
-    columns = ("strategy", "seeds", "test_pp", "test_selected_pp", "sem_pp", "runs_charged")
+    columns = ("strategy", "seeds", "test_pp", "test_selected_pp", "sem_pp", "runs")
     rows = tuple(
         (
             *(getattr(setting, name) for name in SETTING),
