@@ -12,7 +12,7 @@ CHOICES: dict[str, tuple[Any, Any]] = {
     "learns": ("weights", "both"), "look_ahead": ("one_step", "three_step"),
     "feature_input": ("gram", "gram_raw"), "tau_range": ((1.0, 16.0), (2.0, 8.0)),
     "divergence": ("kl", "mse"), "teacher_algorithm": ("sgd", "adamw"),
-    "learns_temperatures": (True, False),
+    "learns_temperatures": (True, False), "deviation": ("population", "unbiased"),
 }  # fmt: skip
 
 

@@ -19,6 +19,7 @@ from metakd.core.distillers import (
     KDConfig,
     LogitStdConfig,
     MKDConfig,
+    NormKDConfig,
 )
 from metakd.core.distillers.kd import KD
 from metakd.core.lookahead.look_aheads import PASS_EQUIVALENTS
@@ -77,6 +78,7 @@ def run(
         (KDConfig(), 0.1),
         (LogitStdConfig(), 0.01),
         (LogitStdConfig.reference(), 0.01),
+        (NormKDConfig(), 0.01),
         (DKDConfig(), 0.01),
         (CTKDConfig(), 0.1),
         (CTKDConfig.reference(), 0.1),
@@ -187,8 +189,6 @@ def test_a_look_ahead_on_held_out_samples_needs_them() -> None:
             nn.Linear(2, CLASSES), MKDConfig(meta_data="held_out").build(), Recipe(), ToyBatches()
         )
 
-
-def test_the_rate_falls_along_half_a_cosine() -> None:
     recipe = Recipe(lr=0.2)
     assert recipe.lr_at(0, 10) == pytest.approx(0.2)
     assert recipe.lr_at(5, 10) == pytest.approx(0.1)

@@ -29,6 +29,7 @@ from metakd.core.distillers import (
     MetaDistilConfig,
     MKDConfig,
     MMKDConfig,
+    NormKDConfig,
     ScaleFreeKDConfig,
     SeveralTeachersConfig,
 )
@@ -76,6 +77,7 @@ CHECKED: dict[str, DistillerConfig] = {
     "kd_scale_free": ScaleFreeKDConfig(tau_s=2.0, tau_t=8.0),
     "kd_schedule": KDScheduleConfig(((0, 4.0), (2, 8.0))),
     "logit_std": LogitStdConfig(),
+    "normkd": NormKDConfig(),
     "dkd": DKDConfig(),
     "ctkd": CTKDConfig(),
     "mkd": MKDConfig(interval=2),

@@ -16,6 +16,7 @@ from metakd.core.distillers import (
     MetaDistilConfig,
     MKDConfig,
     MMKDConfig,
+    NormKDConfig,
 )
 from metakd.core.recipe import Recipe
 from metakd.data.catalogue import RECIPES
@@ -27,6 +28,7 @@ from metakd.train.trial import DataSpec, TeacherSpec, Trial
 CONFIGURED = [
     Recipe(),
     Recipe(algorithm="adamw"),
+    NormKDConfig(),
     CTKDConfig(),
     CTKDConfig(taught_by="dkd"),
     MeanLossesConfig(),

@@ -27,6 +27,7 @@ from metakd.core.distillers import (
     MetaDistilConfig,
     MKDConfig,
     MMKDConfig,
+    NormKDConfig,
     ScaleFreeKDConfig,
     SeveralTeachersConfig,
 )
@@ -56,6 +57,7 @@ CONFIGURED: dict[str, DistillerConfig] = {
     "ctkd reference": CTKDConfig.reference(),
     "ctkd by dkd": CTKDConfig(taught_by="dkd"),
     "logit_std reference": LogitStdConfig.reference(),
+    "normkd reference": NormKDConfig.reference(),
     "metadistil reference": replace(MetaDistilConfig.reference(), warmup=0.0),
     "metadistil+tau": MetaDistilConfig(learns_temperatures=True),
     "mmkd with features": MMKDConfig(features_weight=1.0, learns="both", interval=2),

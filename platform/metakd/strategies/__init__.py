@@ -24,6 +24,7 @@ _PLACES = {
     "pbt": "pbt:PBT",
     "ctkd": "ctkd:CTKD",
     "logit_std": "logit_std:LOGIT_STD",
+    "normkd": "normkd:NORMKD",
     "dkd": "dkd:DKD",
     "meta": "meta:META",
     "meta-starts": "meta:STARTS",

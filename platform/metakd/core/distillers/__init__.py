@@ -8,6 +8,7 @@ kd             distillation at fixed temperatures (Hinton et al. 2015)       KDC
 kd_scale_free  the same, the gradient as large at any τ as at τ = 4          ScaleFreeKDConfig
 kd_schedule    the same at temperatures that change with the epoch           KDScheduleConfig
 logit_std      KD of logits standardised per sample (arXiv 2403.01427)       LogitStdConfig
+normkd         the same, each sample by its temperature² (arXiv 2308.00520)  NormKDConfig
 dkd            target and other classes taught apart (arXiv 2203.08679)      DKDConfig
 ctkd           a temperature learned against the student (arXiv 2211.16231)  CTKDConfig
 mkd            temperatures that descend the hypergradient (MKD-style,       MKDConfig
@@ -33,6 +34,7 @@ from metakd.core.distillers.logit_std import LogitStdConfig
 from metakd.core.distillers.metadistil import MetaDistilConfig
 from metakd.core.distillers.mkd import AlignConfig, MKDConfig
 from metakd.core.distillers.mmkd import MMKDConfig
+from metakd.core.distillers.normkd import NormKDConfig
 from metakd.core.distillers.several import (
     CAMKDConfig,
     MeanLogitsConfig,
@@ -46,6 +48,7 @@ _CONFIGS: tuple[type[DistillerConfig], ...] = (
     ScaleFreeKDConfig,
     KDScheduleConfig,
     LogitStdConfig,
+    NormKDConfig,
     DKDConfig,
     CTKDConfig,
     MKDConfig,
@@ -75,6 +78,7 @@ __all__ = [
     "MeanLogitsConfig",
     "MeanLossesConfig",
     "MetaDistilConfig",
+    "NormKDConfig",
     "ScaleFreeKDConfig",
     "SeveralTeachersConfig",
     "scheduled",
