@@ -20,6 +20,8 @@ from metakd.core.distillers import (
     LogitStdConfig,
     MKDConfig,
     NormKDConfig,
+    TTMConfig,
+    WTTMConfig,
 )
 from metakd.core.distillers.kd import KD
 from metakd.core.lookahead.look_aheads import PASS_EQUIVALENTS
@@ -79,6 +81,8 @@ def run(
         (LogitStdConfig(), 0.01),
         (LogitStdConfig.reference(), 0.01),
         (NormKDConfig(), 0.01),
+        (TTMConfig(gamma=0.5, kd_weight=7.0), 0.02),
+        (WTTMConfig(), 0.01),
         (DKDConfig(), 0.01),
         (CTKDConfig(), 0.1),
         (CTKDConfig.reference(), 0.1),

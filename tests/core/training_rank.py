@@ -32,6 +32,8 @@ from metakd.core.distillers import (
     NormKDConfig,
     ScaleFreeKDConfig,
     SeveralTeachersConfig,
+    TTMConfig,
+    WTTMConfig,
 )
 from metakd.core.distillers.metadistil import MetaDistil
 from metakd.core.evaluation import evaluate
@@ -78,6 +80,8 @@ CHECKED: dict[str, DistillerConfig] = {
     "kd_schedule": KDScheduleConfig(((0, 4.0), (2, 8.0))),
     "logit_std": LogitStdConfig(),
     "normkd": NormKDConfig(),
+    "ttm": TTMConfig(kd_weight=1.0),
+    "wttm": WTTMConfig(kd_weight=1.0),
     "dkd": DKDConfig(),
     "ctkd": CTKDConfig(),
     "mkd": MKDConfig(interval=2),

@@ -31,6 +31,8 @@ from metakd.core.distillers import (
     MMKDConfig,
     NormKDConfig,
     ScaleFreeKDConfig,
+    TTMConfig,
+    WTTMConfig,
 )
 from metakd.core.distillers.kd import KD
 from metakd.core.losses import Losses
@@ -90,7 +92,7 @@ def test_a_field_that_is_named_as_unused_changes_nothing(config: Any) -> None:
 
 def test_every_registered_distiller_is_among_them() -> None:
     checked = {config.method for config in DISTILLERS}
-    at_own_bounds = {CTKDConfig, KDScheduleConfig}
+    at_own_bounds = {CTKDConfig, KDScheduleConfig, TTMConfig, WTTMConfig}
     assert checked | {config.method for config in at_own_bounds} == set(CONFIGS)
 
 
@@ -105,6 +107,11 @@ def test_ctkd_passes_at_its_bounds(taught_by: Any) -> None:
 def test_a_schedule_passes_at_its_bounds() -> None:
     config = KDScheduleConfig(((0, 4.0), (1, 2.0), (4, 8.0)))
     check_distiller(config, at_bounds=[KDScheduleConfig(((0, tau),)) for tau in (0.25, 64.0)])
+
+
+@pytest.mark.parametrize("make", [TTMConfig, WTTMConfig])
+def test_a_transformed_teacher_passes_at_the_bounds_of_its_power(make: type[TTMConfig]) -> None:
+    check_distiller(make(), at_bounds=[make(gamma=gamma) for gamma in (1 / 64, 4.0)])
 
 
 class Broken(KD):

@@ -17,6 +17,7 @@ from metakd.core.distillers import (
     MKDConfig,
     MMKDConfig,
     NormKDConfig,
+    WTTMConfig,
 )
 from metakd.core.recipe import Recipe
 from metakd.data.catalogue import RECIPES
@@ -29,6 +30,7 @@ CONFIGURED = [
     Recipe(),
     Recipe(algorithm="adamw"),
     NormKDConfig(),
+    WTTMConfig(),
     CTKDConfig(),
     CTKDConfig(taught_by="dkd"),
     MeanLossesConfig(),

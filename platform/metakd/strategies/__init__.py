@@ -25,6 +25,8 @@ _PLACES = {
     "ctkd": "ctkd:CTKD",
     "logit_std": "logit_std:LOGIT_STD",
     "normkd": "normkd:NORMKD",
+    "ttm": "ttm:TTM",
+    "wttm": "ttm:WTTM",
     "dkd": "dkd:DKD",
     "meta": "meta:META",
     "meta-starts": "meta:STARTS",

@@ -9,6 +9,8 @@ kd_scale_free  the same, the gradient as large at any τ as at τ = 4          S
 kd_schedule    the same at temperatures that change with the epoch           KDScheduleConfig
 logit_std      KD of logits standardised per sample (arXiv 2403.01427)       LogitStdConfig
 normkd         the same, each sample by its temperature² (arXiv 2308.00520)  NormKDConfig
+ttm            only the teacher tempered (arXiv 2402.11148)                  TTMConfig
+wttm           the same, smooth samples counting more                        WTTMConfig
 dkd            target and other classes taught apart (arXiv 2203.08679)      DKDConfig
 ctkd           a temperature learned against the student (arXiv 2211.16231)  CTKDConfig
 mkd            temperatures that descend the hypergradient (MKD-style,       MKDConfig
@@ -41,6 +43,7 @@ from metakd.core.distillers.several import (
     MeanLossesConfig,
     SeveralTeachersConfig,
 )
+from metakd.core.distillers.ttm import TTMConfig, WTTMConfig
 
 _CONFIGS: tuple[type[DistillerConfig], ...] = (
     CrossEntropyConfig,
@@ -49,6 +52,8 @@ _CONFIGS: tuple[type[DistillerConfig], ...] = (
     KDScheduleConfig,
     LogitStdConfig,
     NormKDConfig,
+    TTMConfig,
+    WTTMConfig,
     DKDConfig,
     CTKDConfig,
     MKDConfig,
@@ -81,5 +86,7 @@ __all__ = [
     "NormKDConfig",
     "ScaleFreeKDConfig",
     "SeveralTeachersConfig",
+    "TTMConfig",
+    "WTTMConfig",
     "scheduled",
 ]
