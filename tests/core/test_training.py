@@ -20,6 +20,7 @@ from metakd.core.distillers import (
     LogitStdConfig,
     MKDConfig,
     NormKDConfig,
+    RLDConfig,
     TTMConfig,
     WTTMConfig,
 )
@@ -84,6 +85,7 @@ def run(
         (TTMConfig(gamma=0.5, kd_weight=7.0), 0.02),
         (WTTMConfig(), 0.01),
         (DKDConfig(), 0.01),
+        (RLDConfig(), 0.01),
         (CTKDConfig(), 0.1),
         (CTKDConfig.reference(), 0.1),
         (CTKDConfig(taught_by="dkd"), 0.01),

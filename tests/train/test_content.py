@@ -17,6 +17,7 @@ from metakd.core.distillers import (
     MKDConfig,
     MMKDConfig,
     NormKDConfig,
+    RLDConfig,
     WTTMConfig,
 )
 from metakd.core.recipe import Recipe
@@ -31,6 +32,7 @@ CONFIGURED = [
     Recipe(algorithm="adamw"),
     NormKDConfig(),
     WTTMConfig(),
+    RLDConfig(),
     CTKDConfig(),
     CTKDConfig(taught_by="dkd"),
     MeanLossesConfig(),

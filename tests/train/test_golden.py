@@ -28,6 +28,7 @@ from metakd.core.distillers import (
     MKDConfig,
     MMKDConfig,
     NormKDConfig,
+    RLDConfig,
     ScaleFreeKDConfig,
     SeveralTeachersConfig,
 )
@@ -58,6 +59,7 @@ CONFIGURED: dict[str, DistillerConfig] = {
     "ctkd by dkd": CTKDConfig(taught_by="dkd"),
     "logit_std reference": LogitStdConfig.reference(),
     "normkd reference": NormKDConfig.reference(),
+    "rld reference": RLDConfig.reference(),
     "metadistil reference": replace(MetaDistilConfig.reference(), warmup=0.0),
     "metadistil+tau": MetaDistilConfig(learns_temperatures=True),
     "mmkd with features": MMKDConfig(features_weight=1.0, learns="both", interval=2),

@@ -28,6 +28,7 @@ _PLACES = {
     "ttm": "ttm:TTM",
     "wttm": "ttm:WTTM",
     "dkd": "dkd:DKD",
+    "rld": "rld:RLD",
     "meta": "meta:META",
     "meta-starts": "meta:STARTS",
     "meta-held-out": "meta:HELD_OUT",

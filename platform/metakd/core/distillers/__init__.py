@@ -12,6 +12,7 @@ normkd         the same, each sample by its temperature² (arXiv 2308.00520)  No
 ttm            only the teacher tempered (arXiv 2402.11148)                  TTMConfig
 wttm           the same, smooth samples counting more                        WTTMConfig
 dkd            target and other classes taught apart (arXiv 2203.08679)      DKDConfig
+rld            the teacher corrected by the labels (arXiv 2408.07703)        RLDConfig
 ctkd           a temperature learned against the student (arXiv 2211.16231)  CTKDConfig
 mkd            temperatures that descend the hypergradient (MKD-style,       MKDConfig
                after the abstract of arXiv 2202.07940)
@@ -37,6 +38,7 @@ from metakd.core.distillers.metadistil import MetaDistilConfig
 from metakd.core.distillers.mkd import AlignConfig, MKDConfig
 from metakd.core.distillers.mmkd import MMKDConfig
 from metakd.core.distillers.normkd import NormKDConfig
+from metakd.core.distillers.rld import RLDConfig
 from metakd.core.distillers.several import (
     CAMKDConfig,
     MeanLogitsConfig,
@@ -55,6 +57,7 @@ _CONFIGS: tuple[type[DistillerConfig], ...] = (
     TTMConfig,
     WTTMConfig,
     DKDConfig,
+    RLDConfig,
     CTKDConfig,
     MKDConfig,
     AlignConfig,
@@ -84,6 +87,7 @@ __all__ = [
     "MeanLossesConfig",
     "MetaDistilConfig",
     "NormKDConfig",
+    "RLDConfig",
     "ScaleFreeKDConfig",
     "SeveralTeachersConfig",
     "TTMConfig",
