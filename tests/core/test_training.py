@@ -17,6 +17,7 @@ from metakd.core.distillers import (
     DistillerConfig,
     DKDConfig,
     KDConfig,
+    KDCosineConfig,
     LogitStdConfig,
     MKDConfig,
     NormKDConfig,
@@ -81,6 +82,7 @@ def run(
         (KDConfig(), 0.1),
         (LogitStdConfig(), 0.01),
         (LogitStdConfig.reference(), 0.01),
+        (KDCosineConfig(), 0.1),
         (NormKDConfig(), 0.01),
         (TTMConfig(gamma=0.5, kd_weight=7.0), 0.02),
         (WTTMConfig(), 0.01),
@@ -195,6 +197,8 @@ def test_a_look_ahead_on_held_out_samples_needs_them() -> None:
             nn.Linear(2, CLASSES), MKDConfig(meta_data="held_out").build(), Recipe(), ToyBatches()
         )
 
+
+def test_the_rate_falls_along_half_a_cosine() -> None:
     recipe = Recipe(lr=0.2)
     assert recipe.lr_at(0, 10) == pytest.approx(0.2)
     assert recipe.lr_at(5, 10) == pytest.approx(0.1)

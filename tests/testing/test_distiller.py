@@ -22,6 +22,7 @@ from metakd.core.distillers import (
     DistillerConfig,
     DKDConfig,
     KDConfig,
+    KDCosineConfig,
     KDScheduleConfig,
     LogitStdConfig,
     MeanLogitsConfig,
@@ -95,7 +96,7 @@ def test_a_field_that_is_named_as_unused_changes_nothing(config: Any) -> None:
 
 def test_every_registered_distiller_is_among_them() -> None:
     checked = {config.method for config in DISTILLERS}
-    at_own_bounds = {CTKDConfig, KDScheduleConfig, TTMConfig, WTTMConfig}
+    at_own_bounds = {CTKDConfig, KDScheduleConfig, KDCosineConfig, TTMConfig, WTTMConfig}
     assert checked | {config.method for config in at_own_bounds} == set(CONFIGS)
 
 
@@ -110,6 +111,11 @@ def test_ctkd_passes_at_its_bounds(taught_by: Any) -> None:
 def test_a_schedule_passes_at_its_bounds() -> None:
     config = KDScheduleConfig(((0, 4.0), (1, 2.0), (4, 8.0)))
     check_distiller(config, at_bounds=[KDScheduleConfig(((0, tau),)) for tau in (0.25, 64.0)])
+
+
+def test_a_cosine_passes_at_its_bounds() -> None:
+    bounds = ((0.25, 64.0), (64.0, 0.25))
+    check_distiller(KDCosineConfig(), at_bounds=[KDCosineConfig(*ends) for ends in bounds])
 
 
 @pytest.mark.parametrize("make", [TTMConfig, WTTMConfig])

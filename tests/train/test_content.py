@@ -12,6 +12,7 @@ from metakd.core.distillers import (
     CTKDConfig,
     DistillerConfig,
     KDConfig,
+    KDCosineConfig,
     MeanLossesConfig,
     MetaDistilConfig,
     MKDConfig,
@@ -30,6 +31,7 @@ from metakd.train.trial import DataSpec, TeacherSpec, Trial
 CONFIGURED = [
     Recipe(),
     Recipe(algorithm="adamw"),
+    KDCosineConfig(),
     NormKDConfig(),
     WTTMConfig(),
     RLDConfig(),

@@ -22,6 +22,8 @@ _PLACES = {
     "optuna+asha": "asha:OPTUNA_ASHA",
     "grid+asha": "asha:GRID_ASHA",
     "pbt": "pbt:PBT",
+    "cosine-down": "cosine:DOWN",
+    "cosine-up": "cosine:UP",
     "ctkd": "ctkd:CTKD",
     "logit_std": "logit_std:LOGIT_STD",
     "normkd": "normkd:NORMKD",

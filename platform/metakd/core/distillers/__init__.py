@@ -7,6 +7,7 @@ ce             cross-entropy on the labels, no teacher                       Cro
 kd             distillation at fixed temperatures (Hinton et al. 2015)       KDConfig
 kd_scale_free  the same, the gradient as large at any τ as at τ = 4          ScaleFreeKDConfig
 kd_schedule    the same at temperatures that change with the epoch           KDScheduleConfig
+kd_cosine      the same at a temperature that follows a cosine over the run  KDCosineConfig
 logit_std      KD of logits standardised per sample (arXiv 2403.01427)       LogitStdConfig
 normkd         the same, each sample by its temperature² (arXiv 2308.00520)  NormKDConfig
 ttm            only the teacher tempered (arXiv 2402.11148)                  TTMConfig
@@ -32,6 +33,7 @@ from metakd.core.distillers.ctkd import CTKDConfig
 from metakd.core.distillers.distiller import Distiller, DistillerConfig
 from metakd.core.distillers.dkd import DKDConfig
 from metakd.core.distillers.kd import KDConfig, ScaleFreeKDConfig
+from metakd.core.distillers.kd_cosine import KDCosineConfig
 from metakd.core.distillers.kd_schedule import KDScheduleConfig, scheduled
 from metakd.core.distillers.logit_std import LogitStdConfig
 from metakd.core.distillers.metadistil import MetaDistilConfig
@@ -52,6 +54,7 @@ _CONFIGS: tuple[type[DistillerConfig], ...] = (
     KDConfig,
     ScaleFreeKDConfig,
     KDScheduleConfig,
+    KDCosineConfig,
     LogitStdConfig,
     NormKDConfig,
     TTMConfig,
@@ -79,6 +82,7 @@ __all__ = [
     "Distiller",
     "DistillerConfig",
     "KDConfig",
+    "KDCosineConfig",
     "KDScheduleConfig",
     "LogitStdConfig",
     "MKDConfig",
