@@ -24,6 +24,7 @@ from metakd.core.distillers import (
     KDConfig,
     KDCosineConfig,
     KDScheduleConfig,
+    KDStdConfig,
     LogitStdConfig,
     MeanLogitsConfig,
     MeanLossesConfig,
@@ -50,6 +51,7 @@ THREE_STEPS = replace(MMKDConfig.reference(), feature_input="pooled", buffer_siz
 DISTILLERS: dict[str, DistillerConfig] = {
     "kd": KDConfig(),
     "kd_scale_free": ScaleFreeKDConfig(tau_s=2.0, tau_t=8.0),
+    "kd_std": KDStdConfig(tau=4.0),
     "mkd": MKDConfig(interval=4),
     "align": AlignConfig(interval=4),
     "mkd two steps": MKDConfig(interval=4, horizon=2),
@@ -81,6 +83,7 @@ CHECKED: dict[str, DistillerConfig] = {
     "kd_scale_free": ScaleFreeKDConfig(tau_s=2.0, tau_t=8.0),
     "kd_schedule": KDScheduleConfig(((0, 4.0), (2, 8.0))),
     "kd_cosine": KDCosineConfig(),
+    "kd_std": KDStdConfig(),
     "logit_std": LogitStdConfig(),
     "normkd": NormKDConfig(),
     "ttm": TTMConfig(kd_weight=1.0),

@@ -26,6 +26,8 @@ _PLACES = {
     "cosine-up": "cosine:UP",
     "ctkd": "ctkd:CTKD",
     "logit_std": "logit_std:LOGIT_STD",
+    "kd-std": "kd_std:KD_STD",
+    "kd-std-detached": "kd_std:DETACHED",
     "normkd": "normkd:NORMKD",
     "ttm": "ttm:TTM",
     "wttm": "ttm:WTTM",

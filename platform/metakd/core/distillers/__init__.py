@@ -8,6 +8,8 @@ kd             distillation at fixed temperatures (Hinton et al. 2015)       KDC
 kd_scale_free  the same, the gradient as large at any τ as at τ = 4          ScaleFreeKDConfig
 kd_schedule    the same at temperatures that change with the epoch           KDScheduleConfig
 kd_cosine      the same at a temperature that follows a cosine over the run  KDCosineConfig
+kd_std         KD at each sample's own temperatures, its gradient as large   KDStdConfig
+               as at τ = 4: the control of logit_std and normkd
 logit_std      KD of logits standardised per sample (arXiv 2403.01427)       LogitStdConfig
 normkd         the same, each sample by its temperature² (arXiv 2308.00520)  NormKDConfig
 ttm            only the teacher tempered (arXiv 2402.11148)                  TTMConfig
@@ -35,6 +37,7 @@ from metakd.core.distillers.dkd import DKDConfig
 from metakd.core.distillers.kd import KDConfig, ScaleFreeKDConfig
 from metakd.core.distillers.kd_cosine import KDCosineConfig
 from metakd.core.distillers.kd_schedule import KDScheduleConfig, scheduled
+from metakd.core.distillers.kd_std import KDStdConfig
 from metakd.core.distillers.logit_std import LogitStdConfig
 from metakd.core.distillers.metadistil import MetaDistilConfig
 from metakd.core.distillers.mkd import AlignConfig, MKDConfig
@@ -55,6 +58,7 @@ _CONFIGS: tuple[type[DistillerConfig], ...] = (
     ScaleFreeKDConfig,
     KDScheduleConfig,
     KDCosineConfig,
+    KDStdConfig,
     LogitStdConfig,
     NormKDConfig,
     TTMConfig,
@@ -84,6 +88,7 @@ __all__ = [
     "KDConfig",
     "KDCosineConfig",
     "KDScheduleConfig",
+    "KDStdConfig",
     "LogitStdConfig",
     "MKDConfig",
     "MMKDConfig",
