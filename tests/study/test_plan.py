@@ -308,10 +308,11 @@ def test_a_named_strategy_that_does_not_fit_is_refused_before_work_starts(
         make_plan(replace(SPEC, **{"strategies": ("fixed", "grid"), **change}), [digits])
 
 
-def test_a_strategy_for_more_classes_is_refused_by_name(digits: ImageDataset) -> None:
+@pytest.mark.parametrize("name", ["dkd", "kd-std", "kd-std-detached", "logit_std", "normkd", "rld"])
+def test_a_strategy_for_more_classes_is_refused_by_name(digits: ImageDataset, name: str) -> None:
     binary = replace(digits, labels=digits.labels % 2, class_names=("even", "odd"))
-    with pytest.raises(SpecError, match="'dkd' does not fit this study: it needs 3 classes"):
-        make_plan(replace(SPEC, strategies=("dkd",)), [binary])
+    with pytest.raises(SpecError, match=f"'{name}' does not fit this study: it needs 3 classes"):
+        make_plan(replace(SPEC, strategies=(name,)), [binary])
 
 
 def test_a_new_strategy_is_one_file_and_one_line(

@@ -22,14 +22,20 @@ from metakd.core.distillers import (
     DistillerConfig,
     DKDConfig,
     KDConfig,
+    KDCosineConfig,
     KDScheduleConfig,
+    KDStdConfig,
     LogitStdConfig,
     MeanLogitsConfig,
     MeanLossesConfig,
     MetaDistilConfig,
     MKDConfig,
     MMKDConfig,
+    NormKDConfig,
+    RLDConfig,
     ScaleFreeKDConfig,
+    TTMConfig,
+    WTTMConfig,
 )
 from metakd.core.distillers.kd import KD
 from metakd.core.losses import Losses
@@ -42,8 +48,14 @@ DISTILLERS: list[DistillerConfig] = [
     ScaleFreeKDConfig(tau_s=2.0, tau_t=8.0),
     LogitStdConfig(),
     LogitStdConfig.reference(),
+    KDStdConfig(),
+    KDStdConfig(through_deviation=False),
+    NormKDConfig(),
+    NormKDConfig.reference(),
     DKDConfig(),
     DKDConfig.reference(),
+    RLDConfig(),
+    RLDConfig.reference(),
     MKDConfig(interval=2),
     MKDConfig(interval=3, horizon=2, meta_data="held_out"),
     MKDConfig(interval=5, meta_data="held_out"),
@@ -87,7 +99,8 @@ def test_a_field_that_is_named_as_unused_changes_nothing(config: Any) -> None:
 
 def test_every_registered_distiller_is_among_them() -> None:
     checked = {config.method for config in DISTILLERS}
-    assert checked | {CTKDConfig.method, KDScheduleConfig.method} == set(CONFIGS)
+    at_own_bounds = {CTKDConfig, KDScheduleConfig, KDCosineConfig, TTMConfig, WTTMConfig}
+    assert checked | {config.method for config in at_own_bounds} == set(CONFIGS)
 
 
 @pytest.mark.parametrize("taught_by", ["kd", "dkd"])
@@ -101,6 +114,16 @@ def test_ctkd_passes_at_its_bounds(taught_by: Any) -> None:
 def test_a_schedule_passes_at_its_bounds() -> None:
     config = KDScheduleConfig(((0, 4.0), (1, 2.0), (4, 8.0)))
     check_distiller(config, at_bounds=[KDScheduleConfig(((0, tau),)) for tau in (0.25, 64.0)])
+
+
+def test_a_cosine_passes_at_its_bounds() -> None:
+    bounds = ((0.25, 64.0), (64.0, 0.25))
+    check_distiller(KDCosineConfig(), at_bounds=[KDCosineConfig(*ends) for ends in bounds])
+
+
+@pytest.mark.parametrize("make", [TTMConfig, WTTMConfig])
+def test_a_transformed_teacher_passes_at_the_bounds_of_its_power(make: type[TTMConfig]) -> None:
+    check_distiller(make(), at_bounds=[make(gamma=gamma) for gamma in (1 / 64, 4.0)])
 
 
 class Broken(KD):

@@ -12,10 +12,15 @@ from metakd.core.distillers import (
     CTKDConfig,
     DistillerConfig,
     KDConfig,
+    KDCosineConfig,
+    KDStdConfig,
     MeanLossesConfig,
     MetaDistilConfig,
     MKDConfig,
     MMKDConfig,
+    NormKDConfig,
+    RLDConfig,
+    WTTMConfig,
 )
 from metakd.core.recipe import Recipe
 from metakd.data.catalogue import RECIPES
@@ -28,6 +33,11 @@ CONFIGURED = [
     Recipe(),
     Recipe(algorithm="adamw"),
     Recipe(milestones=(5.0, 15.0)),
+    KDCosineConfig(),
+    KDStdConfig(),
+    NormKDConfig(),
+    WTTMConfig(),
+    RLDConfig(),
     CTKDConfig(),
     CTKDConfig(taught_by="dkd"),
     MeanLossesConfig(),

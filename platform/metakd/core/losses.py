@@ -67,7 +67,7 @@ def tempered_divergence(
     """
     log_p = F.log_softmax(teacher_logits / _for_rows(tau_t), dim=1)
     log_q = F.log_softmax(student_logits / _for_rows(tau_s), dim=1)
-    return _divergence(log_q, log_p)
+    return divergence_of(log_q, log_p)
 
 
 def decoupled_divergences(
@@ -88,18 +88,36 @@ def decoupled_divergences(
         labels: Class indices (B,); of probabilities (B, C) the largest is taken for the target.
         tau: The temperature of both sides, a scalar.
     """
-    target = (labels if labels.dim() == 1 else labels.argmax(dim=1))[:, None]
-    is_target = torch.zeros_like(student_logits, dtype=torch.bool).scatter(1, target, True)
+    target = classes_of(labels)
+    is_target = torch.zeros_like(student_logits, dtype=torch.bool).scatter(1, target[:, None], True)
 
     def decoupled(logits: Tensor) -> tuple[Tensor, Tensor]:
         z = logits / tau
         others = z.masked_fill(is_target, -torch.inf)
-        log_odds = z.gather(1, target) - others.logsumexp(dim=1, keepdim=True)
-        of_target = F.logsigmoid(torch.cat([log_odds, -log_odds], dim=1))
-        return of_target, F.log_softmax(others, dim=1).masked_fill(is_target, 0.0)
+        return one_against_rest(z, target), F.log_softmax(others, dim=1).masked_fill(is_target, 0.0)
 
     student, teacher = decoupled(student_logits), decoupled(teacher_logits)
-    return _divergence(student[0], teacher[0]), _divergence(student[1], teacher[1])
+    return divergence_of(student[0], teacher[0]), divergence_of(student[1], teacher[1])
+
+
+def classes_of(labels: Tensor) -> Tensor:
+    """Returns class indices (B,); of probabilities (B, C) the largest."""
+    return labels if labels.dim() == 1 else labels.argmax(dim=1)
+
+
+def one_against_rest(logits: Tensor, classes: Tensor) -> Tensor:
+    """Returns log p of one class of each row, and of all others together, (B, 2).
+
+    Neither is the logarithm of a probability that may have underflowed.
+
+    Args:
+        logits: (B, C).
+        classes: The class of each row, (B,).
+    """
+    one = classes[:, None]
+    rest = logits.scatter(1, one, -torch.inf).logsumexp(dim=1, keepdim=True)
+    log_odds = logits.gather(1, one) - rest
+    return F.logsigmoid(torch.cat([log_odds, -log_odds], dim=1))
 
 
 def decoupled_loss(
@@ -232,7 +250,8 @@ def divergence_gradient(
     return (q - p) / _for_rows(tau_s)
 
 
-def _divergence(log_q: Tensor, log_p: Tensor) -> Tensor:
+def divergence_of(log_q: Tensor, log_p: Tensor) -> Tensor:
+    """Returns KL(p ‖ q) of each row, (B,), from their logarithms."""
     return F.kl_div(log_q, log_p, reduction="none", log_target=True).sum(dim=1)
 
 

@@ -381,8 +381,8 @@ def study_parser(defaults: StudySpec, prog: str | None = None) -> _Parser:
         "--alpha",
         type=_number,
         metavar="A",
-        help="weight of the teacher's term, but of dkd, logit_std and mmkd-reference, which have "
-        f"their published weights (default: {defaults.alpha:g})",
+        help="weight of the teacher's term, but of dkd, rld, logit_std, normkd, ttm, wttm and "
+        f"mmkd-reference, which have their published weights (default: {defaults.alpha:g})",
     )
     group.add_argument(
         "--margin",

@@ -87,7 +87,8 @@ class StudySpec:
     fixed_tau: float = 4.0
     """The temperature of strategies that do not search; hypergradients start there, too."""
     alpha: float = 0.9
-    """Weight of the teacher's term; dkd, logit_std and mmkd-reference keep published weights."""
+    """Weight of the teacher's term; dkd, rld, logit_std, normkd, ttm, wttm and mmkd-reference keep
+    published weights."""
     budget: float | None = None
     """What each searcher may spend in a setting and seed, in student runs; None: as the grid."""
     seeds: int = 6

@@ -1,20 +1,17 @@
 """Logit standardisation (Sun et al. 2024, arXiv 2403.01427): only the shape of logits is taught."""
 
 from dataclasses import dataclass
-from typing import ClassVar, Literal, Self, get_args
+from typing import ClassVar, Self
 
 import torch.nn.functional as F
-from torch import Tensor, where
+from torch import Tensor
 
 from metakd.core.batches import Batch
+from metakd.core.distillers.deviation import Deviation, deviations, require_deviation
 from metakd.core.distillers.distiller import Distiller, DistillerConfig
 from metakd.core.distillers.fields import require_at_least_0, require_temperature
 from metakd.core.losses import Losses, require_same_classes, tempered_divergence
 
-Deviation = Literal["population", "unbiased"]
-
-ROUNDING = 1e-6
-"""Logits that deviate by less than this share of the largest (or of 1) are constant."""
 REFERENCE_EPSILON = 1e-7
 
 
@@ -49,10 +46,7 @@ class LogitStdConfig(DistillerConfig):
         require_temperature("tau", self.tau)
         require_at_least_0("ce_weight", self.ce_weight)
         require_at_least_0("kd_weight", self.kd_weight)
-        if self.deviation not in get_args(Deviation):
-            raise ValueError(
-                f"deviation must be population or unbiased, got deviation={self.deviation!r}"
-            )
+        require_deviation(self.deviation)
 
     @classmethod
     def reference(cls) -> Self:
@@ -100,7 +94,4 @@ def standardised(logits: Tensor, deviation: Deviation) -> Tensor:
     centred = logits - logits.mean(dim=1, keepdim=True)
     if deviation == "unbiased":
         return centred / (REFERENCE_EPSILON + logits.std(dim=1, keepdim=True))
-    variance = centred.square().mean(dim=1, keepdim=True)
-    least = ROUNDING * logits.detach().abs().amax(dim=1, keepdim=True).clamp_min(1.0)
-    # Chosen before the root, whose slope at 0 is infinite.
-    return centred / where(variance > least.square(), variance, 1.0).sqrt()
+    return centred / deviations(logits, deviation)[:, None]
