@@ -13,7 +13,7 @@ CHOICES: dict[str, tuple[Any, Any]] = {
     "feature_input": ("gram", "gram_raw"), "tau_range": ((1.0, 16.0), (2.0, 8.0)),
     "divergence": ("kl", "mse"), "teacher_algorithm": ("sgd", "adamw"),
     "learns_temperatures": (True, False), "milestones": ((), (10.0, 20.0)),
-    "learns_temperatures": (True, False), "deviation": ("population", "unbiased"),
+    "deviation": ("population", "unbiased"),
     "through_deviation": (True, False),
 }  # fmt: skip
 
