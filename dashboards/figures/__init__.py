@@ -25,6 +25,7 @@ from metakd.dashboards.figures.differences import differences_figure
 from metakd.dashboards.figures.figure import Figure, escape
 from metakd.dashboards.figures.gains import gains_figure
 from metakd.dashboards.figures.power import detectable_figure, outlook_figure
+from metakd.dashboards.figures.published import published_figure
 from metakd.dashboards.figures.reliability import optimism_figure, profiles_figure
 from metakd.dashboards.figures.responses import responses_figure, starts_figure
 from metakd.dashboards.figures.teaching import quizzes_figure, teaching_figure
@@ -70,6 +71,7 @@ FIGURES: Mapping[str, ReportFigure] = MappingProxyType(
         "quizzes": ReportFigure("Quiz before and after", quizzes_figure),
         "teachers": ReportFigure("Teacher size", teachers_figure),
         "augmentations": ReportFigure("Augmentation", augmentations_figure),
+        "published": ReportFigure("Beside published numbers", published_figure),
         "profiles": ReportFigure("Reliability", profiles_figure),
         "optimism": ReportFigure("Selection bias", optimism_figure),
         "detectable": ReportFigure("Was it enough?", detectable_figure),

@@ -30,6 +30,7 @@ from metakd.analysis.figures.transfer import TransferRegret
 from metakd.analysis.figures.weights import FinalWeight, FinalWeights, WeightBand, WeightsCurve
 from metakd.analysis.inventory import Counts, Failure, Inventory, LabelUse
 from metakd.analysis.made_with import MadeWith
+from metakd.analysis.published import PublishedNumber, PublishedPair
 from metakd.analysis.reached import CostPoint, WallClock
 from metakd.analysis.sentences import Verdict
 from metakd.analysis.settings import SettingCounts, SettingResult, StrategyScore
@@ -330,6 +331,15 @@ def summary() -> Summary:
                 "+0.80 to +1.60) against no teacher.",
             ),
             ("the teacher digit_mlp has 90.10 % on test, less than its student: 92.00 %",),
+        ),
+        published=(
+            PublishedPair(
+                KEYS[0],
+                (
+                    PublishedNumber("no teacher", 88.0, None, 240, "a table"),
+                    PublishedNumber("DKD", 91.25, 4, None, "a paper"),
+                ),
+            ),
         ),
         students=(
             KeptStudent("2 % · none", "students/0a.safetensors", "digits-kd-tau4", 91.2, 90.1),

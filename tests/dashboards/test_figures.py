@@ -116,6 +116,14 @@ def test_users_words_are_no_markup(summary: Summary) -> None:
         transfer=replace(summary.transfer, keys=tuple(keys.values())),
         answer=with_keys(summary, list(keys.values())),
         primary=replace(summary.primary, label=HOSTILE),
+        published=tuple(
+            replace(
+                pair,
+                key=keys[pair.key],
+                numbers=tuple(replace(number, method=HOSTILE) for number in pair.numbers),
+            )
+            for pair in summary.published
+        ),
         gains=tuple(replace(g, label=HOSTILE) for g in summary.gains),
         weights=tuple(replace(c, key=HOSTILE, teachers=(HOSTILE, "b")) for c in summary.weights),
         final_weights=tuple(
@@ -261,6 +269,7 @@ def huge(summary: Summary) -> Summary:
     return replace(
         summary,
         temperatures=taus,
+        published=tuple(replace(summary.published[0], key=key) for key in keys),
         settings=tuple(
             replace(first, key=key, scale=(index // 10 + 1) / 100, augmentation=str(index % 10),
                     differences_pp=differences, seeds=tuple(range(60)), best_tau=4.0)
@@ -366,6 +375,7 @@ def test_what_is_left_out_is_said(huge: Summary) -> None:
     assert "Drawn and listed: 24 of 60 panels" in said["teachers"]
     assert "Drawn and listed: 24 of 200 panels" in said["weights"]
     assert "Drawn and listed: 83 of 1000 classes" in said["classes"]
+    assert "Drawn and listed: 1 of 100 settings" in said["published"]
 
 
 def test_what_the_title_counts_is_among_the_drawn(huge: Summary) -> None:
@@ -422,7 +432,7 @@ def test_figures_are_exported(summary: Summary, tmp_path: Path, format: str) -> 
     two = replace(
         summary, responses=(), trajectories=(), gains=(), anytime=(), degradations=(),
         profiles=(), optimism=None, detectable=None, weights=(), final_weights=(),
-        teaching_curves=(), answer=None, deciding=None,
+        teaching_curves=(), answer=None, deciding=None, published=(),
     )  # fmt: skip
     files = export_figures(two, tmp_path / "figures", format)
     assert [file.name for file in files] == [f"differences.{format}", f"transfer.{format}"]

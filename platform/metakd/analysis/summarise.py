@@ -25,6 +25,7 @@ from metakd.analysis.figures.transfer import transfer_regret
 from metakd.analysis.figures.weights import teacher_weights
 from metakd.analysis.inventory import label_use, make_inventory
 from metakd.analysis.made_with import Trials, changed_between_runs, trials_by_version
+from metakd.analysis.published import published_pairs
 from metakd.analysis.questions.analysis import (
     Findings,
     Results,
@@ -137,6 +138,7 @@ def summarise(out: Path) -> Summary:
         label_use=label_use(table),
         made_with=changed_between_runs(versions),
         basics=basics_of(seen.table, seen.reached, evidence.settings, teachers, question, pair),
+        published=published_pairs(record.spec, evidence.settings),
         students=kept_students(out, dict(zip(table.keys, table.settings, strict=True))),
         primary=primary,
         deciding=deciding,

@@ -29,6 +29,7 @@ from metakd.analysis.figures.transfer import TransferRegret
 from metakd.analysis.figures.weights import FinalWeights, WeightsCurve
 from metakd.analysis.inventory import Inventory, LabelUse
 from metakd.analysis.made_with import MadeWith
+from metakd.analysis.published import PublishedPair
 from metakd.analysis.questions import QUESTIONS
 from metakd.analysis.reached import CostPoint, WallClock
 from metakd.analysis.sentences import Answer, Verdict
@@ -38,7 +39,7 @@ from metakd.analysis.students import KeptStudent
 from metakd.atomic import new_file
 from metakd.results.study import StoreError
 
-SUMMARY_VERSION = 11
+SUMMARY_VERSION = 12
 SUMMARY_FILE = "summary.json"
 DECIMALS = 6
 
@@ -132,6 +133,7 @@ class Summary:
         label_use: How many labels strategies read, and for what. Strategies whose runs do not say
             so, as those of older versions, are left out.
         made_with: What changed between runs: each version of it, and how many trials it made.
+        published: What was published of the pairs of models of its settings, by the same protocol.
         students: Of the trained students that were kept, the best of each setting.
         basics: What is to be known before the verdict: whether distillation helps here at all.
         primary: What the headline is about; everything else is secondary.
@@ -181,6 +183,7 @@ class Summary:
     quiz_falls: tuple[QuizFall, ...]
     label_use: tuple[LabelUse, ...]
     made_with: tuple[MadeWith, ...]
+    published: tuple[PublishedPair, ...]
     students: tuple[KeptStudent, ...]
     basics: Basics
 
