@@ -16,6 +16,8 @@ from metakd.analysis.settings import SettingResult
 FILE = Path(__file__).with_suffix(".csv")
 PROTOCOL = "cifar100-published"
 """What the names of the recipes begin with that train as the tables do."""
+TEACHER = "the teacher"
+"""Stands for the method where a number is the teacher's own."""
 EPOCHS, SCALE, AUGMENTATION, DATASET = 240, 1.0, "standard", "cifar100"
 
 
@@ -44,7 +46,7 @@ class PublishedPair:
 
     Attributes:
         key: The setting's.
-        numbers: By accuracy, the lowest first.
+        numbers: Of students, by accuracy, the lowest first.
     """
 
     key: str
@@ -87,7 +89,10 @@ def published_pairs(
     )
     numbers = published_numbers()
     return tuple(
-        PublishedPair(setting.key, numbers[setting.teacher, setting.student])
+        PublishedPair(
+            setting.key,
+            tuple(n for n in numbers[setting.teacher, setting.student] if n.method != TEACHER),
+        )
         for setting in settings
         if is_alike
         and setting.dataset.replace("/", ":").rpartition(":")[2] == DATASET
