@@ -4,12 +4,9 @@ import math
 from dataclasses import dataclass
 from typing import ClassVar
 
-from torch import Tensor
-
-from metakd.core.batches import Batch
-from metakd.core.distillers.distiller import Distiller, DistillerConfig
+from metakd.core.distillers.distiller import DistillerConfig
 from metakd.core.distillers.fields import require_share, require_temperature
-from metakd.core.losses import Losses, distillation_loss
+from metakd.core.distillers.kd_schedule import KDSchedule
 
 
 @dataclass(frozen=True)
@@ -48,29 +45,6 @@ class KDCosineConfig(DistillerConfig):
         share = epoch / max(epochs - 1, 1)
         return self.end + (self.start - self.end) * (1 + math.cos(math.pi * share)) / 2
 
-    def build(self) -> "KDCosine":
+    def build(self) -> KDSchedule:
         """Returns the distiller."""
-        return KDCosine(self)
-
-
-class KDCosine(Distiller):
-    """L = (1−α) CE + α τ² KL, at the temperature of the epoch."""
-
-    def __init__(self, config: KDCosineConfig) -> None:
-        self._config = config
-        self._tau = config.start
-
-    def start_epoch(self, epoch: int, epochs: int) -> None:
-        """Takes the epoch's temperature."""
-        self._tau = self._config.tau_at(epoch, epochs)
-
-    def loss(self, logits: Tensor, batch: Batch) -> Losses:
-        """Returns the distillation loss of the batch."""
-        assert batch.teacher_logits is not None
-        return distillation_loss(
-            logits, batch.teacher_logits, batch.labels, self._tau, self._tau, self._config.alpha
-        )
-
-    def temperatures(self) -> tuple[float, float]:
-        """Returns the temperature of the epoch twice."""
-        return self._tau, self._tau
+        return KDSchedule(self.tau_at, self.alpha)

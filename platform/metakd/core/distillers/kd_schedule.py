@@ -1,6 +1,6 @@
 """Knowledge distillation at temperatures that change with the epoch, as PBT finds them."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import ClassVar
@@ -60,25 +60,31 @@ class KDScheduleConfig(DistillerConfig):
 
     def build(self) -> "KDSchedule":
         """Returns the distiller."""
-        return KDSchedule(self)
+        return KDSchedule(lambda epoch, epochs: self.tau_at(epoch), self.alpha)
 
 
 class KDSchedule(Distiller):
-    """L = (1−α) CE + α τ² KL, at the temperature of the epoch."""
+    """L = (1−α) CE + α τ² KL, at the temperature of the epoch.
 
-    def __init__(self, config: KDScheduleConfig) -> None:
-        self._config = config
-        self._tau = config.tau_at(0)
+    Args:
+        tau_at: Returns the temperature of epoch 0, 1, ... of a run of so many.
+        alpha: Weight of the teacher's term.
+    """
+
+    def __init__(self, tau_at: Callable[[int, int], float], alpha: float) -> None:
+        self._tau_at = tau_at
+        self._alpha = alpha
+        self._tau = tau_at(0, 1)
 
     def start_epoch(self, epoch: int, epochs: int) -> None:
         """Takes the epoch's temperature."""
-        self._tau = self._config.tau_at(epoch)
+        self._tau = self._tau_at(epoch, epochs)
 
     def loss(self, logits: Tensor, batch: Batch) -> Losses:
         """Returns the distillation loss of the batch."""
         assert batch.teacher_logits is not None
         return distillation_loss(
-            logits, batch.teacher_logits, batch.labels, self._tau, self._tau, self._config.alpha
+            logits, batch.teacher_logits, batch.labels, self._tau, self._tau, self._alpha
         )
 
     def temperatures(self) -> tuple[float, float]:
