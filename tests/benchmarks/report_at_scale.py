@@ -318,7 +318,7 @@ def run(out: Path, size: Size) -> dict[str, Any]:
         measure("read, compacted", read_all, out),
         measure("summarise", _summarise, out),
         measure("render", _render, out),
-        measure_command("-m", "dashboards", str(out)),
+        measure_command("-m", "metakd.dashboards", str(out)),
     ]
     sizes = {name: (out / name).stat().st_size for name in ("summary.json", "report.html")}
     for name, count in sizes.items():

@@ -18,7 +18,7 @@ STAGES = (
     "read, compacted",
     "summarise",
     "render",
-    "python -m dashboards OUT",
+    "python -m metakd.dashboards OUT",
 )
 
 

@@ -43,7 +43,7 @@ def fails(words: list[str], capsys: pytest.CaptureFixture[str]) -> str:
             "--teacher digit_cnn+timm:resnet18,pretrained=True --strategies camkd",
             "know 1000 classes, but the dataset has 10",
         ),
-        ("--strategies magic", "choose from ce, fixed, grid, grid2d"),
+        ("--strategies magic", "choose from ce, fixed, fixed-no-labels, grid, grid2d"),
         ("--augmentations heavy", "choose from none, standard, strong"),
         ("--temperatures 0 4", "above 0, got 0"),
         ("--scales 0", "(0, 1], got 0"),

@@ -21,7 +21,7 @@ def test_the_defaults_are_a_valid_study() -> None:
         ({"augmentations": ("heavy",)}, "unknown augmentation 'heavy': choose from none"),
         (
             {"strategies": ("magic",)},
-            "unknown strategy 'magic': choose from ce, fixed, grid",
+            "unknown strategy 'magic': choose from ce, fixed, fixed-no-labels, grid",
         ),
         ({"validation": "half"}, "unknown validation 'half': choose from scaled, full"),
         ({"seeds": 0}, "seeds must be at least 1"),

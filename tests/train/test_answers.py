@@ -1,7 +1,7 @@
 """Trials of several teachers: from the bank as live, and resumed as undisturbed."""
 
 import pickle
-from dataclasses import asdict, replace
+from dataclasses import asdict, fields, is_dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -78,8 +78,17 @@ def numbers(outcome: Outcome) -> list[Any]:
     return [records, [e.validation for e in outcome.epochs], outcome.test_last]
 
 
+def floats_in(value: Any) -> list[float]:
+    """Returns all numbers in nested dataclasses, lists and tuples, in order."""
+    if is_dataclass(value):
+        value = [getattr(value, field.name) for field in fields(value)]
+    if isinstance(value, list | tuple):
+        return [number for item in value for number in floats_in(item)]
+    return [float(value)] if isinstance(value, int | float) else []
+
+
 @pytest.mark.parametrize("distiller", [CAMKDConfig(), FEATURES], ids=lambda c: c.method)
-def test_the_bank_and_the_live_teachers_give_the_same_run_bitwise(
+def test_the_bank_and_the_live_teachers_give_the_same_run(
     several: tuple[StudyFolder, Trial], distiller: DistillerConfig
 ) -> None:
     folder, trial = several
@@ -89,7 +98,11 @@ def test_the_bank_and_the_live_teachers_give_the_same_run_bitwise(
     assert numbers(run_trial(trial, folder, logits)) == live
     whole = bank_of(folder, trial, ("logits", "features"), has_views=True)
     assert whole.id == logits.id
-    assert numbers(run_trial(trial, folder, whole)) == live
+    # Some CPUs round convolutions otherwise in the batches of another size that a bank is made in;
+    # logits are kept in half precision, features are not.
+    near = {"rel": 1e-4, "abs": 1e-6} if distiller.uses_features else {"rel": 0.0, "abs": 0.0}
+    found = floats_in(numbers(run_trial(trial, folder, whole)))
+    assert found == pytest.approx(floats_in(live), **near)
 
 
 def test_batches_hold_the_teachers_in_the_order_of_the_trial(

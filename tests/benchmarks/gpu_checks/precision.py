@@ -64,7 +64,9 @@ def fused_attention(setup: Setup) -> Found:
     """The forward-mode pass of a transformer that trains by fused attention."""
     by_jvp = learned(setup, VIT, "jvp")
     exact = largest_difference(by_jvp, learned(setup, VIT, "double_backward"))
-    half = largest_difference(learned(setup, VIT, "jvp", in_half=True), by_jvp)
+    # AdamW's first step is the sign of the gradient, which bf16 turns round where it is near 0.
+    later = slice(len(by_jvp) // STEPS, None)
+    half = largest_difference(learned(setup, VIT, "jvp", in_half=True)[later], by_jvp[later])
     ok = exact < BY_OTHER_KERNELS and half < IN_BF16
     return Found(ok, {"from double backward": exact, "bf16 from float32": half})
 
