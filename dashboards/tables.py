@@ -17,9 +17,9 @@ from metakd.analysis.wording import at_start
 from metakd.atomic import new_file
 from metakd.dashboards.formats import NONE, effect, plain
 from metakd.results.reader import read_trials
+from metakd.results.searches import SETTING
 from metakd.strategies import label_of
 
-SETTING = ("dataset", "scale", "augmentation", "teacher", "student")
 LATEX = {
     **{sign: f"\\{sign}" for sign in "#$%&_{}"},
     **{"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}"},

@@ -105,10 +105,10 @@ def _compared(words: Sequence[str]) -> list[str]:
 
 def _exported(words: Sequence[str]) -> list[str]:
     """Returns the words of ``export`` as ``report`` takes them."""
+    from metakd.dashboards.__main__ import FIGURES, TABLES
+
     parser = Parser(prog="metakd export", description=_sentence("export"))
-    parser.add_argument(
-        "format", choices=("csv", "latex", "svg", "png"), help="of tables, or of figures"
-    )
+    parser.add_argument("format", choices=(*TABLES, *FIGURES), help="of tables, or of figures")
     parser.add_argument("out", metavar="OUT", help="results, in a folder or an object store")
     given = parser.parse_args(words)
     return [given.out, "--export", given.format]

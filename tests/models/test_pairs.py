@@ -11,7 +11,6 @@ from metakd.models.pairs import (
     PUBLISHED_NAMES,
     STANDARD_PAIRS,
     models_of,
-    pair_of,
 )
 
 
@@ -21,20 +20,14 @@ def test_every_published_name_is_a_model_here() -> None:
 
 
 @pytest.mark.parametrize("pair", STANDARD_PAIRS)
-def test_a_standard_pair_is_found_by_its_models(pair: str) -> None:
+def test_a_standard_pair_is_of_two_models(pair: str) -> None:
     teacher, student = models_of(pair)
     assert teacher != student
-    assert pair_of(teacher, student) == pair
 
 
 def test_a_pair_is_found_however_a_table_writes_it() -> None:
     assert models_of("WRN-40-2:WRN-16-2") == ("cifar_wrn_40_2", "cifar_wrn_16_2")
     assert models_of("ResNet50:MobileNetV2") == ("cifar_resnet50", "cifar_mobilenetv2")
-
-
-def test_models_of_no_table_are_no_standard_pair() -> None:
-    assert pair_of("cifar_resnet20", "cifar_resnet56") is None
-    assert pair_of(None, "cifar_resnet20") is None
 
 
 @pytest.mark.parametrize(

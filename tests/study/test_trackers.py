@@ -1,5 +1,6 @@
 """Experiment trackers: a run for each trial in the store, and the verdict."""
 
+import json
 import struct
 from collections import defaultdict
 from pathlib import Path
@@ -147,6 +148,9 @@ def test_wandb_keeps_runs_here_while_it_is_offline(
         assert "digits · 0.1 · none".encode() in run
     assert len(contents) == read_trials(out).num_rows + 1
     assert sum(summary.verdict.headline.encode() in text for text in contents) == 1
+    (file,) = out.glob("wandb/offline-run-*/files/media/table/*.table.json")
+    table = json.loads(file.read_text())
+    assert [tuple(row) for row in table["data"]] == list(trackers.logged_verdict(summary).rows)
 
 
 def test_wandb_without_an_account_is_refused_in_the_plan(

@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from metakd.models.classifier import Classifier, initialise_convolutions
+from metakd.models.classifier import Classifier, initialise_convolutions, normalised
 
 # Of MobileNetV2, by stage: expansion, channels at width 1, blocks, stride of the first.
 INVERTED_STAGES = (
@@ -19,16 +19,6 @@ INVERTED_STAGES = (
     *((6, 96, 3, 1), (6, 160, 3, 2), (6, 320, 1, 1)),
 )
 SHUFFLE_STEM = 24
-
-
-def normalised(
-    width_in: int, width: int, kernel: int = 1, stride: int = 1, groups: int = 1
-) -> list[nn.Module]:
-    """Returns a convolution that keeps the size, but for its stride, and its BatchNorm."""
-    convolution = nn.Conv2d(
-        width_in, width, kernel, stride, padding=kernel // 2, groups=groups, bias=False
-    )
-    return [convolution, nn.BatchNorm2d(width)]
 
 
 class InvertedResidual(nn.Module):

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from metakd.models.classifier import Classifier, initialise_convolutions
+from metakd.models.classifier import Classifier, initialise_convolutions, normalised
 
 
 class BasicBlock(nn.Module):
@@ -43,20 +43,15 @@ class BottleneckBlock(nn.Module):
         super().__init__()
         outside = width * self.expansion
         self.layers = nn.Sequential(
-            nn.Conv2d(width_in, width, 1, bias=False),
-            nn.BatchNorm2d(width),
+            *normalised(width_in, width),
             nn.ReLU(),
-            nn.Conv2d(width, width, 3, stride=stride, padding=1, bias=False),
-            nn.BatchNorm2d(width),
+            *normalised(width, width, kernel=3, stride=stride),
             nn.ReLU(),
-            nn.Conv2d(width, outside, 1, bias=False),
-            nn.BatchNorm2d(outside),
+            *normalised(width, outside),
         )
         self.shortcut: nn.Module = nn.Identity()
         if stride != 1 or width_in != outside:
-            self.shortcut = nn.Sequential(
-                nn.Conv2d(width_in, outside, 1, stride=stride, bias=False), nn.BatchNorm2d(outside)
-            )
+            self.shortcut = nn.Sequential(*normalised(width_in, outside, stride=stride))
 
     def forward(self, x: Tensor) -> Tensor:
         """Maps (B, width_in, H, W) to (B, 4 width, H / stride, W / stride)."""
@@ -79,9 +74,7 @@ class CifarResNet50(Classifier):
         super().__init__(
             num_features=widths[-1] * BottleneckBlock.expansion, num_classes=num_classes
         )
-        self.stem = nn.Sequential(
-            nn.Conv2d(in_chans, 64, 3, padding=1, bias=False), nn.BatchNorm2d(64), nn.ReLU()
-        )
+        self.stem = nn.Sequential(*normalised(in_chans, 64, kernel=3), nn.ReLU())
         blocks: list[nn.Module] = []
         width_in = 64
         for stage, (width, depth) in enumerate(zip(widths, depths, strict=True)):

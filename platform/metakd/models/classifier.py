@@ -48,3 +48,13 @@ def initialise_convolutions(model: nn.Module) -> None:
     for module in model.modules():
         if isinstance(module, nn.Conv2d):
             nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
+
+
+def normalised(
+    width_in: int, width: int, kernel: int = 1, stride: int = 1, groups: int = 1
+) -> list[nn.Module]:
+    """Returns a convolution that keeps the size, but for its stride, and its BatchNorm."""
+    convolution = nn.Conv2d(
+        width_in, width, kernel, stride, padding=kernel // 2, groups=groups, bias=False
+    )
+    return [convolution, nn.BatchNorm2d(width)]

@@ -44,8 +44,3 @@ def models_of(pair: str) -> tuple[str, str]:
             )
     teacher, student = (PUBLISHED_NAMES[name] for name in names)
     return teacher, student
-
-
-def pair_of(teacher: str | None, student: str) -> str | None:
-    """Returns the standard pair that two models are, by metakd's names; None if they are none."""
-    return next((pair for pair in STANDARD_PAIRS if models_of(pair) == (teacher, student)), None)

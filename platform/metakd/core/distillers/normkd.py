@@ -1,20 +1,19 @@
 """NormKD (Chi et al. 2023, arXiv 2308.00520): each sample is tempered by its own logits."""
 
 from dataclasses import dataclass
-from typing import ClassVar, Self
+from typing import ClassVar
 
 import torch.nn.functional as F
 from torch import Tensor
 
 from metakd.core.batches import Batch
-from metakd.core.distillers.deviation import Deviation, deviations, require_deviation
-from metakd.core.distillers.distiller import Distiller, DistillerConfig
-from metakd.core.distillers.fields import require_at_least_0, require_temperature
+from metakd.core.distillers.deviation import deviations
+from metakd.core.distillers.logit_std import LogitStd, LogitStdConfig
 from metakd.core.losses import Losses, require_same_classes, tempered_divergence
 
 
 @dataclass(frozen=True)
-class NormKDConfig(DistillerConfig):
+class NormKDConfig(LogitStdConfig):
     """KD at temperatures that are multiples of each sample's standard deviation, on either side.
 
     A softmax is blind to the mean of its logits, so that this is the divergence of logit
@@ -22,10 +21,10 @@ class NormKDConfig(DistillerConfig):
     square of the teacher's own temperature for the sample, there 9 times that of the base
     temperature for all samples. Samples with widely spread teacher logits count most.
 
-    The defaults are those of the published code. ``reference()`` differs from them in one point:
-    its standard deviation is the unbiased one, over C − 1, as if τ were √(C/(C−1)) times as large,
-    5 % with ten classes. The paper's own formula was not at hand; the defaults divide by C as logit
-    standardisation's paper does, so that the two stay comparable.
+    The defaults are those of the published code, gizi1/NormKD. ``reference()`` differs from them in
+    one point: its standard deviation is the unbiased one, over C − 1, as if τ were √(C/(C−1)) times
+    as large, 5 % with ten classes. The paper's own formula was not at hand; the defaults divide by
+    C as logit standardisation's paper does, so that the two stay comparable.
 
     The published code divides by a standard deviation of 0 where all logits of a sample are equal,
     and the loss is no number from there on. Neither preset does: there the temperature is τ itself.
@@ -37,45 +36,20 @@ class NormKDConfig(DistillerConfig):
     method: ClassVar[str] = "normkd"
     version: ClassVar[int] = 1
 
-    tau: float = 2.0
-    """The temperature of both sides, in standard deviations of a sample's logits, above 0."""
-    ce_weight: float = 0.1
-    """Weight of the labels' term, at least 0."""
     kd_weight: float = 0.9
     """Weight of the teacher's term, at least 0."""
-    deviation: Deviation = "population"
-    """The standard deviation: population, over C, or unbiased, the reference code's."""
-
-    def __post_init__(self) -> None:
-        require_temperature("tau", self.tau)
-        require_at_least_0("ce_weight", self.ce_weight)
-        require_at_least_0("kd_weight", self.kd_weight)
-        require_deviation(self.deviation)
-
-    @classmethod
-    def reference(cls) -> Self:
-        """Returns what gizi1/NormKD does."""
-        return cls(deviation="unbiased")
-
-    @property
-    def min_classes(self) -> int:
-        """Three: of two, one other class has nothing to tell apart."""
-        return 3
 
     def build(self) -> "NormKD":
         """Returns the distiller."""
         return NormKD(self)
 
 
-class NormKD(Distiller):
+class NormKD(LogitStd):
     """L = w_ce CE(z_s, y) + w_kd mean[τ_t² KL(softmax(z_t/τ_t) ‖ softmax(z_s/τ_s))].
 
     τ_t is τ times the standard deviation of z_t, and τ_s that of z_s, with its graph: the gradient
     does not change how far the student's logits spread.
     """
-
-    def __init__(self, config: NormKDConfig) -> None:
-        self._config = config
 
     def loss(self, logits: Tensor, batch: Batch) -> Losses:
         """Returns the loss of the batch; labels may be probabilities."""
@@ -87,7 +61,3 @@ class NormKD(Distiller):
         divergence = tempered_divergence(logits, batch.teacher_logits, tau_s, tau_t)
         kd = (tau_t.square() * divergence).mean()
         return Losses(c.ce_weight * ce + c.kd_weight * kd, ce, kd)
-
-    def temperatures(self) -> tuple[float, float]:
-        """Returns the base temperature twice; each sample's own is that times its deviation."""
-        return self._config.tau, self._config.tau

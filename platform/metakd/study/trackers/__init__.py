@@ -6,7 +6,7 @@ process was killed, are logged when the study ends; ``OUT/logged`` says which on
 """
 
 import math
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from importlib import import_module
@@ -17,7 +17,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from metakd.extras import require
-from metakd.results.reader import read_steps, read_trials
+from metakd.results.reader import finished_trials, read_steps, read_trials
+from metakd.results.searches import SETTING
 from metakd.results.writer import FinishedTrial
 from metakd.study.options import TRACKERS
 
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
 
     from metakd.analysis.summary import Summary
 
-SETTING = ("dataset", "scale", "augmentation", "teacher", "student")
 CHOICES = (*SETTING, "seed", "method", "tau_s_init", "tau_t_init", "alpha")
 """Columns of a trial that say what it is; all other numbers are results."""
 BETWEEN = " · "
@@ -76,10 +76,7 @@ class LoggedVerdict:
     @property
     def markdown(self) -> str:
         """The headline, and the table below it."""
-        rows = (self.columns, ("---",) * len(self.columns), *self.rows)
-        cells = (["" if value is None else str(value) for value in row] for row in rows)
-        table = "\n".join(f"| {' | '.join(row)} |" for row in cells)
-        return f"{self.headline}\n\n{table}\n"
+        return f"{self.headline}\n\n{markdown_table(self.columns, self.rows)}\n"
 
 
 class Tracker(Protocol):
@@ -250,19 +247,21 @@ def logged_verdict(summary: "Summary") -> LoggedVerdict:
     )
 
 
+def markdown_table(head: Sequence[str], rows: Iterable[Sequence[Value | None]]) -> str:
+    """Returns a table in Markdown, empty where there is no value."""
+    lines = (head, ("---",) * len(head), *rows)
+    cells = (["" if value is None else str(value) for value in line] for line in lines)
+    return "\n".join(f"| {' | '.join(line)} |" for line in cells)
+
+
 def _finished(out: Path, logged: Collection[str]) -> Iterator[tuple[pa.Table, pa.Table]]:
     """Yields the row and the curve of each trial in the store that is not logged."""
-    rows = read_trials(out)
-    wanted = [
-        at
-        for at, row in enumerate(rows.select(["trial_id", "status"]).to_pylist())
-        if row["status"] != "failed" and row["trial_id"] not in logged
-    ]
+    wanted = sorted(finished_trials(out).difference(logged))
     for start in range(0, len(wanted), READ_AT_ONCE):
-        chosen = rows.take(wanted[start : start + READ_AT_ONCE])
-        steps = read_steps(out, chosen["trial_id"].to_pylist())
-        for at in range(chosen.num_rows):
-            row = chosen.slice(at, 1)
+        chosen = wanted[start : start + READ_AT_ONCE]
+        rows, steps = read_trials(out, chosen), read_steps(out, chosen)
+        for at in range(rows.num_rows):
+            row = rows.slice(at, 1)
             yield row, steps.filter(pc.equal(steps["trial_id"], row["trial_id"][0]))
 
 

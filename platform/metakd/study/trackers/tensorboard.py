@@ -5,7 +5,7 @@ from pathlib import Path
 
 from tensorboardX import SummaryWriter
 
-from metakd.study.trackers import BETWEEN, LoggedTrial, LoggedVerdict
+from metakd.study.trackers import BETWEEN, LoggedTrial, LoggedVerdict, markdown_table
 
 FOLDER = "tensorboard"
 VERDICT = "verdict"
@@ -38,9 +38,8 @@ class TensorBoard:
             for epoch, elapsed_s, numbers in trial.curve:
                 for name, value in numbers.items():
                     writer.add_scalar(name, value, epoch, trial.started_at + elapsed_s)
-            facts = {**trial.choices, **trial.results}.items()
-            table = "\n".join(f"| {name} | {value} |" for name, value in facts)
-            writer.add_text("trial", f"| column | value |\n| --- | --- |\n{table}")
+            columns = {**trial.choices, **trial.results}
+            writer.add_text("trial", markdown_table(("column", "value"), columns.items()))
 
     def log_verdict(self, verdict: LoggedVerdict) -> None:
         """Writes the verdict as text; an older one is replaced."""

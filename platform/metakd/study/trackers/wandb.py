@@ -4,6 +4,7 @@ WANDB_MODE=offline keeps runs in ``OUT/wandb``; ``wandb sync`` uploads them.
 """
 
 import os
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -65,10 +66,8 @@ class WeightsAndBiases:
     def log_verdict(self, verdict: LoggedVerdict) -> None:
         """Logs the verdict as a table, in a run of its own."""
         with self._run("verdict", "verdict", notes=verdict.headline) as run:
-            table = wandb.Table(
-                columns=list(verdict.columns), data=[map(str, r) for r in verdict.rows]
-            )
-            run.log({"verdict": table})
+            rows: list[Iterable[object]] = [list(row) for row in verdict.rows]
+            run.log({"verdict": wandb.Table(columns=list(verdict.columns), data=rows)})
             run.summary["headline"] = verdict.headline
 
     def _run(self, name: str, group: str, **options: Any) -> Any:  # noqa: ANN401 - wandb's own
