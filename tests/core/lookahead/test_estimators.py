@@ -21,7 +21,9 @@ from look_ahead_bench import (
 )
 from torch import Tensor, nn
 
+from metakd.core.distillers import MKDConfig
 from metakd.core.lookahead import ESTIMATORS, Estimator, hypergradient
+from metakd.core.lookahead.estimators import load_forward_rules
 
 EXACT: tuple[Estimator, ...] = ("jvp", "double_backward")
 
@@ -186,3 +188,12 @@ def test_the_first_look_ahead_of_a_process_warns_of_nothing(steps: int) -> None:
         text=True,
     )
     assert (done.returncode, done.stderr) == (0, "")
+
+
+@pytest.mark.parametrize(("estimator", "loads"), [("jvp", 1), ("finite_difference", 0)])
+def test_forward_rules_are_loaded_before_a_training_is_timed(
+    estimator: Estimator, loads: int
+) -> None:
+    load_forward_rules.cache_clear()
+    MKDConfig(estimator=estimator).build()
+    assert load_forward_rules.cache_info().misses == loads

@@ -10,6 +10,7 @@ from torch.optim import Optimizer
 
 from metakd.core.batches import Batch
 from metakd.core.lookahead import TakenStep
+from metakd.core.lookahead.estimators import load_forward_rules
 from metakd.core.lookahead.look_aheads import LookAheads, MetaData, MetaStep, StepMemory
 from metakd.core.losses import Losses
 from metakd.core.teacher_weights.tally import TeacherWeights as TeacherWeights
@@ -235,6 +236,9 @@ class LookingAhead(Distiller):
     def __init__(self, look_aheads: LookAheads) -> None:
         self.meta_data = look_aheads.meta_data
         self._look_aheads = look_aheads
+        if look_aheads.estimator == "jvp":
+            # Else a process's first trial would be charged for it.
+            load_forward_rules()
         self._memory: StepMemory[TakenStep] = StepMemory(look_aheads)
 
     def remembers(self, step: int) -> bool:

@@ -47,7 +47,7 @@ def by_jvp(step: TakenStep, direction: Direction, with_hessian: bool) -> Lineari
     Raises:
         NotImplementedError: If an operator of the student has no forward-mode rule.
     """
-    _load_rules()
+    load_forward_rules()
     if with_hessian:
         return _forward_over_reverse(step, direction)
     with torch.no_grad(), repeated(step), forward_ad.dual_level():
@@ -61,8 +61,11 @@ def by_jvp(step: TakenStep, direction: Direction, with_hessian: bool) -> Lineari
 
 
 @cache
-def _load_rules() -> None:
-    """Has PyTorch load its forward-mode rules, which it does at the first dual tensor."""
+def load_forward_rules() -> None:
+    """Has PyTorch load its forward-mode rules, which it does at the first dual tensor.
+
+    It takes a quarter of a second, once in a process: what is timed does it before.
+    """
     with warnings.catch_warnings(), forward_ad.dual_level():
         # PyTorch compiles them by a function that it deprecates itself.
         warnings.filterwarnings("ignore", ".*torch.jit.script.*", FutureWarning)
