@@ -99,7 +99,10 @@ class MadeUpRun:
         self.blocks = Blocks(plan_of, spec, recorded, budget, self.folder, self.console)
         plan, finished = self.blocks.plan, finished_trials(out)
         record_study(plan, out, self.blocks.declared)
-        self.scheduler = Scheduler(Curves(self.folder, finished), searches_of(plan))
+        searches = searches_of(plan)
+        going_on = [search for search in searches if spec.goes_on(search.name)]
+        self.scheduler = Scheduler(Curves(self.folder, finished), going_on)
+        self.scheduler.hold(search for search in searches if search not in going_on)
         record_searches(self.scheduler, self.folder)
         self.ran: list[str] = []
 
@@ -119,6 +122,8 @@ class MadeUpRun:
                 made_up = outcome(job.trial, self.learned_pp)
                 commit([(job.trial, result_of(job.trial, made_up, ""))], self.folder)
                 self.scheduler.done(job)
+        if self.scheduler.is_over:
+            record_searches(self.scheduler, self.folder)
         return self
 
     @property

@@ -84,8 +84,17 @@ def fails(words: list[str], capsys: pytest.CaptureFixture[str]) -> str:
             "--until-decided --seeds 2 --strategies meta",
             "one strategy, meta, has nothing to be decided",
         ),
-        ("--until-decided --seeds 2 --strategies ce align", "have no primary comparison to decide"),
+        ("--until-decided --seeds 2 --strategies ce align", "has no primary comparison to decide"),
         ("--until-decided --max-hours 0", "max-hours must be above 0"),
+        (
+            "--until-decided --seeds 2 --continued dkd",
+            "does not have cannot go on, got --continued dkd",
+        ),
+        (
+            "--until-decided --seeds 2 --continued ce align",
+            "--continued ce align has no primary comparison",
+        ),
+        ("--continued ce grid", "--continued is for studies that run until they are decided"),
         ("--until-decided --max-runs 0", "max-runs must be at least 1"),
         ("--max-hours 1", "--max-hours is for studies that run until they are decided"),
         ("--looks 1 2", "--looks is for studies that run until they are decided"),

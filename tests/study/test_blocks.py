@@ -1,6 +1,7 @@
 """Blocks of seeds and the looks after them, over trials that are made up and really committed."""
 
 import json
+import re
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
@@ -13,6 +14,7 @@ from metakd.analysis.summarise import summarise
 from metakd.data.datasets import ImageDataset, open_dataset
 from metakd.results.look_records import read_looks
 from metakd.results.reader import finished_trials, read_study
+from metakd.results.searches import read_searches
 from metakd.results.study import STUDY_FILE
 from metakd.study.blocks import Blocks, seed_costs
 from metakd.study.cases import Job
@@ -371,3 +373,117 @@ def test_the_file_of_looks_is_plain(tmp_path: Path, digits: ImageDataset) -> Non
     MadeUpRun(tmp_path, digits).go_on()
     found = json.loads((tmp_path / "looks.json").read_text())
     assert [look["number"] for look in found] == list(range(1, len(found) + 1))
+
+
+ASIDE = replace(
+    SPEC,
+    strategies=(*SPEC.strategies, "ce", "kd-std", "random"),
+    continued=SPEC.strategies,
+)
+"""Strategies beside those that the study is about."""
+
+
+def test_strategies_beside_the_question_stop_after_the_pilot(
+    tmp_path: Path, digits: ImageDataset
+) -> None:
+    alone = MadeUpRun(tmp_path / "alone", digits).go_on()
+    beside = MadeUpRun(tmp_path / "beside", digits, ASIDE).go_on()
+    looks = read_looks(tmp_path / "beside")
+    assert len(looks) > 1
+    # The others change neither what seeds are given, nor what a look finds.
+    assert looks_in(tmp_path / "beside") == looks_in(tmp_path / "alone")
+    assert set(alone.ran) < set(beside.ran)
+    planned = {
+        (run.strategy, run.case.setting): sum(
+            (other.strategy, other.case.setting) == (run.strategy, run.case.setting)
+            for other in beside.blocks.plan.strategy_runs
+        )
+        for run in beside.blocks.plan.strategy_runs
+    }
+    settings = beside.blocks.plan.settings
+    for setting, seeds in zip(settings, looks[-1].seed_counts, strict=True):
+        assert seeds > SPEC.seeds
+        assert planned["meta", setting] == planned["grid", setting] == seeds
+        assert planned["kd-std", setting] == planned["random", setting] == SPEC.seeds
+    summary = summarise(tmp_path / "beside")
+    assert summary.inventory.missing_pairs == 0
+    assert not summary.inventory.is_open
+    assert summary.inventory.ended_searches == summary.inventory.searches
+    pairs = {each.strategy: each.overall for each in summary.baselines}
+    assert set(pairs) == {"ce", "kd-std", "random"}
+    for comparison in pairs.values():
+        assert comparison.effect.pairs == SPEC.seeds * len(settings)
+        assert comparison.missing_pairs == 0
+    assert all(each.is_pilot_only for each in summary.baselines)
+    assert {point.strategy for point in summary.costs} == set(ASIDE.strategies)
+
+
+def test_accuracies_of_strategies_that_stopped_stand_on_the_seeds_of_the_learned(
+    tmp_path: Path, digits: ImageDataset
+) -> None:
+    MadeUpRun(tmp_path, digits, ASIDE).go_on()
+    summary = summarise(tmp_path)
+    learned = [s.test_pp for each in summary.settings for s in each.scores if s.strategy == "meta"]
+    for each in summary.baselines:
+        difference = each.overall.effect.mean_pp
+        assert each.test_pp is not None
+        assert difference is not None
+        assert sum(learned) / len(learned) - each.test_pp == pytest.approx(difference)
+
+
+def test_a_killed_study_with_strategies_that_stop_takes_the_same_looks(
+    tmp_path: Path, digits: ImageDataset
+) -> None:
+    MadeUpRun(tmp_path / "whole", digits, ASIDE).go_on()
+    for _ in range(40):
+        if MadeUpRun(tmp_path / "killed", digits, ASIDE).go_on(23).scheduler.is_over:
+            break
+    assert looks_in(tmp_path / "killed") == looks_in(tmp_path / "whole")
+    assert finished_trials(tmp_path / "killed") == finished_trials(tmp_path / "whole")
+
+
+def test_the_decision_does_not_wait_for_strategies_that_stop(
+    tmp_path: Path, digits: ImageDataset
+) -> None:
+    alone = MadeUpRun(tmp_path / "alone", digits).go_on()
+    beside = MadeUpRun(tmp_path / "beside", digits, ASIDE).go_on()
+    assert beside.ran[: len(alone.ran)] == alone.ran
+    assert seed_costs(make_plan(ASIDE, [digits], LIVE)) == alone.blocks.declared.seed_costs
+    others = len(beside.ran) - len(alone.ran)
+    # What a search adds is known once it runs.
+    assert re.search(r"others +\d+ trials of strategies that no look needs", beside.printed)
+    assert others > 0
+    decided = MadeUpRun(tmp_path / "alone", digits, ASIDE)
+    assert decided.scheduler.is_over
+    # A study that was decided without them only runs them.
+    assert set(decided.go_on().ran) == set(beside.ran) - set(alone.ran)
+    assert looks_in(tmp_path / "alone") == looks_in(tmp_path / "beside")
+
+
+def test_held_strategies_keep_their_segments_in_the_store(
+    tmp_path: Path, digits: ImageDataset
+) -> None:
+    MadeUpRun(tmp_path, digits, ASIDE).go_on()
+    before = read_searches(tmp_path).to_pylist()
+    # It writes them down before it runs anything.
+    MadeUpRun(tmp_path, digits, ASIDE)
+    assert sorted(map(str, read_searches(tmp_path).to_pylist())) == sorted(map(str, before))
+
+
+def test_without_time_for_a_block_the_others_run(tmp_path: Path, digits: ImageDataset) -> None:
+    run = MadeUpRun(tmp_path, digits, ASIDE, replace(LOOKS, max_hours=1e-6)).go_on()
+    assert len(read_looks(tmp_path)) == 1
+    assert "the next block takes about" in run.printed
+    summary = summarise(tmp_path)
+    assert {each.strategy for each in summary.baselines if each.overall.effect.pairs} == {
+        *("ce", "kd-std", "random")
+    }
+
+
+def test_without_looks_strategies_that_stopped_get_the_seeds_that_are_given(
+    tmp_path: Path, digits: ImageDataset, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = MadeUpRun(tmp_path, digits, ASIDE).go_on()
+    words = ["--dry-run", "--bank", "live", "--cluster", "local", "--out", str(tmp_path)]
+    assert main(ASIDE, never, never, words) == 0
+    assert f"{len(run.blocks.plan.trial_ids)} finished, 0 to run" in capsys.readouterr().out

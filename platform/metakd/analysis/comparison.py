@@ -74,7 +74,8 @@ class Baseline:
     Attributes:
         strategy: Its name.
         test_pp: Its mean test accuracy at the last epoch, over settings of the mean over seeds;
-            None without a result.
+            where it has fewer seeds than learning, the mean of learning less the paired difference,
+            so that it stands beside strategies with more of them. None without a result.
         overall: Learning against all that it ran.
         equal_cost: Learning minus what it had found when it had spent what learning costs, the
             segment in which it spent that run to its end; over the pairs in which a run was done
@@ -85,6 +86,7 @@ class Baseline:
         claim: "ahead" or "behind" where ``p_holm`` is below 5 %, else "no clear gap".
         equal_cost_p_holm: The same for ``equal_cost``, corrected likewise.
         equal_cost_claim: The same for ``equal_cost``.
+        is_pilot_only: Whether it stopped after the pilot, so that its pairs are the pilot's.
     """
 
     strategy: str
@@ -97,6 +99,7 @@ class Baseline:
     claim: str = "no clear gap"
     equal_cost_p_holm: float | None = None
     equal_cost_claim: str = "no clear gap"
+    is_pilot_only: bool = False
 
 
 def accuracy_verdict(interval: Interval, margin_pp: float) -> str:
@@ -194,9 +197,23 @@ def minus_pp(
 
 
 def against(
-    name: str, label: str, baseline: Reached, learned: Reached, table: StudyTable
+    name: str,
+    label: str,
+    baseline: Reached,
+    learned: Reached,
+    table: StudyTable,
+    planned: NDArray[np.bool_],
 ) -> Comparison:
-    """Compares learning with one baseline, over the pairs in which both are complete."""
+    """Compares learning with one baseline, over the pairs in which both are complete.
+
+    Args:
+        name: ``Comparison.baseline``.
+        label: The baseline in words.
+        baseline: What it reached.
+        learned: What learning reached.
+        table: The study.
+        planned: The pairs that both are to have, ``[setting, seed]``.
+    """
     last = paired_differences_pp(learned.test_last, baseline.test_last)
     selected = paired_differences_pp(learned.test_selected, baseline.test_selected)
     pairs = np.isfinite(last)
@@ -208,7 +225,7 @@ def against(
         effect_selected=mean_interval(selected, table.strata),
         share_ahead=float((last[pairs] > ROUNDING_PP).mean()) if pairs.any() else None,
         accuracy_verdict=accuracy_verdict(effect, table.margin_pp),
-        missing_pairs=int((table.planned_pairs & ~pairs).sum()),
+        missing_pairs=int((planned & ~pairs).sum()),
     )
 
 
@@ -250,7 +267,7 @@ def compare_baselines(
         overall.append(paired_differences_pp(learned.test_last, baseline.test_last))
         at_equal_cost.append(paired_differences_pp(learned.test_last, by_then))
     baselines = [
-        _baseline(table, name, reached.get(name), learned, whole, by_then)
+        _baseline(table, Pair(learner, name), reached, whole, by_then)
         for name, whole, by_then in zip(names, overall, at_equal_cost, strict=True)
     ]
     p_values = [mean_p_value(differences, table.strata) for differences in overall]
@@ -332,27 +349,59 @@ def segments_paid_for(costs: Matrix, budget: Matrix) -> NDArray[np.intp]:
 
 def _baseline(
     table: StudyTable,
-    name: str,
-    baseline: Reached | None,
-    learned: Reached | None,
+    pair: Pair,
+    reached: Mapping[str, Reached],
     overall: Matrix,
     at_equal_cost: Matrix,
 ) -> Baseline:
+    baseline, learned = (reached.get(name) for name in (pair.baseline, pair.learner))
     return Baseline(
-        strategy=name,
-        test_pp=mean_or_none(100 * baseline.test_last) if baseline else None,
-        overall=_overall(table, name, baseline, learned),
+        strategy=pair.baseline,
+        test_pp=_test_pp(table, pair, baseline, learned),
+        overall=_overall(table, pair, baseline, learned),
         equal_cost=mean_interval(at_equal_cost, table.strata),
         equal_cost_unready=int((np.isfinite(overall) & np.isnan(at_equal_cost)).sum()),
+        is_pilot_only=bool((table.planned(pair.baseline) != table.planned(pair.learner)).any()),
     )
 
 
 def _overall(
-    table: StudyTable, name: str, baseline: Reached | None, learned: Reached | None
+    table: StudyTable, pair: Pair, baseline: Reached | None, learned: Reached | None
 ) -> Comparison:
+    name = pair.baseline
     if baseline is None or learned is None:
         return no_data(name, name)
-    return against(name, name, baseline, learned, table)
+    return against(name, name, baseline, learned, table, table.planned(pair.learner, name))
+
+
+def _test_pp(
+    table: StudyTable, pair: Pair, baseline: Reached | None, learned: Reached | None
+) -> float | None:
+    if baseline is None:
+        return None
+    values = 100 * baseline.test_last
+    if learned is not None and pair.baseline in table.stopped:
+        values = on_seeds_of(100 * learned.test_last, values)
+    return mean_or_none(values)
+
+
+def on_seeds_of(longer: Matrix, shorter: Matrix) -> Matrix:
+    """Returns what a strategy with fewer seeds is expected to reach on all seeds of another one.
+
+    Args:
+        longer: The other strategy's accuracies, ``[setting, seed]``.
+        shorter: Its own, NaN where it was not run.
+
+    Returns:
+        The other's less the mean difference of their common seeds in the setting; NaN in settings
+        without one.
+    """
+    found = np.full(longer.shape, np.nan)
+    for setting, differences in enumerate(longer - shorter):
+        known = differences[np.isfinite(differences)]
+        if known.size:
+            found[setting] = longer[setting] - known.mean()
+    return found
 
 
 def mean_or_none(values: Matrix) -> float | None:

@@ -66,12 +66,12 @@ class Inventory:
         failed: Those whose last attempt failed.
         not_run: The others.
         planned_pairs: Settings times seeds.
-        complete_pairs: Pairs in which every strategy is complete.
+        complete_pairs: Pairs in which every strategy is complete that has the pair's seed.
         missing_pairs: The others.
         student_compute_s: What students computed, as measured; of failed trials what is on record.
         trial_wall_s: What trials took.
         failures: The failed trials, the first 50 by name.
-        searches: Strategies times settings, times seeds.
+        searches: Strategies times the pairs that each has.
         ended_searches: Those that have run all their trials.
         blocked_searches: Those of which a trial failed.
         is_open: Whether trials are to be run, or strategies to go on.
@@ -97,14 +97,19 @@ def make_inventory(table: StudyTable) -> Inventory:
     """Counts the trials of strategies, those that finished or failed, and the strategies' runs."""
     finished = [row for row in table.rows if row["status"] in (DONE, STOPPED)]
     failed = [row for row in table.rows if row["status"] not in (DONE, STOPPED)]
-    complete = [runs.complete for runs in table.strategy_runs]
-    pairs = np.logical_and.reduce(complete) if complete else np.zeros(table.shape, bool)
+    planned_of = [table.planned(runs.strategy) for runs in table.strategy_runs]
+    pairs = table.planned_pairs.copy() if planned_of else np.zeros(table.shape, bool)
+    for runs, there in zip(table.strategy_runs, planned_of, strict=True):
+        pairs &= runs.complete | ~there
     failures = sorted((_failure(row) for row in failed), key=lambda failure: failure.name)
     planned = len(table.listed)
     planned_pairs, complete_pairs = int(table.planned_pairs.sum()), int(pairs.sum())
-    searches = len(table.strategy_runs) * planned_pairs
+    searches = sum(int(there.sum()) for there in planned_of)
     ended, blocked = (
-        sum(int(getattr(runs, state).sum()) for runs in table.strategy_runs)
+        sum(
+            int((getattr(runs, state) & there).sum())
+            for runs, there in zip(table.strategy_runs, planned_of, strict=True)
+        )
         for state in ("ended", "blocked")
     )
     return Inventory(

@@ -85,15 +85,28 @@ def best_of_grid(grid: Grid, size: int | None = None) -> Reached:
     return Reached(grid.best_of(size), grid.best_of(size, True))
 
 
-def common_pairs(reached: Mapping[str, Reached]) -> tuple[list[str], NDArray[np.bool_]]:
-    """Chooses strategies and the pairs over which all of them are averaged, by their results."""
-    return shared_pairs({name: np.isfinite(result.test_last) for name, result in reached.items()})
+def common_pairs(
+    table: StudyTable, there: Mapping[str, NDArray[np.bool_]]
+) -> tuple[list[str], NDArray[np.bool_]]:
+    """Chooses strategies and the pairs over which all of them are averaged.
+
+    Where one of them stops after the first seeds, none is averaged over more.
+
+    Args:
+        table: The study.
+        there: Where a strategy has its result, ``[setting, seed]``.
+
+    Returns:
+        As ``shared_pairs``.
+    """
+    planned = table.planned(*(name for name, found in there.items() if found.any()))
+    return shared_pairs({name: found & planned for name, found in there.items()})
 
 
 def shared_pairs(
     there: Mapping[str, NDArray[np.bool_]],
 ) -> tuple[list[str], NDArray[np.bool_]]:
-    """Chooses strategies and the pairs over which all of them are averaged.
+    """Chooses strategies and the pairs that all of them have.
 
     A strategy without a single result does not hide the others, and one that still runs hides them
     no more than by half: the most complete come first, and one that would leave fewer than half of
@@ -120,6 +133,11 @@ def shared_pairs(
     return [name for name in there if name in chosen], np.asarray(pairs)
 
 
+def has_result(reached: Mapping[str, Reached]) -> dict[str, NDArray[np.bool_]]:
+    """Returns where each strategy has its result, ``[setting, seed]``."""
+    return {name: np.isfinite(result.test_last) for name, result in reached.items()}
+
+
 def cost_points(table: StudyTable, grid: Grid | None, costs: Costs) -> tuple[CostPoint, ...]:
     """Returns accuracy for compute of every strategy that has results.
 
@@ -127,7 +145,7 @@ def cost_points(table: StudyTable, grid: Grid | None, costs: Costs) -> tuple[Cos
     mean over seeds.
     """
     reached = reached_by_strategy(table, grid)
-    names, common = common_pairs(reached)
+    names, common = common_pairs(table, has_result(reached))
     return tuple(
         CostPoint(name, size, runs, 100 * mean_over_settings(test, common))
         for name in names

@@ -23,7 +23,8 @@ class DeclaredSchedule:
     Attributes:
         looks: Margin, pilot and looks.
         seed_costs: What one seed of each group of settings costs, in student-step equivalents, in
-            the order in which the settings name the groups.
+            the order in which the settings name the groups: of the strategies that go on after the
+            pilot.
     """
 
     looks: Schedule

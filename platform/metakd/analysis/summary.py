@@ -39,7 +39,7 @@ from metakd.analysis.students import KeptStudent
 from metakd.atomic import new_file
 from metakd.results.study import StoreError
 
-SUMMARY_VERSION = 12
+SUMMARY_VERSION = 13
 SUMMARY_FILE = "summary.json"
 DECIMALS = 6
 

@@ -52,6 +52,8 @@ class StudyTable:
         listed: Ids of the trials that these ran or will run.
         strata: Which settings are independent of each other; None where all share their seeds.
         planned_pairs: Which seeds each setting has, ``[setting, seed]``.
+        stopped: Strategies that have the study's first seeds alone ...
+        seeds_of_stopped: ... and how many.
     """
 
     settings: tuple[Setting, ...]
@@ -68,6 +70,14 @@ class StudyTable:
     listed: frozenset[str]
     strata: Strata | None
     planned_pairs: NDArray[np.bool_]
+    stopped: frozenset[str] = frozenset()
+    seeds_of_stopped: int = 0
+
+    def planned(self, *strategies: str) -> NDArray[np.bool_]:
+        """Returns which seeds of each setting all of some strategies have, ``[setting, seed]``."""
+        if self.stopped.isdisjoint(strategies):
+            return self.planned_pairs
+        return self.planned_pairs & (np.arange(self.shape[1]) < self.seeds_of_stopped)
 
     def runs(self, strategy: str) -> StrategyRuns | None:
         """Returns what a strategy ran; None where the study has no such strategy."""
@@ -163,6 +173,8 @@ def make_table(
         listed=listed,
         strata=_strata(record, _one_test_sample_pp(rows)),
         planned_pairs=_planned_pairs(record),
+        stopped=frozenset(strategies).difference(record.spec.get("continued") or strategies),
+        seeds_of_stopped=int(record.spec.get("seeds", len(record.seeds))),
     )
 
 

@@ -21,8 +21,9 @@ from metakd.student_card import KeepStudents
 from metakd.study.banks import BankSpec
 from metakd.study.cost import estimate_s
 from metakd.study.data_in_words import data_in_words, notes_on_data
+from metakd.study.options import UntilDecided
 from metakd.study.plan import Opened, Plan
-from metakd.study.progress import duration
+from metakd.study.progress import HOUR_S, duration
 from metakd.study.record import git_commit
 from metakd.study.scheduler import Scheduler
 from metakd.train.algorithms import current_versions, outdated
@@ -57,7 +58,8 @@ def announce_plan(
     cpus: int,
     free: int,
     workers: int = 1,
-    is_pilot: bool = False,
+    until_look: Scheduler | None = None,
+    until_decided: UntilDecided | None = None,
 ) -> None:
     """Prints what will run and what it is expected to cost, here or, of large images, on GPUs.
 
@@ -72,7 +74,7 @@ def announce_plan(
     console.print(f"strategies   {', '.join(spec.strategies)} ({_choices(plan)})")
     for name, reason in plan.left_out.items():
         console.print(f"left out     {name}: {reason}")
-    if spec.seeds < MIN_PAIRS and not is_pilot:
+    if spec.seeds < MIN_PAIRS and until_decided is None:
         console.print(
             f"note         {counted(spec.seeds, 'seed')}: too few for an interval in a single "
             f"setting, give --seeds {MIN_PAIRS} or more"
@@ -91,7 +93,17 @@ def announce_plan(
         console.print(f"kept         {_images(plan)}, bank {_banks(plan.banks)}")
         console.print(f"disk         {_size(free)} free")
         expected = estimate_s(plan, scheduler, untrained, cpus)
-        console.print(f"estimate     {duration(expected)} on the {cpus} CPUs here")
+        first, until = expected, ""
+        if until_look is not None and until_look is not scheduler and not until_look.is_over:
+            first = estimate_s(plan, until_look, untrained, cpus)
+            until = f", {duration(first)} until the next look"
+        console.print(f"estimate     {duration(expected)} on the {cpus} CPUs here{until}")
+        hours = None if until_decided is None else until_decided.max_hours
+        if hours is not None and first > hours * HOUR_S:
+            console.print(
+                f"note         the next look comes later than --max-hours {hours:g}: the same "
+                "command goes on, or give fewer --seeds or --epochs"
+            )
         if any(max(o.dataset.image_shape[1:]) >= SMALL_SIDE for o in plan.opened):
             _announce_gpus(console, plan, scheduler, untrained, workers)
 
@@ -123,7 +135,7 @@ def _announce_gpus(
     untrained: Sequence[TeacherSpec],
     workers: int,
 ) -> None:
-    from metakd.study.gpu_cost import HOUR_S, gpu_cost
+    from metakd.study.gpu_cost import gpu_cost
 
     for gpus in GPUS:
         if gpus >= workers:
@@ -177,14 +189,20 @@ def _images(plan: Plan) -> str:
 
 
 def announce_schedule(
-    console: Console, schedule: "Schedule", looks: "Sequence[LookRecord]"
+    console: Console, plan: Plan, schedule: "Schedule", looks: "Sequence[LookRecord]"
 ) -> None:
-    """Prints when a study looks at what, and which looks lie behind it."""
+    """Prints when a study looks at what, for which strategies it goes on, and the looks so far."""
     pilots = ", ".join(f"{each:g}" for each in schedule.pilots)
     console.print(
         f"looks        until it is decided at ±{schedule.margin_pp:g} points: after {pilots} times "
         f"the compute of {schedule.pilot_seeds} seeds everywhere"
     )
+    going_on = [name for name in plan.spec.strategies if plan.spec.goes_on(name)]
+    if len(going_on) < len(plan.spec.strategies):
+        console.print(
+            f"             of {', '.join(going_on)}; the others follow, in {plan.spec.seeds} seeds"
+            " (--continued)"
+        )
     if looks:
         console.print(f"             {len(looks)} taken; the last one: {looks[-1].word}")
 

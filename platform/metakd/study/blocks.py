@@ -25,14 +25,13 @@ from metakd.study.cost import expected_steps, plain_run
 from metakd.study.decidable import require_other_settings
 from metakd.study.options import UntilDecided
 from metakd.study.plan import Plan
-from metakd.study.progress import duration
+from metakd.study.progress import HOUR_S, duration
 from metakd.study.record import as_recorded, record_searches, record_study
 from metakd.study.scheduler import Scheduler
 from metakd.study.searching import searches_of
 from metakd.study.spec import SpecError, StudySpec
 from metakd.train.folder import StudyFolder
 
-HOUR_S = 3600.0
 TRIAL_STEPS = 120.0
 """What a trial takes beside its steps, in steps of a small student: its start, its evaluations and
 its commit. Large students have so many more and longer steps that it does not matter."""
@@ -90,6 +89,7 @@ class Blocks:
         if self._looks:
             # What lies behind a look that was taken is not run again, whatever follows it.
             self.plan = plan_of(self._looks[-1].seed_counts)
+        self._is_ending = False
         # Which block the plan is laid out to the end of, from 1 on: its look may be due.
         self._block = max(1, len(self._looks))
         self.declared = declared or DeclaredSchedule(given, seed_costs(self.plan))
@@ -105,7 +105,10 @@ class Blocks:
         return self._seconds_left() <= 0
 
     def extend(self, scheduler: Scheduler) -> bool:
-        """Takes the looks that are due, and adds the next block; False where none follows.
+        """Takes the looks that are due, and adds the next block; False where nothing follows.
+
+        After the last block come the strategies that stop after the pilot: the decision does not
+        wait for them.
 
         Args:
             scheduler: It is over.
@@ -113,15 +116,14 @@ class Blocks:
         Raises:
             StoreError: If what is in the store cannot be read.
         """
-        while scheduler.is_over and not scheduler.is_closed:
+        while scheduler.is_over and not scheduler.is_closed and not self._is_ending:
             if self._is_due:
                 self._look(scheduler)
             counts = self._looks[-1].next_seed_counts
-            if not counts:
-                return False
-            plan = self._plan_of(counts)
-            if not self._is_affordable(plan):
-                return False
+            plan = self._plan_of(counts) if counts else None
+            if plan is None or not self._is_affordable(plan):
+                self._release(scheduler)
+                break
             self._begin(plan, scheduler)
         return not scheduler.is_over
 
@@ -154,6 +156,13 @@ class Blocks:
         self._console.print(
             f"block        {seeds} a setting, {len(scheduler.known())} trials to run"
         )
+
+    def _release(self, scheduler: Scheduler) -> None:
+        self._is_ending = True
+        scheduler.release()
+        if not scheduler.is_over:
+            trials = counted(len(scheduler.known()), "trial")
+            self._console.print(f"others       {trials} of strategies that no look needs")
 
     def _is_affordable(self, plan: Plan) -> bool:
         """Says whether the next block fits into what is left of the budget, and if not, why."""
@@ -192,12 +201,15 @@ class Blocks:
 def seed_costs(plan: Plan) -> tuple[float, ...]:
     """Returns what one seed of each group of settings costs, in student-step equivalents.
 
-    Counted, not measured, so that the same study allocates the same seeds. Where datasets differ in
-    the size of their images, steps are weighed by it.
+    That is of the strategies that go on after the pilot. Counted, not measured, so that the same
+    study allocates the same seeds. Where datasets differ in the size of their images, steps are
+    weighed by it.
 
     Args:
         plan: A study with a seed in every setting.
     """
+    going_on = (run for run in plan.strategy_runs if plan.spec.goes_on(run.strategy))
+    plan = replace(plan, strategy_runs=tuple(going_on))
     group_of = {
         (setting.data, setting.sampling): group
         for setting, group in zip(plan.settings, plan.seed_groups, strict=True)

@@ -41,7 +41,7 @@ from metakd.study.options import (
     Wanted,
 )
 from metakd.study.presets import PRESETS, Preset
-from metakd.study.spec import SpecError, StudySpec
+from metakd.study.spec import ALL, SpecError, StudySpec
 from metakd.train.in_flight import SAVE_INTERVAL_S
 
 if TYPE_CHECKING:
@@ -203,6 +203,10 @@ def parse(
     chosen: dict[str, Any] = dict(preset.spec)
     chosen.update({k: tuple(v) if isinstance(v, list) else v for k, v in given.items()})
     spec = replace(defaults, **chosen)
+    if not spec.continued and spec.strategies == (ALL,):
+        # Most of all the strategies stand beside the question: seeds go to those that it is about.
+        own = {**vars(defaults), **preset.spec}["strategies"]
+        spec = replace(spec, continued=tuple(name for name in own if name in spec.chosen))
     if until_decided is not None or power_of is not None:
         # It knows the strategies of all questions, and takes their imports.
         from metakd.study.decidable import require_decidable
@@ -254,6 +258,9 @@ def _until_decided(given: dict[str, Any]) -> UntilDecided | None:
         if "pilots" in values:
             values["pilots"] = tuple(values["pilots"])
         return UntilDecided(**values)
+    if "continued" in given:
+        values["continued"] = given["continued"]
+        names["continued"] = "continued"
     if values:
         name = "--" + names[next(iter(values))].replace("_", "-")
         raise SpecError(
@@ -614,6 +621,13 @@ def study_parser(defaults: StudySpec, prog: str | None = None) -> _Parser:
         metavar="P",
         help="when it looks: compute in pilots, declared before the first trial (default: "
         f"{' '.join(f'{pilots:g}' for pilots in PILOTS)})",
+    )
+    runs.add_argument(
+        "--continued",
+        nargs="+",
+        metavar="NAME",
+        help="with --until-decided: strategies that have seeds beyond the pilot (default: those of "
+        "--strategies; of all, the study's own)",
     )
     runs.add_argument(
         "--max-hours",

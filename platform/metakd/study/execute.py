@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from importlib import import_module
+from itertools import filterfalse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -100,22 +101,24 @@ def execute(
     with _seen(folder) if options.is_plan_only else _held(folder, console):
         started = time.monotonic()
         plan, blocks = _plan(spec, options, folder, console)
-        scheduler = _scheduler(plan, folder)
-        _announce(plan, scheduler, options, folder, console)
+        scheduler = until_look = _scheduler(plan, folder)
+        if blocks is not None and not all(map(plan.spec.goes_on, plan.spec.strategies)):
+            until_look = _scheduler(plan, folder, holds=True)
+        _announce(plan, scheduler, until_look, options, folder, console)
         announce_older(console, plan, folder.out)
         announce_versions(console, folder.out)
         if blocks is not None:
-            announce_schedule(console, blocks.declared.looks, blocks.looks)
+            announce_schedule(console, plan, blocks.declared.looks, blocks.looks)
         if options.is_plan_only:
             _announce_power(plan, options, console)
             return 0
         with Trackers(options.trackers, folder.out, spec.name, note) as trackers:
-            failures = _run(plan, scheduler, blocks, trackers, options, folder, console)
+            failures = _run(plan, until_look, blocks, trackers, options, folder, console)
             summary, report = _conclude(options, folder, render, show, console)
             trackers.conclude(summary)
         announce_places(console, options.out, report, folder.store)
         announce_students(console, options.out, summary, folder.store)
-        announce_skipped(console, options.out, scheduler.trial_ids())
+        announce_skipped(console, options.out, until_look.trial_ids())
         announce_failures(console, failures)
         console.print(f"done in {duration(time.monotonic() - started)}")
         announce_decision(console, summary)
@@ -194,9 +197,23 @@ def _with_more_seeds(
 
 
 def _announce(
-    plan: Plan, scheduler: Scheduler, options: RunOptions, folder: StudyFolder, console: Console
+    plan: Plan,
+    scheduler: Scheduler,
+    until_look: Scheduler,
+    options: RunOptions,
+    folder: StudyFolder,
+    console: Console,
 ) -> None:
-    """Prints the plan, and refuses what cannot be run."""
+    """Prints the plan, and refuses what cannot be run.
+
+    Args:
+        plan: It.
+        scheduler: All that is not finished of it.
+        until_look: What runs until its next look, or to its end.
+        options: How it is to run.
+        folder: The study's folder.
+        console: Where to print.
+    """
     if options.is_plan_only and not scheduler.is_over:
         # A run finds out when it connects.
         address_of(options.cluster)
@@ -212,7 +229,8 @@ def _announce(
         cpus,
         free,
         options.wanted.workers,
-        is_pilot=options.until_decided is not None,
+        until_look,
+        options.until_decided,
     )
     if not scheduler.is_over:
         announce_kept(console, plan, options.keep_students)
@@ -338,16 +356,24 @@ def _conclude(
     return summary, report
 
 
-def _scheduler(plan: Plan, folder: StudyFolder) -> Scheduler:
-    """Returns what is not finished of a plan; searches get what is in the store."""
+def _scheduler(plan: Plan, folder: StudyFolder, holds: bool = False) -> Scheduler:
+    """Returns what is not finished of a plan; searches get what is in the store.
+
+    Args:
+        plan: The plan.
+        folder: The study's folder.
+        holds: Whether strategies that stop after the pilot are held until the others have ended.
+    """
     finished = finished_trials(folder.out)
 
     def release(search: Searching) -> None:
         for training in search.trainings():
             folder.remove(folder.checkpoints / training)
 
-    return Scheduler(
-        Curves(folder, finished),
-        searches_of(plan),
-        release,
-    )
+    def is_held(search: Searching) -> bool:
+        return holds and not plan.spec.goes_on(search.name)
+
+    searches = searches_of(plan)
+    scheduler = Scheduler(Curves(folder, finished), filterfalse(is_held, searches), release)
+    scheduler.hold(filter(is_held, searches))
+    return scheduler

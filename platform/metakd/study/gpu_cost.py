@@ -12,6 +12,7 @@ from metakd.study.cases import Job
 from metakd.study.cost import expected_steps, live_answers, plain_run
 from metakd.study.gpu_work import H100, Gpu, work_of
 from metakd.study.plan import Opened, Plan
+from metakd.study.progress import HOUR_S
 from metakd.study.scheduler import Scheduler
 from metakd.train.trial import TeacherSpec
 
@@ -21,7 +22,6 @@ DECODING_CPUS = 23
 """For each GPU: machines with eight H100 have 24 CPUs a GPU, or more, and one of them trains."""
 DECODED_PER_S = 190.0
 """JPEGs of 500×375 that one of them decodes and augments as ``strong``, as measured once."""
-HOUR_S = 3600
 
 
 class ImageSeconds(NamedTuple):

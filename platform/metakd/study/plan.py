@@ -28,7 +28,7 @@ from metakd.models.names import (
 )
 from metakd.models.own import code_of, with_version
 from metakd.own_code import place_of
-from metakd.results.seeds import stream_groups, stream_key, stream_starts
+from metakd.results.seeds import seed_number, stream_groups, stream_key, stream_starts
 from metakd.strategies import STRATEGIES, Choices, own_module
 from metakd.strategies.strategy import first_segments
 from metakd.study.banks import BankSpec, bank_of, choose_modes
@@ -197,7 +197,8 @@ def make_plan(
     strategies, left_out = fitting(spec, firsts)
     require_trials(
         sum(
-            count * expected_runs(name, case, spec)
+            sum(spec.has_seed(name, spec.first_seed + number) for number in range(count))
+            * expected_runs(name, case, spec)
             for count, case in zip(counts, firsts, strict=True)
             for name in strategies
         )
@@ -213,6 +214,7 @@ def make_plan(
         StrategyRun(name, case if STRATEGIES[name].uses_teacher else case.without_teacher)
         for case in cases
         for name in strategies
+        if spec.has_seed(name, seed_number(case.seed))
     )
     return Plan(
         spec=spec,

@@ -35,6 +35,7 @@ class Scheduler:
         self._curves = curves
         self._on_complete = on_complete
         self._searches = list(searches)
+        self._held: list[Searching] = []
         # By seed: those after which a strategy goes on, and all others.
         self._early: dict[int, deque[Job]] = {}
         self._late: dict[int, deque[Job]] = {}
@@ -66,6 +67,17 @@ class Scheduler:
         self._searches += added
         for search in added:
             self._advance(search)
+
+    def hold(self, searches: Iterable[Searching]) -> None:
+        """Keeps strategies for later: none of their trials runs before ``release``."""
+        for search in searches:
+            search.wants(self._curves.val_acc)
+            self._held.append(search)
+
+    def release(self) -> None:
+        """Adds the strategies that are held, if any."""
+        held, self._held = self._held, []
+        self.add(held)
 
     def close(self) -> None:
         """Drops all that is not running; what runs may end, and nothing follows it."""
@@ -190,8 +202,9 @@ class Scheduler:
             self._when_over()
 
     def rows(self) -> list[dict[str, Any]]:
-        """Returns the segments of all searches so far, as rows of ``schema.SEARCHES``."""
-        return [row for search in self._searches for row in search.rows(self._curves.covering)]
+        """Returns the segments of all searches so far, held ones too, as ``schema.SEARCHES``."""
+        searches = [*self._searches, *self._held]
+        return [row for search in searches for row in search.rows(self._curves.covering)]
 
     def _advance(self, search: Searching) -> None:
         for job in search.wants(self._curves.val_acc):

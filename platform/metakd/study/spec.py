@@ -82,6 +82,9 @@ class StudySpec:
     """The type in which the teacher's answers are kept."""
     strategies: tuple[str, ...] = ("ce", "fixed", "grid", "meta", "align")
     """How the temperature is chosen, or ("all",); strategies that need the same trial share it."""
+    continued: tuple[str, ...] = ()
+    """Strategies that have as many seeds as their setting; all others stop after ``seeds`` of them.
+    Empty where none stops."""
     temperatures: tuple[float, ...] = (1.0, 2.0, 4.0, 8.0, 16.0)
     """The grid, each above 0."""
     fixed_tau: float = 4.0
@@ -265,6 +268,14 @@ class StudySpec:
             if name == ALL or (name.partition("-")[0] == "meta" and name != "meta-starts"):
                 starts |= {self.fixed_tau}
         return starts
+
+    def has_seed(self, strategy: str, number: int) -> bool:
+        """Says whether a strategy runs in a seed of its setting's, by its number in the stream."""
+        return number - self.first_seed < self.seeds or self.goes_on(strategy)
+
+    def goes_on(self, strategy: str) -> bool:
+        """Says whether a strategy has more than the first seeds."""
+        return not self.continued or strategy in self.continued
 
     @property
     def has_several_teachers(self) -> bool:

@@ -19,7 +19,7 @@ from metakd.analysis.figures.logged_steps import (
     thinned,
 )
 from metakd.analysis.places import Cell, Row
-from metakd.analysis.reached import shared_pairs
+from metakd.analysis.reached import common_pairs
 from metakd.analysis.statistics.intervals import Matrix
 from metakd.analysis.strategy_runs import StrategyRuns
 from metakd.analysis.table import StudyTable
@@ -85,8 +85,8 @@ def anytime_curves(
     logged = read_logged_steps(out, table.rows, searched, ("val_acc",))
     # NO_RUN points at the last of these, which has no curve.
     evaluations = np.bincount(logged.row, minlength=len(table.rows) + 1)
-    shown, pairs = shared_pairs(
-        {runs.strategy: _evaluated(runs, evaluations > 0) for runs in table.strategy_runs}
+    shown, pairs = common_pairs(
+        table, {runs.strategy: _evaluated(runs, evaluations > 0) for runs in table.strategy_runs}
     )
     if not pairs.any():
         return ()

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from metakd.analysis.grid import Grid
-from metakd.analysis.reached import common_pairs, reached_by_strategy
+from metakd.analysis.reached import common_pairs, has_result, reached_by_strategy
 from metakd.analysis.statistics.selection import expected_best_of_k
 from metakd.analysis.table import StudyTable
 
@@ -72,7 +72,7 @@ def loss_profiles(table: StudyTable, grid: Grid | None) -> tuple[LossProfile, ..
     if grid is None or not grid.complete.any():
         return ()
     reached = reached_by_strategy(table, grid)
-    names, common = common_pairs(reached)
+    names, common = common_pairs(table, has_result(reached))
     best = np.full(table.shape, np.nan)
     for setting, tau in enumerate(grid.best_on_average):
         if tau is not None:

@@ -159,7 +159,10 @@ def compare(table: StudyTable, grid: Grid | None, costs: Costs) -> tuple[Compari
     ]
     return tuple(
         with_costs(
-            against(name, label, baseline, learned, table), costs, Pair("meta", strategy), share
+            against(name, label, baseline, learned, table, table.planned("meta", strategy)),
+            costs,
+            Pair("meta", strategy),
+            share,
         )
         if baseline and learned
         else no_data(name, label)
