@@ -162,6 +162,17 @@ def test_the_plan_says_who_teaches_at_once(tmp_path: Path) -> None:
     assert "left out" not in planned(digits, strategies=("all",))
 
 
+def test_the_plan_names_methods_that_know_no_mixed_labels(tmp_path: Path) -> None:
+    digits = open_dataset("digits", tmp_path)
+    mixed = {"augmentations": ("standard", "mixup", "cutmix"), "strategies": ("ce", "dkd", "rld")}
+    assert (
+        "note         dkd, rld: under mixup, cutmix the larger share of a mixed label counts"
+        in planned(digits, **mixed)
+    )
+    for plain in ({"strategies": ("ce", "fixed")}, {"augmentations": ("standard", "strong")}):
+        assert "larger share" not in planned(digits, **mixed | plain)
+
+
 def test_the_plan_says_what_will_be_kept_and_how_much_room_there_is(tmp_path: Path) -> None:
     digits = open_dataset("digits", tmp_path)
     # 2 seeds × 321 samples × 31 views × 10 logits × 2 bytes, and 64 bytes for each view kept.

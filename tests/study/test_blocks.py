@@ -375,6 +375,11 @@ def test_the_file_of_looks_is_plain(tmp_path: Path, digits: ImageDataset) -> Non
     assert [look["number"] for look in found] == list(range(1, len(found) + 1))
 
 
+def decisions_in(out: Path) -> list[object]:
+    """The looks without how long they took, and after how many trials of other strategies."""
+    return [replace(look, wall_s=0.0, trials=0) for look in read_looks(out)]
+
+
 ASIDE = replace(
     SPEC,
     strategies=(*SPEC.strategies, "ce", "kd-std", "random"),
@@ -391,7 +396,7 @@ def test_strategies_beside_the_question_stop_after_the_pilot(
     looks = read_looks(tmp_path / "beside")
     assert len(looks) > 1
     # The others change neither what seeds are given, nor what a look finds.
-    assert looks_in(tmp_path / "beside") == looks_in(tmp_path / "alone")
+    assert decisions_in(tmp_path / "beside") == decisions_in(tmp_path / "alone")
     assert set(alone.ran) < set(beside.ran)
     planned = {
         (run.strategy, run.case.setting): sum(
@@ -442,22 +447,42 @@ def test_a_killed_study_with_strategies_that_stop_takes_the_same_looks(
     assert finished_trials(tmp_path / "killed") == finished_trials(tmp_path / "whole")
 
 
-def test_the_decision_does_not_wait_for_strategies_that_stop(
+def test_strategies_that_stop_run_once_after_the_first_look(
     tmp_path: Path, digits: ImageDataset
 ) -> None:
     alone = MadeUpRun(tmp_path / "alone", digits).go_on()
     beside = MadeUpRun(tmp_path / "beside", digits, ASIDE).go_on()
-    assert beside.ran[: len(alone.ran)] == alone.ran
-    assert seed_costs(make_plan(ASIDE, [digits], LIVE)) == alone.blocks.declared.seed_costs
-    others = len(beside.ran) - len(alone.ran)
+    pilot, others = read_looks(tmp_path / "alone")[0].trials, len(beside.ran) - len(alone.ran)
+    assert beside.ran[:pilot] == alone.ran[:pilot]
+    assert beside.ran[pilot + others :] == alone.ran[pilot:]
+    assert others > 0
     # What a search adds is known once it runs.
     assert re.search(r"others +\d+ trials of strategies that no look needs", beside.printed)
-    assert others > 0
+    assert seed_costs(make_plan(ASIDE, [digits], LIVE)) == alone.blocks.declared.seed_costs
     decided = MadeUpRun(tmp_path / "alone", digits, ASIDE)
     assert decided.scheduler.is_over
     # A study that was decided without them only runs them.
     assert set(decided.go_on().ran) == set(beside.ran) - set(alone.ran)
-    assert looks_in(tmp_path / "alone") == looks_in(tmp_path / "beside")
+    assert decisions_in(tmp_path / "alone") == decisions_in(tmp_path / "beside")
+
+
+def test_their_time_is_no_look_s(
+    tmp_path: Path, digits: ImageDataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trials = 0
+
+    def clock_ticks(trial: Trial) -> bool:
+        nonlocal trials
+        trials += 1
+        return False
+
+    monkeypatch.setattr("metakd.study.blocks.time.monotonic", lambda: float(trials))
+    MadeUpRun(tmp_path / "alone", digits, fails=clock_ticks).go_on()
+    trials = 0
+    MadeUpRun(tmp_path / "beside", digits, ASIDE, fails=clock_ticks).go_on()
+    alone, beside = read_looks(tmp_path / "alone"), read_looks(tmp_path / "beside")
+    assert [look.wall_s for look in beside] == [look.wall_s for look in alone]
+    assert beside[-1].wall_s == alone[-1].trials
 
 
 def test_held_strategies_keep_their_segments_in_the_store(

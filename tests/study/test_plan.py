@@ -315,6 +315,17 @@ def test_a_strategy_for_more_classes_is_refused_by_name(digits: ImageDataset, na
         make_plan(replace(SPEC, strategies=(name,)), [binary])
 
 
+def test_a_strategy_that_needs_one_true_class_is_refused_under_mixing(
+    digits: ImageDataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hard = replace(STRATEGIES["fixed"], mixed_labels="none")
+    monkeypatch.setitem(STRATEGIES, "hard", hard)
+    spec = replace(SPEC, strategies=("ce", "hard"), augmentations=("standard", "mixup"))
+    with pytest.raises(SpecError, match="'hard' does not fit this study: it needs one true class"):
+        make_plan(spec, [digits])
+    assert make_plan(replace(spec, augmentations=("standard", "strong")), [digits]).left_out == {}
+
+
 def test_a_new_strategy_is_one_file_and_one_line(
     digits: ImageDataset, monkeypatch: pytest.MonkeyPatch
 ) -> None:

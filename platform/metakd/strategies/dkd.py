@@ -19,4 +19,5 @@ DKD = Strategy(
     at_once(_config),
     style=Style("DKD", "@brown", "cross", "solid"),
     min_classes=3,
+    mixed_labels="largest",
 )

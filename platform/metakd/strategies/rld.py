@@ -19,4 +19,5 @@ RLD = Strategy(
     at_once(_config),
     style=Style("RLD", "@brown", "x", "dot"),
     min_classes=3,
+    mixed_labels="largest",
 )

@@ -8,7 +8,7 @@ is resumed by sending it what the store holds, and keeps no state of its own.
 
 from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from metakd.errors import UserError
 
@@ -111,6 +111,8 @@ class Strategy:
         needs_range: Whether it needs temperatures to search between.
         min_classes: It makes no sense with fewer.
         min_runs: Nor with a smaller budget.
+        mixed_labels: What it takes of labels that are spread over classes, as mixup makes them:
+            all of it, the largest share as the true class, or nothing: then it does not fit.
     """
 
     about: str
@@ -127,6 +129,7 @@ class Strategy:
     needs_range: bool = False
     min_classes: int = 2
     min_runs: int = 1
+    mixed_labels: Literal["all", "largest", "none"] = "all"
 
 
 def at_once(

@@ -12,6 +12,7 @@ from metakd.analysis.made_with import COLUMNS, GIT_COMMIT, others_than, trials_b
 from metakd.analysis.questions import QUESTIONS
 from metakd.analysis.statistics.intervals import MIN_PAIRS
 from metakd.analysis.wording import counted, spanned
+from metakd.data.catalogue import find_recipe
 from metakd.data.datasets import ImageDataset
 from metakd.models.names import SMALL_SIDE
 from metakd.models.outline import parameters_of
@@ -74,6 +75,13 @@ def announce_plan(
     console.print(f"strategies   {', '.join(spec.strategies)} ({_choices(plan)})")
     for name, reason in plan.left_out.items():
         console.print(f"left out     {name}: {reason}")
+    mixing = [name for name in spec.augmentations if find_recipe(name).mixing is not None]
+    largest = [name for name in spec.strategies if STRATEGIES[name].mixed_labels == "largest"]
+    if mixing and largest:
+        console.print(
+            f"note         {', '.join(largest)}: under {', '.join(mixing)} the larger share of a "
+            "mixed label counts as the true class; their papers have no mixed labels"
+        )
     if spec.seeds < MIN_PAIRS and until_decided is None:
         console.print(
             f"note         {counted(spec.seeds, 'seed')}: too few for an interval in a single "
@@ -200,8 +208,8 @@ def announce_schedule(
     going_on = [name for name in plan.spec.strategies if plan.spec.goes_on(name)]
     if len(going_on) < len(plan.spec.strategies):
         console.print(
-            f"             of {', '.join(going_on)}; the others follow, in {plan.spec.seeds} seeds"
-            " (--continued)"
+            f"             of {', '.join(going_on)}; the others run after the first, in "
+            f"{plan.spec.seeds} seeds (--continued)"
         )
     if looks:
         console.print(f"             {len(looks)} taken; the last one: {looks[-1].word}")

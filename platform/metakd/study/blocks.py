@@ -89,7 +89,7 @@ class Blocks:
         if self._looks:
             # What lies behind a look that was taken is not run again, whatever follows it.
             self.plan = plan_of(self._looks[-1].seed_counts)
-        self._is_ending = False
+        self._runs_others = False
         # Which block the plan is laid out to the end of, from 1 on: its look may be due.
         self._block = max(1, len(self._looks))
         self.declared = declared or DeclaredSchedule(given, seed_costs(self.plan))
@@ -107,8 +107,7 @@ class Blocks:
     def extend(self, scheduler: Scheduler) -> bool:
         """Takes the looks that are due, and adds the next block; False where nothing follows.
 
-        After the last block come the strategies that stop after the pilot: the decision does not
-        wait for them.
+        After the first look come the strategies that stop after the pilot, once.
 
         Args:
             scheduler: It is over.
@@ -116,14 +115,21 @@ class Blocks:
         Raises:
             StoreError: If what is in the store cannot be read.
         """
-        while scheduler.is_over and not scheduler.is_closed and not self._is_ending:
+        if self._runs_others:
+            # A look costs nothing of their time.
+            self._looked, self._runs_others = time.monotonic(), False
+        while scheduler.is_over and not scheduler.is_closed:
             if self._is_due:
                 self._look(scheduler)
-            counts = self._looks[-1].next_seed_counts
-            plan = self._plan_of(counts) if counts else None
-            if plan is None or not self._is_affordable(plan):
+            if scheduler.holds:
                 self._release(scheduler)
-                break
+                continue
+            counts = self._looks[-1].next_seed_counts
+            if not counts:
+                return False
+            plan = self._plan_of(counts)
+            if not self._is_affordable(plan):
+                return False
             self._begin(plan, scheduler)
         return not scheduler.is_over
 
@@ -158,9 +164,10 @@ class Blocks:
         )
 
     def _release(self, scheduler: Scheduler) -> None:
-        self._is_ending = True
+        """Adds the strategies that stop after the pilot."""
         scheduler.release()
-        if not scheduler.is_over:
+        self._runs_others = not scheduler.is_over
+        if self._runs_others:
             trials = counted(len(scheduler.known()), "trial")
             self._console.print(f"others       {trials} of strategies that no look needs")
 

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from metakd.core.features import FeatureError
 from metakd.core.hard_buffer import DrawError
+from metakd.data.catalogue import find_recipe
 from metakd.data.datasets import ImageDataset
 from metakd.models.names import BETWEEN_TEACHERS, ImageShape
 from metakd.models.outline import feature_shape
@@ -87,6 +88,9 @@ def _misfit(name: str, strategy: Strategy, spec: StudySpec, case: Case) -> str |
             f"it needs {strategy.min_classes} classes, and {case.setting.data.dataset} has "
             f"{case.num_classes}"
         )
+    recipe = case.setting.sampling.augmentation
+    if strategy.mixed_labels == "none" and find_recipe(recipe).has_soft_labels:
+        return f"it needs one true class, and augmentation {recipe} spreads labels over classes"
     if strategy.needs_range and len(spec.temperatures) < 2:
         return "it searches between the lowest and the highest of --temperatures, and there is one"
     if int(spec.runs_to_spend) < strategy.min_runs:

@@ -74,6 +74,11 @@ class Scheduler:
             search.wants(self._curves.val_acc)
             self._held.append(search)
 
+    @property
+    def holds(self) -> bool:
+        """Whether strategies are held."""
+        return bool(self._held)
+
     def release(self) -> None:
         """Adds the strategies that are held, if any."""
         held, self._held = self._held, []
