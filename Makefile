@@ -4,7 +4,7 @@ BIN := .venv/bin
 # Processes that share the tests: one a core, and no more than help.
 TESTERS ?= $(shell n=$$(nproc); echo $$((n < 4 ? n : 4)))
 
-.PHONY: study test test-slow test-all check format clean
+.PHONY: study test test-slow test-all check format docs clean
 
 study: .venv/installed
 	$(BIN)/python studies/grid_vs_meta.py --cluster auto --until-decided --margin 0.5 \
@@ -29,6 +29,9 @@ check: .venv/installed
 format: .venv/installed
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+docs: .venv/installed
+	$(BIN)/sphinx-build -W --keep-going -q docs site
 
 clean:
 	rm -rf .venv

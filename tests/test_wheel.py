@@ -24,67 +24,7 @@ import metakd
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
-
-MODELS = """\
-from torch import nn
-
-def tiny(in_chans, num_classes, width=8):
-    return nn.Sequential(
-        nn.Conv2d(in_chans, width, 3, 2), nn.BatchNorm2d(width), nn.ReLU(),
-        nn.Conv2d(width, width, 3, 2), nn.ReLU(),
-        nn.AdaptiveAvgPool2d(1), nn.Flatten(),
-        nn.Linear(width, num_classes),
-    )
-"""
-PICTURES = """\
-import numpy as np
-from pathlib import Path
-from PIL import Image
-
-random = np.random.default_rng(0)
-for split, count in (("train", 60), ("test", 40)):
-    for at, name in enumerate(("dots", "lines", "plain")):
-        folder = Path("pictures") / split / name
-        folder.mkdir(parents=True)
-        for number in range(count):
-            height, width = random.integers(20, 60, 2)
-            pixels = random.normal(120, 40, (height, width, 3))
-            pixels[:: (2, 3, 99)[at], :: (2, 99, 99)[at]] += random.uniform(20, 120)
-            image = Image.fromarray(pixels.clip(0, 255).astype(np.uint8))
-            image = image.convert(("RGB", "L", "P", "CMYK")[number % 4])
-            image.save(folder / f"{number}.{'jpg' if image.mode == 'CMYK' else 'png'}")
-"""
-TEACHER = """\
-import torch
-from mymodels import tiny
-from safetensors.torch import save_file
-
-images, labels = test_set("pictures/train")
-teacher = tiny(3, 3, width=24)
-optimiser = torch.optim.Adam(teacher.parameters(), 0.01)
-for _ in range(60):
-    optimiser.zero_grad()
-    torch.nn.functional.cross_entropy(teacher(images / 255 - 0.5), labels).backward()
-    optimiser.step()
-save_file(teacher.state_dict(), "teacher.safetensors")
-"""
-TEST_SET = """\
-import torch
-from timm.data import create_transform
-from torchvision.datasets import ImageFolder
-
-def test_set(folder):
-    as_in_the_study = create_transform(16, crop_pct=0.875, interpolation="bicubic", normalize=False)
-    pictures = ImageFolder(folder, as_in_the_study)
-    return torch.stack([image for image, _ in pictures]), torch.tensor(pictures.targets)
-"""
-FIVE_LINES = """\
-images, labels = test_set("pictures/test")
-student = metakd.load_student(file)
-with torch.no_grad():
-    logits = student(images)
-print((logits.argmax(1) == labels).float().mean().item())
-"""
+TUTORIALS = ROOT / "docs" / "tutorials"
 
 Environment = Callable[..., subprocess.CompletedProcess[str]]
 
@@ -104,9 +44,13 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return file
 
 
-def run(command: list[str], cwd: Path, **options: bool) -> subprocess.CompletedProcess[str]:
+def run(
+    command: list[str], cwd: Path, programs: Path | None = None, **options: bool
+) -> subprocess.CompletedProcess[str]:
     """Runs a command without what would let it find this checkout."""
     environment = {k: v for k, v in os.environ.items() if not k.startswith(("PYTHON", "RAY"))}
+    if programs is not None:
+        environment["PATH"] = f"{programs}{os.pathsep}{environment['PATH']}"
     return subprocess.run(
         command,
         cwd=cwd,
@@ -163,8 +107,10 @@ def environment(
                     link.symlink_to(Path(str(each.locate_file(name))))
 
         def call(*words: str, cwd: Path, check: bool = True) -> subprocess.CompletedProcess[str]:
-            program = python if words[0] == "-c" else str(place / "bin" / "metakd")
-            return run([program, *words], cwd, check=check)
+            programs = place / "bin"
+            program = str(programs / ("python" if words[0] == "-c" else "metakd"))
+            command = [*words] if words[0] == "sh" else [program, *words]
+            return run(command, cwd, programs, check=check)
 
         return call
 
@@ -210,38 +156,61 @@ def test_reports_and_tables_need_no_ray_and_no_torch_vision(
     assert {file.suffix for file in (out / "tables").iterdir()} == {".csv", ".tex"}
 
 
+def follow(page: str, call: Environment, place: Path) -> dict[str, str]:
+    """Does what a tutorial says, to the letter: writes its files, runs its commands.
+
+    Returns:
+        What each command printed.
+    """
+    text = (TUTORIALS / page).read_text(encoding="utf-8")
+    printed = {}
+    for language, block in re.findall(r"^```(\w+)\n(.*?)^```$", text, re.DOTALL | re.MULTILINE):
+        if language == "python":
+            name = block.partition("\n")[0].removeprefix("# ")
+            (place / name).write_text(block)
+        elif language == "bash":
+            done = call("sh", "-e", "-c", block, cwd=place, check=False)
+            assert (done.returncode, done.stderr) == (0, ""), (block, done.stdout, done.stderr)
+            printed[block.strip()] = done.stdout
+    return printed
+
+
+@pytest.mark.slow
+def test_the_first_study_is_as_its_tutorial_says(
+    environment: Callable[..., Environment], tmp_path: Path
+) -> None:
+    plan, run = follow("first-study.md", environment("study"), tmp_path).values()
+    text = (TUTORIALS / "first-study.md").read_text(encoding="utf-8")
+    (shown,) = re.findall(r"^```text\n(data .*?)^```$", text, re.DOTALL | re.MULTILINE)
+    for line in shown.splitlines():
+        assert line in plan
+    assert "Undecided" in run
+    # The tree that it shows is what lies there.
+    (tree,) = re.findall(r"^```text\nfirst/\n(.*?)^```$", text, re.DOTALL | re.MULTILINE)
+    for line in tree.splitlines():
+        for name in re.findall(r"^  (\S+(?: \S+/)*)", line)[0].split():
+            assert (tmp_path / "first" / name).exists(), name
+
+
 @pytest.mark.slow
 def test_from_pictures_and_a_trained_teacher_to_a_student_in_any_folder(
     environment: Callable[..., Environment], tmp_path: Path
 ) -> None:
     call = environment("study")
-    (tmp_path / "mymodels.py").write_text(MODELS)
-    call("-c", PICTURES, cwd=tmp_path)
-    call("-c", TEST_SET + TEACHER, cwd=tmp_path)
-    words = [
-        *("grid_vs_meta", "--dataset", "imagefolder:pictures,size=16"),
-        *("--student", "mymodels:tiny", "--teacher", "mymodels:tiny,width=24"),
-        *("--teacher-weights", "teacher.safetensors", "--teacher-normalise", "0.5/1"),
-        *("--strategies", "ce", "fixed", "grid", "meta", "--temperatures", "2", "4"),
-        *("--scales", "1", "--augmentations", "none", "--seeds", "2", "--epochs", "8"),
-        *("--log", "tensorboard", "--out", "results"),
-    ]
-    plan = call("plan", *words, cwd=tmp_path).stdout
+    printed = follow("your-pictures.md", call, tmp_path)
+    (card,) = tmp_path.glob("pictures-study/students/*.json")
+    row = json.loads(card.read_text())
+    assert float(printed["python use.py"]) == pytest.approx(row["trial"]["test_acc_last"], abs=1e-6)
+    assert row["classes"] == ["dots", "lines", "plain"]
+
+    printed = follow("your-teacher.md", call, tmp_path)
+    plan = next(text for command, text in printed.items() if command.startswith("metakd plan"))
     (accuracy,) = re.findall(r"(\d+\.\d+) % of \d+ validation images", plan)
     assert float(accuracy) > 60, plan
-    assert not (tmp_path / "results" / "study.json").exists()
-
-    done = call("run", *words, cwd=tmp_path)
-    assert done.stderr == ""
-    assert (tmp_path / "results" / "report.html").exists()
-    record = json.loads((tmp_path / "results" / "study.json").read_text())
+    out = tmp_path / "teacher-study"
+    assert (out / "report.html").exists()
+    record = json.loads((out / "study.json").read_text())
     assert record["command"].startswith("metakd run grid_vs_meta --dataset")
     assert record["git_commit"] == ""
-    assert len(list(tmp_path.glob("results/tensorboard/*/*/events.*"))) == len(
-        record["planned_trials"]
-    )
-    (file,) = re.findall(r'metakd\.load_student\("(.*)"\)', done.stdout)
-    found = call("-c", f"import metakd\nfile = {file!r}\n{TEST_SET}\n{FIVE_LINES}", cwd=tmp_path)
-    card = json.loads((tmp_path / file).with_suffix(".json").read_text())
-    assert float(found.stdout) == pytest.approx(card["trial"]["test_acc_last"], abs=1e-6)
-    assert card["classes"] == ["dots", "lines", "plain"]
+    events = list(out.glob("tensorboard/*/*/events.*"))
+    assert len(events) == len(record["planned_trials"])

@@ -3,7 +3,7 @@
 Run it with ``python tests/benchmarks/gpu.py --minutes 8 --out DIR``, first without a GPU as
 ``--device cpu --tiny --minutes 2``. It needs PyTorch, timm, NumPy, pandas, PyArrow, SciPy and
 scikit-learn alone. ``DIR/results.jsonl`` gets a line for each case as it comes; a check that fails,
-dies or takes too long ends no other one. ``docs/gpu.md`` says what is checked.
+dies or takes too long ends no other one. ``docs/how-to/gpu.md`` says what is checked.
 """
 
 import argparse

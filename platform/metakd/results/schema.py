@@ -3,72 +3,113 @@
 Three tables. ``trials`` holds one row per finished trial; ``steps`` holds that trial's curve, one
 wide row per logged step; ``searches`` says what strategies ran, and in which order. Columns are
 only ever added: a reader that passes these schemas sees null for what an older file lacks.
-Accuracies are fractions in [0, 1], times are seconds (``_s``).
+``docs/generated.py`` writes the tables of the documentation from what stands here.
 """
+
+from collections.abc import Iterable
+from typing import NamedTuple
 
 import pyarrow as pa
 
-TRIALS = pa.schema(
-    [
-        pa.field("trial_id", pa.string(), nullable=False),
-        # Joins the trials that are compared with each other: a setting and a seed.
-        pa.field("pair_id", pa.string(), nullable=False),
-        pa.field("name", pa.string()),
-        pa.field(
-            "status", pa.string()
-        ),  # "done", "stopped" (by a search, before its end) or "failed"
-        pa.field("error", pa.string()),  # of a failed one, the last line
-        # The setting.
-        pa.field("dataset", pa.string()),
-        pa.field("scale", pa.float64()),
-        pa.field("augmentation", pa.string()),
-        # Null where the method has no teacher; "A+B" where it has several.
-        pa.field("teacher", pa.string()),
-        pa.field("student", pa.string()),
-        pa.field("seed", pa.int32()),
-        # How the student was taught, as ``metakd.core.distillers`` names it: "ce", "kd" (fixed
-        # temperatures), "mkd" (learned), ...
-        pa.field("method", pa.string()),
-        pa.field("tau_s_init", pa.float64()),
-        pa.field("tau_t_init", pa.float64()),
-        pa.field("tau_s_last", pa.float64()),
-        pa.field("tau_t_last", pa.float64()),
-        pa.field("alpha", pa.float64()),
-        # What it reached: at the last epoch (headline), and at the epoch that validation chose.
-        pa.field("val_acc_last", pa.float64()),
-        pa.field("test_acc_last", pa.float64()),
-        pa.field("val_acc_selected", pa.float64()),
-        pa.field("test_acc_selected", pa.float64()),
-        pa.field("selected_epoch", pa.int32()),
-        # Of a teacher that the method changed, at the last epoch; null where it stays as it was.
-        pa.field("teacher_val_acc_last", pa.float64()),
-        pa.field("teacher_test_acc_last", pa.float64()),
-        pa.field("train_samples", pa.int64()),
-        # Held out: they chose its epoch, and whatever chooses among trials chooses by them. The
-        # method itself learned from so many of them, all or 0.
-        pa.field("validation_samples", pa.int64()),
-        pa.field("validation_samples_learned", pa.int64()),
-        pa.field("test_samples", pa.int64()),
-        # What it cost.
-        pa.field("epochs", pa.int32()),
-        pa.field("steps", pa.int64()),
-        pa.field("meta_steps", pa.int64()),
-        pa.field("meta_steps_skipped", pa.int64()),  # their gradient was not finite
-        pa.field("step_equivalents", pa.float64()),
-        pa.field("student_compute_s", pa.float64()),
-        pa.field("wall_s", pa.float64()),
-        # Where it came from.
-        pa.field("started", pa.timestamp("us", tz="UTC")),
-        pa.field("ended", pa.timestamp("us", tz="UTC")),
-        pa.field("host", pa.string()),
-        pa.field("device", pa.string()),
-        pa.field("precision", pa.string()),  # of the student's passes
-        pa.field("workers", pa.int32()),  # how many shared each batch
-        pa.field("config_json", pa.string()),
-        pa.field("versions_json", pa.string()),
-        pa.field("git_commit", pa.string()),
-    ]
+
+class Column(NamedTuple):
+    """A column of a table.
+
+    Attributes:
+        name: Its name.
+        type: Its type.
+        about: What it holds; accuracies are fractions in [0, 1].
+        is_required: Whether no row may lack it.
+    """
+
+    name: str
+    type: pa.DataType
+    about: str
+    is_required: bool = False
+
+
+def _schema(columns: Iterable[Column]) -> pa.Schema:
+    return pa.schema([pa.field(c.name, c.type, nullable=not c.is_required) for c in columns])
+
+
+TRIAL_COLUMNS = (
+    Column("trial_id", pa.string(), "What it is, by its content; joins the tables.", True),
+    Column(
+        "pair_id",
+        pa.string(),
+        "Joins the trials that are compared with each other: a setting and a seed.",
+        True,
+    ),
+    Column("name", pa.string(), "Its name for people."),
+    Column("status", pa.string(), '"done", "stopped" (by a search, before its end) or "failed".'),
+    Column("error", pa.string(), "Of a failed one, the last line."),
+    Column("dataset", pa.string(), "Name of the data set."),
+    Column("scale", pa.float64(), "Share of the training split, in (0, 1]."),
+    Column("augmentation", pa.string(), "Name of the recipe."),
+    Column(
+        "teacher",
+        pa.string(),
+        'Name of the model; "A+B" where it has several, null where the method has none.',
+    ),
+    Column("student", pa.string(), "Name of the model."),
+    Column("seed", pa.int32(), "The start of its setting's stream plus its number in it."),
+    Column(
+        "method",
+        pa.string(),
+        'The loss, as `metakd.core.distillers` names it: "ce", "kd" (fixed temperatures), "mkd" '
+        "(learned), ...",
+    ),
+    Column("tau_s_init", pa.float64(), "The student's temperature at the start."),
+    Column("tau_t_init", pa.float64(), "The teacher's temperature at the start."),
+    Column("tau_s_last", pa.float64(), "The student's temperature at the end."),
+    Column("tau_t_last", pa.float64(), "The teacher's temperature at the end."),
+    Column("alpha", pa.float64(), "Weight of the teacher's term."),
+    Column("val_acc_last", pa.float64(), "Validation accuracy at the last epoch."),
+    Column("test_acc_last", pa.float64(), "Test accuracy at the last epoch: the headline's."),
+    Column("val_acc_selected", pa.float64(), "Validation accuracy at the selected epoch."),
+    Column("test_acc_selected", pa.float64(), "Test accuracy at the selected epoch."),
+    Column("selected_epoch", pa.int32(), "The epoch that validation chose, from 0 on."),
+    Column(
+        "teacher_val_acc_last",
+        pa.float64(),
+        "Validation accuracy of a teacher that the method changed, at the last epoch; null where "
+        "it stays as it was.",
+    ),
+    Column("teacher_test_acc_last", pa.float64(), "The same on test."),
+    Column("train_samples", pa.int64(), "How many samples it trained on."),
+    Column(
+        "validation_samples",
+        pa.int64(),
+        "Held-out samples: its epoch was chosen by them, as whatever chooses among trials is.",
+    ),
+    Column(
+        "validation_samples_learned",
+        pa.int64(),
+        "How many of these the method itself learned from: all or 0.",
+    ),
+    Column("test_samples", pa.int64(), "Size of the test set."),
+    Column("epochs", pa.int32(), "How many it ran."),
+    Column("steps", pa.int64(), "Optimiser steps."),
+    Column("meta_steps", pa.int64(), "Look-aheads, skipped ones among them."),
+    Column("meta_steps_skipped", pa.int64(), "Those whose gradient was not finite."),
+    Column(
+        "step_equivalents",
+        pa.float64(),
+        "What it cost in student steps, look-aheads counted as such.",
+    ),
+    Column("student_compute_s", pa.float64(), "Seconds that the student computed."),
+    Column("wall_s", pa.float64(), "Seconds that the trial took, whole."),
+    Column("started", pa.timestamp("us", tz="UTC"), "When it began."),
+    Column("ended", pa.timestamp("us", tz="UTC"), "When it ended."),
+    Column("host", pa.string(), "The machine."),
+    Column("device", pa.string(), '"cpu", or the name of the GPU.'),
+    Column("precision", pa.string(), "Of the student's passes."),
+    Column("workers", pa.int32(), "How many shared each batch."),
+    Column("config_json", pa.string(), "The whole content that its id stands for."),
+    Column("versions_json", pa.string(), "Versions of the packages that made it."),
+    Column("git_commit", pa.string(), "Commit of metakd's code; empty when unknown."),
 )
+TRIALS = _schema(TRIAL_COLUMNS)
 
 TEACHER_WEIGHTS = pa.struct(
     [
@@ -80,49 +121,55 @@ TEACHER_WEIGHTS = pa.struct(
     ]
 )
 
-STEPS = pa.schema(
-    [
-        pa.field("trial_id", pa.string(), nullable=False),
-        pa.field("step", pa.int64()),
-        pa.field("epoch", pa.int32()),
-        pa.field("train_loss", pa.float32()),
-        pa.field("ce_loss", pa.float32()),
-        pa.field("kd_loss", pa.float32()),
-        pa.field("meta_loss", pa.float32()),
-        pa.field("val_acc", pa.float32()),
-        pa.field("val_loss", pa.float32()),
-        pa.field("tau_s", pa.float32()),
-        pa.field("tau_t", pa.float32()),
-        pa.field("meta_grad_tau_s", pa.float32()),
-        pa.field("meta_grad_tau_t", pa.float32()),
-        pa.field("lr", pa.float32()),
-        pa.field("elapsed_s", pa.float64()),
-        pa.field("feature_loss", pa.float32()),  # of methods that match the teachers' features
-        # Of methods that try steps before the student's own: the meta loss without these.
-        pa.field("meta_loss_before", pa.float32()),
-        pa.field("teacher_val_acc", pa.float32()),  # of a teacher that the method changes
-        # How much each of several teachers counted, on average over some samples of the epoch.
-        pa.field("teacher_weights", pa.list_(TEACHER_WEIGHTS)),
-    ]
+STEP_COLUMNS = (
+    Column("trial_id", pa.string(), "The trial's.", True),
+    Column("step", pa.int64(), "Optimiser steps so far."),
+    Column("epoch", pa.int32(), "The epoch, from 0 on."),
+    Column("train_loss", pa.float32(), "Mean of the whole loss over the epoch."),
+    Column("ce_loss", pa.float32(), "Mean cross-entropy on the labels."),
+    Column("kd_loss", pa.float32(), "Mean of the teacher's term, before its weight."),
+    Column("meta_loss", pa.float32(), "Mean loss that look-aheads were judged by."),
+    Column("val_acc", pa.float32(), "Validation accuracy after the epoch."),
+    Column("val_loss", pa.float32(), "Validation cross-entropy after the epoch."),
+    Column("tau_s", pa.float32(), "The student's temperature after the epoch."),
+    Column("tau_t", pa.float32(), "The teacher's temperature after the epoch."),
+    Column("meta_grad_tau_s", pa.float32(), "Mean hypergradient by log τ_s."),
+    Column("meta_grad_tau_t", pa.float32(), "Mean hypergradient by log τ_t."),
+    Column("lr", pa.float32(), "Learning rate at its end."),
+    Column("elapsed_s", pa.float64(), "Seconds since the trial began."),
+    Column("feature_loss", pa.float32(), "Of methods that match the teachers' features."),
+    Column(
+        "meta_loss_before",
+        pa.float32(),
+        "Of methods that try steps before the student's own: the meta loss without these.",
+    ),
+    Column("teacher_val_acc", pa.float32(), "Of a teacher that the method changes."),
+    Column(
+        "teacher_weights",
+        pa.list_(TEACHER_WEIGHTS),
+        'How much each of several teachers counted, on average over "all" samples of the epoch, '
+        'those that the student had "right" or "wrong", or those of a class: `of` "logits" or '
+        '"features", `among` whom, how many `samples`, and `weights` in the order of the teachers.',
+    ),
 )
+STEPS = _schema(STEP_COLUMNS)
 
-# One row a segment: a part of a run, from an epoch on, of a strategy in a setting and seed.
-SEARCHES = pa.schema(
-    [
-        pa.field("strategy", pa.string(), nullable=False),
-        pa.field("dataset", pa.string(), nullable=False),
-        pa.field("scale", pa.float64(), nullable=False),
-        pa.field("augmentation", pa.string(), nullable=False),
-        pa.field("teacher", pa.string()),  # null: the strategy has none
-        pa.field("student", pa.string(), nullable=False),
-        pa.field("seed", pa.int32(), nullable=False),
-        pa.field("position", pa.int32(), nullable=False),  # its place in the strategy's order
-        pa.field("trial_id", pa.string(), nullable=False),  # the trial that covers it
-        pa.field("from_epoch", pa.int32(), nullable=False),  # epochs that came before, paid already
-        pa.field("until_epoch", pa.int32(), nullable=False),  # epochs of the run after it
-        pa.field("is_complete", pa.bool_(), nullable=False),  # whether the strategy has ended here
-    ]
+SEARCH_COLUMNS = (
+    Column("strategy", pa.string(), "Its name.", True),
+    Column("dataset", pa.string(), "Of the setting.", True),
+    Column("scale", pa.float64(), "Of the setting.", True),
+    Column("augmentation", pa.string(), "Of the setting.", True),
+    Column("teacher", pa.string(), "Of the setting; null where the strategy has none."),
+    Column("student", pa.string(), "Of the setting.", True),
+    Column("seed", pa.int32(), "As in trials.", True),
+    Column("position", pa.int32(), "The segment's place in the strategy's order.", True),
+    Column("trial_id", pa.string(), "The trial that covers it.", True),
+    Column("from_epoch", pa.int32(), "Epochs that came before, and were paid already.", True),
+    Column("until_epoch", pa.int32(), "Epochs of the run after it.", True),
+    Column("is_complete", pa.bool_(), "Whether the strategy has ended here.", True),
 )
+"""One row a segment: a run, or epochs of one, of a strategy in a setting and seed."""
+SEARCHES = _schema(SEARCH_COLUMNS)
 
 # As steps are read: ten million ids as numbers.
 ENCODED_ID = pa.field("trial_id", pa.dictionary(pa.int32(), pa.string()), nullable=False)

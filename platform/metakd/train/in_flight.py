@@ -63,7 +63,7 @@ class InFlight:
             if at_most is not None and _epochs(file) > at_most:
                 continue
             try:
-                state: dict[str, Any] = torch.load(file, map_location="cpu")
+                state: dict[str, Any] = torch.load(file, map_location="cpu", weights_only=True)
             except (OSError, RuntimeError, EOFError, pickle.UnpicklingError):
                 continue
             return state

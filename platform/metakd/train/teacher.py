@@ -143,6 +143,6 @@ def open_module(spec: TeacherSpec, folder: StudyFolder) -> nn.Module:
     model = new_teacher(spec, folder)
     weights = folder.teachers / spec.id / "model.pt"
     folder.fetch(weights)
-    state = torch.load(weights, map_location="cpu")
+    state = torch.load(weights, map_location="cpu", weights_only=True)
     model.load_state_dict(state)
     return model.eval().requires_grad_(False)

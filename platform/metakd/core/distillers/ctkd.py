@@ -65,7 +65,7 @@ class CTKDConfig(DistillerConfig):
     start: float = 1.0
     """r before the first step; 1 is τ = 15.6 with the published bounds."""
     largest_r: float | None = 4.0
-    """|r| goes no further than this, above 0; None: r is free."""
+    """How far r may be from 0, above 0; None: r is free."""
     curriculum_epochs: float | None = None
     """Over how many epochs r's gradient comes in, along half a cosine, at least 0; None: 1/24 of
     all."""

@@ -1,7 +1,7 @@
-"""Writes the sections of docs/summary.md from the types: ``python docs/summary_fields.py``.
+"""Writes pages of the reference from the code: ``python docs/generated.py``.
 
-What stands before the first section is written by hand; ``--check`` changes nothing and exits 1
-where the page is not what the types say.
+What stands before a page's first section is written by hand; ``--check`` changes nothing and exits
+with 1 where a page is not what the code says.
 """
 
 import dataclasses
@@ -9,23 +9,42 @@ import inspect
 import re
 import sys
 import types
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, get_args, get_origin, get_type_hints
 
 from metakd.analysis.questions import QUESTIONS
 from metakd.analysis.sentences import Answer
 from metakd.analysis.summary import Summary
+from metakd.results.schema import SEARCH_COLUMNS, STEP_COLUMNS, TRIAL_COLUMNS, Column
 
-PAGE = Path(__file__).parent / "summary.md"
+REFERENCE = Path(__file__).parent / "reference"
 NAMES = {str: "text", float: "number", int: "whole number", bool: "true or false"}
 
 
-def page() -> str:
-    """Returns the page as it should be."""
-    head = PAGE.read_text(encoding="utf-8").partition("\n## ")[0]
-    sections = "\n\n".join(section(kind) for kind in parts(Summary, {}).values())
-    return f"{head}\n{sections}\n"
+def pages() -> dict[Path, str]:
+    """Returns the pages as they should be."""
+    tables = {"trials": TRIAL_COLUMNS, "steps": STEP_COLUMNS, "searches": SEARCH_COLUMNS}
+    sections = {
+        "summary.md": [section(kind) for kind in parts(Summary, {}).values()],
+        "store.md": [table(name, columns) for name, columns in tables.items()],
+    }
+    return {
+        REFERENCE / name: "\n\n".join([head(REFERENCE / name), *found]) + "\n"
+        for name, found in sections.items()
+    }
+
+
+def head(page: Path) -> str:
+    """Returns what stands before a page's first section."""
+    return page.read_text(encoding="utf-8").partition("\n## ")[0].rstrip("\n")
+
+
+def table(name: str, columns: Iterable[Column]) -> str:
+    """Returns a table of the store as a section."""
+    rows = [f"| `{c.name}` | `{str(c.type).partition('<')[0]}` | {c.about} |" for c in columns]
+    heads = (f"## {name}", "", "| column | type | what it holds |", "|---|---|---|")
+    return "\n".join([*heads, *rows])
 
 
 def parts(kind: Any, found: dict[str, type]) -> dict[str, type]:  # noqa: ANN401 - a type
@@ -89,6 +108,8 @@ def in_markdown(text: str) -> str:
 
 
 if __name__ == "__main__":
-    if "--check" in sys.argv[1:]:
-        sys.exit(PAGE.read_text(encoding="utf-8") != page())
-    PAGE.write_text(page(), encoding="utf-8")
+    for file, text in pages().items():
+        if "--check" not in sys.argv[1:]:
+            file.write_text(text, encoding="utf-8")
+        elif file.read_text(encoding="utf-8") != text:
+            sys.exit(f"{file} is not what the code says: run python docs/generated.py")
