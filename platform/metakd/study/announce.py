@@ -20,11 +20,11 @@ from metakd.results.reader import read_trials
 from metakd.strategies import STRATEGIES
 from metakd.student_card import KeepStudents
 from metakd.study.banks import BankSpec
-from metakd.study.cost import estimate_s
+from metakd.study.cost import HOUR_S, estimate_s
 from metakd.study.data_in_words import data_in_words, notes_on_data
 from metakd.study.options import UntilDecided
 from metakd.study.plan import Opened, Plan
-from metakd.study.progress import HOUR_S, duration
+from metakd.study.progress import duration
 from metakd.study.record import git_commit
 from metakd.study.scheduler import Scheduler
 from metakd.train.algorithms import current_versions, outdated

@@ -21,11 +21,11 @@ from metakd.results.look_records import LOOKS_FILE, LookRecord, read_looks, writ
 from metakd.results.reader import finished_trials
 from metakd.results.seeds import seed_number
 from metakd.results.study import STUDY_FILE, StudyRecord
-from metakd.study.cost import expected_steps, plain_run
+from metakd.study.cost import HOUR_S, expected_steps, plain_run
 from metakd.study.decidable import require_other_settings
 from metakd.study.options import UntilDecided
 from metakd.study.plan import Plan
-from metakd.study.progress import HOUR_S, duration
+from metakd.study.progress import duration
 from metakd.study.record import as_recorded, record_searches, record_study
 from metakd.study.scheduler import Scheduler
 from metakd.study.searching import searches_of

@@ -19,6 +19,7 @@ from metakd.study.plan import Opened, Plan
 from metakd.study.scheduler import Scheduler
 from metakd.train.trial import TeacherSpec
 
+HOUR_S = 3600.0
 WARM_UP_STEPS, TIMED_STEPS = 2, 4
 TIMED_VALUES = 2**20
 TIMED_FLOPS = 20e9

@@ -9,10 +9,9 @@ from metakd.core.recipe import Recipe
 from metakd.data.catalogue import find_recipe
 from metakd.models.names import brings_weights
 from metakd.study.cases import Job
-from metakd.study.cost import expected_steps, live_answers, plain_run
+from metakd.study.cost import HOUR_S, expected_steps, live_answers, plain_run
 from metakd.study.gpu_work import H100, Gpu, work_of
 from metakd.study.plan import Opened, Plan
-from metakd.study.progress import HOUR_S
 from metakd.study.scheduler import Scheduler
 from metakd.train.trial import TeacherSpec
 

@@ -8,7 +8,6 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, ProgressColumn, Task, TextColumn
 from rich.text import Text
 
-HOUR_S = 3600.0
 PLAIN_INTERVAL_S = 20.0
 # Below this share of the work the workers' start would pass for the pace of the rest.
 JUDGED_FROM = 0.03
