@@ -1,5 +1,5 @@
 # metakd with everything that studies need: docker build -t metakd .
-#   docker run --rm --shm-size=2g -v "$PWD/results:/work/results" metakd run grid_vs_meta --preset smoke
+#   docker run --rm --shm-size=2g -v "$PWD/results:/study/results" metakd run grid_vs_meta --preset smoke
 # The default base has PyTorch's CUDA build from its wheel. For CPUs alone, a fraction of the size:
 #   docker build --build-arg TORCH_INDEX=URL -t metakd .     URL: PyTorch's index of CPU wheels
 FROM python:3.12-slim
@@ -17,6 +17,6 @@ COPY studies studies
 RUN pip install --no-cache-dir '.[study,hf]' && python -m compileall -q "$(python -c 'import metakd; print(metakd.__path__[0])')"
 
 # Results and downloads lie in what is mounted here.
-WORKDIR /work
+WORKDIR /study
 ENTRYPOINT ["metakd"]
 CMD ["--help"]
