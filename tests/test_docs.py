@@ -175,7 +175,7 @@ def test_every_option_has_its_row() -> None:
     spellings = {"--datasets", "--teachers", "--students", "--teacher", "--student", "--help"}
     options = set(study_parser(StudySpec("s"))._option_string_actions) - {"-h"}
     assert options - spellings - {"--version"} <= named
-    assert named <= options | {"--no-report"}
+    assert named <= options
 
 
 def test_every_strategy_has_its_row() -> None:
@@ -211,6 +211,13 @@ def plan(study: str, words: list[str], place: Path) -> None:
 
 def nothing(*given: object) -> NoReturn:
     raise AssertionError("a plan renders nothing")
+
+
+def test_commands_for_several_teachers_are_among_them() -> None:
+    script = "python studies/multi_teacher.py"
+    shown = {line.strip() for line in SEVERAL.splitlines() if line.startswith(script)}
+    assert len(shown) == 3
+    assert shown <= set(commands())
 
 
 @pytest.mark.slow
