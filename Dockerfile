@@ -4,6 +4,9 @@
 #   docker build --build-arg TORCH_INDEX=URL -t metakd .     URL: PyTorch's index of CPU wheels
 FROM python:3.12-slim
 
+# KubeRay's probes call wget in the container.
+RUN apt-get update && apt-get install -y --no-install-recommends wget && rm -rf /var/lib/apt/lists/*
+
 ARG TORCH_INDEX=""
 RUN if [ -n "$TORCH_INDEX" ]; then \
       pip install --no-cache-dir --index-url "$TORCH_INDEX" torch torchvision; \
