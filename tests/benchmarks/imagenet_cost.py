@@ -1,7 +1,7 @@
 """The expected cost of the ImageNet presets: ``python tests/benchmarks/imagenet_cost.py``.
 
 The planner lays out each study on a dataset of ImageNet-1K's size whose files nobody reads, and
-``gpu_cost`` counts what it asks for. Nothing is trained; it takes a minute on a CPU.
+its cost is computed as ``--assume 8xH100`` does. Nothing is trained; it takes a minute on a CPU.
 """
 
 from pathlib import Path
@@ -10,9 +10,10 @@ from typing import NamedTuple
 import numpy as np
 
 from metakd.data.datasets import FolderDataset
+from metakd.study.cost import HOUR_S
 from metakd.study.curves import Curves
-from metakd.study.gpu_cost import gpu_cost
-from metakd.study.options import CHOSEN_BY_SIZE, BankPolicy
+from metakd.study.machines import assumed_machines
+from metakd.study.options import CHOSEN_BY_SIZE, BankPolicy, Wanted
 from metakd.study.plan import Plan, make_plan
 from metakd.study.presets import PRESETS
 from metakd.study.scheduler import Scheduler
@@ -62,8 +63,10 @@ def rows(dataset: FolderDataset, presets: list[str] = NAMES) -> list[Row]:
         plan, workers = plan_of(name, dataset)
         scheduler = Scheduler(Curves(StudyFolder(Path("nowhere")), ()), searches_of(plan))
         for gpus in (8, 64):
-            cost = gpu_cost(plan, scheduler, plan.teachers, gpus, workers)
-            table.append(Row(name, len(plan.jobs), gpus, cost.wall_h, cost.gpu_h))
+            machines = assumed_machines(f"{gpus}xH100")
+            cost = machines.estimate(plan, scheduler, plan.teachers, Wanted(workers))
+            row = Row(name, len(plan.jobs), gpus, cost.wall_s / HOUR_S, cost.device_s / HOUR_S)
+            table.append(row)
     return table
 
 

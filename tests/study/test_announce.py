@@ -14,16 +14,22 @@ from metakd.results.writer import finished_trial, write_trials
 from metakd.strategies import STRATEGIES, Strategy
 from metakd.strategies.strategy import at_once
 from metakd.study import announce
+from metakd.study.allotment import Node
 from metakd.study.announce import (
+    announce_estimate,
     announce_older,
     announce_plan,
     announce_skipped,
     announce_versions,
 )
 from metakd.study.curves import Curves
-from metakd.study.options import BankPolicy
-from metakd.study.plan import make_plan
+from metakd.study.estimate import Estimate
+from metakd.study.machines import Machines
+from metakd.study.options import BankPolicy, UntilDecided, Wanted
+from metakd.study.plan import Plan, make_plan
+from metakd.study.scheduler import Scheduler
 from metakd.study.spec import StudySpec
+from metakd.study.speeds import MeasuredSpeeds
 from metakd.train.folder import StudyFolder
 
 
@@ -54,7 +60,7 @@ def planned(
     plan = make_plan(replace(spec, **choice), [dataset], policy)  # type: ignore[arg-type]
     scheduler = SchedulerOfJobs(Curves(StudyFolder(Path("nowhere")), ()), plan.jobs)
     text = io.StringIO()
-    announce_plan(Console(file=text, width=200), plan, scheduler, plan.teachers, 2, 5 * 2**30)
+    announce_plan(Console(file=text, width=200), plan, scheduler, 5 * 2**30)
     return text.getvalue()
 
 
@@ -209,3 +215,56 @@ def test_names_of_classes_are_no_markup(tmp_path: Path) -> None:
     told_of = planned(replace(digits, class_names=names, notes=("left out: [/b] (1)",)))
     assert "10 classes ([red]0, [/], :train:, 3, 4, ...)" in told_of
     assert "note         left out: [/b] (1)" in told_of
+
+
+@dataclass(frozen=True)
+class SlowMachines(Machines):
+    """On which everything takes so long."""
+
+    wall_s: float = 0.0
+
+    def estimate(self, plan: Plan, scheduler: Scheduler, *given: object) -> Estimate:
+        shown = len(scheduler.known()) / len(plan.jobs)
+        return Estimate(shown * self.wall_s, 8 * shown * self.wall_s, 3 * 2**30, 5 * 2**20)
+
+
+def announced(tmp_path: Path, machines: Machines, until: UntilDecided | None = None) -> str:
+    spec = StudySpec("s", scales=(0.3,), augmentations=("none",), seeds=2, epochs=3)
+    plan = make_plan(spec, [open_dataset("digits", tmp_path)])
+    nothing = Curves(StudyFolder(Path("nowhere")), ())
+    whole = SchedulerOfJobs(nothing, plan.jobs)
+    half = SchedulerOfJobs(nothing, plan.jobs[: len(plan.jobs) // 2])
+    text = io.StringIO()
+    console = Console(file=text, width=200)
+    announce_estimate(console, plan, whole, plan.teachers, machines, Wanted(), half, until)
+    return text.getvalue()
+
+
+def machines(wall_s: float, gpus: int = 0, is_measured: bool = True) -> SlowMachines:
+    name = "8 H100" if gpus else "the 2 CPUs here"
+    return SlowMachines((Node(2, gpus),), MeasuredSpeeds(), name, is_measured, wall_s)
+
+
+def test_an_estimate_says_time_work_memory_and_disk(tmp_path: Path) -> None:
+    lines = announced(tmp_path, machines(600)).splitlines()
+    assert lines == [
+        "estimate     10 min on the 2 CPUs here, 5 min until the next look; 1.3 CPU-hours, "
+        "3.0 GiB of memory, 5 MiB of disk"
+    ]
+
+
+def test_a_budget_that_ends_before_the_look_is_said(tmp_path: Path) -> None:
+    long = announced(tmp_path, machines(7600), UntilDecided(max_hours=1.0))
+    assert "the next look comes later than --max-hours 1" in long
+    assert "max-hours" not in announced(tmp_path, machines(7000), UntilDecided(max_hours=1.0))
+
+
+def test_what_was_not_measured_is_said_so(tmp_path: Path) -> None:
+    shown = announced(tmp_path, machines(7200, gpus=8, is_measured=False))
+    assert "120 min on 8 H100" in shown or "2 h 0 min on 8 H100" in shown
+    assert "16.0 GPU-hours" in shown
+    assert "computed from peak rates, never measured on such a GPU" in shown
+    # Seconds that nobody measured are no plan.
+    short = announced(tmp_path, machines(20, gpus=8, is_measured=False))
+    assert "less than a minute on 8 H100" in short
+    assert "20 s on the 2 CPUs" in announced(tmp_path, machines(20))

@@ -98,6 +98,8 @@ def fails(words: list[str], capsys: pytest.CaptureFixture[str]) -> str:
         ("--until-decided --max-runs 0", "max-runs must be at least 1"),
         ("--max-hours 1", "--max-hours is for studies that run until they are decided"),
         ("--looks 1 2", "--looks is for studies that run until they are decided"),
+        ("--assume 8xB300", "such as 8xH100 or 64xCPU, got '8xB300'"),
+        ("--assume 1xCPU --workers-per-trial 4", "a trial needs 4 workers"),
         ("--seeds 2 --plan-power /nowhere", "/nowhere holds no study"),
     ],
 )

@@ -200,6 +200,15 @@ def test_a_dry_run_plans_and_runs_nothing(tmp_path: Path) -> None:
     assert not (tmp_path / "out" / "trials").exists()
 
 
+def test_a_plan_may_assume_machines_and_runs_nothing(tmp_path: Path) -> None:
+    plan = run("--assume", "8xH100", "--out", "out", cwd=tmp_path)
+    assert plan.returncode == 0, plan.stderr
+    assert "on 8 H100" in plan.stdout
+    assert "computed from peak rates" in plan.stdout
+    assert "8 at once, each 1 worker with 24 CPU and 1 GPU" in plan.stdout
+    assert not (tmp_path / "out" / "study.json").exists()
+
+
 DECIDE = (
     *("--until-decided", "--seeds", "2", "--looks", "1", "2", "4", "--margin", "0.1"),
     *("--strategies", "fixed", "meta"),

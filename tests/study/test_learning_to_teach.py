@@ -11,8 +11,8 @@ from metakd.strategies import STRATEGIES
 from metakd.study.cases import Job
 from metakd.study.cost import expected_steps, live_answers
 from metakd.study.curves import Curves
-from metakd.study.gpu_cost import gpu_cost
-from metakd.study.options import BankPolicy
+from metakd.study.machines import assumed_machines
+from metakd.study.options import BankPolicy, Wanted
 from metakd.study.plan import Plan, make_plan
 from metakd.study.scheduler import Scheduler
 from metakd.study.searching import searches_of
@@ -82,9 +82,10 @@ def test_a_learning_teacher_answers_live_and_goes_back_as_well(
 
 
 def test_the_estimate_for_gpus_has_the_teachers_passes(digits: ImageDataset) -> None:
-    def hours(*strategies: str) -> float:
+    def work_s(*strategies: str) -> float:
         plan = make_plan(replace(SPEC, strategies=strategies), [digits], BankPolicy("live"))
-        return gpu_cost(plan, scheduler(plan), [], 1, workers=1).gpu_h
+        one = assumed_machines("1xH100")
+        return one.estimate(plan, scheduler(plan), [], Wanted()).device_s
 
-    assert hours("metadistil") == pytest.approx(hours("metadistil-own-quiz"))
-    assert hours("metadistil") > 4 * hours("fixed")
+    assert work_s("metadistil") == pytest.approx(work_s("metadistil-own-quiz"))
+    assert work_s("metadistil") > 3 * work_s("fixed")

@@ -14,15 +14,15 @@ from metakd.analysis.statistics.intervals import MIN_PAIRS
 from metakd.analysis.wording import counted, spanned
 from metakd.data.catalogue import find_recipe
 from metakd.data.datasets import ImageDataset
-from metakd.models.names import SMALL_SIDE
 from metakd.models.outline import parameters_of
 from metakd.results.reader import read_trials
 from metakd.strategies import STRATEGIES
 from metakd.student_card import KeepStudents
 from metakd.study.banks import BankSpec
-from metakd.study.cost import HOUR_S, estimate_s
+from metakd.study.cost import HOUR_S
 from metakd.study.data_in_words import data_in_words, notes_on_data
-from metakd.study.options import UntilDecided
+from metakd.study.machines import Machines
+from metakd.study.options import UntilDecided, Wanted
 from metakd.study.plan import Opened, Plan
 from metakd.study.progress import duration
 from metakd.study.record import git_commit
@@ -40,8 +40,7 @@ if TYPE_CHECKING:
 SHOWN_FAILURES = 3
 BYTES_OF_A_WEIGHT = 4
 WIDTH = 100
-GPUS = (8, 64)
-"""A machine, and a small cluster."""
+MINUTE_S = 60.0
 
 
 class Failure(NamedTuple):
@@ -55,14 +54,10 @@ def announce_plan(
     console: Console,
     plan: Plan,
     scheduler: Scheduler,
-    untrained: Sequence[TeacherSpec],
-    cpus: int,
     free: int,
-    workers: int = 1,
-    until_look: Scheduler | None = None,
     until_decided: UntilDecided | None = None,
 ) -> None:
-    """Prints what will run and what it is expected to cost, here or, of large images, on GPUs.
+    """Prints what will run.
 
     Raises:
         ModelError: If a teacher or a student is unknown.
@@ -100,20 +95,65 @@ def announce_plan(
     if not scheduler.is_over:
         console.print(f"kept         {_images(plan)}, bank {_banks(plan.banks)}")
         console.print(f"disk         {_size(free)} free")
-        expected = estimate_s(plan, scheduler, untrained, cpus)
-        first, until = expected, ""
-        if until_look is not None and until_look is not scheduler and not until_look.is_over:
-            first = estimate_s(plan, until_look, untrained, cpus)
-            until = f", {duration(first)} until the next look"
-        console.print(f"estimate     {duration(expected)} on the {cpus} CPUs here{until}")
-        hours = None if until_decided is None else until_decided.max_hours
-        if hours is not None and first > hours * HOUR_S:
-            console.print(
-                f"note         the next look comes later than --max-hours {hours:g}: the same "
-                "command goes on, or give fewer --seeds or --epochs"
-            )
-        if any(max(o.dataset.image_shape[1:]) >= SMALL_SIDE for o in plan.opened):
-            _announce_gpus(console, plan, scheduler, untrained, workers)
+
+
+def announce_estimate(
+    console: Console,
+    plan: Plan,
+    scheduler: Scheduler,
+    untrained: Sequence[TeacherSpec],
+    machines: Machines,
+    wanted: Wanted,
+    until_look: Scheduler | None = None,
+    until_decided: UntilDecided | None = None,
+) -> None:
+    """Prints what the rest of a study is expected to take on some machines.
+
+    Args:
+        console: Where to print.
+        plan: The study's plan.
+        scheduler: All that is not finished of it.
+        untrained: Teachers that are not trained yet.
+        machines: Where it would run.
+        wanted: What each trial is to be given of them.
+        until_look: What runs until the next look, where that is not all.
+        until_decided: Its budget.
+
+    Raises:
+        ResourceError: If not even one trial fits.
+    """
+    whole = first = machines.estimate(plan, scheduler, untrained, wanted)
+    until = ""
+    if until_look is not None and until_look is not scheduler and not until_look.is_over:
+        first = machines.estimate(plan, until_look, untrained, wanted)
+        until = f", {duration(first.wall_s)} until the next look"
+    devices = "GPU" if any(node.gpus for node in machines.nodes) else "CPU"
+    # Nobody plans by seconds that were never measured.
+    is_short = not machines.is_measured and whole.wall_s < MINUTE_S
+    shown = "less than a minute" if is_short else duration(whole.wall_s)
+    console.print(
+        f"estimate     {shown} on {machines.in_words}{until}; "
+        f"{work(whole.device_s, devices)}, {_size(whole.memory_bytes)} of memory, "
+        f"{_size(whole.disk_bytes)} of disk"
+    )
+    if not machines.is_measured:
+        console.print(
+            "             computed from peak rates, never measured on such a GPU: it may take "
+            "twice as long"
+        )
+    hours = None if until_decided is None else until_decided.max_hours
+    if hours is not None and first.wall_s > hours * HOUR_S:
+        console.print(
+            f"note         the next look comes later than --max-hours {hours:g}: the same "
+            "command goes on, or give fewer --seeds or --epochs"
+        )
+
+
+def work(seconds: float, devices: str) -> str:
+    """Returns an amount of work: "12 CPU-minutes", "960 GPU-hours"."""
+    if seconds < HOUR_S:
+        return counted(max(1, round(seconds / MINUTE_S)), f"{devices}-minute")
+    return f"{seconds / HOUR_S:,.1f} {devices}-hours"
 
 
 def announce_kept(console: Console, plan: Plan, keep: KeepStudents) -> None:
@@ -134,24 +174,6 @@ def announce_kept(console: Console, plan: Plan, keep: KeepStudents) -> None:
     )
     size = weights * (1 if keep == "best" else per_setting)
     console.print(f"students     {places[keep]}: about {_size(round(size))} (--keep-students)")
-
-
-def _announce_gpus(
-    console: Console,
-    plan: Plan,
-    scheduler: Scheduler,
-    untrained: Sequence[TeacherSpec],
-    workers: int,
-) -> None:
-    from metakd.study.gpu_cost import gpu_cost
-
-    for gpus in GPUS:
-        if gpus >= workers:
-            cost = gpu_cost(plan, scheduler, untrained, gpus, workers)
-            console.print(
-                f"             {duration(HOUR_S * cost.wall_h)} on {gpus} H100 GPUs, "
-                f"{cost.gpu_h:,.0f} GPU-hours"
-            )
 
 
 def _choices(plan: Plan) -> str:

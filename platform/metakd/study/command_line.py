@@ -186,6 +186,7 @@ def parse(
         keep_students=given.pop("keep_students"),
         trackers=tuple(dict.fromkeys(given.pop("log"))),
         dry_run=given.pop("dry_run"),
+        assume=given.pop("assume"),
         report=not given.pop("no_report"),
         until_decided=until_decided,
         power_of=out if power_of == OWN_STORE else power_of,
@@ -658,6 +659,13 @@ def study_parser(defaults: StudySpec, prog: str | None = None) -> _Parser:
         action="store_true",
         default=False,
         help="print the plan and its cost, run nothing",
+    )
+    runs.add_argument(
+        "--assume",
+        default=None,
+        metavar="MACHINES",
+        help="print the plan and what it would cost on so many GPUs of a kind (8xH100), or so many "
+        "CPUs like those here (64xCPU); run nothing",
     )
     runs.add_argument(
         "--no-report", action="store_true", default=False, help="write no HTML report"

@@ -11,7 +11,7 @@ from metakd.study.spec import SpecError
 
 CONFIG = "--config"
 OF_ONE_RUN = (
-    *("--out", "--scratch", "--cluster", "--dry-run", "--plan-power", "--no-report"),
+    *("--out", "--scratch", "--cluster", "--dry-run", "--assume", "--plan-power", "--no-report"),
     CONFIG,
 )
 """What a study does not write down: it is not of the study, but of where and how it ran once."""

@@ -11,11 +11,9 @@ from itertools import filterfalse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import torch
 from rich.console import Console
 
 from metakd.data.datasets import ImageDataset, open_dataset
-from metakd.machine import usable_cpus
 from metakd.memory import MemoryRanOutError, is_about_memory
 from metakd.models.names import require_checkpoint
 from metakd.models.pretrained import require_classes
@@ -24,10 +22,11 @@ from metakd.results.mirror import check_store, fetch_results, push_change
 from metakd.results.reader import finished_trials, read_study
 from metakd.results.study import STUDY_FILE, StudyRecord, check_out
 from metakd.signals import StoppedBySignal
-from metakd.study.allotment import Node, allot
+from metakd.study.allotment import allot
 from metakd.study.announce import (
     Failure,
     announce_decision,
+    announce_estimate,
     announce_failures,
     announce_kept,
     announce_older,
@@ -45,6 +44,13 @@ from metakd.study.curves import Curves
 from metakd.study.given_teachers import check_given_teachers, put_given_teachers
 from metakd.study.lease import WATCH_S, only_study_on
 from metakd.study.lock import only_study_in
+from metakd.study.machines import (
+    UNMEASURED,
+    Machines,
+    assumed_machines,
+    machines_here,
+    machines_of,
+)
 from metakd.study.options import RunOptions
 from metakd.study.plan import Plan, make_plan, own_code
 from metakd.study.progress import duration
@@ -214,24 +220,14 @@ def _announce(
         folder: The study's folder.
         console: Where to print.
     """
-    if options.is_plan_only and not scheduler.is_over:
-        # A run finds out when it connects.
-        address_of(options.cluster)
     untrained = [teacher for teacher in plan.teachers if read_report(teacher, folder) is None]
     for model in (*(t.model for t in untrained), *(job.trial.student for job in scheduler.known())):
         require_checkpoint(model)
-    cpus, free = usable_cpus(), free_bytes(folder.banks)
-    announce_plan(
-        console,
-        plan,
-        scheduler,
-        untrained,
-        cpus,
-        free,
-        options.wanted.workers,
-        until_look,
-        options.until_decided,
-    )
+    announce_plan(console, plan, scheduler, free_bytes(folder.banks), options.until_decided)
+    machines = None if scheduler.is_over else _machines(options, console)
+    if machines is not None:
+        wanted, until = options.wanted, options.until_decided
+        announce_estimate(console, plan, scheduler, untrained, machines, wanted, until_look, until)
     if not scheduler.is_over:
         announce_kept(console, plan, options.keep_students)
     check_given_teachers(plan, folder, console)
@@ -243,9 +239,33 @@ def _announce(
         require_same_result(job.trial, job.samples, job.held_out, options.wanted.workers)
     needed = scheduler.bank_ids()
     check_room([bank for bank in plan.banks if bank.id in needed], folder.banks)
-    if options.is_plan_only:
-        here = Node(cpus, torch.cuda.device_count())
-        console.print(f"resources    {allot(options.wanted, [here])}, on this machine")
+    if options.is_plan_only and machines is not None:
+        console.print(f"resources    {allot(options.wanted, machines.nodes)}")
+
+
+def _machines(options: RunOptions, console: Console) -> Machines | None:
+    """Returns where a plan's cost is predicted for: what is assumed, a running cluster, or here.
+
+    None where a run is about to connect to a cluster: it says more once it knows its machines.
+    """
+    if options.assume is not None:
+        return assumed_machines(options.assume)
+    if address_of(options.cluster) is None:
+        return machines_here()
+    if not options.is_plan_only:
+        return None
+    import ray
+
+    from metakd.study.cluster import connect
+
+    try:
+        nodes = connect(options.cluster).nodes
+    finally:
+        ray.shutdown()
+    machines = machines_of(nodes)
+    if machines is None:
+        console.print(f"note         {UNMEASURED}")
+    return machines
 
 
 def _run(

@@ -25,6 +25,8 @@ BACKWARD = 2
 BYTES_PER_VALUE = 16
 """What training under autocast moves to and from memory for each value of the forward pass: it is
 written, read by the next operation and again in the backward pass, and so is its gradient."""
+LAUNCH_S = 8e-6
+"""What PyTorch takes to start an operation; small students on small images take no less."""
 FLOAT32_OVER_AUTOCAST = 2
 """Values of a pass in float32 are twice as wide."""
 
@@ -48,15 +50,19 @@ class Gpu:
     memory: float
 
 
-H100 = Gpu(
-    name="H100",
-    # Dense peaks of the SXM version: 989 TFLOP/s in bf16, 495 in TF32, 67 in float32; 3.35 TB/s.
-    # Large products reach 0.6 of the first under its power limit, convolutions 0.3 of the second.
-    autocast=0.6 * 989e12,
-    convolutions=0.3 * 495e12,
-    products=0.75 * 67e12,
-    memory=3.35e12,
-)
+def _gpu(name: str, bfloat16: float, tf32: float, float32: float, memory: float) -> Gpu:
+    """Returns a GPU by its dense peaks in TFLOP/s, and its memory's in TB/s.
+
+    Large products reach 0.6 of the first under a power limit, convolutions 0.3 of the second.
+    """
+    return Gpu(name, 0.6e12 * bfloat16, 0.3e12 * tf32, 0.75e12 * float32, 1e12 * memory)
+
+
+# NVIDIA's data sheets, the SXM versions.
+A100 = _gpu("A100", 312, 156, 19.5, 2.04)
+H100 = _gpu("H100", 989, 495, 67, 3.35)
+H200 = _gpu("H200", 989, 495, 67, 4.8)
+GPUS = (A100, H100, H200)
 
 
 class Work(NamedTuple):
@@ -66,16 +72,23 @@ class Work(NamedTuple):
         convolutions: FLOPs in convolutions.
         products: FLOPs in matrix products.
         values: Values that its operations write.
+        operations: How many operations write them.
     """
 
     convolutions: float
     products: float
     values: float
+    operations: int = 0
 
     def training_s(self, gpu: Gpu) -> float:
         """Returns the seconds of a forward and a backward pass of one image under autocast."""
         flops = (1 + BACKWARD) * (self.convolutions + self.products)
         return flops / gpu.autocast + self.values * BYTES_PER_VALUE / gpu.memory
+
+    @property
+    def launching_s(self) -> float:
+        """The least seconds of a step, however few images: PyTorch starts each operation alone."""
+        return (1 + BACKWARD) * self.operations * LAUNCH_S
 
     def answering_s(self, gpu: Gpu) -> float:
         """Returns the seconds of a forward pass of one image in float32, as teachers answer."""
@@ -104,7 +117,8 @@ def work_of(model: str, image_shape: ImageShape, num_classes: int) -> Work:
         built(images)
     by_operation = flops.get_flop_counts()["Global"]
     convolutions = sum(n for operation, n in by_operation.items() if "conv" in str(operation))
-    return Work(convolutions, flops.get_total_flops() - convolutions, written.values)
+    products = flops.get_total_flops() - convolutions
+    return Work(convolutions, products, written.values, written.operations)
 
 
 class _Written(TorchDispatchMode):
@@ -112,7 +126,7 @@ class _Written(TorchDispatchMode):
 
     def __init__(self) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
-        self.values = 0
+        self.values = self.operations = 0
 
     def __torch_dispatch__(
         self,
@@ -123,5 +137,6 @@ class _Written(TorchDispatchMode):
     ) -> Any:  # noqa: ANN401
         out = func(*args, **(kwargs or {}))
         if not func.is_view and func is not torch.ops.aten._unsafe_view.default:
+            self.operations += 1
             self.values += sum(x.numel() for x in tree_leaves(out) if isinstance(x, Tensor))
         return out

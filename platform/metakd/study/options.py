@@ -157,6 +157,8 @@ class RunOptions:
     """Experiment trackers that trials and the verdict are logged to."""
     power_of: Path | None = None
     """A store by whose variances the time to decide is planned; nothing runs."""
+    assume: str | None = None
+    """Machines that the plan's cost is predicted for, such as "8xH100"; nothing runs."""
     config: Mapping[str, Any] = field(default_factory=dict)
     """The options that were given, for ``--config`` of another study."""
     notes: tuple[str, ...] = ()
@@ -165,7 +167,7 @@ class RunOptions:
     @property
     def is_plan_only(self) -> bool:
         """Whether nothing is to run."""
-        return self.dry_run or self.power_of is not None
+        return self.dry_run or self.power_of is not None or self.assume is not None
 
     def __post_init__(self) -> None:
         if self.max_failures < 0:

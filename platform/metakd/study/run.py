@@ -13,14 +13,15 @@ from metakd.memory import MemoryRanOutError
 from metakd.models.outline import parameters_of
 from metakd.results.teacher_scores import TEACHERS_FILE, TeacherScore, write_teachers
 from metakd.results.writer import FinishedTrial
-from metakd.study.allotment import Allotment, allot, allot_teachers, begun_at_once
-from metakd.study.announce import Failure
+from metakd.study.allotment import FEW_CPUS, Allotment, allot, allot_teachers, begun_at_once
+from metakd.study.announce import Failure, announce_estimate
 from metakd.study.cases import Job
 from metakd.study.cluster import Cluster, asks_for_token, present_nodes
 from metakd.study.cost import expected_steps, steps_left
 from metakd.study.curves import Curves
 from metakd.study.dispatch import Watcher
 from metakd.study.kept_students import KeptStudents
+from metakd.study.machines import UNMEASURED, machines_of
 from metakd.study.metrics import StudyGauges
 from metakd.study.options import RunOptions, Wanted
 from metakd.study.plan import Plan
@@ -40,8 +41,6 @@ from metakd.train.trial import TeacherSpec
 if TYPE_CHECKING:
     from metakd.study.blocks import Blocks
 
-FEW_CPUS = 4
-"""A teacher has more CPUs than one only where there are more than these, or GPUs."""
 SEARCHES_INTERVAL_S = 10.0
 """Segments are written that often, for reports of a running study."""
 
@@ -87,6 +86,8 @@ def run_on(
         console.print("             it requires a token: `ray get-auth-token` prints it")
     allotment = allot(options.wanted, cluster.nodes)
     console.print(f"resources    {allotment}")
+    if not cluster.started_here:
+        _announce_estimate(plan, scheduler, folder, cluster, options.wanted, console)
     require_shared(folder)
 
     with StageProgress(console) as stages:
@@ -135,6 +136,23 @@ def run_on(
         if allotment.each.workers == 1 or blocks is None or not blocks.extend(scheduler):
             return failures
         scheduler.prepare(preparation_of(blocks.plan.banks, scheduler.bank_ids()))
+
+
+def _announce_estimate(
+    plan: Plan,
+    scheduler: Scheduler,
+    folder: StudyFolder,
+    cluster: Cluster,
+    wanted: Wanted,
+    console: Console,
+) -> None:
+    """Prints what the rest of a study is expected to take on a cluster that was there before."""
+    machines = machines_of(cluster.nodes)
+    if machines is None:
+        console.print(f"note         {UNMEASURED}")
+        return
+    untrained = [spec for spec in plan.teachers if read_report(spec, folder) is None]
+    announce_estimate(console, plan, scheduler, untrained, machines, wanted)
 
 
 def with_less_at_once(

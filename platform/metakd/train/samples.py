@@ -27,6 +27,13 @@ DECODING_WORKERS = 2
 more where it has more CPUs."""
 
 
+def autocast_type(device: str) -> torch.dtype | None:
+    """Returns the type of a model's passes: bfloat16 on a GPU that has it, else None."""
+    if device == "cuda" and torch.cuda.is_bf16_supported(including_emulation=False):
+        return torch.bfloat16
+    return None
+
+
 @dataclass(frozen=True)
 class Samples:
     """One dataset under one split.
@@ -52,10 +59,8 @@ class Samples:
 
     @property
     def autocast(self) -> torch.dtype | None:
-        """The type of a model's passes: bfloat16 on a GPU that has it, else None, as they are."""
-        if self.device == "cuda" and torch.cuda.is_bf16_supported(including_emulation=False):
-            return torch.bfloat16
-        return None
+        """The type of a model's passes; None computes them as they are."""
+        return autocast_type(self.device)
 
     def evaluate(self, model: nn.Module, held_out: HeldOut) -> Evaluation:
         """Evaluates a model on held-out samples, in its training's precision, on all workers."""

@@ -9,8 +9,8 @@ from torch.optim import AdamW
 
 from gpu_checks.case import Found, Setup
 from metakd.models.create import create_model
-from metakd.study.gpu_cost import AROUND
 from metakd.study.gpu_work import H100, work_of
+from metakd.study.machines import AROUND
 
 WITHIN = 1.5
 """An expectation is kept if it is no further off, above or below."""
