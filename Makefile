@@ -3,8 +3,10 @@ PYTHON ?= python3
 BIN := .venv/bin
 # Processes that share the tests: one a core, and no more than help.
 TESTERS ?= $(shell n=$$(nproc); echo $$((n < 4 ? n : 4)))
+# Of `make bench`: small takes seconds a part, and its numbers say little.
+SIZE ?= full
 
-.PHONY: study test test-slow test-all check format docs clean
+.PHONY: study test test-slow test-all bench check format docs clean
 
 study: .venv/installed
 	$(BIN)/python studies/grid_vs_meta.py --cluster auto --until-decided --margin 0.5 \
@@ -20,6 +22,10 @@ test-slow: .venv/installed
 # One after the other they would start clusters, and run studies, that one session shares.
 test-all: .venv/installed
 	$(BIN)/python -m pytest -n $(TESTERS) --dist loadfile --no-loadscope-reorder
+
+# All benchmarks, 25 minutes on 2 cores that do nothing else; PARTS="store study" takes some of them.
+bench: .venv/installed
+	$(BIN)/python tests/benchmarks/bench.py --size $(SIZE) $(if $(PARTS),--parts $(PARTS))
 
 check: .venv/installed
 	$(BIN)/ruff check .

@@ -22,59 +22,24 @@ hold of the bank; the plain loop also alone with all cores, as PyTorch takes the
 
 import argparse
 import gc
-import json
+import math
 import multiprocessing
 import os
 import statistics
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from multiprocessing.synchronize import Barrier
 from pathlib import Path
 from typing import Any
 
-import torch
-from plain_loop import plain_loop
+import measured
+from data_path_loops import BANK, COMPUTE, PLAIN, ROWS, Case, Setup, make, prepare
+from one_line_parser import OneLineParser, add_json_option
 from process_memory import MEMORY, memory_of
-from torch import Tensor, nn
-
-from metakd.core.batches import Batch
-from metakd.core.distillers import KDConfig
-from metakd.core.training import Recipe, train
-from metakd.data.bank import build_answers, build_views, open_answers, open_views
-from metakd.data.datasets import DecodedDataset, channel_statistics, open_dataset
-from metakd.data.splits import make_splits, nested_subset
-from metakd.data.views import Views
-from metakd.models.create import create_model
-from metakd.train.answers import Teacher, Teachers
-from metakd.train.inputs import Normaliser, ShuffledBatches
 
 CIFAR_LIKE = "synthetic:samples=12000"
-COMPUTE, BANK, LOGITS, LIVE, PLAIN = (
-    "compute only",
-    "bank",
-    "bank, logits only",
-    "live",
-    "plain loop",
-)
-ROWS = (COMPUTE, BANK, LOGITS, LIVE, PLAIN)
-TEACHER_ID = "teacher"
-
-
-@dataclass(frozen=True)
-class Case:
-    """What is measured."""
-
-    dataset: str
-    student: str
-    teacher: str
-    augmentation: str
-    batch: int
-    samples: int
-    steps: int
-    threads: int
-    cache: Path
 
 
 @dataclass
@@ -83,119 +48,6 @@ class Row:
 
     name: str
     seconds: list[float] = field(default_factory=list)
-
-
-class Setup:
-    """The student's task, opened from what :func:`prepare` left on the disk."""
-
-    def __init__(self, case: Case) -> None:
-        torch.set_num_threads(case.threads)
-        self.case = case
-        dataset = open_dataset(case.dataset, case.cache / "datasets")
-        assert isinstance(dataset, DecodedDataset)
-        self.dataset = dataset
-        train_ids = make_splits(dataset.labels, dataset.test_ids).train
-        self.ids = nested_subset(
-            train_ids, dataset.labels, min(1.0, case.samples / len(train_ids)), seed=0
-        )
-        self.statistics = channel_statistics(dataset, self.ids)
-        self.normalise = Normaliser.of(*self.statistics, "cpu")
-        self.views = Views(dataset, case.augmentation, 0, self.ids, passes=1)
-        # Its answers cost the same whether it was trained or not.
-        self.teacher = self.model(case.teacher).eval().requires_grad_(False)
-
-    def model(self, name: str) -> nn.Module:
-        """Returns a new model in the layout that trials use."""
-        made = create_model(name, self.dataset.image_shape, self.dataset.num_classes, seed=0)
-        return made.to(memory_format=torch.channels_last)
-
-    def ask(self, inputs: Tensor) -> dict[str, Tensor]:
-        """Returns the teacher's logits."""
-        with torch.no_grad():
-            return {"logits": self.teacher(inputs)}
-
-    def batches(self, row: str) -> ShuffledBatches:
-        """Returns our batches for a row."""
-        banks, id_ = self.case.cache / "banks", self.views.id
-        stored = {"logits": open_answers(banks, id_, TEACHER_ID, "float16")}
-        return ShuffledBatches(
-            self.views,
-            self.case.batch,
-            order_seed=0,
-            normalise=self.normalise,
-            stored_views=open_views(banks, id_) if row == BANK else None,
-            teachers=Teachers([Teacher({}, self.ask) if row == LIVE else Teacher(stored)]),
-            steps_per_epoch=self.case.steps,
-        )
-
-
-def prepare(case: Case) -> None:
-    """Decodes the dataset and builds the bank."""
-    setup = Setup(case)
-    banks = case.cache / "banks"
-    build_views(banks, setup.views)
-    build_answers(
-        banks,
-        setup.views,
-        TEACHER_ID,
-        lambda images: setup.ask(setup.normalise(images)),
-        batch_size=256,
-    )
-
-
-class Repeated:
-    """The same batch, as often as there are steps."""
-
-    def __init__(self, batch: Batch, steps: int) -> None:
-        self.steps_per_epoch = steps
-        self._batch = batch
-
-    def epoch(self, epoch: int) -> Iterator[Batch]:
-        """Yields the batch again and again."""
-        for _ in range(self.steps_per_epoch):
-            yield self._batch
-
-
-def compute_only(setup: Setup) -> Callable[[], None]:
-    """Forward, loss, backward and optimiser, written out: no loop of ours around them."""
-    student = setup.model(setup.case.student).train()
-    optimiser = Recipe(epochs=1).optimiser(student)
-    distiller = KDConfig().build()
-    batch = next(setup.batches(BANK).epoch(0))
-
-    def steps() -> None:
-        for _ in range(setup.case.steps):
-            losses = distiller.loss(student(batch.inputs), batch)
-            optimiser.zero_grad()
-            losses.total.backward()
-            optimiser.step()
-
-    return steps
-
-
-def our_loop(setup: Setup, row: str) -> Callable[[], None]:
-    """The product's training loop over its batches."""
-    student, batches = setup.model(setup.case.student), setup.batches(row)
-    recipe = Recipe(epochs=1, batch_size=setup.case.batch)
-    return lambda: train(student, KDConfig().build(), recipe, batches)
-
-
-def make(setup: Setup, row: str) -> Callable[[], None]:
-    """Returns what a row times."""
-    if row == COMPUTE:
-        return compute_only(setup)
-    if row != PLAIN:
-        return our_loop(setup, row)
-    return plain_loop(
-        setup.dataset.images[setup.ids],
-        setup.dataset.labels[setup.ids],
-        setup.statistics,
-        setup.model(setup.case.student),
-        setup.model(setup.case.teacher),
-        setup.case.augmentation,
-        setup.case.batch,
-        setup.case.steps,
-    )
 
 
 def measure(setup: Setup, rounds: int) -> list[Row]:
@@ -268,6 +120,21 @@ def table(case: Case, rows: Sequence[Row]) -> str:
     return "\n".join(lines)
 
 
+def rows_of(
+    case: Case, rows: Sequence[Row], machine: dict[str, dict[str, float]]
+) -> Iterator[measured.Row]:
+    """Yields a case's numbers in the form of all benchmarks; ratios are to the compute alone."""
+    for row in rows:
+        ms = [1e3 * seconds / case.steps for seconds in row.seconds]
+        what = f"{case.augmentation}: {row.name}"
+        yield measured.Row.of(what, ms, "ms/step", ratios(row, rows[0]))
+    for name, found in machine.items():
+        yield measured.Row(f"{case.augmentation}: {name}", found["images_per_s"], "images/s")
+        # Not every system says how memory is shared.
+        for kind in (kind for kind in MEMORY if math.isfinite(found[kind])):
+            yield measured.Row(f"{case.augmentation}: {name}, {kind}", found[kind], "MiB")
+
+
 def ratios(row: Row, other: Row) -> list[float]:
     """Returns a row's time over another's, round by round."""
     return [mine / its for mine, its in zip(row.seconds, other.seconds, strict=True)]
@@ -275,7 +142,7 @@ def ratios(row: Row, other: Row) -> list[float]:
 
 def parse_arguments() -> argparse.Namespace:
     """Returns the options."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser = OneLineParser(description=(__doc__ or "").splitlines()[0])
     add = parser.add_argument
     add("--dataset", default=CIFAR_LIKE, help="default %(default)s")
     add("--samples", type=int, default=10_000, help="training images, default %(default)s")
@@ -286,15 +153,19 @@ def parse_arguments() -> argparse.Namespace:
     add("--steps", type=int, default=12, help="of each row in a round, default %(default)s")
     add("--rounds", type=int, default=5)
     add("--threads", type=int, default=1)
-    add("--out", type=Path, default=Path("data_path.json"), help="default %(default)s")
     add("--cache", type=Path, default=None, help="keeps dataset and bank; default: a new folder")
-    return parser.parse_args()
+    add_json_option(parser)
+    options = parser.parse_args()
+    if min(options.samples, options.batch, options.steps, options.rounds, options.threads) < 1:
+        parser.error("--samples, --batch, --steps, --rounds and --threads must be at least 1")
+    return options
 
 
 def main() -> None:
-    """Measures, prints the tables and writes the JSON."""
+    """Measures, prints the tables and writes the numbers."""
     options = parse_arguments()
-    report: list[dict[str, Any]] = []
+    found_rows: list[measured.Row] = []
+    cases: list[dict[str, Any]] = []
     with tempfile.TemporaryDirectory() as temporary:
         for augmentation in options.augmentations:
             case = Case(
@@ -331,14 +202,16 @@ def main() -> None:
                     f"mapped {found['bank_mapped_mib']:.1f} MiB",
                     flush=True,
                 )
-            report.append(
+            found_rows += rows_of(case, rows, machine)
+            cases.append(
                 {
                     **{k: str(v) if isinstance(v, Path) else v for k, v in asdict(case).items()},
                     "rows": [asdict(row) for row in rows],
                     "machine": machine,
                 }
             )
-    options.out.write_text(json.dumps(report, indent=1) + "\n")
+    if options.json is not None:
+        measured.write_result(options.json, "data_path", found_rows, cases=cases)
 
 
 if __name__ == "__main__":

@@ -12,7 +12,6 @@ of its own held above what it held before, for each row.
 
 import argparse
 import importlib.util
-import json
 import resource
 import statistics
 import subprocess
@@ -20,7 +19,6 @@ import sys
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
-from datetime import UTC, datetime
 from pathlib import Path
 
 import torch
@@ -31,8 +29,14 @@ from torch.func import functional_call
 if importlib.util.find_spec("metakd") is None:
     sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "platform"))
 
-from meta_step import machine
-from student_step import CLASSES, IMAGE_SHAPE, checked_options, step_parser
+import measured
+from step_options import (
+    CLASSES,
+    IMAGE_SHAPE,
+    checked_options,
+    measured_with,
+    step_parser,
+)
 
 from metakd.core.batches import Batch
 from metakd.core.distillers import MetaDistilConfig
@@ -235,13 +239,13 @@ def table(rows: list[Row]) -> str:
 
 def parse_arguments() -> argparse.Namespace:
     """Returns the options."""
-    parser = step_parser((__doc__ or "").splitlines()[0], "learning_to_teach_step.json")
+    parser = step_parser((__doc__ or "").splitlines()[0])
     parser.add_argument("--memory-of", choices=tuple(ROWS), help=argparse.SUPPRESS)
     return checked_options(parser)
 
 
 def main() -> None:
-    """Measures, prints the table and writes the JSON."""
+    """Measures, prints the table and writes the numbers."""
     options = parse_arguments()
     torch.set_num_threads(options.threads)
     if options.memory_of:
@@ -252,16 +256,15 @@ def main() -> None:
     print(f"\n{options.teacher} teaches {options.student}, batch {options.batch}")
     print(table(rows))
     print(f"our gradient of the teacher and that by hand agree to {apart:.0e} in float64")
-    report = {
-        "date": datetime.now(UTC).isoformat(timespec="seconds"),
-        "machine": machine(options.device, options.threads),
-        "student": options.student,
-        "teacher": options.teacher,
-        "batch": options.batch,
-        "agrees_to": apart,
-        "rows": [asdict(row) for row in rows],
-    }
-    options.out.write_text(json.dumps(report, indent=2) + "\n")
+    if options.json is not None:
+        found = []
+        for row in rows:
+            ms = [1e3 * seconds for seconds in row.seconds]
+            found.append(measured.Row.of(row.name, ms, "ms/step", row.ratios))
+            found.append(measured.Row(f"{row.name}, peak memory", row.memory_mib, "MiB"))
+        found.append(measured.Row("disagreement in float64", apart, "of the gradient"))
+        more = {**measured_with(options), "cases": [asdict(row) for row in rows]}
+        measured.write_result(options.json, "learning_to_teach_step", found, **more)
 
 
 if __name__ == "__main__":

@@ -14,22 +14,17 @@ code is written: 1.00 of their ratio is that step.
 """
 
 import argparse
-import contextlib
 import gc
 import importlib.util
-import json
 import multiprocessing
 import os
-import platform
-import resource
 import statistics
 import sys
 import time
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from copy import deepcopy
 from dataclasses import asdict, dataclass, field, replace
-from datetime import UTC, datetime
 from functools import partial
 from itertools import product
 from multiprocessing.connection import Connection
@@ -43,7 +38,9 @@ from torch.optim import SGD, AdamW
 if importlib.util.find_spec("metakd") is None:
     sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "platform"))
 
-from one_line_parser import OneLineParser
+import measured
+from one_line_parser import OneLineParser, add_json_option
+from process_memory import peak_bytes, reset_peak
 from rivals import ALPHA, CLASSES, IMAGE_SHAPE, RIVALS, Task, learning_step
 
 from metakd.core import MetaTemperature
@@ -68,7 +65,6 @@ PRECISIONS = ("float32", "bf16")
 WARM_UP = 2
 TARGET = 1.10
 MIB = 2**20
-STATUS, CLEAR_REFS = Path("/proc/self/status"), Path("/proc/self/clear_refs")
 
 Step = Callable[[], None]
 
@@ -256,27 +252,6 @@ def peak_memory(case: Case, name: str) -> float:
     return (peak_bytes(case.device) - before) / MIB
 
 
-def reset_peak(device: str) -> int:
-    """Forgets earlier peaks, where the system can, and returns the bytes in use."""
-    if device == "cuda":
-        torch.cuda.reset_peak_memory_stats()
-    else:
-        with contextlib.suppress(OSError):
-            CLEAR_REFS.write_text("5")
-    return peak_bytes(device)
-
-
-def peak_bytes(device: str) -> int:
-    """Returns the most bytes that were in use: allocated on a GPU, resident on a CPU."""
-    if device == "cuda":
-        return torch.cuda.max_memory_allocated()
-    if STATUS.exists():
-        # Linux hands a parent's ru_maxrss down to its children; this peak is the process's own.
-        (line,) = (x for x in STATUS.read_text().splitlines() if x.startswith("VmHWM"))
-        return int(line.split()[1]) * 1024
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-
-
 def table(case: Case, rows: Sequence[Row]) -> str:
     """Returns a case's rows, and whether the default settings are as cheap as they should be."""
     head = ("", "ms/step", "ratio", "min..max", "MiB", "ratio", "agrees to")
@@ -298,18 +273,13 @@ def table(case: Case, rows: Sequence[Row]) -> str:
     return "\n".join([*lines, f"target of {TARGET:.2f} {verdict}: {DEFAULT} take {reached:.3f}"])
 
 
-def machine(device: str, threads: int) -> dict[str, str | int]:
-    """Returns what the numbers depend on besides the code."""
-    cpuinfo = Path("/proc/cpuinfo")
-    lines = cpuinfo.read_text().splitlines() if cpuinfo.exists() else []
-    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    return {
-        "cpu": names[0] if names else platform.processor(),
-        "threads": threads,
-        "torch": torch.__version__,
-        "device": device,
-        "gpu": torch.cuda.get_device_name() if device == "cuda" else "",
-    }
+def rows_of(case: Case, rows: Sequence[Row]) -> Iterator[measured.Row]:
+    """Yields a case's numbers in the form of all benchmarks."""
+    for row in (row for row in rows if row.missing is None):
+        what, ms = f"{case}: {row.name}", [1e3 * seconds for seconds in row.seconds]
+        yield measured.Row.of(what, ms, "ms/step", row.ratios)
+        memory = row.memory_mib, "MiB", row.memory_ratio
+        yield measured.Row(f"{what}, peak memory", *memory)
 
 
 def parse_arguments() -> argparse.Namespace:
@@ -322,7 +292,7 @@ def parse_arguments() -> argparse.Namespace:
     add("--device", choices=("auto", "cpu", "cuda"), default="auto")
     add("--precision", nargs="+", choices=PRECISIONS, help="default float32, on a GPU both")
     add("--threads", type=int, default=1, help="of PyTorch on a CPU, default %(default)s")
-    add("--out", type=Path, default=Path("meta_step.json"), help="default %(default)s")
+    add_json_option(parser)
     options = parser.parse_args()
 
     has_gpu = torch.cuda.is_available()
@@ -335,8 +305,6 @@ def parse_arguments() -> argparse.Namespace:
         parser.error("--device cuda: PyTorch sees no GPU here")
     if min(options.batches) < 2 or min(options.repeats, options.threads) < 1:
         parser.error("--batches must be at least 2, --repeats and --threads at least 1")
-    if not options.out.absolute().parent.is_dir():
-        parser.error(f"--out {options.out}: there is no such folder")
     try:
         for model in options.models:
             create_model(MODELS.get(model, model), IMAGE_SHAPE, CLASSES, seed=0)
@@ -346,24 +314,23 @@ def parse_arguments() -> argparse.Namespace:
 
 
 def main() -> None:
-    """Measures every case, prints the tables and writes the JSON."""
+    """Measures every case, prints the tables and writes the numbers."""
     options = parse_arguments()
     torch.set_num_threads(options.threads)
     empty = empty_rows()
-    results: list[dict[str, Any]] = []
+    found: list[measured.Row] = []
+    cases: list[dict[str, Any]] = []
     for model, batch, precision in product(options.models, options.batches, options.precision):
         case = Case(model, batch, precision, options.device, options.threads)
         rows = deepcopy(empty)
         measure(case, rows, options.repeats)
         print(table(case, rows), flush=True)
-        results += [{**asdict(case), **row.as_json()} for row in rows]
-    report = {
-        "date": datetime.now(UTC).isoformat(timespec="seconds"),
-        "machine": machine(options.device, options.threads),
-        "target": TARGET,
-        "rows": results,
-    }
-    options.out.write_text(json.dumps(report, indent=1) + "\n")
+        found += rows_of(case, rows)
+        cases += [{**asdict(case), **row.as_json()} for row in rows]
+    if options.json is not None:
+        gpu = torch.cuda.get_device_name() if options.device == "cuda" else None
+        more = {"gpu": gpu, "target": TARGET, "cases": cases}
+        measured.write_result(options.json, "meta_step", found, **more)
 
 
 if __name__ == "__main__":

@@ -11,8 +11,6 @@ First each way writes as fast as it can, which gives trials a second. Then trial
 pace, and each waits until the commit that holds it is on disk.
 """
 
-import argparse
-import json
 import os
 import pickle
 import tempfile
@@ -21,8 +19,10 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+import measured
 import numpy as np
-from report_at_scale import MadeUp
+from made_up_trials import MadeUp
+from one_line_parser import OneLineParser, add_json_option
 
 from metakd.results.reader import finished_trials, read_steps
 from metakd.results.writer import FinishedTrial, finished_trial, write_trials
@@ -137,19 +137,33 @@ def unpickle_rate(packed: Sequence[bytes]) -> float:
     return len(packed) / (time.perf_counter() - began)
 
 
+def rows_of(name: str, found: Found) -> Iterator[measured.Row]:
+    """Yields what was measured of one way of writing."""
+    yield measured.Row(f"{name}: as fast as it can", found.trials_per_s, "trials/s")
+    yield measured.Row(f"{name}: CPU time", found.cpu_ms, "ms/trial")
+    yield measured.Row(f"{name}: wait at its pace, median", found.wait_p50_s, "s")
+    yield measured.Row(f"{name}: wait at its pace, longest", found.wait_max_s, "s")
+    yield measured.Row(f"{name}: behind at the end", found.behind, "trials")
+    yield measured.Row(f"{name}: files", found.files, "files")
+
+
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    """Measures both ways, prints the table and writes the numbers."""
+    parser = OneLineParser(description=(__doc__ or "").split("\n")[0])
     parser.add_argument("--workers", type=int, default=256)
     parser.add_argument("--seconds", type=int, default=20, help="how long trials arrive")
     parser.add_argument("--epochs", type=int, default=30, help="rows of a curve")
-    parser.add_argument("--json", type=Path, default=None)
+    add_json_option(parser)
     options = parser.parse_args()
+    if min(options.workers, options.seconds, options.epochs) < 1:
+        parser.error("--workers, --seconds and --epochs must be at least 1")
     packed = arrivals(options.workers * options.seconds, options.epochs)
     print(
         f"{options.workers} workers, {len(packed)} trials of {options.epochs} epochs, "
         f"{len(packed[0]) / 1000:.1f} kB each, {os.cpu_count()} CPUs"
     )
-    print(f"{'unpickle':12} {unpickle_rate(packed):8.0f} trials/s")
+    unpickled_per_s = unpickle_rate(packed)
+    print(f"{'unpickle':12} {unpickled_per_s:8.0f} trials/s")
     found = {
         "one by one": measure(packed, options.workers, 1),
         "together": measure(packed, options.workers, options.workers),
@@ -161,7 +175,10 @@ def main() -> None:
             f"{each.behind} behind, {each.files} files"
         )
     if options.json is not None:
-        options.json.write_text(json.dumps({name: asdict(each) for name, each in found.items()}))
+        rows = [measured.Row("unpickle", unpickled_per_s, "trials/s")]
+        rows += [row for name, each in found.items() for row in rows_of(name, each)]
+        more = {name: asdict(each) for name, each in found.items()}
+        measured.write_result(options.json, "store", rows, **more)
 
 
 if __name__ == "__main__":

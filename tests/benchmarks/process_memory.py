@@ -1,9 +1,14 @@
-"""What a process holds in memory of its own, and what it shares, as Linux counts it."""
+"""What a process holds in memory: of its own, shared with others, and at its peak."""
 
+import contextlib
+import resource
 from pathlib import Path
+
+import torch
 
 MEMORY = ("own_mib", "bank_mib", "bank_mapped_mib")
 SMAPS = Path("/proc/self/smaps")
+STATUS, CLEAR_REFS = Path("/proc/self/status"), Path("/proc/self/clear_refs")
 
 
 def memory_of(bank: Path) -> dict[str, float]:
@@ -31,6 +36,35 @@ def memory_of(bank: Path) -> dict[str, float]:
         elif name.startswith("Private_") and not is_bank:
             found["own_mib"] += _mib(value)
     return found
+
+
+def reset_peak(device: str) -> int:
+    """Forgets earlier peaks, where the system can, and returns the bytes in use.
+
+    Args:
+        device: "cpu" or "cuda".
+    """
+    if device == "cuda":
+        torch.cuda.reset_peak_memory_stats()
+    else:
+        with contextlib.suppress(OSError):
+            CLEAR_REFS.write_text("5")
+    return peak_bytes(device)
+
+
+def peak_bytes(device: str) -> int:
+    """Returns the most bytes that were in use: allocated on a GPU, resident on a CPU.
+
+    Args:
+        device: "cpu" or "cuda".
+    """
+    if device == "cuda":
+        return torch.cuda.max_memory_allocated()
+    if STATUS.exists():
+        # Linux hands a parent's ru_maxrss down to its children; this peak is the process's own.
+        (line,) = (x for x in STATUS.read_text().splitlines() if x.startswith("VmHWM"))
+        return int(line.split()[1]) * 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 
 
 def _mib(value: str) -> float:

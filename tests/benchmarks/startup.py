@@ -1,11 +1,11 @@
-"""What starting costs: of each command, of each process of a study, and around its trials.
+"""What starting costs: of each command, and of each process of a study until its first trial.
 
-``python tests/benchmarks/startup.py`` measures the commands and the default study, as long as that
-takes; ``--commands-only`` takes half a minute. CPU seconds count, not the clock: of a command over
-all its processes, the least of some rounds. A study's processes are looked at five times a second.
+``python tests/benchmarks/startup.py`` measures the commands, and a study of few and short trials on
+the settings of the default one; ``--commands-only`` takes half a minute. CPU seconds count, not the
+clock: of a command over all its processes, the least of some rounds. A study's processes are looked
+at five times a second. What its trials take is ``study_efficiency.py``'s.
 """
 
-import json
 import os
 import subprocess
 import sys
@@ -15,9 +15,14 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from one_line_parser import OneLineParser
+from one_line_parser import OneLineParser, add_json_option
+
+from metakd.machine import usable_cpus
+
+if TYPE_CHECKING:
+    from measured import Row
 
 ROOT = Path(__file__).parents[2]
 STUDY = str(ROOT / "studies" / "grid_vs_meta.py")
@@ -30,6 +35,8 @@ COMMANDS: dict[str, tuple[tuple[str, ...], float]] = {
     "python -m dashboards --help": (("-m", "dashboards", "--help"), 1.0),
 }
 """Words after ``python``, and the goal in CPU seconds."""
+SHORT = ("--strategies", "ce", "fixed", "--seeds", "1", "--epochs", "5", "--teacher-epochs", "2")
+"""Words of a study whose start is that of the default one."""
 OF_RAY = ("gcs_server", "raylet", "dashboard", "Dashboard", "monitor", "Agent", "forkserver")
 
 
@@ -57,14 +64,18 @@ class Watched:
     """A study that was run and looked at."""
 
     processes: list[Process]
-    wall_s: float
-    trials: list[dict[str, Any]]
-    teacher: tuple[float, float]
-    """When the teacher's training began and ended."""
+    first_trial: float
+    """When its first trial began."""
+    teacher: float
+    """When its teacher's training began."""
 
 
-def measure_command(words: Sequence[str], rounds: int) -> tuple[float, float]:
-    """Returns the least CPU seconds and the largest memory in MiB of a command."""
+def measure_command(words: Sequence[str], rounds: int) -> tuple[list[float], float]:
+    """Returns the CPU seconds of each round, and the largest memory in MiB, of a command.
+
+    Until it runs, it counts this process's memory as its own: what is not needed to start it is
+    imported afterwards.
+    """
     cpu, peak = [], []
     for _ in range(rounds):
         with TemporaryDirectory() as place:
@@ -78,18 +89,16 @@ def measure_command(words: Sequence[str], rounds: int) -> tuple[float, float]:
             _, _, usage = os.wait4(started.pid, 0)
             cpu.append(usage.ru_utime + usage.ru_stime)
             peak.append(usage.ru_maxrss / 1024)
-    return min(cpu), max(peak)
+    return cpu, max(peak)
 
 
 def watch_study(words: Sequence[str], place: Path) -> Watched:
-    """Runs the default study with further words in a folder, and looks at its processes."""
-    # Ray brings it. A command's memory is measured first: this process's own would count as its.
+    """Runs a study with these words in a folder, and looks at its processes."""
+    # Ray brings it.
     import psutil
     import ray  # noqa: F401
+    from study_times import read_times
 
-    from metakd.results.reader import read_trials
-
-    clock = time.monotonic()
     study = subprocess.Popen(
         [sys.executable, STUDY, "--cluster", "local", "--out", "out", *words],
         cwd=place,
@@ -108,11 +117,9 @@ def watch_study(words: Sequence[str], place: Path) -> Watched:
     reader.join()
     if study.returncode:
         raise SystemExit("".join(["error: the study failed\n", *printed[-5:]]))
-    (report,) = (place / "out" / "teachers").glob("*/teacher.json")
-    ended = report.stat().st_mtime
-    began = ended - json.loads(report.read_text())["train_s"]
-    rows = read_trials(place / "out").to_pylist()
-    return Watched(list(found.values()), time.monotonic() - clock, rows, (began, ended))
+    times = read_times(place / "out")
+    first = min(trial.began for trial in times.trials)
+    return Watched(list(found.values()), first, times.teachers[0].began)
 
 
 def _look(root: Any, found: dict[tuple[int, float], Process]) -> None:
@@ -145,62 +152,67 @@ def _name(words: Sequence[str]) -> str:
     )
 
 
-def study_rows(study: Watched, cores: int) -> Iterator[tuple[str, str, str]]:
-    """Yields what was measured of a study, its value, and the goal."""
-    first = min(row["started"].timestamp() for row in study.trials)
-    spent: dict[str, float] = {}
+def command_rows(name: str, cpu: Sequence[float], peak: float) -> "list[Row]":
+    """Returns what was measured of a command."""
+    from measured import Row, spread_of
+
+    least = Row(name, min(cpu), "s CPU", spread=spread_of(cpu))
+    return [least, Row(f"{name}, peak memory", peak, "MiB")]
+
+
+def study_rows(study: Watched) -> "Iterator[tuple[Row, str]]":
+    """Yields what was measured of a study's start, and the goal."""
+    from measured import Row
+
+    first, spent = study.first_trial, dict[str, float]()
     actors = [p for p in study.processes if p.name == "ImplicitFunc"]
     for process in study.processes:
         kind = "Ray" if any(n in process.name for n in OF_RAY) else process.name
         spent[kind] = spent.get(kind, 0.0) + process.cpu_at(first)
     # It runs in one of the actors, on one thread, and began before any trial.
-    teaching = max((a.cpu_at(first) - a.cpu_at(study.teacher[0]) for a in actors), default=0.0)
+    teaching = max((a.cpu_at(first) - a.cpu_at(study.teacher) for a in actors), default=0.0)
     before = sum(spent.values()) - teaching
-    yield "CPU before the first trial, teacher aside", f"{before:.1f} s", "≤ 25 s"
+    yield Row("CPU before the first trial, teacher aside", before, "s CPU"), "≤ 25 s"
     for kind, seconds in sorted(spent.items(), key=lambda item: -item[1]):
-        yield f"  of it: {kind}", f"{seconds:.1f} s", ""
-    helpers = [
-        p for p in study.processes if p.name not in ("driver", "ImplicitFunc", "IDLE", "python")
-    ]
-    helpers = [p for p in helpers if not any(n in p.name for n in OF_RAY)]
+        yield Row(f"  of it: {kind}", seconds, "s CPU"), ""
+    known = ("driver", "ImplicitFunc", "IDLE", "python", *OF_RAY)
+    helpers = [p for p in study.processes if not any(name in p.name for name in known)]
+    yield Row("helper processes", len(helpers), "processes"), "none"
     for p in helpers:
-        yield f"helper process {p.name}", f"{p.cpu[-1][1]:.1f} s, {p.peak_mib:.0f} MiB", "none"
-    if not helpers:
-        yield "helper processes", "none", "none"
-    yield "processes that train", f"{len(actors)}", f"{cores}"
-    whole = [r for r in study.trials if r["scale"] == 1 and r["method"] == "ce"]
-    overheads = sorted(row["wall_s"] - row["student_compute_s"] for row in whole)
-    yield "overhead of a trial, median", f"{overheads[len(overheads) // 2]:.3f} s", "≤ 0.05 s"
-    compute = sum(row["student_compute_s"] for row in study.trials)
-    yield "student compute", f"{compute:.0f} s", ""
-    yield "wall-clock", f"{study.wall_s:.0f} s", ""
-    share = compute / (study.wall_s * cores)
-    yield "student compute / (wall-clock × cores)", f"{share:.2f}", "≥ 0.80"
+        yield Row(f"  helper {p.name}", p.cpu[-1][1], "s CPU"), ""
+    yield Row("processes that train", len(actors), "processes"), f"{usable_cpus()}"
+    peaks = [p.peak_mib for p in actors]
+    yield Row("memory of a process that trains", max(peaks, default=0.0), "MiB"), ""
 
 
 def main() -> None:
-    """Prints the table."""
+    """Measures, prints the table and writes the numbers."""
     parser = OneLineParser(description="measures what starting costs")
     parser.add_argument(
         "--rounds", type=int, default=3, help="of each command, default %(default)s"
     )
     parser.add_argument("--commands-only", action="store_true", help="leave the study out")
-    parser.add_argument("--seeds", type=int, default=6, help="of the study (%(default)s)")
+    add_json_option(parser)
     options = parser.parse_args()
-    if min(options.rounds, options.seeds) < 1:
-        parser.error("--rounds and --seeds must be at least 1")
-    cores = len(os.sched_getaffinity(0))
-    print(f"{cores} cores, Python {sys.version.split()[0]}\n")
+    if options.rounds < 1:
+        parser.error("--rounds must be at least 1")
+    print(f"{usable_cpus()} cores, Python {sys.version.split()[0]}\n")
+    commands = {}
     for name, (words, goal) in COMMANDS.items():
-        cpu, peak = measure_command(words, options.rounds)
-        print(f"{name:42} {cpu:5.2f} s CPU {peak:6.0f} MiB   goal ≤ {goal:g} s", flush=True)
-    if options.commands_only:
-        return
-    with TemporaryDirectory() as place:
-        study = watch_study(["--seeds", str(options.seeds)], Path(place))
-    print()
-    for what, value, goal in study_rows(study, cores):
-        print(f"{what:42} {value:>16}   {goal and 'goal ' + goal}")
+        commands[name] = cpu, peak = measure_command(words, options.rounds)
+        print(f"{name:42} {min(cpu):5.2f} s CPU {peak:6.0f} MiB   goal ≤ {goal:g} s", flush=True)
+    rows = [row for name, found in commands.items() for row in command_rows(name, *found)]
+    if not options.commands_only:
+        with TemporaryDirectory() as place:
+            study = watch_study(SHORT, Path(place))
+        print()
+        for row, aim in study_rows(study):
+            print(f"{row.what:42} {row.value:8.1f} {row.unit:10} {aim and 'goal ' + aim}")
+            rows.append(row)
+    if options.json is not None:
+        from measured import write_result
+
+        write_result(options.json, "startup", rows)
 
 
 if __name__ == "__main__":

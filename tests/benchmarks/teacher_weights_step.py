@@ -11,13 +11,11 @@ seconds are those that the process had, so that a busy machine spoils less.
 
 import argparse
 import importlib.util
-import json
 import statistics
 import sys
 import time
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field, replace
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -26,8 +24,14 @@ import torch
 if importlib.util.find_spec("metakd") is None:
     sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "platform"))
 
-from meta_step import machine
-from student_step import CLASSES, IMAGE_SHAPE, checked_options, step_parser
+import measured
+from step_options import (
+    CLASSES,
+    IMAGE_SHAPE,
+    checked_options,
+    measured_with,
+    step_parser,
+)
 
 from metakd.core.batches import Batch
 from metakd.core.distillers import MeanLossesConfig, MMKDConfig, SeveralTeachersConfig
@@ -181,29 +185,26 @@ def table(title: str, rows: list[Row]) -> str:
 
 def parse_arguments() -> argparse.Namespace:
     """Returns the options."""
-    parser = step_parser((__doc__ or "").splitlines()[0], "teacher_weights_step.json")
-    return checked_options(parser)
+    return checked_options(step_parser((__doc__ or "").splitlines()[0]))
 
 
 def main() -> None:
-    """Measures with and without features, prints the tables and writes the JSON."""
+    """Measures with and without features, prints the tables and writes the numbers."""
     options = parse_arguments()
     torch.set_num_threads(options.threads)
-    results: list[dict[str, Any]] = []
+    found: list[measured.Row] = []
+    cases: list[dict[str, Any]] = []
     for with_features in (False, True):
         rows = measure(options, with_features)
         what = "logits and features" if with_features else "logits"
         print(table(f"{options.student}, batch {options.batch}, {what}", rows), flush=True)
-        results += [{**asdict(row), "ratio": row.ratio} for row in rows]
-    report = {
-        "date": datetime.now(UTC).isoformat(timespec="seconds"),
-        "machine": machine(options.device, options.threads),
-        "student": options.student,
-        "teacher": options.teacher,
-        "batch": options.batch,
-        "rows": results,
-    }
-    options.out.write_text(json.dumps(report, indent=2) + "\n")
+        for row in rows:
+            ms = [1e3 * seconds for seconds in row.seconds]
+            found.append(measured.Row.of(f"{what}: {row.name}", ms, "ms/step", row.ratios))
+        cases += [{**asdict(row), "ratio": row.ratio} for row in rows]
+    if options.json is not None:
+        more = {**measured_with(options), "cases": cases}
+        measured.write_result(options.json, "teacher_weights_step", found, **more)
 
 
 if __name__ == "__main__":

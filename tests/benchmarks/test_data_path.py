@@ -12,7 +12,7 @@ pytestmark = pytest.mark.slow  # half a minute: all of them read one run
 BENCHMARK = Path(__file__).with_name("data_path.py")
 WORDS = """
 --dataset synthetic:samples=300,size=16 --student cifar_cnn_tiny --teacher cifar_resnet8
---batch 16 --steps 2 --rounds 2 --samples 200 --out out.json
+--batch 16 --steps 2 --rounds 2 --samples 200 --json found.json
 """
 
 
@@ -28,7 +28,7 @@ def ran(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, list[dict]]:
         timeout=300,
     )
     assert done.returncode == 0, done.stderr
-    return done.stdout, json.loads((place / "out.json").read_text())
+    return done.stdout, json.loads((place / "found.json").read_text())["cases"]
 
 
 def test_every_row_is_timed_in_every_round(ran: tuple[str, list[dict]]) -> None:

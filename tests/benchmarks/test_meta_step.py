@@ -27,12 +27,11 @@ def run(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
 @pytest.mark.slow
 def test_the_benchmark_has_every_row_and_the_rivals_agree_with_us(tmp_path: Path) -> None:
     options = ["--models", "cifar_cnn_tiny", "--batches", "8", "--repeats", "1", "--device", "cpu"]
-    finished = run(tmp_path, *options)
+    finished = run(tmp_path, *options, "--json", "found.json")
     assert finished.returncode == 0, finished.stderr
     assert "target of 1.10" in finished.stdout
-    rows = {
-        row["name"]: row for row in json.loads((tmp_path / "meta_step.json").read_text())["rows"]
-    }
+    found = json.loads((tmp_path / "found.json").read_text())
+    rows = {row["name"]: row for row in found["cases"]}
     assert tuple(rows) == (*OURS, *RIVALS)
     for name, row in rows.items():
         assert name in finished.stdout

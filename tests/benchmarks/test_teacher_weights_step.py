@@ -13,10 +13,12 @@ def run(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
 
 def test_the_benchmark_has_every_row_with_and_without_features(tmp_path: Path) -> None:
     models = ["--student", "cifar_cnn_tiny", "--teacher", "cifar_cnn_tiny"]
-    finished = run(tmp_path, *models, "--batch", "4", "--rounds", "1")
+    words = [*models, "--batch", "4", "--rounds", "1", "--json", "found.json"]
+    finished = run(tmp_path, *words)
     assert finished.returncode == 0, finished.stderr
-    rows = json.loads((tmp_path / "teacher_weights_step.json").read_text())["rows"]
-    assert len(rows) == 10
+    found = json.loads((tmp_path / "found.json").read_text())
+    rows = found["cases"]
+    assert len(rows) == len(found["rows"]) == 10
     assert {row["with_features"] for row in rows} == {False, True}
     for row in rows:
         assert row["name"] in finished.stdout

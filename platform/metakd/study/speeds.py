@@ -26,10 +26,12 @@ from metakd.study.plan import Opened
 from metakd.train.inputs import HeldOut, Normaliser, ShuffledBatches, forward_batch
 from metakd.train.samples import autocast_type
 
+PLAIN = "none"
+"""The augmentation that models are measured under; what another one takes is added."""
 FIRST_IMAGES = 8
 STEP_S = 0.25
 """Batches are measured whole, or as large as a step of this time allows."""
-TIMED_S, LEAST_STEPS, MOST_STEPS = 0.3, 2, 50
+TIMED_S, LEAST_STEPS, MOST_STEPS = 0.15, 2, 50
 WARM_UP_STEPS = 2
 TIMED_FLOPS = 20e9
 """A step of one image with more operations than these is computed, not measured."""
@@ -94,13 +96,16 @@ class MeasuredSpeeds:
 
     def step_s(self, model: str, recipe: Recipe, opened: Opened, augmentation: str) -> float:
         """Returns the seconds of a training step, measured once for each model and batch."""
-        return self._step(model, recipe, opened, augmentation).seconds
+        step = self._step(model, recipe, opened)
+        batch = min(recipe.batch_size, len(opened.splits.train))
+        more_s = self.view_s(opened, augmentation) - self.view_s(opened, PLAIN)
+        return step.seconds + batch * max(0.0, more_s)
 
     def memory(self, model: str, recipe: Recipe, opened: Opened, augmentation: str) -> int:
         """Returns the bytes of weights, optimiser and one step's activations."""
         shape, classes = opened.dataset.image_shape, opened.dataset.num_classes
         weights = WEIGHT_BYTES * parameters_of(model, shape, classes)
-        return weights + self._step(model, recipe, opened, augmentation).bytes
+        return weights + self._step(model, recipe, opened).bytes
 
     def answering_s(self, model: str, opened: Opened) -> float:
         """Returns the seconds of a forward pass of one image, measured once for each model."""
@@ -135,13 +140,13 @@ class MeasuredSpeeds:
         """Returns 0: a measured step has made its images itself."""
         return 0.0
 
-    def _step(self, model: str, recipe: Recipe, opened: Opened, augmentation: str) -> Step:
+    def _step(self, model: str, recipe: Recipe, opened: Opened) -> Step:
         batch = min(recipe.batch_size, len(opened.splits.train))
-        key = "step", model, batch, recipe.algorithm, opened.data, augmentation
+        key = "step", model, batch, recipe.algorithm, opened.data
         if key not in self._known:
             with self._threads_and_device():
                 recipe = replace(recipe, batch_size=batch)
-                self._known[key] = _step(model, recipe, opened.dataset, augmentation, self.device)
+                self._known[key] = _step(model, recipe, opened.dataset, self.device)
         step = self._known[key]
         assert isinstance(step, Step)
         return step
@@ -176,9 +181,7 @@ def _normaliser(dataset: ImageDataset, device: str) -> Normaliser:
     return Normaliser.of(half, half, device)
 
 
-def _step(
-    model: str, recipe: Recipe, dataset: ImageDataset, augmentation: str, device: str
-) -> Step:
+def _step(model: str, recipe: Recipe, dataset: ImageDataset, device: str) -> Step:
     """Measures a step on a batch, or on as much of it as ``STEP_S`` allows."""
     wanted = recipe.batch_size
     flops = _flops_of_step(model, dataset)
@@ -188,7 +191,7 @@ def _step(
         student = _new(model, dataset, device)
         images = min(FIRST_IMAGES, wanted)
         while True:
-            timed = _timed_step(student, recipe, dataset, augmentation, images, device)
+            timed = _timed_step(student, recipe, dataset, images, device)
             if images == wanted or timed.seconds > STEP_S / 2:
                 break
             more = int(images * STEP_S / timed.seconds)
@@ -200,11 +203,10 @@ def _timed_step(
     student: nn.Module,
     recipe: Recipe,
     dataset: ImageDataset,
-    augmentation: str,
     images: int,
     device: str,
 ) -> Step:
-    views = _views(dataset, augmentation, images, device)
+    views = _views(dataset, PLAIN, images, device)
     autocast = autocast_type(device)
 
     def train(steps: int) -> float:
@@ -267,7 +269,7 @@ def _forward(model: str, dataset: ImageDataset, device: str) -> float:
         images = forward_batch(dataset.image_shape, device)
         if flops:
             images = max(1, min(images, int(TIMED_FLOPS / flops)))
-        held_out = HeldOut(_views(dataset, "none", images, device), _normaliser(dataset, device))
+        held_out = HeldOut(_views(dataset, PLAIN, images, device), _normaliser(dataset, device))
         evaluate(built, held_out)
         seconds: list[float] = []
         started = time.perf_counter()

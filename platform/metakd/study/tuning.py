@@ -14,9 +14,9 @@ import errno
 import logging
 import os
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import ray
 from ray import tune
@@ -30,7 +30,7 @@ from metakd.memory import MemoryRanOutError
 from metakd.results.writer import FinishedTrial
 from metakd.signals import StoppedBySignal, kept_handlers
 from metakd.study.dispatch import Dispatcher, Watcher
-from metakd.study.scheduler import Scheduler
+from metakd.study.scheduler import AnyJob, Scheduler
 from metakd.study.trainable import PREPARED, RESULT, RunContext, run_job
 from metakd.train.content import as_json
 from metakd.train.torch_trainer import GroupKeeper
@@ -40,12 +40,30 @@ PENDING_TRIALS = 200
 """As many as Tune allows a search whose trials are known before: it starts new actors faster."""
 
 
+def words_of(job: AnyJob) -> dict[str, str]:
+    """Returns a job as ``run_job`` takes it: Tune passes only plain values as they are."""
+    return {"job": as_json(job)}
+
+
+class Trainable(NamedTuple):
+    """What Tune's actors run.
+
+    Attributes:
+        run: Runs a job, and reports to Tune as ``run_job`` does.
+        words: Returns what it is given of a job.
+    """
+
+    run: Callable[[Mapping[str, str]], None]
+    words: Callable[[AnyJob], dict[str, str]]
+
+
 def run_jobs(
     context: RunContext,
     scheduler: Scheduler,
     at_once: Callable[[], int],
     watcher: Watcher,
     max_failures: int = 1,
+    trainable: Trainable | None = None,
 ) -> None:
     """Runs jobs on the connected cluster; each trial is committed to the store when it is finished.
 
@@ -56,6 +74,7 @@ def run_jobs(
         watcher: Its callbacks.
         max_failures: How often a job is tried again after it failed or its process died; it goes
             on from its last kept state.
+        trainable: What runs them; None trains students.
 
     Raises:
         MemoryRanOutError: If memory ran out; what ran is on the scheduler again.
@@ -71,12 +90,13 @@ def run_jobs(
     if context.resources.workers > 1:
         keeper = GroupKeeper.remote()  # type: ignore[attr-defined]
         keeper.watch.remote()
+    if trainable is None:
+        given = tune.with_parameters(run_job, context=context, keeper=keeper)
+        trainable = Trainable(given, words_of)
     tuner = tune.Tuner(
-        tune.with_resources(
-            tune.with_parameters(run_job, context=context, keeper=keeper), context.reserved
-        ),
+        tune.with_resources(trainable.run, context.reserved),
         tune_config=tune.TuneConfig(
-            search_alg=_UnsavedSearch(_Search(dispatcher)),
+            search_alg=_UnsavedSearch(_Search(dispatcher, trainable.words)),
             scheduler=_NewestFirst(),
             # As many as the scheduler has.
             num_samples=-1,
@@ -121,15 +141,15 @@ def run_jobs(
 class _Search(Searcher):  # type: ignore[misc]
     """A run's jobs as Tune's search algorithm."""
 
-    def __init__(self, dispatcher: Dispatcher) -> None:
+    def __init__(self, dispatcher: Dispatcher, words: Callable[[AnyJob], dict[str, str]]) -> None:
         super().__init__()
         self._dispatcher = dispatcher
+        self._words = words
 
     def suggest(self, trial_id: str) -> dict[str, str] | str | None:
         job = self._dispatcher.next_job(trial_id)
         if job is not None:
-            # Tune passes only plain values as they are.
-            return {"job": as_json(job)}
+            return self._words(job)
         return FINISHED if self._dispatcher.is_over else None
 
     def on_trial_complete(self, trial_id: str, result: object = None, error: bool = False) -> None:

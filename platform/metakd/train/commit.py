@@ -26,7 +26,7 @@ def result_of(trial: Trial, outcome: Outcome, git_commit: str) -> FinishedTrial:
     """Returns what the store keeps of a finished trial."""
     steps = [_curve_row(trial, epoch) for epoch in outcome.epochs]
     status = "done" if trial.stop_after is None else "stopped"
-    row = {"status": status, **_content_columns(trial), **_outcome_columns(outcome)}
+    row = {"status": status, **content_columns(trial), **_outcome_columns(outcome)}
     return finished_trial({**row, "git_commit": git_commit}, steps, outcome.student)
 
 
@@ -48,7 +48,7 @@ def commit(results: Sequence[tuple[Trial, FinishedTrial]], folder: StudyFolder) 
 
 def record_failure(trial: Trial, error: str, folder: StudyFolder, git_commit: str) -> None:
     """Records that a trial failed, and why; its last states stay, and it may be tried again."""
-    row = {"status": "failed", "error": error, "git_commit": git_commit, **_content_columns(trial)}
+    row = {"status": "failed", "error": error, "git_commit": git_commit, **content_columns(trial)}
     write_failure(folder.out, {**row, **_place_columns()})
     folder.push(folder.out / "failed" / f"{trial.id}.parquet")
 
@@ -65,7 +65,8 @@ def package_versions() -> Mapping[str, str]:
     return found
 
 
-def _content_columns(trial: Trial) -> dict[str, Any]:
+def content_columns(trial: Trial) -> dict[str, Any]:
+    """Returns the columns of a trial's row that are known before it runs."""
     return {
         "trial_id": trial.id,
         "pair_id": trial.pair_id,

@@ -113,6 +113,7 @@ def run_trial(
     Raises:
         FloatingPointError: If the training loss stops being finite.
     """
+    began, progress = time.perf_counter(), Progress(started=datetime.now(UTC))
     samples = open_samples(trial.data, folder)
     batches = training_batches(trial, folder, samples, bank)
     held_out_ids = trial.sampling.held_out_ids(samples.splits, samples.dataset.labels, trial.seed)
@@ -140,12 +141,11 @@ def run_trial(
         samples.autocast,
     )
     in_flight = InFlight(folder, trial.whole.id, save_interval_s)
-    progress = Progress(started=datetime.now(UTC))
     kept = share.agreed(lambda: _latest_state(trial, folder))
     if kept is not None:
         training.load_state_dict(kept["training"])
         progress = Progress.restored(kept["progress"])
-    clock = time.perf_counter() - progress.elapsed_s
+    clock = began - progress.elapsed_s
     while training.epochs_done < trial.epochs:
         share.seed_dropout(trial.seed, training.epochs_done)
         record = training.run_epoch()

@@ -1,10 +1,9 @@
 """What benchmarks of a student's step and its teachers are asked on the command line."""
 
 import argparse
-from pathlib import Path
 
 import torch
-from one_line_parser import OneLineParser
+from one_line_parser import OneLineParser, add_json_option
 
 from metakd.models.create import create_model
 from metakd.models.names import ModelError
@@ -12,12 +11,11 @@ from metakd.models.names import ModelError
 IMAGE_SHAPE, CLASSES = (3, 32, 32), 100
 
 
-def step_parser(description: str, out: str) -> OneLineParser:
+def step_parser(description: str) -> OneLineParser:
     """Returns the parser of what all of them are asked.
 
     Args:
         description: What the benchmark does, in one line.
-        out: The file that it writes, unless told otherwise.
     """
     parser = OneLineParser(description=description)
     add = parser.add_argument
@@ -27,7 +25,7 @@ def step_parser(description: str, out: str) -> OneLineParser:
     add("--rounds", type=int, default=3, help="default %(default)s")
     add("--device", choices=("cpu", "cuda"), default="cpu")
     add("--threads", type=int, default=1, help="of PyTorch on a CPU, default %(default)s")
-    add("--out", type=Path, default=Path(out), help="default %(default)s")
+    add_json_option(parser)
     return parser
 
 
@@ -38,11 +36,18 @@ def checked_options(parser: OneLineParser) -> argparse.Namespace:
         parser.error("--batch must be at least 2, --rounds and --threads at least 1")
     if options.device == "cuda" and not torch.cuda.is_available():
         parser.error("--device cuda: PyTorch sees no GPU here")
-    if not options.out.absolute().parent.is_dir():
-        parser.error(f"--out {options.out}: there is no such folder")
     for model in (options.student, options.teacher):
         try:
             create_model(model, IMAGE_SHAPE, CLASSES, seed=0)
         except ModelError as error:
             parser.error(str(error))
     return options
+
+
+def measured_with(options: argparse.Namespace) -> dict[str, object]:
+    """Returns what of the options and the device a result keeps."""
+    return {
+        **{name: getattr(options, name) for name in ("student", "teacher", "batch", "threads")},
+        "device": options.device,
+        "gpu": torch.cuda.get_device_name() if options.device == "cuda" else None,
+    }
