@@ -9,8 +9,6 @@ from metakd.train.resources import Resources
 from metakd.train.share import largest_divisor
 
 ROUNDING = 1e-9
-FEW_CPUS = 4
-"""A teacher has more CPUs than one only where there are more than these, or GPUs."""
 
 
 class Node(NamedTuple):

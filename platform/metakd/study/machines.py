@@ -10,13 +10,14 @@ from metakd.core.recipe import Recipe
 from metakd.data.catalogue import find_recipe
 from metakd.machine import usable_cpus
 from metakd.models.outline import parameters_of
-from metakd.study.allotment import FEW_CPUS, Node, allot, allot_teachers
+from metakd.study.allotment import Node, allot, allot_teachers
 from metakd.study.estimate import Estimate, TeachersAlone, estimate
 from metakd.study.gpu_work import BACKWARD, GPUS, Gpu, Work, work_of
 from metakd.study.options import ResourceError, Wanted
 from metakd.study.plan import Opened, Plan
 from metakd.study.scheduler import Scheduler
 from metakd.study.speeds import WEIGHT_BYTES, MeasuredSpeeds, Speeds
+from metakd.study.teachers_first import come_first
 from metakd.train.trial import TeacherSpec
 
 GPUS_OF_A_NODE, CPUS_OF_A_GPU = 8, 24
@@ -63,18 +64,17 @@ class Machines:
             untrained,
             allot(wanted, self.nodes),
             self.speeds,
-            self._teachers_alone(untrained),
+            self._teachers_alone(untrained)
+            if come_first(plan, scheduler, untrained, self.nodes)
+            else None,
         )
 
-    def _teachers_alone(self, untrained: Sequence[TeacherSpec]) -> TeachersAlone | None:
+    def _teachers_alone(self, untrained: Sequence[TeacherSpec]) -> TeachersAlone:
         """Returns how teachers are trained where they come before all trials."""
-        cpus, gpus = sum(node.cpus for node in self.nodes), sum(node.gpus for node in self.nodes)
-        if not untrained or (not gpus and cpus <= FEW_CPUS):
-            return None
         batch = min(teacher.recipe.batch_size for teacher in untrained)
         given = allot_teachers(self.nodes, len(untrained), batch)
         processes = given.at_once * given.each.workers
-        if gpus:
+        if any(node.gpus for node in self.nodes):
             return TeachersAlone(self.speeds, processes, 1)
         threads = min(int(given.each.cpus), usable_cpus())
         return TeachersAlone(MeasuredSpeeds(threads), processes, int(given.each.cpus))

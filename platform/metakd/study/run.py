@@ -13,7 +13,7 @@ from metakd.memory import MemoryRanOutError
 from metakd.models.outline import parameters_of
 from metakd.results.teacher_scores import TEACHERS_FILE, TeacherScore, write_teachers
 from metakd.results.writer import FinishedTrial
-from metakd.study.allotment import FEW_CPUS, Allotment, allot, allot_teachers, begun_at_once
+from metakd.study.allotment import Allotment, allot, allot_teachers, begun_at_once
 from metakd.study.announce import Failure, announce_estimate
 from metakd.study.cases import Job
 from metakd.study.cluster import Cluster, asks_for_token, present_nodes
@@ -30,6 +30,7 @@ from metakd.study.progress import StageProgress, TrialProgress
 from metakd.study.record import as_recorded, git_commit, record_searches
 from metakd.study.scheduler import AnyJob, Scheduler
 from metakd.study.storage import require_shared
+from metakd.study.teachers_first import come_first
 from metakd.study.trackers import Trackers
 from metakd.study.trainable import RunContext
 from metakd.study.tuning import run_jobs
@@ -91,7 +92,7 @@ def run_on(
     require_shared(folder)
 
     with StageProgress(console) as stages:
-        untrained = _teach(plan, folder, cluster, stages, console)
+        untrained = _teach(plan, scheduler, folder, cluster, stages, console)
     if not untrained:
         report_teachers(plan, folder, console)
     scheduler.prepare(preparation_of(plan.banks, scheduler.bank_ids(), untrained))
@@ -186,15 +187,16 @@ def with_less_at_once(
 
 
 def _teach(
-    plan: Plan, folder: StudyFolder, cluster: Cluster, stages: StageProgress, console: Console
+    plan: Plan,
+    scheduler: Scheduler,
+    folder: StudyFolder,
+    cluster: Cluster,
+    stages: StageProgress,
+    console: Console,
 ) -> list[TeacherSpec]:
-    """Trains missing teachers where they have the whole cluster, and returns those left to train.
-
-    On a small machine without a GPU a teacher is one job among others: its threads would gain
-    little, and trials that need no teacher run beside it.
-    """
+    """Trains missing teachers that come before all trials, and returns those left to train."""
     missing = [spec for spec in plan.teachers if read_report(spec, folder) is None]
-    if not missing or (not cluster.gpus and cluster.cpus <= FEW_CPUS):
+    if not come_first(plan, scheduler, missing, cluster.nodes):
         return missing
     from metakd.train.teacher_training import train_teachers
 
