@@ -190,12 +190,16 @@ def _step(model: str, recipe: Recipe, dataset: ImageDataset, device: str) -> Ste
     with taking_images(model, dataset.image_shape):
         student = _new(model, dataset, device)
         images = min(FIRST_IMAGES, wanted)
-        while True:
-            timed = _timed_step(student, recipe, dataset, images, device)
-            if images == wanted or timed.seconds > STEP_S / 2:
-                break
+        timed = _timed_step(student, recipe, dataset, images, device)
+        while images < wanted and timed.seconds < STEP_S / 2:
             more = int(images * STEP_S / timed.seconds)
-            images = min(wanted, max(2 * images, min(more, 8 * images)))
+            larger = min(wanted, max(2 * images, min(more, 8 * images)))
+            try:
+                timed = _timed_step(student, recipe, dataset, larger, device)
+            except torch.OutOfMemoryError:
+                # What fits is measured; whether the whole batch does, its trials will find.
+                break
+            images = larger
     return Step(timed.seconds * wanted / images, round(timed.bytes * wanted / images))
 
 
