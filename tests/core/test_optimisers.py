@@ -59,3 +59,22 @@ print("torch._dynamo" in sys.modules)
         [sys.executable, "-c", code], capture_output=True, text=True, check=True
     )
     assert printed.stdout.strip() == "False"
+
+
+SIZE_OF = "from metakd.models.outline import parameters_of; parameters_of({}, (3, 32, 32), 10)"
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "import metakd.study.execute",
+        "import metakd.study.trainable",
+        SIZE_OF.format("'cifar_resnet8'"),
+    ],
+)
+def test_neither_a_plan_nor_an_actor_imports_the_compiler(words: str) -> None:
+    code = f"import sys; {words}; print('torch._dynamo' in sys.modules)"
+    printed = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    )
+    assert printed.stdout.strip() == "False"

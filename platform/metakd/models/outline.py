@@ -3,13 +3,17 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import lru_cache
+from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
+from torch.overrides import TorchFunctionMode
 
 from metakd.core.features import FeatureError, MapShape, map_shape
 from metakd.models.create import create_model
 from metakd.models.names import ImageShape, ModelError, without_weights
+
+DRAWS = (Tensor.normal_, Tensor.uniform_)
 
 
 def outline_of(name: str, image_shape: ImageShape, num_classes: int) -> nn.Module:
@@ -18,8 +22,23 @@ def outline_of(name: str, image_shape: ImageShape, num_classes: int) -> nn.Modul
     Raises:
         ModelError: If there is no such model, or timm cannot build it for these images.
     """
-    with torch.device("meta"):
+    with torch.device("meta"), _WithoutDraws():
         return create_model(without_weights(name), image_shape, num_classes, seed=0)
+
+
+class _WithoutDraws(TorchFunctionMode):
+    """Draws no weights: there are no values, and PyTorch would import its compiler to draw them."""
+
+    def __torch_function__(
+        self,
+        func: Any,  # noqa: ANN401 - as torch declares it
+        types: Any,  # noqa: ANN401
+        args: tuple[Any, ...] = (),
+        kwargs: dict[str, Any] | None = None,
+    ) -> Any:  # noqa: ANN401
+        if func in DRAWS and args[0].is_meta:
+            return args[0]
+        return func(*args, **(kwargs or {}))
 
 
 @lru_cache(maxsize=64)

@@ -4,6 +4,7 @@ import logging
 from collections import OrderedDict
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from functools import cache
 from types import MethodType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -68,6 +69,7 @@ class Watch:
         self._was_due = False
         self._is_looking_back = False
         self._unseen = Unseen(temperature)
+        _keep_out_of_graphs()
         self._hooks = [
             student.register_forward_pre_hook(self._before_forward),
             student.register_forward_hook(self._after_forward, with_kwargs=True),
@@ -134,7 +136,6 @@ class Watch:
         if not any(_is_watching(hook) for hook in self._student._forward_hooks.values()):
             self._student.__dict__.pop("__getstate__", None)
 
-    @torch.compiler.disable
     def _before_forward(self, module: nn.Module, arguments: tuple[Any, ...]) -> None:
         self._begun = None
         is_training = torch.is_grad_enabled() and not torch.compiler.is_exporting()
@@ -144,7 +145,6 @@ class Watch:
         if self._memory.wants(self._temperature.steps):
             self._begun = TakenStep(self._student, self._optimiser, is_hooked=False)
 
-    @torch.compiler.disable
     def _after_forward(
         self,
         module: nn.Module,
@@ -299,3 +299,14 @@ def _state_without_watches(student: nn.Module) -> dict[str, Any]:
             kept = ((number, hook) for number, hook in table.items() if number not in watching)
             state[name] = OrderedDict(kept)
     return state
+
+
+@cache
+def _keep_out_of_graphs() -> None:
+    """Has a compiled student call its hooks eagerly.
+
+    As decorators they would import the compiler, which takes as long as PyTorch itself, into
+    processes that compile nothing.
+    """
+    for name in ("_before_forward", "_after_forward"):
+        setattr(Watch, name, torch.compiler.disable(getattr(Watch, name)))
