@@ -12,7 +12,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, TextIO, get_args
@@ -70,9 +70,8 @@ PARTS: dict[str, Part] = {
     "startup": Part("startup.py", small="--commands-only --rounds 1"),
     "store": Part("one_writer.py", small="--workers 16 --seconds 1 --epochs 3"),
     "trial": Part("study_efficiency.py", "--rows trial --study short", "--rows trial --study tiny"),
-    # These two where their scripts are there.
-    "simulate": Part("simulate.py", "--trials 2000 --workers 16", "--trials 100 --workers 2"),
-    "prediction": Part("prediction.py"),
+    "simulate": Part("simulate.py", "--trials 2000 --workers 16", "--trials 144 --workers 2"),
+    "prediction": Part("prediction.py", "--studies digits", "--studies tiny"),
     "teacher_weights_step": Part("teacher_weights_step.py", "--rounds 2", TWO_TINY),
     "learning_to_teach_step": Part("learning_to_teach_step.py", small=TWO_TINY),
     "data_path": Part(
@@ -95,11 +94,6 @@ PARTS: dict[str, Part] = {
     ),
 }
 """By their names, the longest last."""
-
-
-def present(parts: Mapping[str, Part]) -> dict[str, Part]:
-    """Returns the parts whose scripts are there."""
-    return {name: part for name, part in parts.items() if (HERE / part.script).exists()}
 
 
 def run_part(name: str, part: Part, size: Size, out: Path) -> Ran:
@@ -166,16 +160,15 @@ def main(words: Sequence[str] | None = None) -> int:
     Returns:
         The exit code: 1 if a part failed.
     """
-    parts = present(PARTS)
     parser = OneLineParser(prog="bench.py", description=(__doc__ or "").splitlines()[0])
     add = parser.add_argument
-    names = ", ".join(parts)
-    add("--parts", nargs="+", default=list(parts), metavar="NAME", help=f"of {names}; default: all")
+    names = ", ".join(PARTS)
+    add("--parts", nargs="+", default=list(PARTS), metavar="NAME", help=f"of {names}; default: all")
     add("--size", choices=get_args(Size), default="full", help="default: %(default)s")
     add("--out", type=Path, default=Path("benchmarks-out"), metavar="DIR", help="%(default)s")
     options = parser.parse_args(words)
     for name in options.parts:
-        if name not in parts:
+        if name not in PARTS:
             parser.error(f"--parts {name}: there is no such part, only {names}")
     out: Path = options.out
     try:
@@ -188,7 +181,7 @@ def main(words: Sequence[str] | None = None) -> int:
     try:
         for name in dict.fromkeys(options.parts):
             print(f"\n== {name}", flush=True)
-            ran.append(run_part(name, parts[name], options.size, out))
+            ran.append(run_part(name, PARTS[name], options.size, out))
     except KeyboardInterrupt:
         print(f"\n{summary(ran)}\nstopped")
         return STOPPED
