@@ -75,7 +75,9 @@ def replay(
     accuracies = [name for name in row if "_acc_" in name]
     own = {name: row[name] - lower + noise + ahead for name in accuracies}
     steps = [{**step, "trial_id": content["trial_id"]} for step in curve]
-    tune.report({"result": finished_trial({**row, **own, **content}, steps)})
+    result = finished_trial({**row, **own, **content}, steps)
+    # Tune prints a line for each trial that has shown no number.
+    tune.report({"epoch": len(steps) - 1, "result": result})
 
 
 class Contents:

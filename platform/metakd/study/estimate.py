@@ -21,6 +21,8 @@ from metakd.train.trial import TeacherSpec
 
 START_S = 15.0
 """Ray, and the imports of each process that trains."""
+TEACHERS_FIRST_S = 25.0
+"""Ray Train's group, and then the processes that train students, which start only after it."""
 END_S = 4.0
 """The analysis and the report."""
 TRIAL_S = 0.03
@@ -141,7 +143,8 @@ def estimate(
     alone_s = alone_device_s = 0.0
     if alone is not None:
         process_s = sum(map(_Seconds(plan, 1, alone.speeds).teacher_s, teachers))
-        alone_s, alone_device_s = process_s / alone.processes, process_s * alone.devices
+        alone_s = TEACHERS_FIRST_S + process_s / alone.processes if teachers else 0.0
+        alone_device_s = process_s * alone.devices
         untrained = ()
     timed = list(_in_order(plan, scheduler, jobs, seconds, needed, untrained))
     workers = allotment.each.workers
