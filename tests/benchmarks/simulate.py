@@ -104,12 +104,15 @@ class Sampled:
         committed: Trials in the store, at each moment, in seconds.
         memory: The largest resident memory of each part, in MiB.
         driver: The driver's memory in MiB when so many trials were committed.
+        workers: The most processes of Tune's at once.
+        longest_commit_s: Of all commits.
     """
 
     committed: list[tuple[float, int]] = field(default_factory=lambda: [(time.monotonic(), 0)])
     memory: dict[str, float] = field(default_factory=dict)
     driver: list[tuple[int, float]] = field(default_factory=list)
     workers: int = 0
+    longest_commit_s: float = 0.0
 
 
 @contextmanager
@@ -202,8 +205,11 @@ def simulate(
     before = seen.committed[-1][1]
 
     def counted(results: Any, folder: Any) -> None:
+        began = time.monotonic()
         own_commit(results, folder)
-        seen.committed.append((time.monotonic(), seen.committed[-1][1] + len(results)))
+        ended = time.monotonic()
+        seen.committed.append((ended, seen.committed[-1][1] + len(results)))
+        seen.longest_commit_s = max(seen.longest_commit_s, ended - began)
 
     with (
         patch.object(commits, "commit", counted),
@@ -224,6 +230,7 @@ def rows_of(seen: Sampled, trials: int, cpu_s: float, after_s: float, out: Path)
         Row("orchestration, on the clock, of a trial", per_trial, "ms"),
         Row("the driver's CPU, of a trial, plan and report included", 1000 * cpu_s / trials, "ms"),
         Row("workers at once", seen.workers, "processes"),
+        Row("the longest commit", seen.longest_commit_s, "s"),
         Row("from the last commit to the report and the end", after_s, "s"),
     ]
     rates = list(_by_thousand(seen.committed))

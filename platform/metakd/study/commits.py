@@ -10,7 +10,9 @@ from metakd.train.folder import StudyFolder
 
 INTERVAL_S = 1.0
 SHARE_OF_TIME = 0.1
-"""Tune's loop stands still while trials are committed: no more of its time than that."""
+"""Tune's loop stands still while trials are committed: no more of its time than that, but"""
+LONGEST_WAIT_S = 10.0
+"""no trial waits longer, however long a commit took: what kills the driver loses what waits."""
 
 
 class Commits:
@@ -55,6 +57,7 @@ class Commits:
         began = time.monotonic()
         commit([(job.trial, result) for job, result in results], self._folder)
         ended = time.monotonic()
-        self._next_at = ended + max(INTERVAL_S, (ended - began) / SHARE_OF_TIME)
+        wait_s = max(INTERVAL_S, (ended - began) / SHARE_OF_TIME)
+        self._next_at = ended + min(wait_s, LONGEST_WAIT_S)
         for job, result in results:
             self._on_commit(job, result)

@@ -182,9 +182,16 @@ class _Events(Callback):  # type: ignore[misc]
     def __init__(self, dispatcher: Dispatcher) -> None:
         self._dispatcher = dispatcher
         self._results: dict[str, FinishedTrial] = {}
+        # Counted, not looked for: Tune has all trials of the run, and takes a step for each event.
+        self._running: set[str] = set()
+
+    def on_trial_start(
+        self, iteration: int, trials: list[TuneTrial], trial: TuneTrial, **info: object
+    ) -> None:
+        self._running.add(trial.trial_id)
 
     def on_step_end(self, iteration: int, trials: list[TuneTrial], **info: object) -> None:
-        self._dispatcher.look(sum(trial.status == TuneTrial.RUNNING for trial in trials))
+        self._dispatcher.look(len(self._running))
 
     def on_trial_result(
         self,
@@ -204,6 +211,7 @@ class _Events(Callback):  # type: ignore[misc]
         self, iteration: int, trials: list[TuneTrial], trial: TuneTrial, **info: object
     ) -> None:
         key = trial.trial_id
+        self._running.discard(key)
         if key in self._results:
             self._dispatcher.finished(key, self._results.pop(key))
         elif PREPARED in trial.last_result:
@@ -216,6 +224,7 @@ class _Events(Callback):  # type: ignore[misc]
         self, iteration: int, trials: list[TuneTrial], trial: TuneTrial, **info: object
     ) -> None:
         self._results.pop(trial.trial_id, None)
+        self._running.discard(trial.trial_id)
         self._dispatcher.failed(trial.trial_id, _report(trial))
 
 
