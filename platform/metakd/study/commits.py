@@ -11,7 +11,7 @@ from metakd.train.folder import StudyFolder
 INTERVAL_S = 1.0
 SHARE_OF_TIME = 0.1
 """Tune's loop stands still while trials are committed: no more of its time than that, but"""
-LONGEST_WAIT_S = 10.0
+LONGEST_WAIT_S = 30.0
 """no trial waits longer, however long a commit took: what kills the driver loses what waits."""
 
 

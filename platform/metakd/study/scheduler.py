@@ -121,7 +121,7 @@ class Scheduler:
 
     def waiting(self) -> int:
         """Returns how many trials are known and not begun."""
-        return len(self.known())
+        return sum(len(jobs) for queues in (self._early, self._late) for jobs in queues.values())
 
     def known(self) -> list[Job]:
         """Returns the trials that are known and not begun."""

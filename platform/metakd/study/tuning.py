@@ -171,9 +171,17 @@ class _NewestFirst(FIFOScheduler):  # type: ignore[misc]
     run on the first actor.
     """
 
-    def choose_trial_to_run(self, tune_controller: Any) -> TuneTrial | None:  # noqa: ANN401 - Tune's own
-        waiting = (t for t in reversed(tune_controller.get_trials()) if t.status == t.PENDING)
-        return next(waiting, None)
+    def __init__(self) -> None:
+        super().__init__()
+        self._waiting: list[TuneTrial] = []
+
+    def on_trial_add(self, tune_controller: Any, trial: TuneTrial) -> None:  # noqa: ANN401 - Tune's own
+        self._waiting.append(trial)
+
+    def choose_trial_to_run(self, tune_controller: Any) -> TuneTrial | None:  # noqa: ANN401
+        # Tune asks at every step, and has all trials of the run: few of them wait.
+        self._waiting = [trial for trial in self._waiting if trial.status == TuneTrial.PENDING]
+        return self._waiting[-1] if self._waiting else None
 
 
 class _Events(Callback):  # type: ignore[misc]
