@@ -13,7 +13,7 @@ from metakd.results.seeds import seed_number
 from metakd.study.allotment import Allotment
 from metakd.study.cases import Job
 from metakd.study.cost import expected_steps, live_answers, plain_run, work_left
-from metakd.study.plan import Opened, Plan
+from metakd.study.plan import Plan
 from metakd.study.preparation import AnswersJob, PreparationJob, TeacherJob, preparation_of
 from metakd.study.scheduler import Scheduler
 from metakd.study.speeds import Speeds
@@ -193,7 +193,6 @@ class _Seconds:
         self._plan = plan
         self._workers = workers
         self._speeds = speeds
-        self._known: dict[object, float] = {}
 
     def job_s(self, job: Job) -> float:
         """Returns the seconds of a trial: steps, look-aheads, live teachers, evaluation."""
@@ -201,14 +200,15 @@ class _Seconds:
         opened, augmentation = self._plan.opened_of(trial.data), trial.sampling.augmentation
         steps, batch = job.steps, job.batch_size
         full = min(opened.recipes.student.batch_size, len(opened.splits.train))
-        step_s = self._step_s(trial.student, opened, augmentation) * batch / full
+        recipe = opened.recipes.student
+        step_s = self._speeds.step_s(trial.student, recipe, opened, augmentation) * batch / full
         if job.bank is not None and job.bank.has_views:
-            step_s = max(0.0, step_s - batch * self._view_s(opened, augmentation))
+            step_s = max(0.0, step_s - batch * self._speeds.view_s(opened, augmentation))
         passes_s = expected_steps(job) * step_s
         if job.live_teachers:
             answered = batch * live_answers(job)
             passes_s += sum(
-                answered * self._answering_s(t.model, opened) for t in job.live_teachers
+                answered * self._speeds.answering_s(t.model, opened) for t in job.live_teachers
             )
         loading_s = 0.0
         if job.bank is None or not job.bank.has_views:
@@ -216,7 +216,7 @@ class _Seconds:
         epochs = trial.epochs - job.from_epoch
         tests = TESTS if trial.stop_after is None else 0.0
         evaluated = epochs * job.held_out + tests * len(opened.splits.test)
-        evaluation_s = evaluated * self._evaluating_s(trial.student, opened)
+        evaluation_s = evaluated * self._speeds.evaluating_s(trial.student, opened)
         shared = self._speeds.around * max(passes_s, loading_s) + evaluation_s
         return shared / self._workers + TRIAL_S
 
@@ -227,11 +227,11 @@ class _Seconds:
         (bank,) = [bank for bank in self._plan.banks if bank.id == job.bank_id]
         opened = self._plan.opened_of(job.content.data)
         views = bank.passes * bank.samples
-        making_s = self._view_s(opened, bank.augmentation)
+        making_s = self._speeds.view_s(opened, bank.augmentation)
         making_s = max(making_s, self._speeds.loading_s(opened, bank.augmentation))
         if not isinstance(job, AnswersJob):
             return views * making_s
-        answering_s = self._answering_s(job.teacher.model, opened)
+        answering_s = self._speeds.answering_s(job.teacher.model, opened)
         return views * (answering_s + (0.0 if bank.mode == "full" else making_s))
 
     def teacher_s(self, teacher: TeacherSpec) -> float:
@@ -243,35 +243,9 @@ class _Seconds:
         step_s = self._speeds.step_s(teacher.model, recipe, opened, teacher.augmentation)
         loading_s = batch * self._speeds.loading_s(opened, teacher.augmentation)
         evaluated = len(opened.splits.validation) + len(opened.splits.test)
-        evaluation_s = evaluated * self._evaluating_s(teacher.model, opened)
+        evaluation_s = evaluated * self._speeds.evaluating_s(teacher.model, opened)
         passes_s = self._speeds.around * steps * max(step_s, loading_s)
         return (passes_s + evaluation_s) / self._workers
-
-    # A plan has thousands of trials, and asks for the same few numbers.
-    def _step_s(self, model: str, opened: Opened, augmentation: str) -> float:
-        key = "step", model, opened.data, augmentation
-        if key not in self._known:
-            recipe = opened.recipes.student
-            self._known[key] = self._speeds.step_s(model, recipe, opened, augmentation)
-        return self._known[key]
-
-    def _answering_s(self, model: str, opened: Opened) -> float:
-        key = "answer", model, opened.data
-        if key not in self._known:
-            self._known[key] = self._speeds.answering_s(model, opened)
-        return self._known[key]
-
-    def _evaluating_s(self, model: str, opened: Opened) -> float:
-        key = "evaluation", model, opened.data
-        if key not in self._known:
-            self._known[key] = self._speeds.evaluating_s(model, opened)
-        return self._known[key]
-
-    def _view_s(self, opened: Opened, augmentation: str) -> float:
-        key = "view", augmentation, opened.data
-        if key not in self._known:
-            self._known[key] = self._speeds.view_s(opened, augmentation)
-        return self._known[key]
 
 
 def _memory(
