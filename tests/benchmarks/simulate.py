@@ -70,11 +70,22 @@ def replay(
             os._exit(1)
         raise RuntimeError("made up")
     time.sleep(seconds)
-    noise = random.Random(content["trial_id"]).gauss(0.0, 0.01)
+    own_draws = random.Random(content["trial_id"])
+    noise = own_draws.gauss(0.0, 0.01)
     ahead = 0.01 if content["method"] == "mkd" else 0.0
     accuracies = [name for name in row if "_acc_" in name]
     own = {name: row[name] - lower + noise + ahead for name in accuracies}
-    steps = [{**step, "trial_id": content["trial_id"]} for step in curve]
+    # Alike to the last digit they would take no room.
+    steps = [
+        {
+            **{
+                name: value * own_draws.uniform(0.99, 1.01) if isinstance(value, float) else value
+                for name, value in step.items()
+            },
+            "trial_id": content["trial_id"],
+        }
+        for step in curve
+    ]
     result = finished_trial({**row, **own, **content}, steps)
     # Tune prints a line for each trial that has shown no number.
     tune.report({"epoch": len(steps) - 1, "result": result})
@@ -238,7 +249,8 @@ def rows_of(seen: Sampled, trials: int, cpu_s: float, after_s: float, out: Path)
         ratio = seconds / rates[0][1]
         found.append(Row(f"trials {number - THOUSAND:,} to {number:,}", seconds, "s", ratio))
     found += [Row(f"memory of {name}", size, "MiB") for name, size in sorted(seen.memory.items())]
-    growth = [size for count, size in seen.driver if count > THOUSAND]
+    ended_with = seen.committed[-1][1]
+    growth = [size for count, size in seen.driver if THOUSAND < count < ended_with]
     if growth:
         found.append(
             Row("the driver's growth after the first thousand", growth[-1] - growth[0], "MiB")
