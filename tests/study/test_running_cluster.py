@@ -105,6 +105,18 @@ def with_teacher(out: Path, spec: StudySpec) -> Plan:
     return plan
 
 
+def test_a_plan_is_made_for_a_clusters_machines(running: Running, tmp_path: Path) -> None:
+    words = ("--cluster", running.address, "--dry-run", "--seeds", "1", "--out", "out")
+    plan = run(*words, cwd=tmp_path, extra=running.secrets)
+    assert plan.returncode == 0, plan.stderr
+    assert "on the cluster's 2 CPUs, if like these; " in plan.stdout
+    assert "resources    2 at once, each 1 worker with 1 CPU" in plan.stdout
+    refused = run(*words, "--gpus-per-trial", "1", cwd=tmp_path, extra=running.secrets)
+    assert refused.returncode == 2
+    assert "the cluster has 2 CPUs and 0 GPUs by machine" in refused.stderr
+    assert not (tmp_path / "out" / "study.json").exists()
+
+
 def test_a_study_killed_three_times_ends_as_one_that_was_not(
     running: Running, tmp_path: Path
 ) -> None:
