@@ -233,8 +233,11 @@ def test_a_command_is_understood(
     if words[:2] == ["ray", "job"]:
         words = words[words.index("--") + 1 :]
     if words[0] == "make":
-        targets = re.findall(r"^([\w-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE)
-        assert set(words[1:]) <= set(targets)
+        makefile = (ROOT / "Makefile").read_text()
+        targets = set(re.findall(r"^([\w-]+):", makefile, re.MULTILINE))
+        settings = {word.partition("=")[0] for word in words[1:] if "=" in word}
+        assert settings <= set(re.findall(r"\$\((\w+)\)", makefile))
+        assert {word for word in words[1:] if "=" not in word} <= targets
     elif words[0] == "metakd" and words[1] in ("run", "plan"):
         plan(words[2], words[3:], tmp_path)
     elif words[0] == "metakd":
