@@ -255,7 +255,8 @@ def rows_of(seen: Sampled, trials: int, cpu_s: float, after_s: float, out: Path)
         found.append(
             Row("the driver's growth after the first thousand", growth[-1] - growth[0], "MiB")
         )
-    files = [file for file in (out / "trials").rglob("*") if file.is_file()]
+    tables = [file for name in ("trials", "steps") for file in (out / name).rglob("*")]
+    files = [file for file in tables if file.is_file()]
     size = sum(file.stat().st_size for file in files)
     found.append(Row("the store, of a trial", size / trials / 1024, "KiB"))
     found.append(Row("the store's files", len(files), "files"))
