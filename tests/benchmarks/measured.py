@@ -72,7 +72,7 @@ def spread_of(values: Sequence[float]) -> float:
 
 def environment() -> dict[str, Any]:
     """Returns what numbers depend on besides the benchmark: the machine, versions, its load."""
-    # Read when asked for: benchmarks that need no installation put it on the path first.
+    # Imported here: benchmarks that need no installation put it on the path first.
     from metakd import __version__
     from metakd.machine import usable_cpus
 

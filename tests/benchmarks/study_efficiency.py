@@ -140,7 +140,7 @@ def parse_arguments() -> argparse.Namespace:
 
 
 def measure(options: argparse.Namespace, place: Path) -> list[Row]:
-    """Runs or reads the study, and returns what the options ask for.
+    """Runs or reads the study, and returns the rows that the options name.
 
     Raises:
         TimesError: If the store does not say when its jobs ran.

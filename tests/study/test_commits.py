@@ -11,7 +11,7 @@ from metakd.train.folder import StudyFolder
 
 
 class Clock:
-    """Time that passes when it is told to."""
+    """Time that passes where a test moves it."""
 
     def __init__(self) -> None:
         self.now = 100.0

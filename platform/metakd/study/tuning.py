@@ -179,7 +179,7 @@ class _NewestFirst(FIFOScheduler):  # type: ignore[misc]
         self._waiting.append(trial)
 
     def choose_trial_to_run(self, tune_controller: Any) -> TuneTrial | None:  # noqa: ANN401
-        # Tune asks at every step, and has all trials of the run: few of them wait.
+        # Called at every step, and Tune has all trials of the run: few of them wait.
         self._waiting = [trial for trial in self._waiting if trial.status == TuneTrial.PENDING]
         return self._waiting[-1] if self._waiting else None
 
