@@ -3,6 +3,7 @@
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 
 import torch
 
@@ -77,7 +78,13 @@ class Machines:
         if any(node.gpus for node in self.nodes):
             return TeachersAlone(self.speeds, processes, 1)
         threads = min(int(given.each.cpus), usable_cpus())
-        return TeachersAlone(MeasuredSpeeds(threads), processes, int(given.each.cpus))
+        return TeachersAlone(_on_threads(threads), processes, int(given.each.cpus))
+
+
+@cache
+def _on_threads(threads: int) -> MeasuredSpeeds:
+    """Returns the speeds of so many CPUs here: a plan's estimates measure a teacher once."""
+    return MeasuredSpeeds(threads)
 
 
 def machines_here() -> Machines:

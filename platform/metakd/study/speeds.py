@@ -37,6 +37,8 @@ TIMED_FLOPS = 20e9
 """A step of one image with more operations than these is computed, not measured."""
 FEW_PARAMETERS = 10**7
 """So few are measured on small images at once: to count FLOPs takes imports of seconds."""
+FORWARD = 1 / 3
+"""A forward pass, in steps."""
 PRODUCT_SIDE = 1024
 WEIGHT_BYTES = 4 * 4
 """A weight, its gradient, its momentum, and the copy of the best epoch."""
@@ -87,7 +89,8 @@ class MeasuredSpeeds:
 
     threads: int = 1
     device: str = "cpu"
-    _known: dict[object, object] = field(default_factory=dict)
+    _seconds: dict[object, float] = field(default_factory=dict)
+    _steps: dict[object, Step] = field(default_factory=dict)
 
     @property
     def around(self) -> float:
@@ -117,24 +120,20 @@ class MeasuredSpeeds:
 
     def _image_s(self, model: str, opened: Opened, autocast: torch.dtype | None) -> float:
         key = "image", model, opened.data, autocast
-        if key not in self._known:
+        if key not in self._seconds:
             enabled = autocast is not None
             mixed = torch.autocast(self.device, autocast, enabled=enabled)
-            with self._threads_and_device(), mixed:
-                self._known[key] = _forward(model, opened.dataset, self.device)
-        seconds = self._known[key]
-        assert isinstance(seconds, float)
-        return seconds
+            with self._as_in_trials(), mixed:
+                self._seconds[key] = _forward(model, opened.dataset, self.device)
+        return self._seconds[key]
 
     def view_s(self, opened: Opened, augmentation: str) -> float:
         """Returns the seconds of one image's view, measured once for each augmentation."""
         key = "view", augmentation, opened.data
-        if key not in self._known:
-            with self._threads_and_device():
-                self._known[key] = _view(opened.dataset, augmentation, self.device)
-        seconds = self._known[key]
-        assert isinstance(seconds, float)
-        return seconds
+        if key not in self._seconds:
+            with self._as_in_trials():
+                self._seconds[key] = _view(opened.dataset, augmentation, self.device)
+        return self._seconds[key]
 
     def loading_s(self, opened: Opened, augmentation: str) -> float:
         """Returns 0: a measured step has made its images itself."""
@@ -143,16 +142,14 @@ class MeasuredSpeeds:
     def _step(self, model: str, recipe: Recipe, opened: Opened) -> Step:
         batch = min(recipe.batch_size, len(opened.splits.train))
         key = "step", model, batch, recipe.algorithm, opened.data
-        if key not in self._known:
-            with self._threads_and_device():
+        if key not in self._steps:
+            with self._as_in_trials():
                 recipe = replace(recipe, batch_size=batch)
-                self._known[key] = _step(model, recipe, opened.dataset, self.device)
-        step = self._known[key]
-        assert isinstance(step, Step)
-        return step
+                self._steps[key] = _step(model, recipe, opened.dataset, self.device)
+        return self._steps[key]
 
     @contextmanager
-    def _threads_and_device(self) -> Iterator[None]:
+    def _as_in_trials(self) -> Iterator[None]:
         threads = torch.get_num_threads()
         torch.set_num_threads(self.threads)
         random = torch.get_rng_state()
@@ -294,10 +291,6 @@ def _view(dataset: ImageDataset, augmentation: str, device: str) -> float:
         views.images(rows, number)
         seconds.append(time.perf_counter() - began)
     return min(seconds) / images
-
-
-FORWARD = 1 / 3
-"""A forward pass, in steps."""
 
 
 def _flops_of_step(model: str, dataset: ImageDataset) -> float:
