@@ -9,7 +9,9 @@ import os
 import platform
 import statistics
 import subprocess
-from collections.abc import Sequence
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
@@ -106,6 +108,24 @@ def git_commit() -> str:
     except (OSError, subprocess.CalledProcessError):
         return ""
     return found.stdout.strip()
+
+
+@contextmanager
+def repeated(look: Callable[[], None], interval_s: float) -> Iterator[None]:
+    """Calls something again and again in a thread beside what is measured."""
+    is_over = threading.Event()
+
+    def look_on() -> None:
+        while not is_over.wait(interval_s):
+            look()
+
+    thread = threading.Thread(target=look_on, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        is_over.set()
+        thread.join()
 
 
 def write_result(path: Path, part: str, rows: Sequence[Row], **more: object) -> None:

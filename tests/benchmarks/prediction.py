@@ -14,7 +14,6 @@ import argparse
 import shlex
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -22,7 +21,7 @@ from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from measured import ROOT, Row, write_result
+from measured import ROOT, Row, repeated, write_result
 from one_line_parser import OneLineParser, add_json_option
 from study_efficiency import efficiency
 from study_times import read_times
@@ -89,30 +88,23 @@ def _memory_of(pid: int) -> Iterator[list[int]]:
     """Yields a list that grows by the bytes of a process and its children, every two seconds."""
     import psutil
 
-    sizes, is_over = [0], threading.Event()
+    root, sizes = psutil.Process(pid), [0]
 
     def look() -> None:
-        root = psutil.Process(pid)
-        while not is_over.wait(MEMORY_INTERVAL_S):
-            size = 0
+        size = 0
+        try:
+            processes = [root, *root.children(recursive=True)]
+        except psutil.Error:
+            return
+        for each in processes:
             try:
-                processes = [root, *root.children(recursive=True)]
+                size += each.memory_full_info().pss
             except psutil.Error:
-                return
-            for each in processes:
-                try:
-                    size += each.memory_full_info().pss
-                except psutil.Error:
-                    continue
-            sizes.append(size)
+                continue
+        sizes.append(size)
 
-    thread = threading.Thread(target=look, daemon=True)
-    thread.start()
-    try:
+    with repeated(look, MEMORY_INTERVAL_S):
         yield sizes
-    finally:
-        is_over.set()
-        thread.join()
 
 
 def compared(name: str, before: Estimate, after: Estimate) -> list[Row]:

@@ -17,7 +17,6 @@ about 150. The teacher is stored before, untrained; nothing is banked.
 import argparse
 import json
 import sys
-import threading
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -28,7 +27,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 from unittest.mock import patch
 
-from measured import Row, write_result
+from measured import Row, repeated, write_result
 from one_line_parser import OneLineParser
 
 MIB = 2**20
@@ -131,36 +130,29 @@ def sampled() -> Iterator[Sampled]:
     """Looks at this process and Ray's every second."""
     import psutil
 
-    found, is_over = Sampled(), threading.Event()
+    found, here = Sampled(), psutil.Process()
 
     def look() -> None:
-        here = psutil.Process()
-        while not is_over.wait(LOOK_INTERVAL_S):
-            own = here.memory_info().rss / MIB
-            found.memory["driver"] = max(found.memory.get("driver", 0.0), own)
-            found.driver.append((found.committed[-1][1], own))
-            workers, parts = 0, {}
-            for each in here.children(recursive=True):
-                try:
-                    line, size = each.cmdline(), each.memory_info().rss / MIB
-                except psutil.Error:
-                    continue
-                name = Path(line[0]).name if line else ""
-                workers += name.startswith("ray::ImplicitFunc")
-                part = NAMES_OF_RAY.get(name, DASHBOARD if "dashboard" in " ".join(line) else "")
-                parts[part] = parts.get(part, 0.0) + size
-            found.workers = max(found.workers, workers)
-            for part, size in parts.items():
-                if part:
-                    found.memory[part] = max(found.memory.get(part, 0.0), size)
+        own = here.memory_info().rss / MIB
+        found.memory["driver"] = max(found.memory.get("driver", 0.0), own)
+        found.driver.append((found.committed[-1][1], own))
+        workers, parts = 0, {}
+        for each in here.children(recursive=True):
+            try:
+                line, size = each.cmdline(), each.memory_info().rss / MIB
+            except psutil.Error:
+                continue
+            name = Path(line[0]).name if line else ""
+            workers += name.startswith("ray::ImplicitFunc")
+            part = NAMES_OF_RAY.get(name, DASHBOARD if "dashboard" in " ".join(line) else "")
+            parts[part] = parts.get(part, 0.0) + size
+        found.workers = max(found.workers, workers)
+        for part, size in parts.items():
+            if part:
+                found.memory[part] = max(found.memory.get(part, 0.0), size)
 
-    thread = threading.Thread(target=look, daemon=True)
-    thread.start()
-    try:
+    with repeated(look, LOOK_INTERVAL_S):
         yield found
-    finally:
-        is_over.set()
-        thread.join()
 
 
 def record(place: Path) -> tuple[dict[str, Any], list[dict[str, Any]]]:
