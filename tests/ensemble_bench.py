@@ -39,7 +39,7 @@ class Student(nn.Module):
 
 @dataclass
 class Teachers:
-    """Training batches with the answers of some of three teachers, the first the best.
+    """Training batches with the logits of some of three teachers, the first the best.
 
     Attributes:
         order: Which teachers, in which order.

@@ -14,7 +14,7 @@ from markupsafe import Markup, escape
 from rich.table import Table
 
 from metakd.analysis.along import Level
-from metakd.analysis.questions.gap import asked_learner
+from metakd.analysis.questions.gap import compared_learner
 from metakd.analysis.questions.gap_numbers import LevelGap, LevelGaps, StrategyGap
 from metakd.analysis.statistics.intervals import Interval
 from metakd.analysis.summary import Summary
@@ -141,14 +141,14 @@ def _words(gap: StrategyGap) -> str:
 
 def _gap_tone(gap: LevelGap) -> str:
     """A gap is bad news and its mending good; learning is what the study is for."""
-    verdict, learner = gap.strategies[0].verdict, asked_learner(gap)
+    verdict, learner = gap.strategies[0].verdict, compared_learner(gap)
     if verdict == "there" and learner is not None and learner.mended in MENDED_TONES:
         return MENDED_TONES[learner.mended]
     return VERDICT_TONES.get(verdict, NEUTRAL)
 
 
 def _gap_keys(gap: LevelGap, summary: Summary) -> tuple[KeyFigure, ...]:
-    reference, learner = gap.strategies[0], asked_learner(gap)
+    reference, learner = gap.strategies[0], compared_learner(gap)
     way = "where τ is learned" if learner and learner.strategy == "meta" else "with a grid"
     keys = [
         interval_key(f"Drop at τ = {summary.fixed_tau:g}", reference.drop, (

@@ -11,13 +11,13 @@ from torch import Tensor, nn
 from metakd.core.batches import Batch
 from metakd.core.distillers import KDConfig
 from metakd.core.training import Recipe, train
-from metakd.data.bank import build_answers, build_views, open_answers, open_views
+from metakd.data.bank import build_outputs, build_views, open_outputs, open_views
 from metakd.data.datasets import DecodedDataset, channel_statistics, open_dataset
 from metakd.data.splits import make_splits, nested_subset
 from metakd.data.views import Views
 from metakd.models.create import create_model
-from metakd.train.answers import Teacher, Teachers
 from metakd.train.inputs import Normaliser, ShuffledBatches
+from metakd.train.teacher_outputs import Teacher, Teachers
 
 COMPUTE, BANK, LOGITS, LIVE, PLAIN = (
     "compute only",
@@ -61,7 +61,7 @@ class Setup:
         self.statistics = channel_statistics(dataset, self.ids)
         self.normalise = Normaliser.of(*self.statistics, "cpu")
         self.views = Views(dataset, case.augmentation, 0, self.ids, passes=1)
-        # Its answers cost the same whether it was trained or not.
+        # Its outputs cost the same whether it was trained or not.
         self.teacher = self.model(case.teacher).eval().requires_grad_(False)
 
     def model(self, name: str) -> nn.Module:
@@ -69,7 +69,7 @@ class Setup:
         made = create_model(name, self.dataset.image_shape, self.dataset.num_classes, seed=0)
         return made.to(memory_format=torch.channels_last)
 
-    def ask(self, inputs: Tensor) -> dict[str, Tensor]:
+    def outputs(self, inputs: Tensor) -> dict[str, Tensor]:
         """Returns the teacher's logits."""
         with torch.no_grad():
             return {"logits": self.teacher(inputs)}
@@ -77,14 +77,14 @@ class Setup:
     def batches(self, row: str) -> ShuffledBatches:
         """Returns our batches for a row."""
         banks, id_ = self.case.cache / "banks", self.views.id
-        stored = {"logits": open_answers(banks, id_, TEACHER_ID, "float16")}
+        stored = {"logits": open_outputs(banks, id_, TEACHER_ID, "float16")}
         return ShuffledBatches(
             self.views,
             self.case.batch,
             order_seed=0,
             normalise=self.normalise,
             stored_views=open_views(banks, id_) if row == BANK else None,
-            teachers=Teachers([Teacher({}, self.ask) if row == LIVE else Teacher(stored)]),
+            teachers=Teachers([Teacher({}, self.outputs) if row == LIVE else Teacher(stored)]),
             steps_per_epoch=self.case.steps,
         )
 
@@ -94,11 +94,11 @@ def prepare(case: Case) -> None:
     setup = Setup(case)
     banks = case.cache / "banks"
     build_views(banks, setup.views)
-    build_answers(
+    build_outputs(
         banks,
         setup.views,
         TEACHER_ID,
-        lambda images: setup.ask(setup.normalise(images)),
+        lambda images: setup.outputs(setup.normalise(images)),
         batch_size=256,
     )
 

@@ -86,9 +86,9 @@ class Bench:
     def plain(self) -> None:
         """Takes a step by the teacher as it is."""
         with torch.no_grad():
-            answers = self.teacher(self.batch.inputs)
+            teacher_logits = self.teacher(self.batch.inputs)
         self.optimiser.zero_grad()
-        self._loss(self.student(self.batch.inputs), answers).backward()
+        self._loss(self.student(self.batch.inputs), teacher_logits).backward()
         self.optimiser.step()
 
     def by_hand(self) -> tuple[Tensor, ...]:
@@ -113,8 +113,8 @@ class Bench:
         quiz = self.quiz.first(config.samples_of(len(self.quiz.labels)))
         return lambda: distiller.pilot_step([self.batch], quiz) and None
 
-    def _loss(self, logits: Tensor, answers: Tensor) -> Tensor:
-        return distillation_loss(logits, answers, self.batch.labels, 4.0, 4.0, 0.9).total
+    def _loss(self, logits: Tensor, teacher_logits: Tensor) -> Tensor:
+        return distillation_loss(logits, teacher_logits, self.batch.labels, 4.0, 4.0, 0.9).total
 
 
 @dataclass

@@ -181,7 +181,7 @@ def _teacher(report: Path) -> Job:
 def _files(bank: Path, teachers: Mapping[str, Job]) -> list[BankFile]:
     described = (bank / "about.json").stat().st_mtime
     found = [BankFile(described, file.stat().st_mtime) for file in bank.glob("views/*.npy")]
-    for file in bank.glob("answers/*/*/*.npy"):
+    for file in bank.glob("outputs/*/*/*.npy"):
         teacher = teachers.get(file.parts[-3])
         after = described if teacher is None else max(described, teacher.ended)
         found.append(BankFile(after, file.stat().st_mtime))

@@ -2,7 +2,7 @@
 
 Run it with ``python tests/benchmarks/teacher_weights_step.py``.
 
-Every row trains the same student on the same random batches with the answers of three teachers
+Every row trains the same student on the same random batches with the logits of three teachers
 given, and is timed in turn with the others: in each round as many steps as hold one look-ahead. A
 ratio compares a row with the mean of losses in the same round; the table has the median of the
 rounds, the least and the greatest, beside what the configuration counts itself as. On a CPU the

@@ -71,7 +71,7 @@ def out(tmp_path_factory: pytest.TempPathFactory) -> Path:
     write_file(out / "teachers" / "t" / "teacher.json", 20, json.dumps({"train_s": 19}))
     write_file(out / "banks" / "b" / "about.json", 0)
     write_file(out / "banks" / "b" / "views" / "0000-a.npy", 2)
-    write_file(out / "banks" / "b" / "answers" / "t" / "logits-float16" / "0000-a.npy", 22)
+    write_file(out / "banks" / "b" / "outputs" / "t" / "logits-float16" / "0000-a.npy", 22)
     write_trial(out, 1, 2.5, 10, compute_s=6)
     write_trial(out, 2, 22.2, 30, compute_s=7, elapsed=(3.0, 7.0))
     write_trial(out, 3, 23, 31, compute_s=6)

@@ -13,16 +13,16 @@ import torch
 from torch import Tensor, nn
 
 from metakd.data.bank import (
-    Answers,
     BankError,
-    answers_bytes,
-    build_answers,
+    Outputs,
+    build_outputs,
     build_views,
-    open_answers,
+    open_outputs,
     open_views,
+    outputs_bytes,
     parts,
 )
-from metakd.data.bank.stored import answers_parts, views_parts
+from metakd.data.bank.stored import outputs_parts, views_parts
 from metakd.data.datasets import DecodedDataset
 from metakd.data.views import Views
 
@@ -55,7 +55,7 @@ class Linear:
         self.factor = factor
         self.asked = 0
 
-    def __call__(self, images: Tensor) -> Answers:
+    def __call__(self, images: Tensor) -> Outputs:
         self.asked += len(images)
         pixels = images.float() / 255
         return {"logits": self.factor * self.model(pixels), "features": pixels.mean(dim=3)}
@@ -71,14 +71,14 @@ def test_a_bank_holds_what_would_be_made_live(tmp_path: Path, recipe: str, has_v
     views, teacher = views_of(recipe), Linear()
     if has_views:
         build_views(tmp_path, views)
-    build_answers(tmp_path, views, "t1", teacher, "float32", batch_size=4)
-    answers = open_answers(tmp_path, views.id, "t1", "float32")
+    build_outputs(tmp_path, views, "t1", teacher, "float32", batch_size=4)
+    kept = open_outputs(tmp_path, views.id, "t1", "float32")
     for number in range(views.count):
         live = views.images(ROWS, number)
         if has_views:
             assert torch.equal(open_views(tmp_path, views.id).take(ROWS, number), live)
         expected = teacher(live)["logits"].detach()
-        torch.testing.assert_close(answers.take(ROWS, number), expected, rtol=0, atol=1e-6)
+        torch.testing.assert_close(kept.take(ROWS, number), expected, rtol=0, atol=1e-6)
 
 
 def test_a_smaller_scale_reads_the_first_rows_of_a_larger_bank(tmp_path: Path) -> None:
@@ -112,17 +112,17 @@ def test_everything_that_changes_views_changes_the_id() -> None:
     assert Views(*base).id == Views(noise(), "strong", 0, IDS.copy(), 3).id
 
 
-def test_another_teachers_answers_are_never_served(tmp_path: Path) -> None:
+def test_another_teachers_outputs_are_never_served(tmp_path: Path) -> None:
     views = views_of()
-    build_answers(tmp_path, views, "t1", Linear(), "float32")
+    build_outputs(tmp_path, views, "t1", Linear(), "float32")
     with pytest.raises(BankError, match="0 of 1 parts"):
-        open_answers(tmp_path, views.id, "t2", "float32")
-    # Answers kept in another type are other answers too.
+        open_outputs(tmp_path, views.id, "t2", "float32")
+    # Outputs kept in another type are other outputs too.
     with pytest.raises(BankError, match="0 of 1 parts"):
-        open_answers(tmp_path, views.id, "t1", "float16")
-    build_answers(tmp_path, views, "t2", Linear(-1.0), "float32")
+        open_outputs(tmp_path, views.id, "t1", "float16")
+    build_outputs(tmp_path, views, "t2", Linear(-1.0), "float32")
     first, second = (
-        open_answers(tmp_path, views.id, teacher, "float32").take(ROWS, 0)
+        open_outputs(tmp_path, views.id, teacher, "float32").take(ROWS, 0)
         for teacher in ("t1", "t2")
     )
     assert torch.equal(first, -second)
@@ -131,69 +131,69 @@ def test_another_teachers_answers_are_never_served(tmp_path: Path) -> None:
 def test_half_precision_rounds_and_what_does_not_fit_is_refused(tmp_path: Path) -> None:
     views = views_of()
     for kept_as in ("float16", "float32"):
-        build_answers(tmp_path, views, "t1", Linear(), kept_as)
+        build_outputs(tmp_path, views, "t1", Linear(), kept_as)
     half, exact = (
-        open_answers(tmp_path, views.id, "t1", kept_as).take(ROWS, 1)
+        open_outputs(tmp_path, views.id, "t1", kept_as).take(ROWS, 1)
         for kept_as in ("float16", "float32")
     )
     assert half.dtype == torch.float16
     assert torch.equal(half, exact.half())
     with pytest.raises(BankError, match="not finite numbers as float16: keep them as float32"):
-        build_answers(tmp_path, views, "huge", Linear(1e6))
+        build_outputs(tmp_path, views, "huge", Linear(1e6))
 
 
 def test_feature_maps_are_kept_on_request(tmp_path: Path) -> None:
     views, teacher = views_of(), Linear()
-    build_answers(tmp_path, views, "t1", teacher, "float32", names=("logits", "features"))
-    kept = open_answers(tmp_path, views.id, "t1", "float32", "features").take(ROWS, 2)
+    build_outputs(tmp_path, views, "t1", teacher, "float32", names=("logits", "features"))
+    kept = open_outputs(tmp_path, views.id, "t1", "float32", "features").take(ROWS, 2)
     assert torch.equal(kept, teacher(views.images(ROWS, 2))["features"])
     assert teacher.asked == 3 * len(IDS) + len(ROWS)
 
 
-def answers_files(root: Path, bank_id: str, name: str) -> dict[Path, int]:
-    folder = answers_parts(root, bank_id, "t1", name, "float16").folder
+def outputs_files(root: Path, bank_id: str, name: str) -> dict[Path, int]:
+    folder = outputs_parts(root, bank_id, "t1", name, "float16").folder
     return {file: file.stat().st_mtime_ns for file in part_files(folder)}
 
 
 def test_features_that_are_asked_for_later_are_made_beside_the_logits(tmp_path: Path) -> None:
     views, teacher = views_of(), Linear()
-    build_answers(tmp_path, views, "t1", teacher)
+    build_outputs(tmp_path, views, "t1", teacher)
     with pytest.raises(BankError, match="0 of 3 parts: run the study again"):
-        open_answers(tmp_path, views.id, "t1", "float16", "features")
-    logits = answers_files(tmp_path, views.id, "logits")
-    build_answers(tmp_path, views, "t1", teacher, names=("logits", "features"))
+        open_outputs(tmp_path, views.id, "t1", "float16", "features")
+    logits = outputs_files(tmp_path, views.id, "logits")
+    build_outputs(tmp_path, views, "t1", teacher, names=("logits", "features"))
     # A part of maps is one view; three views of logits are one part.
-    features = answers_files(tmp_path, views.id, "features")
+    features = outputs_files(tmp_path, views.id, "features")
     assert (len(logits), len(features)) == (1, 3)
-    assert answers_files(tmp_path, views.id, "logits") == logits
+    assert outputs_files(tmp_path, views.id, "logits") == logits
     assert teacher.asked == 2 * 3 * len(IDS)
     # Whoever needs none finds what it had.
-    build_answers(tmp_path, views, "t1", teacher)
+    build_outputs(tmp_path, views, "t1", teacher)
     assert teacher.asked == 2 * 3 * len(IDS)
 
 
 def test_only_the_damaged_view_of_features_is_asked_for_again(tmp_path: Path) -> None:
     views, teacher, names = views_of(), Linear(), ("logits", "features")
-    build_answers(tmp_path, views, "t1", teacher, names=names)
-    logits = answers_files(tmp_path, views.id, "logits")
-    files = list(answers_files(tmp_path, views.id, "features"))
+    build_outputs(tmp_path, views, "t1", teacher, names=names)
+    logits = outputs_files(tmp_path, views.id, "logits")
+    files = list(outputs_files(tmp_path, views.id, "features"))
     before, asked = [file.read_bytes() for file in files], teacher.asked
     files[1].write_bytes(before[1][:-1] + bytes([before[1][-1] ^ 1]))
-    build_answers(tmp_path, views, "t1", teacher, names=names)
+    build_outputs(tmp_path, views, "t1", teacher, names=names)
     assert teacher.asked == asked + len(IDS)
     assert [file.read_bytes() for file in files] == before
-    assert answers_files(tmp_path, views.id, "logits") == logits
+    assert outputs_files(tmp_path, views.id, "logits") == logits
 
 
 def test_what_is_there_is_not_made_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     views, teacher = views_of(), Linear()
     build_views(tmp_path, views)
-    build_answers(tmp_path, views, "t1", teacher)
+    build_outputs(tmp_path, views, "t1", teacher)
     asked = teacher.asked
     before = [file.stat().st_mtime_ns for file in tmp_path.rglob("*.npy")]
     monkeypatch.setattr(Views, "images", lambda *arguments: pytest.fail("made again"))
     build_views(tmp_path, views)
-    build_answers(tmp_path, views, "t1", teacher)
+    build_outputs(tmp_path, views, "t1", teacher)
     assert teacher.asked == asked
     assert [file.stat().st_mtime_ns for file in tmp_path.rglob("*.npy")] == before
 
@@ -206,22 +206,22 @@ def one_view_a_part(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.usefixtures("one_view_a_part")
 def test_a_stopped_build_goes_on_where_it_stopped(tmp_path: Path) -> None:
     views, teacher = views_of(passes=5), Linear()
-    answers_left = iter(range(3))
+    passes_left = iter(range(3))
 
-    def stops(images: Tensor) -> Answers:
-        next(answers_left)
+    def stops(images: Tensor) -> Outputs:
+        next(passes_left)
         return teacher(images)
 
     with pytest.raises(StopIteration):
-        build_answers(tmp_path, views, "t1", stops, "float32")
+        build_outputs(tmp_path, views, "t1", stops, "float32")
     with pytest.raises(BankError, match="3 of 5 parts: run the study again"):
-        open_answers(tmp_path, views.id, "t1", "float32")
+        open_outputs(tmp_path, views.id, "t1", "float32")
     assert teacher.asked == 3 * len(IDS)
-    build_answers(tmp_path, views, "t1", teacher, "float32")
+    build_outputs(tmp_path, views, "t1", teacher, "float32")
     assert teacher.asked == 5 * len(IDS)
     whole = tmp_path / "whole"
-    build_answers(whole, views, "t1", Linear(), "float32")
-    files = [part_files(answers_parts(root, views.id, "t1", "logits", "float32").folder)
+    build_outputs(whole, views, "t1", Linear(), "float32")
+    files = [part_files(outputs_parts(root, views.id, "t1", "logits", "float32").folder)
              for root in (tmp_path, whole)]  # fmt: skip
     assert [file.name for file in files[0]] == [file.name for file in files[1]]
 
@@ -231,10 +231,10 @@ def test_a_stopped_build_goes_on_where_it_stopped(tmp_path: Path) -> None:
 def test_a_damaged_part_is_never_served_and_made_again(tmp_path: Path, damage: str) -> None:
     views, teacher = views_of(passes=3), Linear()
     build_views(tmp_path, views)
-    build_answers(tmp_path, views, "t1", teacher)
+    build_outputs(tmp_path, views, "t1", teacher)
     folders = [
         views_parts(tmp_path, views.id).folder,
-        answers_parts(tmp_path, views.id, "t1", "logits", "float16").folder,
+        outputs_parts(tmp_path, views.id, "t1", "logits", "float16").folder,
     ]
     before = [file.read_bytes() for folder in folders for file in part_files(folder)]
     for folder in folders:
@@ -252,7 +252,7 @@ def test_a_damaged_part_is_never_served_and_made_again(tmp_path: Path, damage: s
             open_views(tmp_path, views.id)
     asked = teacher.asked
     build_views(tmp_path, views)
-    build_answers(tmp_path, views, "t1", teacher)
+    build_outputs(tmp_path, views, "t1", teacher)
     assert teacher.asked == asked + len(IDS)
     assert [file.read_bytes() for folder in folders for file in part_files(folder)] == before
 
@@ -262,7 +262,7 @@ def test_builders_at_the_same_time_make_one_bank(tmp_path: Path) -> None:
 
     def build(_: int) -> None:
         build_views(tmp_path, views_of())
-        build_answers(tmp_path, views_of(), "t1", teacher)
+        build_outputs(tmp_path, views_of(), "t1", teacher)
 
     with ThreadPoolExecutor(4) as pool:
         list(pool.map(build, range(8)))
@@ -305,9 +305,9 @@ def test_a_kill_leaves_only_whole_parts(tmp_path: Path, monkeypatch: pytest.Monk
 def test_the_size_is_known_before_and_the_key_can_be_read(tmp_path: Path) -> None:
     views = views_of()
     build_views(tmp_path, views)
-    build_answers(tmp_path, views, "t1", Linear())
+    build_outputs(tmp_path, views, "t1", Linear())
     kept = {file: np.load(file).nbytes for file in tmp_path.rglob("*.npy")}
-    expected = views.image_bytes + answers_bytes(len(IDS), views.count, 4, "float16")
+    expected = views.image_bytes + outputs_bytes(len(IDS), views.count, 4, "float16")
     assert sum(kept.values()) == expected
     about = json.loads((tmp_path / views.id / "about.json").read_text())
     assert about["dataset"] == "noise"

@@ -200,12 +200,12 @@ def test_the_random_states_are_left_alone_by_a_failure_too(tmp_path: Path) -> No
     torch.manual_seed(1)
     undisturbed = torch.rand(1)
     torch.manual_seed(1)
-    for ask in (
+    for prepare in (
         lambda: dataset.views(torch.tensor([0, 1]), torch.tensor([0, 0]), "strong", 0),
         lambda: dataset.pixels(np.array([0, 1])),
     ):
         with pytest.raises(DatasetError, match=r"1\.png cannot be decoded: cannot identify"):
-            ask()
+            prepare()
     assert torch.rand(1) == undisturbed
 
 

@@ -185,8 +185,8 @@ def test_the_plan_says_what_will_be_kept_and_how_much_room_there_is(tmp_path: Pa
     whole = planned(digits, BankPolicy())
     assert "images 112 KiB, bank 2 MiB (none full, strong full)" in whole
     assert "disk         5.0 GiB free" in whole
-    answers = planned(digits, BankPolicy(limit_bytes=500_000))
-    assert "bank 429 KiB (none full, strong logits)" in answers
+    printed = planned(digits, BankPolicy(limit_bytes=500_000))
+    assert "bank 429 KiB (none full, strong logits)" in printed
     assert "bank 0 KiB (none live, strong live)" in planned(digits, BankPolicy("live"))
 
 

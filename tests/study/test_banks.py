@@ -25,7 +25,7 @@ def bank(augmentation: str, logits: int, features: int, views: int) -> BankSpec:
         samples=3,
         passes=2,
         views_bytes=views,
-        answers_bytes=logits,
+        logits_bytes=logits,
         features_of=(TEACHER,) if features else (),
         features_bytes=features,
     )

@@ -52,7 +52,7 @@ class RoundSpeeds:
     def step_s(self, model: str, recipe: Recipe, opened: Opened, augmentation: str) -> float:
         return STEP_S
 
-    def answering_s(self, model: str, opened: Opened) -> float:
+    def forward_s(self, model: str, opened: Opened) -> float:
         return IMAGE_S
 
     def evaluating_s(self, model: str, opened: Opened) -> float:
@@ -144,12 +144,12 @@ def test_what_a_bank_keeps_is_made_once(pictures: ImageDataset) -> None:
     (kept_s, plan), (live_s, _), (full_s, _) = map(device_s, ("logits", "live", "full"))
     (bank,) = plan.banks
     trials = len(plan.jobs)
-    answered = sum(job.steps * job.batch_size for job in plan.jobs)
+    passed = sum(job.steps * job.batch_size for job in plan.jobs)
     views = bank.passes * bank.samples
     # Live: each trial has its teacher pass every batch. Kept: the bank does so once.
-    assert live_s - kept_s == pytest.approx(answered * IMAGE_S - views * (IMAGE_S + VIEW_S))
+    assert live_s - kept_s == pytest.approx(passed * IMAGE_S - views * (IMAGE_S + VIEW_S))
     # Kept views are read, not made.
-    assert kept_s - full_s == pytest.approx(answered * VIEW_S)
+    assert kept_s - full_s == pytest.approx(passed * VIEW_S)
     assert trials == len(plan.spec.temperatures)
 
 

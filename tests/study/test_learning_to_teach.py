@@ -9,7 +9,7 @@ from metakd.core.lookahead.look_aheads import PASS_EQUIVALENTS
 from metakd.data.datasets import ImageDataset, open_dataset
 from metakd.strategies import STRATEGIES
 from metakd.study.cases import Job
-from metakd.study.cost import expected_steps, live_answers
+from metakd.study.cost import expected_steps, live_teacher_passes
 from metakd.study.curves import Curves
 from metakd.study.machines import assumed_machines
 from metakd.study.options import BankPolicy, Wanted
@@ -72,7 +72,7 @@ def test_a_learning_teacher_answers_live_and_goes_back_as_well(
     digits: ImageDataset, kept: str, answered: int
 ) -> None:
     plan = make_plan(SPEC, [digits], BankPolicy(kept))  # type: ignore[arg-type]
-    found = {name: live_answers(job) for name, job in jobs(plan).items()}
+    found = {name: live_teacher_passes(job) for name, job in jobs(plan).items()}
     # For the real step; for the pilot, or the part of the step that is looked at again; and back.
     assert found == {
         "fixed": 0 if kept == "full" else STEPS,

@@ -44,7 +44,7 @@ def test_a_pass_is_charged_for_arithmetic_and_memory() -> None:
     # Forward and backward: three times 50 operations, 16 bytes a value.
     assert work.training_s(UNIT) == pytest.approx(3 * 50 / 100 + 16 * 100 / 1000)
     # Forward alone, in float32: a third of the values' traffic, each twice as wide.
-    assert work.answering_s(UNIT) == pytest.approx(20 / 10 + 30 / 5 + 16 * 100 * 2 / 3 / 1000)
+    assert work.forward_s(UNIT) == pytest.approx(20 / 10 + 30 / 5 + 16 * 100 * 2 / 3 / 1000)
     assert work.launching_s == pytest.approx(3 * 7 * LAUNCH_S)
 
 
@@ -95,7 +95,7 @@ def test_a_study_on_gpus_costs_what_its_trials_cost(plan: Plan) -> None:
         step_s = max(850 * student.training_s(H100), student.launching_s)
         passes = expected_steps(job) * step_s
         if job.trial.teacher is not None:
-            passes += 300 * 850 * teacher.answering_s(H100)
+            passes += 300 * 850 * teacher.forward_s(H100)
         # Two images for each mixed view.
         loading = 300 * 850 * 2 / (DECODING_CPUS * DECODED_PER_S)
         evaluated = 300 * held_out + TESTS * test

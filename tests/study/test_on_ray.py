@@ -18,7 +18,7 @@ from ray.util.state import list_actors
 from refilled_scheduler import RefilledScheduler, SchedulerOfJobs
 
 from metakd.core.training import Recipe
-from metakd.data.bank import open_answers
+from metakd.data.bank import open_outputs
 from metakd.data.datasets import open_dataset
 from metakd.results.reader import finished_trials, read_steps, read_trials
 from metakd.results.writer import FinishedTrial
@@ -120,7 +120,7 @@ def run(
 
 @pytest.fixture(scope="module")
 def planned(tmp_path_factory: pytest.TempPathFactory) -> tuple[StudyFolder, Plan]:
-    """A study whose teacher is not trained: its answers matter here, not its accuracy."""
+    """A study whose teacher is not trained: its outputs matter here, not its accuracy."""
     folder = StudyFolder(Path(tmp_path_factory.mktemp("planned")))
     plan = make_plan(SPEC, [open_dataset("digits", folder.datasets)], BankPolicy("live"))
     (teacher,) = plan.teachers
@@ -206,7 +206,7 @@ def test_one_model_twice_in_an_ensemble_is_two_teachers(cluster: Cluster, tmp_pa
     (bank,) = plan.banks
     for name in ("logits", "features"):
         first, second = (
-            open_answers(folder.banks, bank.id, teacher.id, "float16", name).take(ROWS, 0)
+            open_outputs(folder.banks, bank.id, teacher.id, "float16", name).take(ROWS, 0)
             for teacher in plan.teachers
         )
         assert first.shape == second.shape
@@ -265,7 +265,7 @@ def test_several_teachers_share_banks_and_trials_and_nothing_runs_twice(
         store_teacher(teacher, folder, untrained, TeacherReport(0.1, 0.1, 0.0))
     run([], folder, preparations=preparation_of(plan.banks, {bank.id for bank in plan.banks}))
     (bank,) = plan.banks
-    kept = {tuple(path.parts[-2:]) for path in (folder.banks / bank.id / "answers").glob("*/*")}
+    kept = {tuple(path.parts[-2:]) for path in (folder.banks / bank.id / "outputs").glob("*/*")}
     assert kept == {(teacher.id, f"{name}-float16") for teacher in plan.teachers
                     for name in ("logits", "features")}  # fmt: skip
 

@@ -140,13 +140,13 @@ def test_scales_can_be_images_per_class(digits: ImageDataset) -> None:
 
 def test_what_is_kept_is_chosen_by_size_and_changes_no_trial(digits: ImageDataset) -> None:
     whole = make_plan(SPEC, [digits])
-    answers = sum(bank.answers_bytes for bank in whole.banks)
+    logits = sum(bank.logits_bytes for bank in whole.banks)
     plain = sum(bank.views_bytes for bank in whole.banks if bank.augmentation == "none")
     expected = {
-        answers - 1: {"none": "live", "strong": "live"},
-        answers: {"none": "logits", "strong": "logits"},
-        answers + plain: {"none": "full", "strong": "logits"},
-        answers + 3 * plain: {"none": "full", "strong": "full"},
+        logits - 1: {"none": "live", "strong": "live"},
+        logits: {"none": "logits", "strong": "logits"},
+        logits + plain: {"none": "full", "strong": "logits"},
+        logits + 3 * plain: {"none": "full", "strong": "full"},
     }
     for limit, modes in expected.items():
         plan = make_plan(SPEC, [digits], BankPolicy(limit_bytes=limit))
@@ -213,7 +213,7 @@ def test_settings_are_all_combinations_and_runs_without_a_teacher_stand_beside_a
     one = make_plan(replace(spec, teachers=spec.teachers[:1]), [digits])
     assert set(one.trial_ids) < set(plan.trial_ids)
     assert all(len(bank.teachers) == 2 for bank in plan.banks)
-    assert plan.banks[0].answers_bytes == 2 * one.banks[0].answers_bytes
+    assert plan.banks[0].logits_bytes == 2 * one.banks[0].logits_bytes
 
 
 def test_each_dataset_has_its_own_split_models_and_teachers(digits: ImageDataset) -> None:

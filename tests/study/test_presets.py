@@ -12,7 +12,7 @@ import timm
 import torch
 from PIL import Image
 
-from metakd.data.bank import build_answers
+from metakd.data.bank import build_outputs
 from metakd.data.datasets import ImageDataset, open_dataset
 from metakd.errors import UserError
 from metakd.models.create import create_model
@@ -205,22 +205,22 @@ def test_the_imagenet_recipe_trains_on_a_folder(
     by_method = {job.trial.distiller.method: job for job in plan.jobs}
     assert set(by_method) == {"ce", "kd", "mkd"}
     job = by_method["mkd"]
-    outcome = run(plan, job, folder, keep_answers(job, folder) if is_kept else None)
+    outcome = run(plan, job, folder, keep_outputs(job, folder) if is_kept else None)
     assert sum(epoch.record.meta_steps for epoch in outcome.epochs) > 0
     assert not any(epoch.record.meta_steps_skipped for epoch in outcome.epochs)
     if not is_kept:
         run(plan, by_method["ce"], folder, None)
 
 
-def keep_answers(job: Job, folder: StudyFolder) -> Bank:
+def keep_outputs(job: Job, folder: StudyFolder) -> Bank:
     trial = job.trial
     assert trial.teacher is not None
     samples = open_samples(trial.data, folder)
     train = samples.splits.train
     views = training_views(trial.sampling, trial.recipe, trial.seed, samples.dataset, train)
-    ask = open_teacher(trial.teacher, folder)
-    build_answers(
-        folder.banks, views, trial.teacher.id, lambda x: {"logits": ask(samples.normalise(x))}
+    forward = open_teacher(trial.teacher, folder)
+    build_outputs(
+        folder.banks, views, trial.teacher.id, lambda x: {"logits": forward(samples.normalise(x))}
     )
     return Bank(views.id, has_views=False)
 

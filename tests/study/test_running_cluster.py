@@ -96,7 +96,7 @@ STEP_COLUMNS = ["trial_id", "epoch", "train_loss", "val_loss", "tau_s", "tau_t"]
 
 
 def with_teacher(out: Path, spec: StudySpec) -> Plan:
-    """Plans a study whose teacher is there, untrained: its answers do not matter."""
+    """Plans a study whose teacher is there, untrained: its outputs do not matter."""
     folder = StudyFolder(out)
     plan = make_plan(spec, [open_dataset("digits", folder.datasets)], BankPolicy("live"))
     (teacher,) = plan.teachers

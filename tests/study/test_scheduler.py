@@ -20,7 +20,7 @@ from metakd.core.training import Recipe
 from metakd.strategies import STRATEGIES, Segment
 from metakd.study.cases import Case, Job, Setting
 from metakd.study.curves import Curves
-from metakd.study.preparation import AnswersJob, TeacherJob, ViewsJob
+from metakd.study.preparation import OutputsJob, TeacherJob, ViewsJob
 from metakd.study.scheduler import AnyJob, Scheduler
 from metakd.study.searching import Searching
 from metakd.study.spec import StudySpec
@@ -274,7 +274,7 @@ CONTENT = BankContent(DATA, Sampling(1.0, "none"), RECIPE, seed=0)
 (TEACHER,) = SETTING.teachers
 TEACHING = TeacherJob(TEACHER)
 VIEWS = ViewsJob("bank", CONTENT)
-ANSWERS = AnswersJob("bank", CONTENT, TEACHER, with_features=False)
+OUTPUTS = OutputsJob("bank", CONTENT, TEACHER, with_features=False)
 
 
 def planned(seed: int, bank: Bank | None, distiller: DistillerConfig) -> Job:
@@ -286,15 +286,15 @@ def test_a_trial_waits_for_its_own_preparations_and_for_no_others() -> None:
     alone, taught = (planned(0, BANK, each) for each in (CrossEntropyConfig(), KDConfig()))
     live = planned(1, None, KDConfig())
     scheduler = SchedulerOfJobs(MadeUpCurves(), [taught, alone, live])
-    scheduler.prepare([ANSWERS, VIEWS, TEACHING])
+    scheduler.prepare([OUTPUTS, VIEWS, TEACHING])
     assert not scheduler.is_prepared
     # The teacher comes first, whatever order they were put up in; logits need it and the views.
     assert [scheduler.next_job() for _ in range(3)] == [TEACHING, VIEWS, None]
     scheduler.done(VIEWS)
     assert [scheduler.next_job(), scheduler.next_job()] == [alone, None]
     scheduler.done(TEACHING)
-    assert [scheduler.next_job() for _ in range(3)] == [ANSWERS, live, None]
-    scheduler.done(ANSWERS)
+    assert [scheduler.next_job() for _ in range(3)] == [OUTPUTS, live, None]
+    scheduler.done(OUTPUTS)
     assert scheduler.is_prepared
     assert [scheduler.next_job(), scheduler.next_job()] == [taught, None]
     for job in (alone, live, taught):
@@ -305,7 +305,7 @@ def test_a_trial_waits_for_its_own_preparations_and_for_no_others() -> None:
 
 def test_a_preparation_that_failed_is_the_next_one_again() -> None:
     scheduler = SchedulerOfJobs(MadeUpCurves(), [planned(0, BANK, KDConfig())])
-    scheduler.prepare([VIEWS, ANSWERS])
+    scheduler.prepare([VIEWS, OUTPUTS])
     assert [scheduler.next_job(), scheduler.next_job()] == [VIEWS, None]
     scheduler.put_back(VIEWS)
     assert [scheduler.next_job(), scheduler.next_job()] == [VIEWS, None]
@@ -314,10 +314,10 @@ def test_a_preparation_that_failed_is_the_next_one_again() -> None:
 def test_preparations_can_be_moved_to_a_scheduler_of_their_own() -> None:
     taught = planned(0, BANK, KDConfig())
     scheduler, alone = SchedulerOfJobs(MadeUpCurves(), [taught]), Scheduler(MadeUpCurves())
-    scheduler.prepare([TEACHING, VIEWS, ANSWERS])
+    scheduler.prepare([TEACHING, VIEWS, OUTPUTS])
     alone.prepare(scheduler.take_preparations())
     assert scheduler.next_job() == taught
-    for expected in (TEACHING, VIEWS, ANSWERS):
+    for expected in (TEACHING, VIEWS, OUTPUTS):
         assert not alone.is_over
         job = alone.next_job()
         assert job == expected
@@ -330,7 +330,7 @@ def test_preparations_can_be_moved_to_a_scheduler_of_their_own() -> None:
     [
         TEACHING,
         VIEWS,
-        ANSWERS,
+        OUTPUTS,
         planned(0, BANK, KDScheduleConfig(((0, 4.0), (2, 1e-45)))),
         planned(1, None, CrossEntropyConfig()),
         *(

@@ -128,16 +128,16 @@ def test_a_bank_keeps_features_where_they_are_asked_for_and_fit(digits: ImageDat
     assert whole.features_bytes == 2 * numbers * whole.passes * whole.samples
     assert whole.for_trials is not None
     assert whole.for_trials.has_features
-    assert whole.kept_bytes == whole.views_bytes + whole.answers_bytes + whole.features_bytes
+    assert whole.kept_bytes == whole.views_bytes + whole.logits_bytes + whole.features_bytes
     logits = make_plan(replace(SPEC, strategies=("single", "camkd")), [digits]).banks[0]
     assert logits.features_of == ()
     assert logits.features_bytes == 0
     # Features come before views, logits before both.
     for room, has_features, mode in (
-        (whole.answers_bytes + whole.features_bytes, True, "logits"),
-        (whole.answers_bytes + whole.views_bytes, False, "full"),
-        (whole.answers_bytes, False, "logits"),
-        (whole.answers_bytes - 1, False, "live"),
+        (whole.logits_bytes + whole.features_bytes, True, "logits"),
+        (whole.logits_bytes + whole.views_bytes, False, "full"),
+        (whole.logits_bytes, False, "logits"),
+        (whole.logits_bytes - 1, False, "live"),
     ):
         (bank,) = make_plan(SPEC, [digits], BankPolicy(limit_bytes=room)).banks
         assert (bank.keeps_features, bank.mode) == (has_features, mode)
@@ -181,8 +181,8 @@ def test_what_is_left_is_every_run_that_is_known_with_its_look_aheads(
     assert steps_left(board_of(both)) == 3 * plain
 
 
-def test_live_teachers_are_those_whose_answers_no_bank_has(digits: ImageDataset) -> None:
-    logits = make_plan(SPEC, [digits]).banks[0].answers_bytes
+def test_live_teachers_are_those_whose_outputs_no_bank_has(digits: ImageDataset) -> None:
+    logits = make_plan(SPEC, [digits]).banks[0].logits_bytes
     live = {}
     for limit, kept in ((2**30, "all"), (logits, "logits"), (0, "nothing")):
         plan = make_plan(SPEC, [digits], BankPolicy(limit_bytes=limit))

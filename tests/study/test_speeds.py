@@ -30,9 +30,9 @@ def test_each_is_measured_once(opened: Opened) -> None:
     first = measured.step_s(model, RECIPE, opened, "standard")
     assert first > 0
     assert measured.step_s(model, RECIPE, opened, "standard") == first
-    assert measured.answering_s(model, opened) == measured.answering_s(model, opened) > 0
+    assert measured.forward_s(model, opened) == measured.forward_s(model, opened) > 0
     # A CPU evaluates as it answers.
-    assert measured.evaluating_s(model, opened) == measured.answering_s(model, opened)
+    assert measured.evaluating_s(model, opened) == measured.forward_s(model, opened)
     assert measured.view_s(opened, "standard") == measured.view_s(opened, "standard") > 0
     # A longer training has the same steps.
     longer = Recipe(epochs=300, batch_size=64, lr=0.1)
@@ -85,7 +85,7 @@ def test_a_model_too_large_to_try_is_computed(
     monkeypatch.setattr(speeds, "_flops_per_second", lambda: 1e9)
     measured = MeasuredSpeeds()
     step_s = measured.step_s("cifar_resnet20", RECIPE, opened, "none")
-    assert step_s == pytest.approx(3 * 64 * measured.answering_s("cifar_resnet20", opened))
+    assert step_s == pytest.approx(3 * 64 * measured.forward_s("cifar_resnet20", opened))
     assert step_s > 64 * 1e6 / 1e9
 
 

@@ -28,7 +28,7 @@ def prepared(tmp_path_factory: pytest.TempPathFactory) -> Prepared:
     dataset = open_dataset("digits", folder.datasets)
     data = DataSpec(dataset.name, dataset.fingerprint)
     teacher = TeacherSpec(data, "digit_mlp", "standard", Recipe(epochs=1))
-    # Its answers matter here, not its accuracy.
+    # Its outputs matter here, not its accuracy.
     store_teacher(teacher, folder, new_teacher(teacher, folder), TeacherReport(0.1, 0.1, 0.0))
     open_samples(data, folder)
     trial = Trial(

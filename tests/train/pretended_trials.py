@@ -20,7 +20,7 @@ from metakd.core.distillers import CONFIGS, KDConfig, MKDConfig
 from metakd.core.distillers.kd import KD
 from metakd.core.losses import Losses
 from metakd.train import student, teacher
-from metakd.train.bank_building import BankContent, store_answers, store_views
+from metakd.train.bank_building import BankContent, store_outputs, store_views
 from metakd.train.folder import StudyFolder
 from metakd.train.inputs import ShuffledBatches
 from metakd.train.samples import open_samples
@@ -74,7 +74,7 @@ def made_bank(trial: Trial, folder: StudyFolder) -> Bank:
     content = BankContent(trial.data, trial.sampling, trial.recipe, trial.seed)
     store_views(content, folder)
     assert trial.teacher is not None
-    store_answers(content, trial.teacher, False, folder)
+    store_outputs(content, trial.teacher, False, folder)
     return Bank(content.views(folder).id, has_views=True)
 
 

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from metakd.core.distillers import KDConfig, MetaDistilConfig
-from metakd.data.bank import build_answers
+from metakd.data.bank import build_outputs
 from metakd.results.reader import read_steps, read_trials
 from metakd.train.commit import commit, result_of
 from metakd.train.folder import StudyFolder
@@ -40,12 +40,12 @@ def bank_of(folder: StudyFolder, trial: Trial) -> Bank:
         trial.sampling, trial.recipe, trial.seed, samples.dataset, samples.splits.train
     )
     assert trial.teacher is not None
-    ask = open_teacher(trial.teacher, folder)
-    build_answers(
+    forward = open_teacher(trial.teacher, folder)
+    build_outputs(
         folder.banks,
         views,
         trial.teacher.id,
-        lambda images: {"logits": ask(samples.normalise(images))},
+        lambda images: {"logits": forward(samples.normalise(images))},
         trial.sampling.logits,
     )
     return Bank(views.id, has_views=False)

@@ -17,8 +17,8 @@ from metakd.core.distillers import (
     scheduled,
 )
 from metakd.core.evaluation import Evaluation
-from metakd.data.bank import build_answers, build_views
-from metakd.data.catalogue import AnswerType, find_recipe
+from metakd.data.bank import build_outputs, build_views
+from metakd.data.catalogue import OutputType, find_recipe
 from metakd.results.reader import finished_trials, read_steps, read_trials
 from metakd.student_card import write_card
 from metakd.train import student as student_module
@@ -47,12 +47,12 @@ def build_bank(folder: StudyFolder, trial: Trial, scale: float, has_views: bool)
     if has_views:
         build_views(folder.banks, views)
     assert trial.teacher is not None
-    ask = open_teacher(trial.teacher, folder)
-    build_answers(
+    forward = open_teacher(trial.teacher, folder)
+    build_outputs(
         folder.banks,
         views,
         trial.teacher.id,
-        lambda images: {"logits": ask(samples.normalise(images))},
+        lambda images: {"logits": forward(samples.normalise(images))},
         trial.sampling.logits,
         batch_size=100,  # leaves no batch of one sample, which is multiplied in another order
     )
@@ -73,7 +73,7 @@ def numbers(outcome: Outcome) -> list[Any]:
 @pytest.mark.parametrize("logits", ["float32", "float16"])
 @pytest.mark.parametrize("augmentation", ["none", "strong", "mixup+cutmix", "vit"])
 def test_the_bank_and_the_live_teacher_give_the_same_run_bitwise(
-    prepared: Any, augmentation: str, logits: AnswerType
+    prepared: Any, augmentation: str, logits: OutputType
 ) -> None:
     folder, trial = prepared
     trial = replace(

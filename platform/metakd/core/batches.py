@@ -1,4 +1,4 @@
-"""What the training loop consumes: batches of inputs, labels and the teachers' answers."""
+"""What the training loop consumes: batches of inputs, labels and the teachers' logits."""
 
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping

@@ -27,7 +27,7 @@ class TeachersError(ValueError):
 
 
 def require_same_classes_of_all(student_logits: Tensor, ensemble_logits: Tensor) -> None:
-    """Raises ``TeachersError`` unless all teachers answer the student's batch in its classes."""
+    """Raises ``TeachersError`` unless all teachers have the student's samples and classes."""
     samples, classes = student_logits.shape
     if ensemble_logits.dim() != 3 or ensemble_logits.shape[::2] != (samples, classes):
         raise TeachersError(

@@ -1,4 +1,4 @@
-"""A teacher that answers as it stands now, and that can be moved by what its answers should be."""
+"""A teacher whose logits are those of its present parameters, which move by a gradient at them."""
 
 from collections.abc import Sequence
 from typing import Any, Literal
@@ -20,7 +20,7 @@ class TeacherError(ValueError):
 
 
 class LiveTeacher:
-    """A module in evaluation mode whose answers follow its parameters.
+    """A module in evaluation mode whose logits follow its parameters.
 
     Dropout is off and running statistics neither move nor are replaced by those of a batch, also
     while it learns: what changes is its parameters alone.
@@ -67,27 +67,27 @@ class LiveTeacher:
             self._optimiser = EagerAdamW(self._parameters, lr=lr, weight_decay=weight_decay)
 
     @torch.no_grad()
-    def answers(self, inputs: Any) -> Tensor:  # noqa: ANN401 - whatever the module takes
+    def logits(self, inputs: Any) -> Tensor:  # noqa: ANN401 - whatever the module takes
         """Returns its logits (B, C), without a graph."""
-        return self.answers_with_graph(inputs)
+        return self.logits_with_graph(inputs)
 
-    def answers_with_graph(self, inputs: Any) -> Tensor:  # noqa: ANN401 - whatever the module takes
+    def logits_with_graph(self, inputs: Any) -> Tensor:  # noqa: ANN401 - whatever the module takes
         """Returns its logits (B, C), from which ``learn`` goes back to its parameters."""
         self.module.eval()
         return at_least_float32(self.module(inputs))
 
     def learn(
         self,
-        answers: Sequence[Tensor],
+        logits: Sequence[Tensor],
         slopes: Sequence[Tensor],
         share_of_lr: float,
         group: dist.ProcessGroup | None,
     ) -> bool:
-        """Moves it by the derivative of something at its answers.
+        """Moves it by the derivative of something at its logits.
 
         Args:
-            answers: Of ``answers_with_graph``, each (b, C).
-            slopes: d(what is to fall)/d(answers), on this rank's samples.
+            logits: Of ``logits_with_graph``, each (b, C).
+            slopes: d(what is to fall)/d(logits), on this rank's samples.
             share_of_lr: The rate of this step over the peak rate.
             group: The ranks, each with its share of the samples; all of them move alike.
 
@@ -95,7 +95,7 @@ class LiveTeacher:
             Whether it moved: a gradient that is not finite moves nothing.
         """
         gradients = torch.autograd.grad(
-            list(answers), self._parameters, list(slopes), allow_unused=True, materialize_grads=True
+            list(logits), self._parameters, list(slopes), allow_unused=True, materialize_grads=True
         )
         named = {str(index): gradient for index, gradient in enumerate(gradients)}
         means = list(mean_over_ranks(named, group).values())

@@ -16,8 +16,8 @@ from metakd.registry import Registry
 if TYPE_CHECKING:
     from metakd.data.datasets.source import Source
 
-AnswerType = Literal["float16", "float32"]
-"""How answers are kept: half precision moves a re-tempered softmax by a KL divergence of 6e-8."""
+OutputType = Literal["float16", "float32"]
+"""How outputs are kept: half precision moves a re-tempered softmax by a KL divergence of 6e-8."""
 
 Validation = Literal["scaled", "full"]
 """The held-out samples of a scale: as large a part of the validation split as its training samples

@@ -38,7 +38,7 @@ class Views:
         seed: Seed of the views.
         sample_ids: The samples in their order, (n,); a row is a place in it.
         passes: How often each sample is seen; a recipe that is constant has one view for all.
-        device: Where views of decoded images are made and answered; files are read on the CPU.
+        device: Where views of decoded images are made and returned; files are read on the CPU.
     """
 
     dataset: ImageDataset
@@ -147,7 +147,7 @@ class Views:
         return self.dataset.views(ids, numbers, self.recipe.base, self.seed)
 
     def _mix(self, number: int) -> Mix:
-        """Returns how all samples' views of this number are mixed; the last answer is kept."""
+        """Returns how all samples' views of this number are mixed; the last result is kept."""
         if self._last_mix is None or self._last_mix[0] != number:
             assert self.recipe.mixing is not None
             draws = Draws(

@@ -1,4 +1,4 @@
-"""Which views and answers a study keeps, how much room they take, and whether there is room."""
+"""Which views and outputs a study keeps, how much room they take, and whether there is room."""
 
 import math
 import shutil
@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from metakd.data.bank import answers_bytes
+from metakd.data.bank import outputs_bytes
 from metakd.data.views import Views
 from metakd.errors import UserError
 from metakd.models.outline import feature_shape
@@ -26,7 +26,7 @@ class RoomError(UserError):
 
 @dataclass(frozen=True)
 class BankSpec:
-    """The views of one augmentation and seed, and what is kept of them and of the answers.
+    """The views of one augmentation and seed, and what is kept of them and of teachers' outputs.
 
     Where views are not mixed in pairs, those of the largest scale serve the smaller ones.
     """
@@ -37,7 +37,7 @@ class BankSpec:
     samples: int
     passes: int
     views_bytes: int
-    answers_bytes: int
+    logits_bytes: int
     features_of: tuple[TeacherSpec, ...] = ()
     """Teachers whose features are used."""
     features_bytes: int = 0
@@ -52,8 +52,8 @@ class BankSpec:
     @property
     def kept_bytes(self) -> int:
         """What it takes on disk."""
-        answers = self.answers_bytes + self.features_bytes * self.keeps_features
-        return {"full": self.views_bytes + answers, "logits": answers, "live": 0}[self.mode]
+        outputs = self.logits_bytes + self.features_bytes * self.keeps_features
+        return {"full": self.views_bytes + outputs, "logits": outputs, "live": 0}[self.mode]
 
     @property
     def for_trials(self) -> Bank | None:
@@ -92,7 +92,7 @@ def bank_of(
         FeatureError: If one of these shows none.
     """
     dataset, samples, kept_as = views.dataset, len(views.sample_ids), content.sampling.logits
-    answers = answers_bytes(samples, views.count, dataset.num_classes, kept_as)
+    logits = outputs_bytes(samples, views.count, dataset.num_classes, kept_as)
     features = [
         math.prod(feature_shape(teacher.model, dataset.image_shape, dataset.num_classes))
         for teacher in features_of
@@ -104,9 +104,9 @@ def bank_of(
         samples=samples,
         passes=views.count,
         views_bytes=views.image_bytes,
-        answers_bytes=answers * len(teachers),
+        logits_bytes=logits * len(teachers),
         features_of=features_of,
-        features_bytes=answers_bytes(samples, views.count, sum(features), kept_as),
+        features_bytes=outputs_bytes(samples, views.count, sum(features), kept_as),
     )
 
 
@@ -123,7 +123,7 @@ def choose_modes(banks: Sequence[BankSpec], policy: BankPolicy) -> list[BankSpec
     if policy.mode is not None:
         keeps = policy.mode != "live"
         return [replace(b, mode=policy.mode, keeps_features=keeps and _has(b)) for b in banks]
-    room = policy.limit_bytes - sum(bank.answers_bytes for bank in banks)
+    room = policy.limit_bytes - sum(bank.logits_bytes for bank in banks)
     if room < 0:
         return [replace(bank, mode="live") for bank in banks]
     with_features, room = _fitting(banks, lambda bank: bank.features_bytes, room)

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from metakd.core.recipe import Recipe
 from metakd.strategies import Choices, Segment
-from metakd.study.preparation import answers_job_id, teacher_job_id, views_job_id
+from metakd.study.preparation import outputs_job_id, teacher_job_id, views_job_id
 from metakd.study.spec import StudySpec
 from metakd.train.content import content_id
 from metakd.train.sampling import Sampling
@@ -33,7 +33,7 @@ class Job:
 
     Attributes:
         trial: The content.
-        bank: What was made before it; None makes views and answers live.
+        bank: What was made before it; None makes views and outputs live.
         samples: How many samples it trains on.
         held_out: How many samples are held out.
         train_samples: How many it trains on at scale 1.
@@ -63,7 +63,7 @@ class Job:
         teachers = self.trial.teachers
         needs = {teacher_job_id(teacher) for teacher in self.live_teachers}
         if self.bank is not None:
-            needs |= {answers_job_id(self.bank.id, teacher) for teacher in teachers}
+            needs |= {outputs_job_id(self.bank.id, teacher) for teacher in teachers}
             needs |= {views_job_id(self.bank.id)} if self.bank.has_views else set()
         return frozenset(needs)
 
@@ -82,7 +82,7 @@ class Job:
 
     @property
     def live_teachers(self) -> tuple[TeacherSpec, ...]:
-        """Teachers that answer at each of its steps: no bank has all of it, or they change."""
+        """Teachers that compute at each of its steps: no bank has all of it, or they change."""
         distiller = self.trial.distiller
         has_all = self.bank is not None and (self.bank.has_features or not distiller.uses_features)
         return () if has_all and not distiller.moves_teacher else self.trial.teachers
@@ -98,7 +98,7 @@ class Case:
         seed: The seed.
         image_shape: Shape (C, H, W) of the images.
         num_classes: K.
-        bank: What is made before its trials; None makes views and answers live.
+        bank: What is made before its trials; None makes views and outputs live.
         samples: How many samples they train on.
         held_out: How many samples are held out.
         train_samples: How many they train on at scale 1.

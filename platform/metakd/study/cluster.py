@@ -84,7 +84,7 @@ def connect(
     )
 
 
-def asks_for_token(dashboard: str) -> bool:
+def requires_token(dashboard: str) -> bool:
     """Says whether a browser has to give a token to a dashboard, as Ray 2.60 and later want it."""
     try:
         with urlopen(f"{dashboard}/api/version", timeout=PROBE_TIMEOUT_S):

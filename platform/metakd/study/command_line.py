@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, NoReturn, get_args
 
 from metakd import __version__
 from metakd.core.recipe import Match
-from metakd.data.catalogue import RECIPES, AnswerType, DatasetOptions, Validation, dataset_names
+from metakd.data.catalogue import RECIPES, DatasetOptions, OutputType, Validation, dataset_names
 from metakd.endings import Parser
 from metakd.errors import UNPRINTABLE, one_line
 from metakd.home import expanded
@@ -479,8 +479,8 @@ def study_parser(defaults: StudySpec, prog: str | None = None) -> _Parser:
     )
     group.add_argument(
         "--logits",
-        choices=get_args(AnswerType),
-        help="type in which the teacher's answers are kept (default: float16)",
+        choices=get_args(OutputType),
+        help="type in which the teacher's outputs are kept (default: float16)",
     )
     parser.add_argument(
         "--preset",
@@ -540,7 +540,7 @@ def study_parser(defaults: StudySpec, prog: str | None = None) -> _Parser:
         "--bank",
         choices=("auto", *MODES),
         default="auto",
-        help="what is kept: views and teacher's answers (full), answers (logits), nothing (live); "
+        help="what is kept: views and teacher's outputs (full), outputs (logits), nothing (live); "
         "auto (default) chooses by size",
     )
     runs.add_argument(

@@ -31,15 +31,15 @@ def _learning_epochs(distiller: DistillerConfig, epochs: range, of: int) -> int:
     return sum(not distiller.is_frozen(epoch, of) for epoch in epochs)
 
 
-def live_answers(job: Job) -> float:
+def live_teacher_passes(job: Job) -> float:
     """Returns how often each live teacher passes a batch forward; a backward pass is two."""
     if not job.live_teachers:
         return 0.0
     distiller, learning = job.trial.distiller, steps_of_learning(job)
     # A bank has the logits of a teacher that does not change yet.
     is_banked = distiller.moves_teacher and job.bank is not None
-    answered = learning if is_banked else job.steps
-    return answered + distiller.teacher_passes(learning, job.batch_size)
+    taught = learning if is_banked else job.steps
+    return taught + distiller.teacher_passes(learning, job.batch_size)
 
 
 def plain_run(case: Case) -> Job:

@@ -12,9 +12,9 @@ from metakd.models.outline import parameters_of
 from metakd.results.seeds import seed_number
 from metakd.study.allotment import Allotment
 from metakd.study.cases import Job
-from metakd.study.cost import expected_steps, live_answers, plain_run, work_left
+from metakd.study.cost import expected_steps, live_teacher_passes, plain_run, work_left
 from metakd.study.plan import Plan
-from metakd.study.preparation import AnswersJob, PreparationJob, TeacherJob, preparation_of
+from metakd.study.preparation import OutputsJob, PreparationJob, TeacherJob, preparation_of
 from metakd.study.scheduler import Scheduler
 from metakd.study.speeds import Speeds
 from metakd.train.trial import TeacherSpec
@@ -206,9 +206,9 @@ class _Seconds:
             step_s = max(0.0, step_s - batch * self._speeds.view_s(opened, augmentation))
         passes_s = expected_steps(job) * step_s
         if job.live_teachers:
-            answered = batch * live_answers(job)
+            passed = batch * live_teacher_passes(job)
             passes_s += sum(
-                answered * self._speeds.answering_s(t.model, opened) for t in job.live_teachers
+                passed * self._speeds.forward_s(t.model, opened) for t in job.live_teachers
             )
         loading_s = 0.0
         if job.bank is None or not job.bank.has_views:
@@ -229,10 +229,10 @@ class _Seconds:
         views = bank.passes * bank.samples
         making_s = self._speeds.view_s(opened, bank.augmentation)
         making_s = max(making_s, self._speeds.loading_s(opened, bank.augmentation))
-        if not isinstance(job, AnswersJob):
+        if not isinstance(job, OutputsJob):
             return views * making_s
-        answering_s = self._speeds.answering_s(job.teacher.model, opened)
-        return views * (answering_s + (0.0 if bank.mode == "full" else making_s))
+        forward_s = self._speeds.forward_s(job.teacher.model, opened)
+        return views * (forward_s + (0.0 if bank.mode == "full" else making_s))
 
     def teacher_s(self, teacher: TeacherSpec) -> float:
         """Returns the seconds of a teacher's training and its evaluation at the end."""

@@ -90,8 +90,8 @@ class Work(NamedTuple):
         """The least seconds of a step, however few images: PyTorch starts each operation alone."""
         return (1 + BACKWARD) * self.operations * LAUNCH_S
 
-    def answering_s(self, gpu: Gpu) -> float:
-        """Returns the seconds of a forward pass of one image in float32, as teachers answer."""
+    def forward_s(self, gpu: Gpu) -> float:
+        """Returns the seconds of a forward pass of one image in float32, as teachers compute."""
         arithmetic_s = self.convolutions / gpu.convolutions + self.products / gpu.products
         moved = self.values * BYTES_PER_VALUE * FLOAT32_OVER_AUTOCAST / (1 + BACKWARD)
         return arithmetic_s + moved / gpu.memory

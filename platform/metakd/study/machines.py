@@ -147,9 +147,9 @@ class AssumedSpeeds:
         work = self._work(model, opened)
         return max(batch * work.training_s(self.gpu), work.launching_s)
 
-    def answering_s(self, model: str, opened: Opened) -> float:
+    def forward_s(self, model: str, opened: Opened) -> float:
         """Returns the seconds of a forward pass of one image in float32."""
-        return self._work(model, opened).answering_s(self.gpu)
+        return self._work(model, opened).forward_s(self.gpu)
 
     def evaluating_s(self, model: str, opened: Opened) -> float:
         """Returns the seconds of a forward pass of one image under autocast."""

@@ -32,10 +32,10 @@ LEAST_PART = 1e-4
 
 @dataclass(frozen=True)
 class BankPolicy:
-    """What of views and answers is kept."""
+    """What of views and outputs is kept."""
 
     mode: Mode | None = None
-    """full: both; logits: the answers, features among them, and views are made anew; live: neither.
+    """full: both; logits: outputs, features among them, and views are made anew; live: neither.
     None chooses by size."""
     limit_bytes: int = 4 * 2**30
     """Room for all banks where the mode is chosen by size."""
@@ -138,7 +138,7 @@ class RunOptions:
     data: DatasetOptions
     """How the dataset is found and read."""
     banks: BankPolicy
-    """What is kept of views and of the teacher's answers."""
+    """What is kept of views and of the teacher's outputs."""
     wanted: Wanted
     """What each trial is to be given of the cluster."""
     max_failures: int

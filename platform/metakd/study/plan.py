@@ -1,4 +1,4 @@
-"""From a study's spec to its settings, the trials that answer it, and what they share."""
+"""From a study's spec to its settings, the trials that it takes, and what they share."""
 
 import math
 from collections.abc import Hashable, Mapping, Sequence
@@ -92,7 +92,7 @@ class Plan:
         strategy_runs: The strategies in every setting and seed, seed by seed: what is finished
             early is complete pairs.
         teachers: The teachers, empty when no strategy has one.
-        banks: Their views and answers, and what of them is kept.
+        banks: Their views and teachers' outputs, and what of them is kept.
         seed_counts: How many seeds each setting has, in their order.
         seed_groups: Which settings share their seeds: the number of each one's group.
         weights: Files of weights that teachers were given, by their hashes.
@@ -164,7 +164,7 @@ def make_plan(
     Args:
         spec: The question.
         datasets: The images, in the order of the spec.
-        bank_policy: What is kept of views and answers; it changes no result.
+        bank_policy: What is kept of views and outputs; it changes no result.
         seed_counts: How many seeds each setting has, in their order; empty takes the spec's in all.
 
     Raises:

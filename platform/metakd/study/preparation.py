@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from metakd.results.seeds import seed_number
 from metakd.study.banks import BankSpec
-from metakd.train.bank_building import BankContent, store_answers, store_views
+from metakd.train.bank_building import BankContent, store_outputs, store_views
 from metakd.train.folder import StudyFolder
 from metakd.train.in_flight import SAVE_INTERVAL_S
 from metakd.train.teaching import teach
@@ -70,7 +70,7 @@ class ViewsJob:
 
 
 @dataclass(frozen=True)
-class AnswersJob:
+class OutputsJob:
     """Stores a teacher's logits on the views of a bank, and its features where they are kept."""
 
     bank_id: str
@@ -81,7 +81,7 @@ class AnswersJob:
     @property
     def id(self) -> str:
         """Unique among jobs."""
-        return answers_job_id(self.bank_id, self.teacher)
+        return outputs_job_id(self.bank_id, self.teacher)
 
     @property
     def seed(self) -> int:
@@ -100,7 +100,7 @@ class AnswersJob:
         return frozenset({teacher_job_id(self.teacher), views_job_id(self.bank_id)})
 
 
-PreparationJob = TeacherJob | ViewsJob | AnswersJob
+PreparationJob = TeacherJob | ViewsJob | OutputsJob
 
 
 def preparation_of(
@@ -117,12 +117,12 @@ def preparation_of(
     """
     kept = [bank for bank in banks if bank.mode != "live" and bank.id in needed]
     views = [ViewsJob(bank.id, bank.content) for bank in kept if bank.mode == "full"]
-    answers = [
-        AnswersJob(bank.id, bank.content, teacher, bank.keeps_features_of(teacher))
+    outputs = [
+        OutputsJob(bank.id, bank.content, teacher, bank.keeps_features_of(teacher))
         for bank in kept
         for teacher in bank.teachers
     ]
-    return [*map(TeacherJob, untrained), *views, *answers]
+    return [*map(TeacherJob, untrained), *views, *outputs]
 
 
 def carry_out(
@@ -147,8 +147,8 @@ def carry_out(
             teach(teacher, folder, save_interval_s, on_epoch)
         case ViewsJob(_, content):
             store_views(content, folder)
-        case AnswersJob(_, content, teacher, with_features):
-            store_answers(content, teacher, with_features, folder)
+        case OutputsJob(_, content, teacher, with_features):
+            store_outputs(content, teacher, with_features, folder)
 
 
 def teacher_job_id(teacher: TeacherSpec) -> str:
@@ -161,6 +161,6 @@ def views_job_id(bank_id: str) -> str:
     return f"views-{bank_id}"
 
 
-def answers_job_id(bank_id: str, teacher: TeacherSpec) -> str:
+def outputs_job_id(bank_id: str, teacher: TeacherSpec) -> str:
     """Returns the id of a teacher's logits on a bank's views."""
     return f"logits-{bank_id}-{teacher.id}"

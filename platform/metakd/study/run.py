@@ -16,7 +16,7 @@ from metakd.results.writer import FinishedTrial
 from metakd.study.allotment import Allotment, allot, allot_teachers, begun_at_once
 from metakd.study.announce import Failure, announce_estimate
 from metakd.study.cases import Job
-from metakd.study.cluster import Cluster, asks_for_token, present_nodes
+from metakd.study.cluster import Cluster, requires_token, present_nodes
 from metakd.study.cost import expected_steps, steps_left
 from metakd.study.curves import Curves
 from metakd.study.dispatch import Watcher
@@ -83,7 +83,7 @@ def run_on(
         + (", started here" if cluster.started_here else "")
     )
     console.print(f"dashboard    {cluster.dashboard or 'none on this cluster'}")
-    if cluster.dashboard is not None and asks_for_token(cluster.dashboard):
+    if cluster.dashboard is not None and requires_token(cluster.dashboard):
         console.print("             it requires a token: `ray get-auth-token` prints it")
     allotment = allot(options.wanted, cluster.nodes)
     console.print(f"resources    {allotment}")

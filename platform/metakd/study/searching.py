@@ -52,7 +52,7 @@ class Searching:
         self._search, segments = begin(strategy, choices)
         self.expected_runs = choices.budget if strategy.is_searcher else float(len(segments))
         self._paid: dict[str, int] = {}
-        self._answered = 0
+        self._rounds = 0
         self._yielded = self._jobs(segments) if first is None else list(first)
         self.waits_for = self._yielded
 
@@ -67,10 +67,9 @@ class Searching:
         """
         while not self.is_complete:
             # One that yields nothing, over and over, has no segments to count.
-            rounds = max(self._answered, len(self.behind))
-            if rounds > MOST_SEGMENTS_A_RUN * (self.expected_runs + 1):
+            if max(self._rounds, len(self.behind)) > MOST_SEGMENTS_A_RUN * (self.expected_runs + 1):
                 raise StrategyError(
-                    f"strategy {self.name!r} does not end: it has yielded {self._answered} times, "
+                    f"strategy {self.name!r} does not end: it has yielded {self._rounds} times, "
                     f"{len(self.behind)} segments in all, and was to spend {self.expected_runs:g} "
                     "runs"
                 )
@@ -84,7 +83,7 @@ class Searching:
                 own = job.trial.whole.id
                 self._paid[own] = max(self._paid.get(own, 0), job.trial.epochs)
             self.behind += self._yielded
-            self._answered += 1
+            self._rounds += 1
             try:
                 segments = self._search.send([value for value in known if value is not None])
                 self._yielded = self._jobs(segments)

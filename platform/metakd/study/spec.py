@@ -10,7 +10,7 @@ from metakd.analysis.questions import QUESTIONS
 from metakd.core.recipe import Match
 from metakd.core.temperature_bounds import FIXED_TAU_MAX, FIXED_TAU_MIN, TAU_MAX, TAU_MIN
 from metakd.data import catalogue
-from metakd.data.catalogue import RECIPES, AnswerType, Validation, require_known_dataset
+from metakd.data.catalogue import RECIPES, OutputType, Validation, require_known_dataset
 from metakd.errors import UserError
 from metakd.installed import require_untaken
 from metakd.models import installed_models
@@ -78,8 +78,8 @@ class StudySpec:
     """Names of augmentation recipes."""
     views: int | None = None
     """Different views of each sample, seen in turn; None makes a new one for each pass."""
-    logits: AnswerType = "float16"
-    """The type in which the teacher's answers are kept."""
+    logits: OutputType = "float16"
+    """The type in which the teacher's outputs are kept."""
     strategies: tuple[str, ...] = ("ce", "fixed", "grid", "meta", "align")
     """How the temperature is chosen, or ("all",); strategies that need the same trial share it."""
     continued: tuple[str, ...] = ()
@@ -131,7 +131,7 @@ class StudySpec:
         _known("match", (self.match,), get_args(Match))
         _known("validation", (self.validation,), get_args(Validation))
         _known("kind of seed streams", (self.seed_streams,), get_args(SeedStreams))
-        _known("type of logits", (self.logits,), get_args(AnswerType))
+        _known("type of logits", (self.logits,), get_args(OutputType))
         for count in self.images_per_class:
             if count < 1:
                 raise SpecError(f"images_per_class must be at least 1, got {count}")

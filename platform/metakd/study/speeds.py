@@ -54,7 +54,7 @@ class Speeds(Protocol):
     def step_s(self, model: str, recipe: Recipe, opened: Opened, augmentation: str) -> float:
         """Returns the seconds of a training step on one of the recipe's batches."""
 
-    def answering_s(self, model: str, opened: Opened) -> float:
+    def forward_s(self, model: str, opened: Opened) -> float:
         """Returns the seconds of a teacher's forward pass of one image, in float32."""
 
     def evaluating_s(self, model: str, opened: Opened) -> float:
@@ -110,7 +110,7 @@ class MeasuredSpeeds:
         weights = WEIGHT_BYTES * parameters_of(model, shape, classes)
         return weights + self._step(model, recipe, opened).bytes
 
-    def answering_s(self, model: str, opened: Opened) -> float:
+    def forward_s(self, model: str, opened: Opened) -> float:
         """Returns the seconds of a forward pass of one image, measured once for each model."""
         return self._image_s(model, opened, None)
 

@@ -7,14 +7,14 @@ from functools import partial
 from torch import Tensor
 
 from metakd.core.recipe import Recipe
-from metakd.data.bank import Answers, build_answers, build_views
+from metakd.data.bank import Outputs, build_outputs, build_views
 from metakd.data.views import Views
-from metakd.train.answers import FEATURES, LOGITS
 from metakd.train.folder import StudyFolder
 from metakd.train.inputs import Normaliser, forward_batch
 from metakd.train.samples import open_samples
 from metakd.train.sampling import Sampling, training_views
 from metakd.train.teacher import open_teacher, open_teacher_with_features
+from metakd.train.teacher_outputs import FEATURES, LOGITS
 from metakd.train.trial import DataSpec, TeacherSpec
 
 
@@ -53,7 +53,7 @@ def store_views(content: BankContent, folder: StudyFolder) -> None:
     folder.push(place)
 
 
-def store_answers(
+def store_outputs(
     content: BankContent, teacher: TeacherSpec, with_features: bool, folder: StudyFolder
 ) -> None:
     """Stores what a bank lacks of a teacher's logits, and of its features where they are kept.
@@ -69,7 +69,7 @@ def store_answers(
         forward = partial(_features, open_teacher_with_features(teacher, folder), samples.normalise)
     else:
         forward = partial(_logits, open_teacher(teacher, folder), samples.normalise)
-    build_answers(
+    build_outputs(
         folder.banks,
         views,
         teacher.id,
@@ -81,11 +81,11 @@ def store_answers(
     folder.push(place)
 
 
-def _logits(teacher: Callable[[Tensor], Tensor], normalise: Normaliser, images: Tensor) -> Answers:
+def _logits(teacher: Callable[[Tensor], Tensor], normalise: Normaliser, images: Tensor) -> Outputs:
     return {LOGITS: teacher(normalise(images))}
 
 
 def _features(
-    teacher: Callable[[Tensor], Answers], normalise: Normaliser, images: Tensor
-) -> Answers:
+    teacher: Callable[[Tensor], Outputs], normalise: Normaliser, images: Tensor
+) -> Outputs:
     return teacher(normalise(images))

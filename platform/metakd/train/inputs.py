@@ -21,11 +21,11 @@ from metakd.core.batches import Batch
 from metakd.data.bank import Stored
 from metakd.data.counter_random import derive_seed
 from metakd.data.views import Look, Views
-from metakd.train.answers import Teachers, transferred
 from metakd.train.share import ALONE, Share, require_even
+from metakd.train.teacher_outputs import Teachers, transferred
 
 PIXELS_IN_CACHE = 2**15
-"""So many pixels of input have layers that stay in a CPU's cache: ResNet-20 answers 1,600 images a
+"""So many pixels of input have layers that stay in a CPU's cache: ResNet-20 takes 1,600 images a
 second at 32 or 64 images of 32×32 at once, 570 at 1,024; the digits' teacher 17,000 images of 8×8
 at 128 to 512 at once, 12,000 at 943."""
 ON_GPU, AT_LEAST = 1024, 16
@@ -147,7 +147,7 @@ class ShuffledBatches:
         labels = transferred(self._views.labels(rows, number), inputs.device)
         if self._teachers is None:
             return Batch(inputs, labels, None)
-        return Batch(inputs, labels, *self._teachers.say(rows, number, inputs))
+        return Batch(inputs, labels, *self._teachers.outputs(rows, number, inputs))
 
 
 class HeldOut:
@@ -277,7 +277,7 @@ def _fork_server() -> ForkServerContext:
 
 
 class _Source(Dataset[Tensor]):
-    """Answers to rows and a number with images."""
+    """Outputs to rows and a number with images."""
 
     def __init__(self, look: Look) -> None:
         self._look = look

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from metakd.core.recipe import Match, Recipe
-from metakd.data.catalogue import AnswerType, Validation, find_recipe
+from metakd.data.catalogue import OutputType, Validation, find_recipe
 from metakd.data.counter_random import derive_seed
 from metakd.data.datasets import ImageDataset
 from metakd.data.splits import Splits, nested_at_most_per_class, nested_per_class, nested_subset
@@ -37,7 +37,7 @@ class Sampling:
     """Fewer samples are seen for as many epochs, or for as many optimiser steps, as all are."""
     views: int | None = None
     """Different views of each sample, seen in turn; None makes a new one for each pass."""
-    logits: AnswerType = "float16"
+    logits: OutputType = "float16"
     """The type in which a teacher's outputs are kept, and rounded to where they are live."""
     validation: Validation = "scaled"
     """The held-out samples: as large a part of the validation split as the training samples are of

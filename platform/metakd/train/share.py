@@ -14,7 +14,7 @@ from metakd.data.counter_random import derive_seed
 from metakd.errors import UserError
 from metakd.train.trial import Trial
 
-Answer = TypeVar("Answer")
+Computed = TypeVar("Computed")
 
 
 class ShareError(UserError):
@@ -44,14 +44,14 @@ class Share:
         """Returns this worker's rows."""
         return rows[self.rank :: self.workers]
 
-    def agreed(self, compute: Callable[[], Answer]) -> Answer:
-        """Returns what the first worker answers, to all of them."""
+    def agreed(self, compute: Callable[[], Computed]) -> Computed:
+        """Returns what the first worker computes, on all of them."""
         if self.group is None:
             return compute()
-        answers: list[Any] = [compute() if self.rank == 0 else None]
-        dist.broadcast_object_list(answers, src=0)
-        answer: Answer = answers[0]
-        return answer
+        computed: list[Any] = [compute() if self.rank == 0 else None]
+        dist.broadcast_object_list(computed, src=0)
+        result: Computed = computed[0]
+        return result
 
     def seed_dropout(self, seed: int, epoch: int) -> None:
         """Seeds PyTorch before an epoch: workers drop apart from each other."""

@@ -11,7 +11,7 @@ from torch import nn
 
 from metakd.core.evaluation import Evaluation
 from metakd.core.training import Training
-from metakd.data.bank import open_answers, open_views
+from metakd.data.bank import open_outputs, open_views
 from metakd.data.counter_random import derive_seed
 from metakd.models.student_files import write_weights
 from metakd.results.searches import SETTING
@@ -24,7 +24,6 @@ from metakd.student_card import (
     preference,
     read_card,
 )
-from metakd.train.answers import FEATURES, LOGITS, Teacher, Teachers
 from metakd.train.epochs import Epoch, Progress
 from metakd.train.folder import StudyFolder
 from metakd.train.in_flight import SAVE_INTERVAL_S, InFlight
@@ -32,6 +31,7 @@ from metakd.train.inputs import HeldOutMetaBatches, ShuffledBatches
 from metakd.train.samples import Samples, open_samples
 from metakd.train.sampling import training_views
 from metakd.train.teacher import open_module, open_teacher, open_teacher_with_features
+from metakd.train.teacher_outputs import FEATURES, LOGITS, Teacher, Teachers
 from metakd.train.trial import TeacherSpec, Trial, teachers_name
 
 
@@ -103,7 +103,7 @@ def run_trial(
     Args:
         trial: The content.
         folder: The study's folder, with the dataset and the teacher in it.
-        bank: What of the trial's views and of the teacher's answers was made before; None makes
+        bank: What of the trial's views and of the teacher's outputs was made before; None makes
             them live.
         on_epoch: Called after each epoch, on every worker.
         save_interval_s: At least so much time lies between two states that are kept.
@@ -310,7 +310,7 @@ def _teachers(trial: Trial, folder: StudyFolder, bank: Bank | None) -> Teachers:
 
     def opened(spec: TeacherSpec) -> Teacher:
         stored = {
-            name: open_answers(folder.banks, bank.id, spec.id, kept_as, name)
+            name: open_outputs(folder.banks, bank.id, spec.id, kept_as, name)
             for name in sorted(kept)
             if bank is not None
         }

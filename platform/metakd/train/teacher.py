@@ -10,14 +10,14 @@ from torch import Tensor, nn
 
 from metakd.atomic import new_file
 from metakd.core.features import logits_and_map
-from metakd.data.bank import Answers
-from metakd.data.catalogue import AnswerType
+from metakd.data.bank import Outputs
+from metakd.data.catalogue import OutputType
 from metakd.models.names import brings_weights, without_weights
 from metakd.models.pretrained import take_inputs
 from metakd.results.study import StoreError
-from metakd.train.answers import FEATURES, LOGITS
 from metakd.train.folder import StudyFolder
 from metakd.train.samples import open_samples
+from metakd.train.teacher_outputs import FEATURES, LOGITS
 from metakd.train.trial import TeacherSpec
 
 REPORT_FILE = "teacher.json"
@@ -93,35 +93,35 @@ def store_teacher(
 
 
 def open_teacher(
-    spec: TeacherSpec, folder: StudyFolder, rounded_to: AnswerType = "float32"
+    spec: TeacherSpec, folder: StudyFolder, rounded_to: OutputType = "float32"
 ) -> Callable[[Tensor], Tensor]:
     """Returns a trained teacher as a function from normalised inputs to logits (B, C).
 
     Args:
         spec: The teacher.
         folder: Where it is stored.
-        rounded_to: The type that its answers are rounded to; they come as float32.
+        rounded_to: The type that its outputs are rounded to; they come as float32.
     """
     model = open_module(spec, folder)
     dtype = getattr(torch, rounded_to)
 
     @torch.no_grad()
-    def answer(inputs: Tensor) -> Tensor:
+    def forward(inputs: Tensor) -> Tensor:
         logits: Tensor = model(inputs)
         return logits.to(dtype).float()
 
-    return answer
+    return forward
 
 
 def open_teacher_with_features(
-    spec: TeacherSpec, folder: StudyFolder, rounded_to: AnswerType = "float32"
-) -> Callable[[Tensor], Answers]:
+    spec: TeacherSpec, folder: StudyFolder, rounded_to: OutputType = "float32"
+) -> Callable[[Tensor], Outputs]:
     """Returns a trained teacher as a function from normalised inputs to logits and its last map.
 
     Args:
         spec: The teacher.
         folder: Where it is stored.
-        rounded_to: The type that its answers are rounded to; they come as float32.
+        rounded_to: The type that its outputs are rounded to; they come as float32.
 
     Returns:
         A function that gives "logits" (B, C) and "features" (B, c, h, w).
@@ -130,12 +130,12 @@ def open_teacher_with_features(
     dtype = getattr(torch, rounded_to)
 
     @torch.no_grad()
-    def answer(inputs: Tensor) -> Answers:
+    def forward(inputs: Tensor) -> Outputs:
         logits, features = logits_and_map(model, inputs)
-        said = {LOGITS: logits, FEATURES: features.contiguous()}
-        return {name: each.to(dtype).float() for name, each in said.items()}
+        outputs = {LOGITS: logits, FEATURES: features.contiguous()}
+        return {name: each.to(dtype).float() for name, each in outputs.items()}
 
-    return answer
+    return forward
 
 
 def open_module(spec: TeacherSpec, folder: StudyFolder) -> nn.Module:

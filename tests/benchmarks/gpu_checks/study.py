@@ -30,8 +30,8 @@ from metakd.train.teaching import teach
 STRATEGIES_COMPARED = ("ce", "fixed", "meta", "align")
 OF_TEACHER, OF_STUDENTS = 0.25, 0.6
 """Of the time that is left; the rest is for what was measured too low."""
-LOOK_AHEADS, ANSWERS = 1.1, 0.5
-"""Of a plain epoch, what one with look-aheads takes; of a teacher's, what its answers take."""
+LOOK_AHEADS, OUTPUTS = 1.1, 0.5
+"""Of a plain epoch, what one with look-aheads takes; of a teacher's, what its outputs take."""
 ENOUGH_EPOCHS, PUBLISHED_EPOCHS, MOST_SEEDS = 30, 240, 5
 
 
@@ -84,7 +84,7 @@ def sized(spec: StudySpec, plan: Plan, folder: StudyFolder, setup: Setup) -> Stu
     teacher_s = time.perf_counter() - started
     trial = replace(plan.jobs[0].trial, distiller=CrossEntropyConfig(), teacher=None)
     student_s = run_trial(trial, scratch, None).wall_s
-    epoch_s = len(spec.strategies) * LOOK_AHEADS * student_s + ANSWERS * teacher_s
+    epoch_s = len(spec.strategies) * LOOK_AHEADS * student_s + OUTPUTS * teacher_s
     most = setup.size(PUBLISHED_EPOCHS, 1)
     epochs = max(1, int(OF_STUDENTS * setup.left_s / epoch_s))
     seeds = max(1, min(MOST_SEEDS, epochs // ENOUGH_EPOCHS)) if most > 1 else 1

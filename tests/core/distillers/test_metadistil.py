@@ -32,7 +32,7 @@ def teacher(dtype: torch.dtype = torch.float32) -> nn.Module:
 
 
 class Batches:
-    """Images whose answers come from the teacher as it was."""
+    """Images whose logits come from the teacher as it was."""
 
     steps_per_epoch = 4
 
@@ -174,7 +174,7 @@ def test_a_teacher_that_would_not_move_teaches_live_what_the_bank_holds() -> Non
 
 
 class Stale(Batches):
-    """The bank's answers are spoilt from the second epoch on."""
+    """The bank's logits are spoilt from the second epoch on."""
 
     def epoch(self, epoch: int) -> Iterator[Batch]:
         for batch in super().epoch(epoch):
@@ -303,14 +303,14 @@ def test_the_teachers_passes_are_what_is_said_of_them(config: MetaDistilConfig) 
     run = Run(config)
     seen = {"forward": 0, "back": 0}
 
-    def answered(module: nn.Module, inputs: tuple[Tensor, ...], logits: Tensor) -> None:
+    def passed(module: nn.Module, inputs: tuple[Tensor, ...], logits: Tensor) -> None:
         seen["forward"] += len(logits)
         if logits.requires_grad:
             logits.register_hook(lambda slope: seen.update(back=seen["back"] + len(slope)))
 
-    run.teacher.register_forward_hook(answered)
+    run.teacher.register_forward_hook(passed)
     record = run.training.run_epoch()
-    # The student's real steps ask it once each.
+    # The student's real steps pass it once each.
     of_pilots = seen["forward"] - Batches.steps_per_epoch * SAMPLES + 2 * seen["back"]
     assert seen["back"] > 0
     assert of_pilots == config.teacher_passes(Batches.steps_per_epoch, SAMPLES) * SAMPLES

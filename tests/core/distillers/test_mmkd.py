@@ -159,7 +159,7 @@ def _permute(source: MMKD, target: MMKD, order: tuple[int, ...], teachers: Teach
 
 
 class OneKnowsNothing:
-    """Batches of points, with the answers of a linear teacher and of one that makes them up."""
+    """Batches of points, with the logits of a linear teacher and of one that makes them up."""
 
     steps_per_epoch = 8
 

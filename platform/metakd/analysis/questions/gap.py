@@ -137,7 +137,7 @@ def gap_verdict(evidence: Evidence, factor: str, gap: LevelGap | None) -> Verdic
     """
     if gap is None:
         return _no_answer(evidence, factor)
-    reference, learner = gap.strategies[0], asked_learner(gap)
+    reference, learner = gap.strategies[0], compared_learner(gap)
     held_there = reference.held_verdicts.count("there")
     in_parts = held_there > 0 and reference.verdict == "not shown"
     words = HEADLINES[gap.factor, gap.measure, "there" if in_parts else reference.verdict]
@@ -174,7 +174,7 @@ def gap_verdict(evidence: Evidence, factor: str, gap: LevelGap | None) -> Verdic
     )
 
 
-def asked_learner(gap: LevelGap) -> StrategyGap | None:
+def compared_learner(gap: LevelGap) -> StrategyGap | None:
     """Returns the strategy whose mending the headline is about: learning, or else the grid."""
     by_name = {each.strategy: each for each in gap.strategies}
     return next((by_name[name] for name in LEARNERS if name in by_name), None)

@@ -70,7 +70,7 @@ class MetaDistilConfig(LookAheads, DistillerConfig):
     interval: int = 1
     """A pilot precedes every so many steps of the student."""
     meta_fraction: float = 1.0
-    """Share of the pilot's batch whose answers the teacher learns from, in (0, 1]; the quiz has as
+    """Share of the pilot's batch whose logits the teacher learns from, in (0, 1]; the quiz has as
     many samples."""
     horizon: int = 1
     """Steps of a pilot, m, over the batches that come; 1 to 5, at most ``interval``."""
@@ -180,8 +180,8 @@ class MetaDistilConfig(LookAheads, DistillerConfig):
         A backward pass counts as two, and goes through the samples that it learns from alone.
         """
         share = self.samples_of(batch_size) / batch_size
-        answered = share if self.pilot == "none" else 1.0
-        return self.look_aheads(steps) * self.horizon * (answered + 2 * share)
+        passed = share if self.pilot == "none" else 1.0
+        return self.look_aheads(steps) * self.horizon * (passed + 2 * share)
 
     def is_frozen(self, epoch: int, epochs: int) -> bool:
         """Says whether the teacher stays as it is in epoch 0, 1, ... of a run."""
@@ -193,17 +193,18 @@ class MetaDistilConfig(LookAheads, DistillerConfig):
 
 @dataclass(frozen=True)
 class TaughtStep:
-    """A step, and the teacher's answers that it was taught by.
+    """A step, and the teacher's logits that it was taught by.
 
     Attributes:
         step: The step, completed.
-        answers: z_t of the samples that are looked at again, (b, C), with the graph to the teacher.
+        teacher_logits: z_t of the samples that are looked at again, (b, C), with the graph to the
+            teacher.
         leaf: The same values, as the step's loss sees them: where dM/dz_t is found.
         shift: Added to (log τ_s, log τ_t), (2,), zeros.
     """
 
     step: TakenStep
-    answers: Tensor
+    teacher_logits: Tensor
     leaf: Tensor
     shift: Tensor
 
@@ -254,7 +255,7 @@ class MetaDistil(LookingAhead):
         if self._is_frozen:
             assert batch.teacher_logits is not None
             return self._losses(outputs, batch.teacher_logits, batch.labels)
-        return self._losses(outputs, self._learner.answers(batch.inputs), batch.labels)
+        return self._losses(outputs, self._learner.logits(batch.inputs), batch.labels)
 
     def temperatures(self) -> tuple[float, float]:
         """Returns the current (τ_s, τ_t)."""
@@ -293,10 +294,10 @@ class MetaDistil(LookingAhead):
         return self._is_its_own_pilot and super().is_meta_step(step)
 
     def remember(self, step: TakenStep, batch: Batch) -> None:
-        """Keeps the step, with the teacher's answers to the part that is looked at again."""
+        """Keeps the step, with the teacher's logits for the part that is looked at again."""
         learnt_from = batch.first(self.meta_samples(batch))
-        answers = self._learner.answers_with_graph(learnt_from.inputs)
-        self._taught.add(self._completed(step, batch, answers))
+        teacher_logits = self._learner.logits_with_graph(learnt_from.inputs)
+        self._taught.add(self._completed(step, batch, teacher_logits))
 
     def meta_step(self, meta_batch: Batch) -> MetaStep:
         """Moves the teacher by the quiz loss after the student's real step."""
@@ -334,27 +335,29 @@ class MetaDistil(LookingAhead):
 
     def _try(self, student: nn.Module, pilot: Optimizer, batch: Batch) -> TaughtStep:
         rows = self.meta_samples(batch)
-        answers = self._learner.answers_with_graph(batch.first(rows).inputs)
-        whole = answers.detach()
+        teacher_logits = self._learner.logits_with_graph(batch.first(rows).inputs)
+        whole = teacher_logits.detach()
         if rows < len(batch.labels):
             others = changed(batch.inputs, lambda tensor: tensor[rows:])
-            whole = torch.cat([whole, self._learner.answers(others)])
+            whole = torch.cat([whole, self._learner.logits(others)])
 
         def loss(logits: Tensor) -> Tensor:
             return self._losses(logits, whole, batch.labels).total
 
-        return self._completed(tried_step(student, pilot, batch.inputs, loss), batch, answers)
+        return self._completed(
+            tried_step(student, pilot, batch.inputs, loss), batch, teacher_logits
+        )
 
-    def _completed(self, step: TakenStep, batch: Batch, answers: Tensor) -> TaughtStep:
-        learnt_from = batch.first(len(answers))
-        leaf = answers.detach().requires_grad_()
+    def _completed(self, step: TakenStep, batch: Batch, teacher_logits: Tensor) -> TaughtStep:
+        learnt_from = batch.first(len(teacher_logits))
+        leaf = teacher_logits.detach().requires_grad_()
         shift = torch.zeros(2, device=leaf.device, dtype=leaf.dtype, requires_grad=True)
 
         def loss(logits: Tensor) -> Tensor:
             return self._losses(logits, leaf, learnt_from.labels, shift).total
 
         step.complete(learnt_from.inputs, loss, batch_size=len(batch.labels))
-        return TaughtStep(step, answers, leaf, shift)
+        return TaughtStep(step, teacher_logits, leaf, shift)
 
     def _learn(self, taught: Sequence[TaughtStep], quiz: Batch) -> MetaStep:
         """Moves the teacher, and the temperatures, by the quiz loss after the steps."""
@@ -366,12 +369,12 @@ class MetaDistil(LookingAhead):
         with graph_to(phi):
             estimator = self._config.estimator
             found = look_ahead([each.step for each in taught], quiz_loss, estimator, group)
-            # Each rank's answers are its own: what is averaged is their gradient by the teacher.
+            # Each rank's logits are its own: what is averaged is their gradient by the teacher.
             slopes = found.gradients([each.leaf for each in taught])
             shifts = [each.shift for each in taught]
             of_taus = [] if learned is None else found.gradients([*phi, *shifts], group)
-        answers = [each.answers for each in taught]
-        has_moved = self._learner.learn(answers, slopes, share_of_peak(optimiser), group)
+        teacher_logits = [each.teacher_logits for each in taught]
+        has_moved = self._learner.learn(teacher_logits, slopes, share_of_peak(optimiser), group)
         if not has_moved:
             self._skip(float(found.meta_loss))
         elif learned is not None:

@@ -218,19 +218,19 @@ class MMKD(SeveralTeachers, LookingAhead):
             return equal_weights(logits, batch.ensemble_logits.shape[1])
         return self._learned.weigh("logits", logits_input(logits, batch.ensemble_logits))
 
-    def feature_weights(self, answer: StudentOutputs, batch: Batch) -> Tensor:
+    def feature_weights(self, outputs: StudentOutputs, batch: Batch) -> Tensor:
         """Returns the weight of each teacher's features for each sample, (B, K)."""
         if "features" not in self.weighs:
-            return super().feature_weights(answer, batch)
+            return super().feature_weights(outputs, batch)
         kind, maps = self._config.feature_input, batch.teacher_features
-        return self._learned.weigh("features", feature_input(kind, answer.features, maps))
+        return self._learned.weigh("features", feature_input(kind, outputs.features, maps))
 
     def loss(self, outputs: Tensor, batch: Batch) -> Losses:
         """Returns the loss of the batch, at the weights and temperatures as they stand."""
         weighed = self._weigh(outputs, batch)
         self._count(weighed, batch)
         if self._buffer is not None:
-            self._latest = batch, weighed.answer.logits.argmax(dim=1) != batch.classes
+            self._latest = batch, weighed.outputs.logits.argmax(dim=1) != batch.classes
         return self._tempered(weighed, batch)
 
     def after_step(self, lr: float) -> None:
@@ -324,7 +324,7 @@ class MMKD(SeveralTeachers, LookingAhead):
     def _learn(self, steps: Sequence[TakenStep], meta_batch: Batch, batch_size: int) -> MetaStep:
         def meta_loss(forward: Forward) -> Tensor:
             outputs = at_least_float32(forward(meta_batch.inputs))
-            return F.cross_entropy(self._answer(outputs).logits, meta_batch.labels)
+            return F.cross_entropy(self._split(outputs).logits, meta_batch.labels)
 
         learned, group = self._learned, self._group
         shifts = [] if learned.temperatures is None else [_loss_of(step).shift for step in steps]
@@ -345,8 +345,8 @@ class MMKD(SeveralTeachers, LookingAhead):
             batch = _loss_of(step).batch
             if _loss_of(step).part == "labels" or batch.ensemble_logits is None:
                 continue
-            logits = self._answer(linearised.logits).logits
-            tangent = self._answer(linearised.tangent).logits
+            logits = self._split(linearised.logits).logits
+            tangent = self._split(linearised.tangent).logits
             weights = self.weights(logits, batch)
             seen.append(SeenStep(Linearised(logits, tangent, None), batch.ensemble_logits, weights))
         return seen

@@ -126,15 +126,15 @@ def equal_weights(logits: Tensor, teachers: int) -> Tensor:
 
 
 class Weighed(NamedTuple):
-    """A batch as the student answers it, with what each teacher counts.
+    """The student's outputs for a batch, with what each teacher counts.
 
     Attributes:
-        answer: What the student gives; without maps where features are not used.
+        outputs: What the student gives; without maps where features are not used.
         weights: Of each teacher's logits, (B, K), rows summing to 1.
         feature_weights: Of each teacher's features, likewise; None where they are not used.
     """
 
-    answer: StudentOutputs
+    outputs: StudentOutputs
     weights: Tensor
     feature_weights: Tensor | None
 
@@ -160,14 +160,14 @@ class SeveralTeachers(Distiller):
     def weights(self, logits: Tensor, batch: Batch) -> Tensor:
         """Returns the weight of each teacher for each sample, (B, K), rows summing to 1."""
 
-    def feature_weights(self, answer: StudentOutputs, batch: Batch) -> Tensor:
+    def feature_weights(self, outputs: StudentOutputs, batch: Batch) -> Tensor:
         """Returns the weight of each teacher's features, (B, K): 1/K unless overridden.
 
         Args:
-            answer: What the student gives.
+            outputs: What the student gives.
             batch: The batch.
         """
-        return equal_weights(answer.logits, len(batch.teacher_features))
+        return equal_weights(outputs.logits, len(batch.teacher_features))
 
     def extend(self, student: nn.Module, example: Batch, seed: int) -> nn.Module:
         """Returns the student, with a regressor for each teacher where features are matched."""
@@ -201,7 +201,7 @@ class SeveralTeachers(Distiller):
         """Returns the mean weights since ``start_epoch``, of what is weighed apart for a sample."""
         return self._tally.means(self._group)
 
-    def _answer(self, outputs: Tensor) -> StudentOutputs:
+    def _split(self, outputs: Tensor) -> StudentOutputs:
         if not self._config.uses_features:
             return StudentOutputs(outputs, outputs.new_empty(0), ())
         if self._matched is None:
@@ -209,16 +209,16 @@ class SeveralTeachers(Distiller):
         return self._matched.split(outputs)
 
     def _weigh(self, outputs: Tensor, batch: Batch) -> Weighed:
-        answer = self._answer(outputs)
+        split = self._split(outputs)
         of_features = None
         if self._config.uses_features:
-            of_features = self.feature_weights(answer, batch)
-        return Weighed(answer, self.weights(answer.logits, batch), of_features)
+            of_features = self.feature_weights(split, batch)
+        return Weighed(split, self.weights(split.logits, batch), of_features)
 
     def _count(self, weighed: Weighed, batch: Batch) -> None:
         for of, weights in (("logits", weighed.weights), ("features", weighed.feature_weights)):
             if of in self.weighs and weights is not None:
-                self._tally.add(of, weights, weighed.answer.logits, batch.classes)
+                self._tally.add(of, weights, weighed.outputs.logits, batch.classes)
 
     def _losses(
         self,
@@ -231,7 +231,7 @@ class SeveralTeachers(Distiller):
         assert batch.ensemble_logits is not None
         c = self._config
         losses = ensemble_loss(
-            weighed.answer.logits,
+            weighed.outputs.logits,
             batch.ensemble_logits,
             weighed.weights,
             batch.labels,
@@ -246,7 +246,7 @@ class SeveralTeachers(Distiller):
             return losses
         is_raw = c.feature_units == "raw"
         units = None if is_raw else mean_squares(batch.teacher_features, self._group)
-        distances = feature_distances(weighed.answer.adapted, batch.teacher_features, units)
+        distances = feature_distances(weighed.outputs.adapted, batch.teacher_features, units)
         features = (weighed.feature_weights * distances).sum(dim=1).mean()
         total = losses.total + c.features_weight * features
         return losses._replace(total=total, features=features)

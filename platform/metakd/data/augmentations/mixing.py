@@ -1,7 +1,7 @@
 """Views mixed in pairs: mixup (Zhang et al. 2018, arXiv 1710.09412) and CutMix (Yun et al. 2019).
 
 A view's partner, their shares and the box are drawn from the view's own counters, so a mixed view
-can be made again by anybody, like any other, and a teacher's answer to it can be kept.
+can be made again by anybody, like any other, and a teacher's logits for it can be kept.
 """
 
 from functools import lru_cache

@@ -11,16 +11,16 @@ from torch import Tensor
 
 from metakd.atomic import new_file
 from metakd.data.bank.parts import BankError
-from metakd.data.bank.stored import about_file, answers_parts, open_views, views_parts
-from metakd.data.catalogue import AnswerType
+from metakd.data.bank.stored import about_file, open_views, outputs_parts, views_parts
+from metakd.data.catalogue import OutputType
 from metakd.data.views import Look, Views
 
 VIEWS_AT_ONCE = 4096
 
-Answers = Mapping[str, Tensor]
-"""What a teacher says of B views, by name, each (B, ...): "logits", or feature maps on request."""
-Teacher = Callable[[Tensor], Answers]
-"""Maps views (B, C, H, W) uint8 to its answers."""
+Outputs = Mapping[str, Tensor]
+"""A teacher's outputs for B views, by name, each (B, ...): "logits", and "features" where kept."""
+Teacher = Callable[[Tensor], Outputs]
+"""Maps views (B, C, H, W) uint8 to its outputs."""
 
 
 def build_views(root: Path, views: Views) -> None:
@@ -42,12 +42,12 @@ def build_views(root: Path, views: Views) -> None:
         parts.write(part, made)
 
 
-def build_answers(
+def build_outputs(
     root: Path,
     views: Views,
     teacher_id: str,
     teacher: Teacher,
-    kept_as: AnswerType = "float16",
+    kept_as: OutputType = "float16",
     names: tuple[str, ...] = ("logits",),
     batch_size: int = 64,
 ) -> None:
@@ -58,15 +58,15 @@ def build_answers(
         views: Its inputs; read from the bank where the bank has them.
         teacher_id: Content hash of the teacher.
         teacher: The teacher.
-        kept_as: In which type its answers are kept.
-        names: Which of its answers are kept.
+        kept_as: In which type its outputs are kept.
+        names: Which of its outputs are kept.
         batch_size: How many views it has at once.
 
     Raises:
-        BankError: If an answer is not a finite number in that type.
+        BankError: If an output is not a finite number in that type.
     """
     _describe(root, views)
-    kept = {name: answers_parts(root, views.id, teacher_id, name, kept_as) for name in names}
+    kept = {name: outputs_parts(root, views.id, teacher_id, name, kept_as) for name in names}
     for parts in kept.values():
         parts.check()
     look = _viewer(root, views)
@@ -74,21 +74,21 @@ def build_answers(
         name: {number for part in parts.missing() for number in parts.numbers_of(part)}
         for name, parts in kept.items()
     }
-    said: dict[str, dict[int, NDArray[np.generic]]] = {name: {} for name in names}
+    unwritten: dict[str, dict[int, NDArray[np.generic]]] = {name: {} for name in names}
     for number in sorted(set().union(*missing.values())):
         lacking = [name for name in names if number in missing[name]]
-        answers = _ask(teacher, look, number, views.shape[1], batch_size, lacking, kept_as)
+        outputs = _outputs_for(teacher, look, number, views.shape[1], batch_size, lacking, kept_as)
         for name in lacking:
-            if not np.isfinite(answers[name]).all():
+            if not np.isfinite(outputs[name]).all():
                 raise BankError(
                     f"{name} of teacher {teacher_id} are not finite numbers as {kept_as}"
                     + (": keep them as float32" if kept_as == "float16" else "")
                 )
-            said[name][number] = answers[name]
+            unwritten[name][number] = outputs[name]
             part = kept[name].part_of(number)
             numbers = kept[name].numbers_of(part)
             if number == numbers[-1]:
-                kept[name].write(part, np.stack([said[name].pop(each) for each in numbers]))
+                kept[name].write(part, np.stack([unwritten[name].pop(each) for each in numbers]))
 
 
 def _viewer(root: Path, views: Views) -> Look:
@@ -99,23 +99,23 @@ def _viewer(root: Path, views: Views) -> Look:
 
 
 @torch.no_grad()
-def _ask(
+def _outputs_for(
     teacher: Teacher,
     look: Look,
     number: int,
     samples: int,
     batch_size: int,
     names: Sequence[str],
-    kept_as: AnswerType,
+    kept_as: OutputType,
 ) -> dict[str, NDArray[np.generic]]:
-    said: dict[str, list[NDArray[np.generic]]] = {name: [] for name in names}
+    kept: dict[str, list[NDArray[np.generic]]] = {name: [] for name in names}
     for rows in torch.arange(samples).split(batch_size):
-        answers = teacher(look(rows, number))
+        outputs = teacher(look(rows, number))
         for name in names:
             # What is too large becomes infinite, and is logged.
             with np.errstate(over="ignore"):
-                said[name].append(answers[name].float().cpu().numpy().astype(kept_as))
-    return {name: np.concatenate(answers) for name, answers in said.items()}
+                kept[name].append(outputs[name].float().cpu().numpy().astype(kept_as))
+    return {name: np.concatenate(batches) for name, batches in kept.items()}
 
 
 def _describe(root: Path, views: Views) -> None:

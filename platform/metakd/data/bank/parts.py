@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from metakd.atomic import new_file
-from metakd.data.catalogue import AnswerType
+from metakd.data.catalogue import OutputType
 from metakd.errors import UserError
 
 SAMPLES_PER_PART = 65_536
@@ -130,9 +130,9 @@ def _digest(blocks: Iterator[memoryview]) -> str:
     return digest.hexdigest()[:DIGEST_LENGTH]
 
 
-BYTES: dict[AnswerType, int] = {"float16": 2, "float32": 4}
+BYTES: dict[OutputType, int] = {"float16": 2, "float32": 4}
 
 
-def answers_bytes(samples: int, views: int, numbers: int, kept_as: AnswerType) -> int:
-    """Returns what answers of so many numbers to each of V views of n samples take."""
+def outputs_bytes(samples: int, views: int, numbers: int, kept_as: OutputType) -> int:
+    """Returns the bytes of outputs of so many numbers for each of V views of n samples."""
     return samples * views * numbers * BYTES[kept_as]

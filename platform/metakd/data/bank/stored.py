@@ -7,9 +7,9 @@ import torch
 from torch import Tensor
 
 from metakd.data.bank.parts import BankError, Parts
-from metakd.data.catalogue import AnswerType
+from metakd.data.catalogue import OutputType
 
-# Other answers than logits are maps: a part of them is one view, or it would not fit in memory.
+# Other outputs than logits are maps: a part of them is one view, or it would not fit in memory.
 SMALL = "logits"
 
 
@@ -40,15 +40,15 @@ def views_parts(root: Path, bank_id: str) -> Parts:
     return Parts(root / bank_id / "views", *_shape(root, bank_id)[:2])
 
 
-def answers_parts(
-    root: Path, bank_id: str, teacher_id: str, name: str, kept_as: AnswerType
+def outputs_parts(
+    root: Path, bank_id: str, teacher_id: str, name: str, kept_as: OutputType
 ) -> Parts:
-    """Returns where a teacher's answers to a bank's views lie; no other teacher's lie there.
+    """Returns where a teacher's outputs for a bank's views lie; no other teacher's lie there.
 
     Raises:
         BankError: If there is no such bank.
     """
-    folder = root / bank_id / "answers" / teacher_id / f"{name}-{kept_as}"
+    folder = root / bank_id / "outputs" / teacher_id / f"{name}-{kept_as}"
     views, samples = _shape(root, bank_id)[:2]
     if name == SMALL:
         return Parts(folder, views, samples)
@@ -64,15 +64,15 @@ def open_views(root: Path, bank_id: str) -> Stored:
     return Stored(views_parts(root, bank_id))
 
 
-def open_answers(
-    root: Path, bank_id: str, teacher_id: str, kept_as: AnswerType, name: str = "logits"
+def open_outputs(
+    root: Path, bank_id: str, teacher_id: str, kept_as: OutputType, name: str = "logits"
 ) -> Stored:
-    """Opens one teacher's answers to a bank's views: (V, n, ...).
+    """Opens one teacher's outputs for a bank's views: (V, n, ...).
 
     Raises:
-        BankError: If there is no such bank, or it lacks answers of this teacher.
+        BankError: If there is no such bank, or it lacks outputs of this teacher.
     """
-    return Stored(answers_parts(root, bank_id, teacher_id, name, kept_as))
+    return Stored(outputs_parts(root, bank_id, teacher_id, name, kept_as))
 
 
 def about_file(root: Path, bank_id: str) -> Path:

@@ -10,15 +10,15 @@ import torch
 from torch import Tensor
 
 from metakd.core.ensemble_loss import stacked
-from metakd.data.bank import Answers, Stored
+from metakd.data.bank import Outputs, Stored
 
 LOGITS, FEATURES = "logits", "features"
-Live = Callable[[Tensor], Answers]
-"""A teacher: from normalised inputs (B, C, H, W) to its answers by name."""
+Live = Callable[[Tensor], Outputs]
+"""A teacher: from normalised inputs (B, C, H, W) to its outputs by name."""
 
 
-class Said(NamedTuple):
-    """Answers as a ``Batch`` holds them, in its order.
+class BatchOutputs(NamedTuple):
+    """Outputs of all teachers as a ``Batch`` holds them, in its order.
 
     Attributes:
         teacher_logits: Of the one teacher, (B, C); None with several.
@@ -35,7 +35,7 @@ class Teacher:
     """One teacher.
 
     Args:
-        stored: Its answers that a bank has, by name.
+        stored: Those of its outputs that a bank has, by name.
         live: Computes the others; None where there are none.
     """
 
@@ -43,18 +43,18 @@ class Teacher:
         self._stored = stored
         self._live = live
 
-    def says(self, rows: Tensor, number: int, inputs: Tensor) -> dict[str, Tensor]:
-        """Returns its answers to some samples' views, by name, each (B, ...).
+    def outputs(self, rows: Tensor, number: int, inputs: Tensor) -> dict[str, Tensor]:
+        """Returns its outputs for some samples' views, by name, each (B, ...).
 
         Args:
             rows: Places in the bank's order of samples, (B,) int64.
             number: Number of the view.
             inputs: The views, normalised, (B, C, H, W).
         """
-        said = dict(self._live(inputs)) if self._live is not None else {}
-        for name, answers in self._stored.items():
-            said[name] = transferred(answers.take(rows, number), inputs.device).float()
-        return said
+        outputs = dict(self._live(inputs)) if self._live is not None else {}
+        for name, stored in self._stored.items():
+            outputs[name] = transferred(stored.take(rows, number), inputs.device).float()
+        return outputs
 
 
 class Teachers:
@@ -69,17 +69,17 @@ class Teachers:
         self._each = each
         self._are_several = are_several
 
-    def say(self, rows: Tensor, number: int, inputs: Tensor) -> Said:
-        """Returns what they say; see ``Teacher.says``.
+    def outputs(self, rows: Tensor, number: int, inputs: Tensor) -> BatchOutputs:
+        """Returns those of each teacher, stacked; see ``Teacher.outputs``.
 
         Raises:
             TeachersError: If they differ in their classes.
         """
-        said = [teacher.says(rows, number, inputs) for teacher in self._each]
+        outputs = [teacher.outputs(rows, number, inputs) for teacher in self._each]
         if not self._are_several:
-            return Said(said[0][LOGITS], None, ())
-        features = tuple(each[FEATURES] for each in said if FEATURES in each)
-        return Said(None, stacked([each[LOGITS] for each in said]), features)
+            return BatchOutputs(outputs[0][LOGITS], None, ())
+        features = tuple(each[FEATURES] for each in outputs if FEATURES in each)
+        return BatchOutputs(None, stacked([each[LOGITS] for each in outputs]), features)
 
 
 def transferred(tensor: Tensor, device: torch.device) -> Tensor:

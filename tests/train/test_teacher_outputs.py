@@ -19,10 +19,9 @@ from metakd.core.distillers import (
 )
 from metakd.core.ensemble_loss import TeachersError
 from metakd.core.evaluation import Evaluation
-from metakd.data.bank import build_answers, build_views
+from metakd.data.bank import build_outputs, build_views
 from metakd.results.compaction import compact
 from metakd.results.reader import packed_trials, read_steps
-from metakd.train.answers import Teacher, Teachers
 from metakd.train.commit import commit, result_of
 from metakd.train.epochs import Progress
 from metakd.train.folder import StudyFolder
@@ -37,6 +36,7 @@ from metakd.train.teacher import (
     open_teacher_with_features,
     store_teacher,
 )
+from metakd.train.teacher_outputs import Teacher, Teachers
 from metakd.train.trial import Trial
 
 VIT = "timm:vit_tiny_patch16_224,patch_size=4,embed_dim=24,depth=1,num_heads=2"
@@ -61,12 +61,12 @@ def bank_of(folder: StudyFolder, trial: Trial, names: tuple[str, ...], has_views
     if has_views:
         build_views(folder.banks, views)
     for spec in trial.teachers:
-        ask = open_teacher_with_features(spec, folder)
-        build_answers(
+        forward = open_teacher_with_features(spec, folder)
+        build_outputs(
             folder.banks,
             views,
             spec.id,
-            lambda images, ask=ask: ask(samples.normalise(images)),  # type: ignore[misc]
+            lambda images, forward=forward: forward(samples.normalise(images)),  # type: ignore[misc]
             trial.sampling.logits,
             names,
         )
@@ -264,4 +264,4 @@ def test_teachers_that_differ_in_their_classes_are_refused_in_one_line() -> None
         return Teacher({}, lambda inputs: {"logits": torch.zeros(len(inputs), classes)})
 
     with pytest.raises(TeachersError, match=r"one shape \(B, C\), got \(2, 10\), \(2, 9\)"):
-        Teachers([speaks(10), speaks(9)], True).say(torch.arange(2), 0, torch.zeros(2, 1, 8, 8))
+        Teachers([speaks(10), speaks(9)], True).outputs(torch.arange(2), 0, torch.zeros(2, 1, 8, 8))
