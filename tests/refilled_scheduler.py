@@ -1,4 +1,4 @@
-"""Boards of given trials, and one that has another for as long as a test waits."""
+"""Schedulers of given trials, and one that has another for as long as a test waits."""
 
 from collections.abc import Callable, Iterable
 

@@ -20,8 +20,8 @@ from metakd.data.datasets import ImageDataset
 HASH_LENGTH = 16
 
 Ids = NDArray[np.int64]
-Look = Callable[[Tensor, int], Tensor]
-"""Shows views (B, C, H, W) uint8 by rows (B,) and the views' number."""
+Images = Callable[[Tensor, int], Tensor]
+"""Maps rows (B,) and the number of their views to these, (B, C, H, W) uint8."""
 
 
 @dataclass(eq=False)

@@ -16,7 +16,7 @@ from metakd.results.writer import FinishedTrial
 from metakd.study.allotment import Allotment, allot, allot_teachers, begun_at_once
 from metakd.study.announce import Failure, announce_estimate
 from metakd.study.cases import Job
-from metakd.study.cluster import Cluster, requires_token, present_nodes
+from metakd.study.cluster import Cluster, present_nodes, requires_token
 from metakd.study.cost import expected_steps, steps_left
 from metakd.study.curves import Curves
 from metakd.study.dispatch import Watcher

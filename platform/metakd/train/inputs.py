@@ -20,7 +20,7 @@ from torch.utils.data import DataLoader, Dataset
 from metakd.core.batches import Batch
 from metakd.data.bank import Stored
 from metakd.data.counter_random import derive_seed
-from metakd.data.views import Look, Views
+from metakd.data.views import Images, Views
 from metakd.train.share import ALONE, Share, require_even
 from metakd.train.teacher_outputs import Teachers, transferred
 
@@ -240,13 +240,13 @@ class ImageStream:
     """Streams batches of images.
 
     Args:
-        look: What makes views, or reads kept ones.
+        images: What makes views, or reads kept ones.
         workers: How many processes make them ahead; 0 makes each when it is needed, which is
             right wherever no file has to be decoded. They stay between calls.
     """
 
-    def __init__(self, look: Look, workers: int = 0) -> None:
-        self._source = _Source(look)
+    def __init__(self, images: Images, workers: int = 0) -> None:
+        self._source = _Source(images)
         self._wanted: list[tuple[Tensor, int]] = []
         self._loader: DataLoader[Tensor] | None = None
         if workers > 0:
@@ -277,10 +277,10 @@ def _fork_server() -> ForkServerContext:
 
 
 class _Source(Dataset[Tensor]):
-    """Outputs to rows and a number with images."""
+    """Images of views, indexed by their rows and number."""
 
-    def __init__(self, look: Look) -> None:
-        self._look = look
+    def __init__(self, images: Images) -> None:
+        self._images = images
 
     def __getitem__(self, wanted: tuple[Tensor, int]) -> Tensor:
-        return self._look(*wanted)
+        return self._images(*wanted)

@@ -13,7 +13,7 @@ from metakd.atomic import new_file
 from metakd.data.bank.parts import BankError
 from metakd.data.bank.stored import about_file, open_views, outputs_parts, views_parts
 from metakd.data.catalogue import OutputType
-from metakd.data.views import Look, Views
+from metakd.data.views import Images, Views
 
 VIEWS_AT_ONCE = 4096
 
@@ -69,7 +69,7 @@ def build_outputs(
     kept = {name: outputs_parts(root, views.id, teacher_id, name, kept_as) for name in names}
     for parts in kept.values():
         parts.check()
-    look = _viewer(root, views)
+    images = _images(root, views)
     missing = {
         name: {number for part in parts.missing() for number in parts.numbers_of(part)}
         for name, parts in kept.items()
@@ -77,7 +77,7 @@ def build_outputs(
     unwritten: dict[str, dict[int, NDArray[np.generic]]] = {name: {} for name in names}
     for number in sorted(set().union(*missing.values())):
         lacking = [name for name in names if number in missing[name]]
-        outputs = _outputs_for(teacher, look, number, views.shape[1], batch_size, lacking, kept_as)
+        outputs = _outputs(teacher, images, number, views.shape[1], batch_size, lacking, kept_as)
         for name in lacking:
             if not np.isfinite(outputs[name]).all():
                 raise BankError(
@@ -91,17 +91,17 @@ def build_outputs(
                 kept[name].write(part, np.stack([unwritten[name].pop(each) for each in numbers]))
 
 
-def _viewer(root: Path, views: Views) -> Look:
-    """Returns what shows views by rows and number: the bank, or what makes them."""
+def _images(root: Path, views: Views) -> Images:
+    """Returns what reads views from the bank where it has all of them, or else makes them."""
     if views_parts(root, views.id).missing():
         return views.images
     return open_views(root, views.id).take
 
 
 @torch.no_grad()
-def _outputs_for(
+def _outputs(
     teacher: Teacher,
-    look: Look,
+    images: Images,
     number: int,
     samples: int,
     batch_size: int,
@@ -110,7 +110,7 @@ def _outputs_for(
 ) -> dict[str, NDArray[np.generic]]:
     kept: dict[str, list[NDArray[np.generic]]] = {name: [] for name in names}
     for rows in torch.arange(samples).split(batch_size):
-        outputs = teacher(look(rows, number))
+        outputs = teacher(images(rows, number))
         for name in names:
             # What is too large becomes infinite, and is logged.
             with np.errstate(over="ignore"):

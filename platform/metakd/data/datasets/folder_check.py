@@ -47,8 +47,8 @@ class Checked(NamedTuple):
     sizes: PictureSizes | None = None
 
 
-class _Look(NamedTuple):
-    """What one file says: its height and width, the range of more than 8 bits, if it is redrawn."""
+class _Header(NamedTuple):
+    """What was read of one file: its height and width, the range of more than 8 bits, if it is redrawn."""
 
     shape: tuple[int, int]
     values: ValueRange | None = None
@@ -70,7 +70,7 @@ def check_files(root: Path, files: Sequence[str], decode_all: bool) -> Checked:
     if not decode_all and len(files) > HEADERS_AT_MOST:
         looked_at = [name for name in files if name.lower().endswith(WIDE_SUFFIXES)]
     with ThreadPoolExecutor(usable_cpus()) as pool:
-        found = list(pool.map(lambda name: _look(root / name, decode_all), looked_at))
+        found = list(pool.map(lambda name: _header(root / name, decode_all), looked_at))
     faults = {
         name: fault for name, fault in zip(looked_at, found, strict=True) if isinstance(fault, str)
     }
@@ -82,22 +82,22 @@ def check_files(root: Path, files: Sequence[str], decode_all: bool) -> Checked:
         )
     if len(faults) == len(files):
         raise DatasetError(f"all {len(files)} images of {root} are corrupt, so none are left")
-    looks = [each for each in found if isinstance(each, _Look)]
-    ranges = [each.values for each in looks if each.values is not None]
-    redrawn = sum(each.is_redrawn for each in looks)
-    sizes = sizes_of([each.shape for each in looks]) if looks else None
+    headers = [each for each in found if isinstance(each, _Header)]
+    ranges = [each.values for each in headers if each.values is not None]
+    redrawn = sum(each.is_redrawn for each in headers)
+    sizes = sizes_of([each.shape for each in headers]) if headers else None
     return Checked(tuple(faults), len(ranges), joint_range(ranges), redrawn, sizes)
 
 
-def _look(file: Path, decode: bool) -> _Look | str:
-    """Returns what a file says; where it cannot be read: why."""
+def _header(file: Path, decode: bool) -> _Header | str:
+    """Returns the header of a file; where it cannot be read: why."""
     try:
         with Image.open(file) as image:
             shape = (image.height, image.width)
             if image.mode in WIDE_MODES:
-                return _Look(shape, range_of([pixels_of(image)[0]]))
+                return _Header(shape, range_of([pixels_of(image)[0]]))
             if decode:
                 image.load()
-            return _Look(shape, is_redrawn=is_redrawn(image))
+            return _Header(shape, is_redrawn=is_redrawn(image))
     except UNREADABLE as error:
         return str(error)
