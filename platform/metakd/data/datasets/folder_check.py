@@ -48,7 +48,7 @@ class Checked(NamedTuple):
 
 
 class _Header(NamedTuple):
-    """What was read of one file: its height and width, the range of more than 8 bits, if it is redrawn."""
+    """Of one file: its height and width, the range of more than 8 bits, whether it is redrawn."""
 
     shape: tuple[int, int]
     values: ValueRange | None = None
