@@ -429,11 +429,18 @@ def test_accuracies_of_strategies_that_stopped_stand_on_the_seeds_of_the_learned
     MadeUpRun(tmp_path, digits, ASIDE).go_on()
     summary = summarise(tmp_path)
     learned = [s.test_pp for each in summary.settings for s in each.scores if s.strategy == "meta"]
+    # Of a grid, the last of its points is its whole budget.
+    points = {point.strategy: point.test_pp for point in summary.costs}
     for each in summary.baselines:
         difference = each.overall.effect.mean_pp
         assert each.test_pp is not None
         assert difference is not None
         assert sum(learned) / len(learned) - each.test_pp == pytest.approx(difference)
+        # The report's first figure draws the differences of its tables, over all seeds.
+        assert points[each.strategy] == pytest.approx(each.test_pp)
+    whole_grid = summary.comparisons[0].effect.mean_pp
+    assert points["meta"] == pytest.approx(sum(learned) / len(learned))
+    assert points["meta"] - points["grid"] == pytest.approx(whole_grid)
 
 
 def test_a_killed_study_with_strategies_that_stop_takes_the_same_looks(

@@ -8,7 +8,12 @@ from numpy.typing import NDArray
 
 from metakd.analysis.costs import ROUNDING, STEPS, Costs, equal_cost_grid_size
 from metakd.analysis.grid import Grid
-from metakd.analysis.reached import Reached, mean_over_settings, reached_by_strategy
+from metakd.analysis.reached import (
+    Reached,
+    mean_over_settings,
+    on_seeds_of,
+    reached_by_strategy,
+)
 from metakd.analysis.statistics.claims import claim, holm, mean_p_value
 from metakd.analysis.statistics.intervals import Interval, Matrix, crossed_interval
 from metakd.analysis.statistics.looks import ROUNDING_PP
@@ -383,25 +388,6 @@ def _test_pp(
     if learned is not None and pair.baseline in table.stopped:
         values = on_seeds_of(100 * learned.test_last, values)
     return mean_or_none(values)
-
-
-def on_seeds_of(longer: Matrix, shorter: Matrix) -> Matrix:
-    """Returns what a strategy with fewer seeds is expected to reach on all seeds of another one.
-
-    Args:
-        longer: The other strategy's accuracies, ``[setting, seed]``.
-        shorter: Its own, NaN where it was not run.
-
-    Returns:
-        The other's less the mean difference of their common seeds in the setting; NaN in settings
-        without one.
-    """
-    found = np.full(longer.shape, np.nan)
-    for setting, differences in enumerate(longer - shorter):
-        known = differences[np.isfinite(differences)]
-        if known.size:
-            found[setting] = longer[setting] - known.mean()
-    return found
 
 
 def mean_or_none(values: Matrix) -> float | None:

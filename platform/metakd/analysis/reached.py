@@ -23,7 +23,9 @@ class CostPoint:
         temperatures: How many temperatures of the grid, k: the point is the expected validation
             best of k, over all subsets (exact). None of any other strategy.
         runs: What that costs in plain runs; None where unknown.
-        test_pp: Test accuracy at the last epoch: mean over settings of the mean over seeds.
+        test_pp: Test accuracy at the last epoch: mean over settings of the mean over seeds. Of a
+            strategy that stopped after the pilot, the mean of learning less the paired difference,
+            as in ``Baseline``.
     """
 
     strategy: str
@@ -138,19 +140,55 @@ def has_result(reached: Mapping[str, Reached]) -> dict[str, NDArray[np.bool_]]:
     return {name: np.isfinite(result.test_last) for name, result in reached.items()}
 
 
-def cost_points(table: StudyTable, grid: Grid | None, costs: Costs) -> tuple[CostPoint, ...]:
+def cost_points(
+    table: StudyTable, grid: Grid | None, costs: Costs, learner: str = "meta"
+) -> tuple[CostPoint, ...]:
     """Returns accuracy for compute of every strategy that has results.
 
     All points average the same pairs, those of ``common_pairs``: the mean over settings of the
-    mean over seeds.
+    mean over seeds. Strategies that stopped after the pilot take none of them away: they are
+    brought to the others' seeds by their paired difference to the learner.
+
+    Args:
+        table: The study.
+        grid: Its grid.
+        costs: What its strategies cost.
+        learner: The strategy that the stopped ones are compared with.
     """
     reached = reached_by_strategy(table, grid)
-    names, common = common_pairs(table, has_result(reached))
-    return tuple(
-        CostPoint(name, size, runs, 100 * mean_over_settings(test, common))
-        for name in names
-        for size, runs, test in _tests_for_compute(name, reached[name], grid, costs.runs(name))
-    )
+    there = has_result(reached)
+    going = {name: found for name, found in there.items() if name not in table.stopped}
+    names, common = common_pairs(table, going)
+    if learner not in names:
+        going = there
+        names, common = common_pairs(table, there)
+    points = []
+    for name in (name for name in there if name in names or name not in going):
+        for size, runs, test in _tests_for_compute(name, reached[name], grid, costs.runs(name)):
+            brought = test if name in going else on_seeds_of(reached[learner].test_last, test)
+            pairs = common & np.isfinite(brought)
+            if pairs.any():
+                points.append(CostPoint(name, size, runs, 100 * mean_over_settings(brought, pairs)))
+    return tuple(points)
+
+
+def on_seeds_of(longer: Matrix, shorter: Matrix) -> Matrix:
+    """Returns what a strategy with fewer seeds is expected to reach on all seeds of another one.
+
+    Args:
+        longer: The other strategy's accuracies, ``[setting, seed]``.
+        shorter: Its own, NaN where it was not run.
+
+    Returns:
+        The other's less the mean difference of their common seeds in the setting; NaN in settings
+        without one.
+    """
+    found = np.full(longer.shape, np.nan)
+    for setting, differences in enumerate(longer - shorter):
+        known = differences[np.isfinite(differences)]
+        if known.size:
+            found[setting] = longer[setting] - known.mean()
+    return found
 
 
 def _tests_for_compute(

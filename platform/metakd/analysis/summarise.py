@@ -110,7 +110,7 @@ def summarise(out: Path) -> Summary:
             equal_cost=corrected_for(each.equal_cost_p_holm for each in found.baselines),
         ),
         responses=response_curves(table, grid, evidence.settings),
-        costs=cost_points(table, grid, results.costs),
+        costs=cost_points(table, grid, results.costs, results.pair.learner),
         transfer=transfer_regret(table, grid),
         trajectories=learned,
         inventory=evidence.inventory,
