@@ -48,9 +48,10 @@ class RoundSpeeds:
 
     loading: float = 0.0
     around: float = 1.0
+    threads_wait: float = 1.0
 
     def step_s(self, model: str, recipe: Recipe, opened: Opened, augmentation: str) -> float:
-        return STEP_S
+        return self.threads_wait * STEP_S
 
     def forward_s(self, model: str, opened: Opened) -> float:
         return IMAGE_S
@@ -190,6 +191,12 @@ def test_trials_that_need_no_teacher_run_beside_its_training(pictures: ImageData
     around_s = START_S + END_S + TEACHERS_FIRST_S
     assert before.wall_s == pytest.approx(around_s + teacher_s / 2 + fixed_s)
     assert before.device_s == pytest.approx(8 * teacher_s + without_s + fixed_s)
+    # Measured beside other processes, many threads seem slower than one: never in a plan.
+    slow = TeachersAlone(RoundSpeeds(threads_wait=100.0), processes=2, devices=8)
+    assert estimated((plan, scheduler), [teacher], at_once=2, alone=slow) == before
+    fast = TeachersAlone(RoundSpeeds(threads_wait=0.5), processes=2, devices=8)
+    sooner = estimated((plan, scheduler), [teacher], at_once=2, alone=fast)
+    assert before.wall_s - sooner.wall_s == pytest.approx(steps * STEP_S / 4)
 
 
 def test_runs_that_a_searcher_adds_come_one_after_another(pictures: ImageDataset) -> None:

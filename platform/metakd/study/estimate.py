@@ -142,7 +142,10 @@ def estimate(
     teachers = [teacher for teacher in untrained if not brings_weights(teacher.model)]
     alone_s = alone_device_s = 0.0
     if alone is not None:
-        process_s = sum(map(_Seconds(plan, 1, alone.speeds).teacher_s, teachers))
+        # Threads wait for each other: measured where other processes compute, too, two of them can
+        # be a hundred times as slow as one.
+        ways = [_Seconds(plan, 1, each) for each in (speeds, alone.speeds)]
+        process_s = sum(min(way.teacher_s(teacher) for way in ways) for teacher in teachers)
         alone_s = TEACHERS_FIRST_S + process_s / alone.processes if teachers else 0.0
         alone_device_s = process_s * alone.devices
         untrained = ()

@@ -1,5 +1,6 @@
 """How fast a model trains and predicts: measured here, by the loop that trials run, in a second."""
 
+import statistics
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -32,6 +33,8 @@ FIRST_IMAGES = 8
 STEP_S = 0.25
 """Batches are measured whole, or as large as a step of this time allows."""
 TIMED_S, LEAST_STEPS, MOST_STEPS = 0.15, 2, 50
+ROUNDS = 3
+"""The median of so many is a step's time: another process's burst is in one of them."""
 WARM_UP_STEPS = 2
 TIMED_FLOPS = 20e9
 """A step of one image with more operations than these is computed, not measured."""
@@ -223,8 +226,8 @@ def _timed_step(
     with saved_tensors_hooks(kept.add, lambda tensor: tensor):
         train(1)
     guess = train(WARM_UP_STEPS)
-    steps = min(MOST_STEPS, max(LEAST_STEPS, round(TIMED_S / max(guess, 1e-6))))
-    return Step(train(steps), kept.bytes)
+    steps = min(MOST_STEPS, max(LEAST_STEPS, round(TIMED_S / ROUNDS / max(guess, 1e-6))))
+    return Step(statistics.median(train(steps) for _ in range(ROUNDS)), kept.bytes)
 
 
 class _Distilled:
