@@ -111,15 +111,15 @@ def git_commit() -> str:
 
 
 @contextmanager
-def repeated(look: Callable[[], None], interval_s: float) -> Iterator[None]:
+def repeated(sample: Callable[[], None], interval_s: float) -> Iterator[None]:
     """Calls something again and again in a thread beside what is measured."""
     is_over = threading.Event()
 
-    def look_on() -> None:
+    def run() -> None:
         while not is_over.wait(interval_s):
-            look()
+            sample()
 
-    thread = threading.Thread(target=look_on, daemon=True)
+    thread = threading.Thread(target=run, daemon=True)
     thread.start()
     try:
         yield

@@ -14,7 +14,7 @@ WORDS = [*TINY, "out", "--dry-run", "--strategies", "ce", "fixed", "--scales", "
 
 
 class Gate(BaseHTTPRequestHandler):
-    """Outputs like the Hub where its terms were not accepted."""
+    """Responds like the Hub where its terms were not accepted."""
 
     def do_HEAD(self) -> None:
         self.send_response(401)

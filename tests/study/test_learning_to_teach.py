@@ -67,9 +67,9 @@ def test_pilots_are_counted_from_the_end_of_the_warm_up(digits: ImageDataset) ->
     }
 
 
-@pytest.mark.parametrize(("kept", "answered"), [("full", 6), ("live", 16)])
-def test_a_learning_teacher_answers_live_and_goes_back_as_well(
-    digits: ImageDataset, kept: str, answered: int
+@pytest.mark.parametrize(("kept", "passed"), [("full", 6), ("live", 16)])
+def test_a_learning_teacher_computes_live_and_goes_back_as_well(
+    digits: ImageDataset, kept: str, passed: int
 ) -> None:
     plan = make_plan(SPEC, [digits], BankPolicy(kept))  # type: ignore[arg-type]
     found = {name: live_teacher_passes(job) for name, job in jobs(plan).items()}
@@ -77,7 +77,7 @@ def test_a_learning_teacher_answers_live_and_goes_back_as_well(
     assert found == {
         "fixed": 0 if kept == "full" else STEPS,
         **{name: STEPS * (1 + 1 + 2) for name in LEARNING if name != "metadistil-reference"},
-        "metadistil-reference": STEPS * (answered + 6 * (1 + 2)) / 16,
+        "metadistil-reference": STEPS * (passed + 6 * (1 + 2)) / 16,
     }
 
 

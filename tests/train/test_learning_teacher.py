@@ -6,13 +6,13 @@ from typing import Any
 
 import pytest
 import torch
+from stopped_trials import state_of_stopped
 
 from metakd.core.distillers import KDConfig, MetaDistilConfig
 from metakd.data.bank import build_outputs
 from metakd.results.reader import read_steps, read_trials
 from metakd.train.commit import commit, result_of
 from metakd.train.folder import StudyFolder
-from metakd.train.in_flight import InFlight
 from metakd.train.samples import open_samples
 from metakd.train.sampling import training_views
 from metakd.train.student import Bank, Outcome, run_trial
@@ -97,15 +97,7 @@ def test_a_run_that_was_stopped_goes_on_with_the_teacher_as_it_was(
     folder, trial = taught
     trial = replace(trial, seed=9)
     undisturbed = numbers(run_trial(trial, folder, None))
-
-    def stop(epoch: Any) -> None:
-        if epoch.record.epoch == 1:
-            raise KeyboardInterrupt
-
-    with pytest.raises(KeyboardInterrupt):
-        run_trial(trial, folder, None, stop, save_interval_s=0.0)
-    kept = InFlight(folder, trial.id).latest()
-    assert kept is not None
+    kept = state_of_stopped(trial, folder)
     assert kept["training"]["distiller"]["teacher"] is not None
     assert numbers(run_trial(trial, folder, None)) == undisturbed
 

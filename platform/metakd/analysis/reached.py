@@ -160,11 +160,14 @@ def cost_points(
     going = {name: found for name, found in there.items() if name not in table.stopped}
     names, common = common_pairs(table, going)
     if learner not in names:
+        # Nothing brings the stopped ones to further seeds.
         going = there
-        names, common = common_pairs(table, there)
+        names, common = common_pairs(table, going)
     points = []
-    for name in (name for name in there if name in names or name not in going):
-        for size, runs, test in _tests_for_compute(name, reached[name], grid, costs.runs(name)):
+    for name, result in reached.items():
+        if name in going and name not in names:
+            continue
+        for size, runs, test in _tests_for_compute(name, result, grid, costs.runs(name)):
             brought = test if name in going else on_seeds_of(reached[learner].test_last, test)
             pairs = common & np.isfinite(brought)
             if pairs.any():

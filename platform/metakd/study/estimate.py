@@ -154,7 +154,7 @@ def estimate(
     return Estimate(
         wall_s=START_S + END_S + alone_s + makespan_s(timed, allotment.at_once),
         device_s=workers * sum(job.seconds for job in timed) + alone_device_s,
-        memory_bytes=_memory(plan, jobs, teachers, allotment, speeds, alone),
+        memory_bytes=_memory(plan, jobs, teachers, allotment, speeds),
         disk_bytes=_disk(plan, scheduler, needed),
     )
 
@@ -257,10 +257,8 @@ def _memory(
     teachers: Sequence[TeacherSpec],
     allotment: Allotment,
     speeds: Speeds,
-    alone: TeachersAlone | None,
 ) -> int:
     """Returns what processes take at once: the largest trial in all of them."""
-    teaching = speeds if alone is None else alone.speeds
     kinds = {(j.trial.data, j.trial.student, j.trial.sampling.augmentation) for j in jobs}
     taken = [
         speeds.memory(student, opened.recipes.student, opened, augmentation)
@@ -268,7 +266,7 @@ def _memory(
         for opened in [plan.opened_of(data)]
     ]
     taken += [
-        teaching.memory(each.model, each.recipe, plan.opened_of(each.data), each.augmentation)
+        speeds.memory(each.model, each.recipe, plan.opened_of(each.data), each.augmentation)
         for each in teachers
     ]
     largest = max(taken, default=0)
